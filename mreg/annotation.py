@@ -1,0 +1,67 @@
+"""What was said of a version after it was logged. Its record never changes; an annotation, once there,
+takes the place of the record's message, metadata and inputs as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mreg.digest import is_digest
+from mreg.errors import Damaged
+from mreg.records import Input, VersionRecord
+
+
+class DamagedAnnotation(Damaged):
+    code = "damaged-annotation"
+    template = "{key} is damaged: {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Message, metadata and inputs of a version."""
+
+    message: str
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
+
+    def with_inputs(self, more: tuple[Input, ...]) -> Said:
+        """These inputs too, each version once."""
+        known = {entry.version for entry in self.inputs}
+        return replace(self, inputs=self.inputs + tuple(new for new in more if new.version not in known))
+
+
+def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
+    """What is said of the version now. annotation: the value of its annotation ref `key`.
+
+    Raises DamagedAnnotation.
+    """
+    if annotation is None:
+        return Said(record.message, record.metadata, record.inputs)
+    return decode(annotation, key)
+
+
+def encode(said: Said) -> str:
+    import tomli_w
+
+    inputs = [[entry.reference, entry.version] for entry in said.inputs]
+    return tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
+
+
+def decode(text: str, key: str) -> Said:
+    """Raises DamagedAnnotation."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DamagedAnnotation(key=key, reason=str(error)) from None
+    match table:
+        case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:
+            inputs = tuple(Input(*row) for row in rows if _is_input(row))
+            if len(inputs) == len(rows):
+                return Said(message, metadata, inputs)
+    raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+
+
+def _is_input(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_digest(row[1])

@@ -1,0 +1,1 @@
+"""The commands, one module a subject. `mreg.cli.registry` says which is where."""

@@ -1,0 +1,50 @@
+"""`mreg alias set`, `rm` and `ls`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mreg.cli.commands.params import NameArgument, ReferenceArgument
+from mreg.cli.output import emit, note
+from mreg.cli.state import current
+
+AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
+
+
+def set_(
+    alias: AliasArgument,
+    reference: ReferenceArgument,
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", metavar="vN|none", help="Only if the alias is there now (none: only if it is new)."),
+    ] = None,
+) -> None:
+    """Let an alias of a collection point at one of its versions, and move it there atomically.
+
+    With --expect it is compare-and-swap: exit code 4, and nothing changed, if the alias is elsewhere.
+    """
+    done = current.repository().set_alias(alias, reference, expect=expect)
+    target = f"v{done.number}"
+    if done.before == done.number:
+        note(f"{done.name}:{alias} is {target} already")
+    else:
+        note(f"{done.name}:{alias} is {target} now (was {'none' if done.before is None else f'v{done.before}'})")
+    emit(done._asdict(), lambda out: out.line(f"{done.name}:{target}"))
+
+
+def rm(alias: AliasArgument, name: NameArgument) -> None:
+    """Remove an alias from a collection; the version stays."""
+    before = current.repository().remove_alias(alias, name)
+    note(f"removed {name}:{alias} (was v{before})")
+    emit({"name": name, "alias": alias, "before": before}, lambda out: None)
+
+
+def ls(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
+) -> None:
+    """List aliases: collection, alias, the number it points at, and the version that is."""
+    found = current.repository().aliases(name)
+    rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
+    emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))

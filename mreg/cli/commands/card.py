@@ -1,0 +1,79 @@
+"""`mreg card`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Annotated
+
+import typer
+
+from mreg.cli.commands.params import ModelArgument
+from mreg.cli.output import Out, emit, note
+from mreg.cli.state import current
+from mreg.errors import Failed, InvalidInput
+from mreg.scan import MissingPath, UnreadableFile
+
+
+class EditorFailed(Failed):
+    code = "editor-failed"
+    template = "the editor {editor!r} failed; the card was not changed"
+
+
+class OneSource(InvalidInput):
+    code = "one-source"
+    template = "--file and --edit cannot go together"
+
+
+def card(
+    model: ModelArgument,
+    file: Annotated[
+        str | None,
+        typer.Option("--file", metavar="FILE", help="Set the card to this file (-: standard input)."),
+    ] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="Edit the card with $VISUAL or $EDITOR.")] = False,
+) -> None:
+    """Show a registered model's card, or set it with --file or --edit."""
+    repository = current.repository()
+    if file is not None and edit:
+        raise OneSource()
+    if file is None and not edit:
+        text = repository.card(model)
+        if not text:
+            note(f"{model} has no card yet; set one with `mreg card {model} --file README.md`")
+        emit({"model": model, "card": text}, lambda out: out.markdown(text) if text else None)
+        return
+    text = _read(file) if file is not None else _edit(repository.card(model))
+    changed = repository.set_card(model, text)
+    note(f"the card of {model} {'was set' if changed else 'is the same as before'}")
+    emit({"model": model, "changed": changed}, _nothing)
+
+
+def _nothing(out: Out) -> None:
+    pass
+
+
+def _read(file: str) -> str:
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        with open(file, encoding="utf-8", newline="") as opened:
+            return opened.read()
+    except FileNotFoundError:
+        raise MissingPath(path=file) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or "it is not UTF-8 text") from None
+
+
+def _edit(text: str) -> str:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "card.md")
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        # $EDITOR may hold arguments; git, too, hands it to a shell.
+        if subprocess.call(["sh", "-c", f'{editor} "$1"', "editor", path]) != 0:
+            raise EditorFailed(editor=editor)
+        return _read(path)

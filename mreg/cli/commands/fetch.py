@@ -1,0 +1,53 @@
+"""`mreg use`, `mreg get` and `mreg cat`: getting files out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mreg.cli.commands.params import ReferenceArgument, RunOption
+from mreg.cli.output import emit, note
+from mreg.cli.progress import Bar
+from mreg.cli.state import current
+
+
+def use(reference: ReferenceArgument, run: RunOption = None) -> None:
+    """Print the path of a read-only, verified, ready-to-load copy, made once and shared.
+
+    With --run, record that this run consumed the version.
+    """
+    with Bar("preparing") as bar:
+        path = current.repository().use(reference, run=run, progress=bar)
+    emit({"path": path}, lambda out: out.path(path))
+
+
+def get(
+    reference: ReferenceArgument,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
+    ] = None,
+) -> None:
+    """Write a version's files into a folder, verified, all or nothing; print the folder.
+
+    Files that are there and right are not written again, those that differ are replaced, others stay.
+    """
+    with Bar("writing") as bar:
+        done = current.repository().get(reference, output, include=include or (), progress=bar)
+    kept = f", {done.kept} were there already" if done.kept else ""
+    note(f"{done.version}: {done.written} file{'s' * (done.written != 1)} written{kept}")
+    emit(done, lambda out: out.path(done.path))
+
+
+def cat(
+    reference: ReferenceArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file's path in the version.")],
+) -> None:
+    """Write one file to standard output, verified piece by piece."""
+    for block in current.repository().read(reference, file):
+        sys.stdout.buffer.write(block)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,40 @@
+"""`mreg link` and `mreg unlink`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mreg.cli.commands.params import ModelArgument, ReferenceArgument
+from mreg.cli.output import emit, note
+from mreg.cli.state import current
+
+
+def link(
+    reference: ReferenceArgument,
+    model: ModelArgument,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL here. Repeatable."),
+    ] = None,
+) -> None:
+    """Bookmark a version in a registered model, and print the bookmark as `MODEL:vN`.
+
+    The model is made where it does not exist. A version is linked once; again prints the bookmark it has.
+    """
+    result = current.repository().link(reference, model, aliases=alias or ())
+    if result.model_created:
+        note(f"made registered model {model}")
+    note(f"{result.link.name} {'is' if result.created else 'was already'} {result.link.version}")
+    emit(result, lambda out: out.line(result.link.name))
+
+
+def unlink(
+    reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The bookmark.")],
+    force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
+) -> None:
+    """Remove a bookmark from a registered model, never the version."""
+    removed = current.repository().unlink(reference, force=force)
+    note(f"removed {removed.name}; {removed.version} stays")
+    emit(removed, lambda out: out.line(removed.name))

@@ -1,0 +1,28 @@
+"""Parameters that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ReferenceArgument = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.")
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="An artifact or a registered model.")]
+ArtifactArgument = Annotated[str, typer.Argument(metavar="ARTIFACT", help="The artifact's name.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model's name.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if aliases or links hold it; they go too.")]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The training or serving run's id.")]
+MessageOption = Annotated[str | None, typer.Option("--message", "-m", help="What to say of this version.")]
+MetaOption = Annotated[
+    list[str] | None,
+    typer.Option("--meta", metavar="KEY=VALUE", help="Metadata; dots nest, numbers and booleans are typed."),
+]
+MetaFileOption = Annotated[
+    str | None, typer.Option("--meta-file", metavar="FILE", help="Metadata from a JSON or TOML file.")
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="REFERENCE", help="A version that this one was made from. Repeatable."),
+]

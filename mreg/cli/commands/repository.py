@@ -1,0 +1,142 @@
+"""Commands about the repository as a whole: `init`, `history`, `du`, `gc`, `fsck`, `version`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mreg.cli.output import Out, emit, note, size_text, time_text
+from mreg.cli.progress import Bar
+from mreg.cli.state import current
+from mreg.config import InvalidSetting, parse_seconds
+from mreg.repository import AlreadyInitialised, Repository
+
+if TYPE_CHECKING:
+    from mreg.entities import HistoryEntry
+    from mreg.operations.findings import Report
+
+DAMAGED = 5
+
+
+def init(
+    directory: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to make `.mreg`.")] = ".",
+) -> None:
+    """Make the repository DIR/.mreg. Where there is one already, say so and change nothing."""
+    try:
+        repository, created = Repository.init(current.repo or directory), True
+    except AlreadyInitialised as error:
+        repository, created = Repository.open(error.location), False
+    note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
+    body = {"location": repository.location, "id": repository.id, "created": created}
+    emit(body, lambda out: out.path(repository.location))
+
+
+def history(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only changes of this collection.")] = None,
+    since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="Only changes after this one.")] = 0,
+    limit: Annotated[int | None, typer.Option("--limit", min=0, help="Only the last so many.")] = None,
+) -> None:
+    """Show who changed what, when, from what to what; oldest first."""
+    found = current.repository().history(name, since=since, limit=limit)
+    emit({"entries": found}, lambda out: _render_history(out, found))
+
+
+def _render_history(out: Out, found: list[HistoryEntry]) -> None:
+    if not current.terminal:
+        out.table([], [[str(one.seq), time_text(one.time), one.who, one.host, one.command] for one in found])
+        return
+    for entry in found:
+        out.line(f"{entry.seq}  {time_text(entry.time)[:19]}  {entry.who}@{entry.host}  mreg {entry.command}")
+        for change in entry.changes:
+            out.line(f"     {change.ref}: {_short(change.old)} -> {_short(change.new)}")
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "(none)"
+    first = value.partition("\n")[0]
+    return first if len(first) <= 40 else f"{first[:40]}…"
+
+
+def du(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
+) -> None:
+    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk."""
+    found = current.repository().usage(name)
+    pairs = [
+        ("versions", str(found.versions)),
+        ("logical", f"{size_text(found.logical)} ({found.logical} bytes)"),
+        ("unique", f"{size_text(found.unique)} ({found.unique} bytes)"),
+        ("stored", f"{size_text(found.stored)} ({found.stored} bytes)"),
+    ]
+    emit(found, lambda out: out.fields(pairs))
+
+
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; tell the exact bytes.")] = False,
+    grace: Annotated[
+        str | None,
+        typer.Option("--grace", metavar="AGE", help="Leave alone what was in use within AGE (14d, 2h, 0)."),
+    ] = None,
+) -> None:
+    """Give back the space of what nothing can reach.
+
+    Deleted versions stay until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
+    that no other writer is at work.
+    """
+    try:
+        seconds = None if grace is None else parse_seconds(grace)
+    except ValueError as error:
+        raise InvalidSetting(name="--grace", value=grace, reason=str(error)) from None
+    if seconds == 0 and not dry_run:
+        note("grace 0: what a writer has not committed yet may be deleted under its hands")
+    found = current.repository().gc(grace=seconds, dry_run=dry_run)
+    verb = "would be freed" if dry_run else "freed"
+    note(f"{size_text(found.bytes)} {verb}: {found.packs} packs, {found.records} records")
+    if found.kept:
+        note(f"{size_text(found.kept)} cannot be reached but are younger than the grace period")
+    emit(found, lambda out: out.line(str(found.bytes)))
+
+
+def fsck(
+    full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
+) -> int:
+    """Verify every invariant of the repository; name each damaged thing and the versions it hurts.
+
+    Exit code 5 if anything is damaged.
+    """
+    with Bar("reading") as bar:
+        found = current.repository().fsck(full=full, progress=bar)
+    emit(found, lambda out: _render_report(out, found))
+    looked = f"{found.entries} journal entries, {found.refs} refs, {found.versions} versions, {found.packs} packs"
+    if found.chunks_read:
+        looked += f", {found.chunks_read} chunks ({size_text(found.bytes_read)})"
+    note(f"{'damage found' if found.findings else 'no damage found'}; looked at {looked}")
+    return DAMAGED if found.findings else 0
+
+
+def _render_report(out: Out, found: Report) -> None:
+    rows = [[one.code, one.what, one.reason, ", ".join(one.hurts)] for one in found.findings]
+    if rows:
+        out.table(["damage", "where", "what", "hurts"], rows)
+
+
+def version() -> None:
+    """Print the versions of mreg and of its formats."""
+    import platform
+
+    from mreg import __version__, config, journal, packs, records
+
+    body = {
+        "mreg": __version__,
+        "python": platform.python_version(),
+        "formats": {
+            "repository": config.FORMAT,
+            "journal": journal.FORMAT,
+            "records": records.FORMAT,
+            "packs": packs.FORMAT,
+        },
+    }
+    formats = ", ".join(f"{name} {number}" for name, number in body["formats"].items())  # type: ignore[attr-defined]
+    emit(body, lambda out: out.fields([("mreg", __version__), ("python", str(body["python"])), ("formats", formats)]))

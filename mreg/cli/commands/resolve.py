@@ -1,0 +1,21 @@
+"""`mreg resolve`: the fast, scriptable question."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mreg.cli.output import emit
+from mreg.cli.state import current
+
+
+def resolve(
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.")],
+) -> None:
+    """Print the one version meant, as `NAME:vN` of its artifact.
+
+    The answer means the same version for ever, whatever happens to aliases later.
+    """
+    found = current.repository().resolve(reference)
+    emit({"name": found.name, **found._asdict()}, lambda out: out.line(found.name))

@@ -1,0 +1,154 @@
+"""What a person reads when something went wrong: the exit codes, the hints, and the words of the machine's
+own errors. The sentences of mreg's errors stand with their classes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import typer
+
+from mreg.cli.state import current
+from mreg.errors import Conflict, Damaged, InvalidInput, MregError, NotFound, Refused
+
+EXIT_CODES: list[tuple[type[MregError], int, str]] = [
+    (InvalidInput, 2, "wrong usage"),
+    (NotFound, 3, "not found"),
+    (Conflict, 4, "conflict: somebody was faster, or `--expect` did not hold; safe to repeat"),
+    (Damaged, 5, "damaged data found"),
+    (Refused, 6, "refused by a rule"),
+]
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+HINTS: dict[str, str] = {
+    "no-repository": "make one with `mreg init`, or choose one with `-C DIR`, `--repo` or MREG_REPO",
+    "unknown-name": "list what there is with `mreg ls`",
+    "unknown-artifact": "list artifacts with `mreg artifact ls`",
+    "unknown-model": "list registered models with `mreg model ls`",
+    "unknown-version": "list the versions with `mreg ls {name}`",
+    "deleted-version": "list the versions with `mreg ls {name}`",
+    "unknown-alias": "list its aliases with `mreg alias ls {name}`",
+    "unknown-remote": "a slash separates a remote from a name; name the repository with `--repo` instead",
+    "unknown-file": "list the files with `mreg files {version}`",
+    "nothing-included": "list the files with `mreg files {version}`",
+    "unknown-tag": "list tags with `mreg tag ls`",
+    "unknown-setting": "list the settings with `mreg config ls`",
+    "unknown-command": "list the commands with `{where} --help`",
+    "empty": "log one with `mreg log PATH --artifact NAME`, or link one with `mreg link REFERENCE {name}`",
+    "ambiguous-digest": "give more digits, or a version number",
+    "alias-moved": "look at it with `mreg show {name}:{alias}`, then repeat the command",
+    "name-taken": "choose another name; `mreg ls` lists those in use",
+    "held": "move or remove what holds it, or repeat the command with --force",
+    "not-empty": "remove them first, or repeat the command with --force",
+    "missing-path": "check the path; what is to be logged comes before `--artifact`",
+    "nothing-to-log": "look at the patterns of --include, --exclude and .mregignore",
+    "unsupported-file": "remove it, or leave it out with `--exclude`",
+    "unreadable-file": "check its permissions, or leave it out with `--exclude`",
+    "source-changed": "wait until the program that writes it is done, then repeat the command",
+    "unsafe-destination": "choose another folder with `-o DIR`",
+    "newer-format": "install a newer release of mreg",
+    "locked": "repeat the command; if the holder is dead, the lock gives way by itself",
+    "repository-moved": "repeat the command when fewer writers are busy",
+    "missing-pack": "repeat the command",
+    "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
+    "invalid-name": "see the grammar of names in docs/reference.md",
+    "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
+    "invalid-metadata": "see `mreg log --help`",
+    "unknown-sequence": "`mreg history` lists the entries",
+    "no-cache": "open the repository with a cache folder",
+}
+DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
+
+_MACHINE: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
+    errno.EROFS: ("the file system is read-only", "reading works; to change something, mount it writable"),
+    errno.EACCES: ("permission denied", "ask the folder's owner for access, or choose another repository"),
+    errno.EPERM: ("the system does not permit it", "ask the folder's owner for access, or choose another repository"),
+    errno.EIO: ("the disk reported an input/output error", "check the disk, then run `mreg fsck`"),
+}
+
+
+class UnknownCommand(InvalidInput):
+    code = "unknown-command"
+    template = "there is no command {name!r}"
+
+
+class NoFolder(NotFound):
+    code = "no-folder"
+    template = "cannot enter {path!r}: {reason}"
+
+
+def report(error: BaseException, arguments: list[str]) -> int:
+    """Print what went wrong, if anything did; the exit code."""
+    if isinstance(error, BrokenPipeError):
+        # The reader went away (`mreg ls | head`). Keep the interpreter from complaining at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    code, message, hint, exit_code, facts = _explain(error)
+    _print(code, message, hint, facts, as_json=current.json or "--json" in arguments)
+    return exit_code
+
+
+def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:
+    if isinstance(error, MregError):
+        return error.code, str(error), _hint(error), exit_code_of(error), error.facts
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted", "interrupted", "nothing was left half done; run the command again", INTERRUPTED, {}
+    if isinstance(error, typer.TyperException):
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "mreg"
+        return "usage", message, f"see `{where} --help`", USAGE, {}
+    if isinstance(error, OSError):
+        return _explain_machine(error)
+    message = f"an unexpected error: {type(error).__name__}: {error}"
+    hint = "this is a bug in mreg; run the command with MREG_DEBUG=1 for the details"
+    return "unexpected", message, hint, FAILED, {}
+
+
+def _explain_machine(error: OSError) -> tuple[str, str, str, int, dict[str, Any]]:
+    words, hint = _MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return "io-error", f"{words}{where}", hint, FAILED, {"errno": errno.errorcode.get(error.errno or 0, "")}
+
+
+def exit_code_of(error: MregError) -> int:
+    return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), FAILED)
+
+
+def _hint(error: MregError) -> str:
+    near = error.facts.get("near")
+    if near:
+        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+    template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
+    return template.format(**error.facts)
+
+
+def _print(code: str, message: str, hint: str, facts: dict[str, Any], *, as_json: bool) -> None:
+    from mreg.cli.output import safe
+
+    if as_json:
+        import json
+
+        body = {"code": code, "message": message, "hint": hint or None, **facts}
+        print(json.dumps({"error": body}, ensure_ascii=True, default=str), file=sys.stderr)
+        return
+    color = current.color and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    error_word, hint_word = ("\x1b[31merror:\x1b[0m", "\x1b[36mhint:\x1b[0m") if color else ("error:", "hint:")
+    text = (
+        safe(message).encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
+    )
+    print(f"{error_word} {text}", file=sys.stderr)
+    if hint:
+        print(f"{hint_word} {safe(hint)}", file=sys.stderr)

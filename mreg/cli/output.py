@@ -1,0 +1,153 @@
+"""The one place that prints. Data goes to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mreg.cli.state import current
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+
+class Out:
+    """Data for people and pipes."""
+
+    def line(self, text: str) -> None:
+        """One line of plain text."""
+        print(safe(text))
+
+    def path(self, path: str) -> None:
+        """A path, to the byte, whatever its name."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings."""
+        if not current.terminal:
+            for row in rows:
+                print("\t".join(safe(cell).replace("\t", " ") for cell in row))
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            table.add_column(heading, justify="right" if heading in ("size", "files", "seq") else "left")
+        for row in rows:
+            table.add_row(*(Text(safe(cell)) for cell in row))
+        console().print(table)
+
+    def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """`key: value` lines, aligned; pairs without a value are left out."""
+        shown = [(key, value) for key, value in pairs if value]
+        width = max((len(key) for key, _ in shown), default=0) + 2
+        for key, value in shown:
+            first, *rest = safe(value).split("\n")
+            print(f"{key + ':':<{width}}{first}")
+            for line in rest:
+                print(" " * width + line)
+
+    def markdown(self, text: str) -> None:
+        """Rendered on a terminal, as it is elsewhere."""
+        if not current.terminal:
+            print(text.rstrip("\n"))
+            return
+        from rich.markdown import Markdown
+
+        console().print(Markdown(text))
+
+
+def emit(value: Any, render: Callable[[Out], None]) -> None:
+    """Print a command's one result: as a JSON document with `--json`, else by `render`."""
+    if current.json:
+        print_json(value)
+    else:
+        render(Out())
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, default=plain))
+
+
+def plain(value: Any) -> Any:
+    """Of what an entity is made, in JSON's words."""
+    import dataclasses
+
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        name = getattr(value, "name", None)
+        return fields if name is None or "name" in fields else {"name": name, **fields}
+    if hasattr(value, "isoformat"):
+        return time_text(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def note(text: str) -> None:
+    """Tell the person something that is no data."""
+    if not current.quiet and not current.json:
+        print(safe(text), file=sys.stderr)
+
+
+def detail(text: str) -> None:
+    """Tell the person something that only `--verbose` asks for."""
+    if current.verbose:
+        note(text)
+
+
+def safe(text: str) -> str:
+    """Text without what could drive a terminal: control characters are shown, not obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A Rich console that honours `--no-color` (and by itself NO_COLOR)."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, no_color=None if current.color else True, highlight=False)
+
+
+def size_text(count: int) -> str:
+    """Bytes for people: 1.2 MiB."""
+    number = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+def time_text(time: datetime) -> str:
+    """RFC 3339 in UTC, whole microseconds."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def age_text(time: datetime) -> str:
+    """How long ago: 3 minutes, 2 days."""
+    from datetime import UTC
+    from datetime import datetime as clock
+
+    seconds = max(0, int((clock.now(UTC) - time).total_seconds()))
+    for unit, length in (("year", 31536000), ("month", 2592000), ("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def value_text(value: Any) -> str:
+    """A metadata value for people."""
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,58 @@
+"""A progress bar for long work, on a terminal only: nothing is shown, or even loaded, in the first second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from mreg.cli.output import console
+from mreg.cli.state import current
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PATIENCE = 1.0
+
+
+class Bar:
+    """Call it with bytes done and bytes in all; use as a context manager, so that the bar goes away."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._began = time.monotonic()
+        self._shown = sys.stderr.isatty() and not current.quiet and not current.json
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self._shown or (self._progress is None and time.monotonic() - self._began < PATIENCE):
+            return
+        if self._progress is None:
+            self._progress = _make(total, self._label)
+        self._progress.update(self._progress.task_ids[0], completed=done, total=total)
+
+
+def _make(total: int, label: str) -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=console(stderr=True), transient=True)
+    progress.add_task(label, total=total)
+    progress.start()
+    return progress

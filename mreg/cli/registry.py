@@ -1,0 +1,94 @@
+"""Every command: where it is, and the line it has in `mreg --help`. A command's module is loaded when the
+command is run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """module: below `mreg.cli.commands`; function: in it; group: sub-commands instead."""
+
+    help: str
+    panel: str
+    module: str = ""
+    function: str = ""
+    group: dict[str, Entry] | None = None
+
+
+VERSIONS, MODELS, REPOSITORY = "Versions", "Registered models and names", "Repository"
+
+COMMANDS: dict[str, Entry] = {
+    "init": Entry("Make a repository.", REPOSITORY, "repository", "init"),
+    "log": Entry("Snapshot files as an artifact's next version.", VERSIONS, "log", "log"),
+    "use": Entry("Print the path of a ready-to-load copy.", VERSIONS, "fetch", "use"),
+    "get": Entry("Write a version's files into a folder.", VERSIONS, "fetch", "get"),
+    "resolve": Entry("Print the one version that a reference means.", VERSIONS, "resolve", "resolve"),
+    "ls": Entry("List collections, or the versions of one.", VERSIONS, "show", "ls"),
+    "show": Entry("Show all about a version, an artifact or a model.", VERSIONS, "show", "show"),
+    "files": Entry("List a version's files.", VERSIONS, "show", "files"),
+    "cat": Entry("Write one file to standard output.", VERSIONS, "fetch", "cat"),
+    "diff": Entry("Compare two versions.", VERSIONS, "compare", "diff"),
+    "annotate": Entry("Change a version's message and metadata.", VERSIONS, "log", "annotate"),
+    "rm": Entry("Delete a version.", VERSIONS, "collections", "rm"),
+    "link": Entry("Bookmark a version in a registered model.", MODELS, "links", "link"),
+    "unlink": Entry("Remove a bookmark.", MODELS, "links", "unlink"),
+    "alias": Entry(
+        "Set, remove and list aliases.",
+        MODELS,
+        group={
+            "set": Entry("Move an alias to a version.", "", "aliases", "set_"),
+            "rm": Entry("Remove an alias.", "", "aliases", "rm"),
+            "ls": Entry("List aliases.", "", "aliases", "ls"),
+        },
+    ),
+    "tag": Entry(
+        "Label registered models.",
+        MODELS,
+        group={
+            "add": Entry("Add tags to a model.", "", "tags", "add"),
+            "rm": Entry("Remove tags from a model.", "", "tags", "rm"),
+            "ls": Entry("List tags and the models that have them.", "", "tags", "ls"),
+        },
+    ),
+    "card": Entry("Show or set a model card.", MODELS, "card", "card"),
+    "artifact": Entry(
+        "Manage artifacts.",
+        MODELS,
+        group={
+            "create": Entry("Make an empty artifact.", "", "collections", "artifact_create"),
+            "ls": Entry("List artifacts.", "", "collections", "artifact_ls"),
+            "show": Entry("Show an artifact.", "", "collections", "artifact_show"),
+            "describe": Entry("Set an artifact's description.", "", "collections", "artifact_describe"),
+            "rename": Entry("Rename an artifact.", "", "collections", "artifact_rename"),
+            "rm": Entry("Delete an artifact.", "", "collections", "artifact_rm"),
+        },
+    ),
+    "model": Entry(
+        "Manage registered models.",
+        MODELS,
+        group={
+            "create": Entry("Make an empty registered model.", "", "collections", "model_create"),
+            "ls": Entry("List registered models.", "", "collections", "model_ls"),
+            "show": Entry("Show a registered model.", "", "collections", "model_show"),
+            "describe": Entry("Set a model's description.", "", "collections", "model_describe"),
+            "rename": Entry("Rename a registered model.", "", "collections", "model_rename"),
+            "rm": Entry("Delete a registered model.", "", "collections", "model_rm"),
+        },
+    ),
+    "search": Entry("Find models, artifacts and versions.", REPOSITORY, "show", "search"),
+    "history": Entry("Show who changed what, and when.", REPOSITORY, "repository", "history"),
+    "du": Entry("Show where the bytes are.", REPOSITORY, "repository", "du"),
+    "gc": Entry("Give back the space of what nothing can reach.", REPOSITORY, "repository", "gc"),
+    "fsck": Entry("Verify the repository.", REPOSITORY, "repository", "fsck"),
+    "config": Entry(
+        "Read and change settings.",
+        REPOSITORY,
+        group={
+            "get": Entry("Print a setting.", "", "settings", "get"),
+            "set": Entry("Change a setting.", "", "settings", "set_"),
+            "ls": Entry("List all settings.", "", "settings", "ls"),
+        },
+    ),
+    "version": Entry("Print the versions of mreg and of its formats.", REPOSITORY, "repository", "version"),
+}

@@ -1,0 +1,47 @@
+"""What the options that every command has were set to, and the repository they choose."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mreg.repository import Repository
+
+
+@dataclass
+class State:
+    """The options of one run of the command line."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+    repo: str | None = None
+
+    def location(self) -> str:
+        """The repository's folder. Raises NoRepository."""
+        from mreg.places import find_repository
+
+        return self.repo or find_repository()
+
+    def repository(self) -> Repository:
+        """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
+        from mreg.repository import Repository
+
+        return Repository.open(self.location(), author=os.environ.get("MREG_AUTHOR"))
+
+    @property
+    def terminal(self) -> bool:
+        """Does a person read standard output?"""
+        return not self.json and sys.stdout.isatty()
+
+
+current = State()
+
+
+def reset() -> None:
+    """Back to the defaults, for the next run in this process."""
+    current.__init__()  # type: ignore[misc]

@@ -1,0 +1,149 @@
+"""`config.toml` of a repository: its format, its identity, and its settings.
+
+The file is a ref like any other (it changes through the journal). Its first two lines are always the
+format and the id, so that opening a repository costs no TOML parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mreg import refs
+from mreg.errors import Damaged, InvalidInput, NotFound, Refused
+from mreg.refs import CONFIG, Ref
+
+FORMAT = 1
+
+
+class NewerFormat(Refused):
+    code = "newer-format"
+    template = "the repository has format {found}; this release of mreg reads format {known}"
+
+
+class DamagedConfig(Damaged):
+    code = "damaged-config"
+    template = "config.toml is damaged: {reason}"
+
+
+class UnknownSetting(NotFound):
+    code = "unknown-setting"
+    template = "there is no setting {name!r}"
+
+
+class InvalidSetting(InvalidInput):
+    code = "invalid-setting"
+    template = "{value!r} is no value for the setting {name!r}: {reason}"
+
+
+class Setting(NamedTuple):
+    """A setting that a repository can have. parse: text to value, raises ValueError with the reason."""
+
+    default: Any
+    parse: Callable[[str], Any]
+    meaning: str
+
+
+class Identity(NamedTuple):
+    """What every command needs to know of a repository: its format number and its id (32 hex digits)."""
+
+    format: int
+    id: str
+
+
+def parse_seconds(text: str) -> float:
+    """`90`, `90s`, `15m`, `2h`, `14d`, `1w` in seconds. Raises ValueError."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < 1e12:
+        raise ValueError("write a number and a unit: s, m, h, d or w")
+    return seconds
+
+
+def _age(text: str) -> str:
+    parse_seconds(text)
+    return text
+
+
+def _globs(text: str) -> list[str]:
+    return text.split()
+
+
+SETTINGS: dict[str, Setting] = {
+    "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
+    "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
+    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
+}
+
+
+def initial(identity: str) -> str:
+    """The text of a new repository's config."""
+    return f'format = {FORMAT}\nid = "{identity}"\n'
+
+
+def identify(data: bytes) -> Identity:
+    """Raises DamagedConfig, NewerFormat."""
+    first, second = (*data.decode("utf-8", "replace").split("\n", 2), "", "")[:2]
+    number = first.removeprefix("format = ")
+    name = second.removeprefix('id = "').removesuffix('"')
+    if first == number or not (number.isascii() and number.isdigit()):
+        raise DamagedConfig(reason="its first line does not state the format")
+    if int(number) != FORMAT:  # before anything else: a newer format may have moved all the rest
+        raise NewerFormat(found=int(number), known=FORMAT)
+    if second == name or not (len(name) == 32 and name.isalnum()):
+        raise DamagedConfig(reason="its second line does not state the repository's id")
+    return Identity(int(number), name)
+
+
+def decode(ref: Ref) -> dict[str, Any]:
+    """The settings that the config sets, by their dotted names. Raises DamagedConfig."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(ref.value or "")
+    except tomllib.TOMLDecodeError as error:
+        raise DamagedConfig(reason=str(error)) from None
+    return {
+        f"{section}.{key}": value
+        for section, entries in table.items()
+        if isinstance(entries, dict)
+        for key, value in entries.items()
+    }
+
+
+def encode(identity: Identity, settings: dict[str, Any]) -> str:
+    """The text of the config with these settings."""
+    import tomli_w
+
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in sorted(settings.items()):
+        section, _, key = name.partition(".")
+        sections.setdefault(section, {})[key] = value
+    return initial(identity.id) + tomli_w.dumps(sections)
+
+
+def setting(name: str) -> Setting:
+    """Raises UnknownSetting."""
+    if name not in SETTINGS:
+        raise UnknownSetting(name=name, near=list(SETTINGS))
+    return SETTINGS[name]
+
+
+def parse(name: str, text: str) -> Any:
+    """The value that `text` gives the setting. Raises UnknownSetting, InvalidSetting."""
+    try:
+        return setting(name).parse(text)
+    except ValueError as error:
+        raise InvalidSetting(name=name, value=text, reason=str(error)) from None
+
+
+def check(data: bytes) -> Ref:
+    """The config's ref, trailer verified. Raises DamagedConfig."""
+    try:
+        return refs.decode(CONFIG, data)
+    except refs.DamagedRef as error:
+        raise DamagedConfig(reason=error.reason) from None

@@ -1,0 +1,131 @@
+"""The parts of one open repository, put together when they are first needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mreg import config
+from mreg.errors import NotFound
+from mreg.journal import Entry, Journal
+from mreg.refs import CONFIG
+from mreg.storage import Storage
+from mreg.view import View
+
+if TYPE_CHECKING:  # loaded only by the commands that need them: start-up time
+    from mreg.index import Index
+    from mreg.objects import Objects
+    from mreg.transaction import Draft, Signature
+
+
+class NoRepository(NotFound):
+    code = "no-repository"
+    template = "{location} is not an mreg repository"
+
+
+class Context:
+    """What the operations work with.
+
+    storage: where the repository lies; `location` names it for people. cache: the folder for lookup
+    tables and ready-to-load copies, or a function that tells it when it is first needed, or None for
+    no folder. Raises NoRepository, DamagedConfig, NewerFormat.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        location: str,
+        *,
+        cache: str | Callable[[], str] | None = None,
+        author: str | None = None,
+    ) -> None:
+        value = storage.get(CONFIG)
+        if value is None:
+            raise NoRepository(location=location)
+        self.identity = config.identify(value.data)
+        self.storage = storage
+        self.location = location
+        self.journal = Journal(storage, self.identity.id)
+        self._config = value.data
+        self._cache = cache
+        self._author = author
+        self._objects: Objects | None = None
+        self._index: Index | None = None
+
+    @property
+    def cache(self) -> str | None:
+        """The cache folder's path."""
+        return self._cache() if callable(self._cache) else self._cache
+
+    @property
+    def objects(self) -> Objects:
+        if self._objects is None:
+            from mreg.objects import Objects
+
+            self._objects = Objects(self.storage)
+        return self._objects
+
+    @property
+    def index(self) -> Index:
+        """The lookup tables, not necessarily up to date: see `Index.catch_up`."""
+        if self._index is None:
+            from mreg.index import Index
+
+            self._index = Index(self.storage, self.journal, self._index_path())
+        return self._index
+
+    def fresh_index(self) -> Index:
+        """The lookup tables with all that is committed by now."""
+        self.index.catch_up()
+        return self.index
+
+    @property
+    def signature(self) -> Signature:
+        from mreg.transaction import Signature
+
+        return Signature(self._author or _user(), os.uname().nodename)
+
+    def view(self) -> View:
+        return View(self.storage, self.journal)
+
+    def setting(self, name: str) -> Any:
+        """The setting's value, or its default."""
+        return self.settings().get(name, config.setting(name).default)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that the repository sets, as committed by now."""
+        config.check(self._config)
+        return config.decode(self.view().ref(CONFIG))
+
+    def commit(self, command: str, build: Callable[[Draft], None]) -> Entry | None:
+        """See `mreg.transaction.commit`."""
+        from mreg.transaction import commit
+
+        timeout = config.parse_seconds(self.setting("lock.timeout"))
+        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout)
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def _index_path(self) -> str | None:
+        """One file for each repository, place and host: SQLite's shared memory does not span hosts."""
+        from mreg.digest import digest
+
+        cache = self.cache
+        if cache is None:
+            return None
+        where = digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
+        return os.path.join(cache, "index", f"{where[:32]}.sqlite")
+
+
+def _user() -> str:
+    """The account's name by the system's own word (the environment is the caller's business)."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return f"uid{os.getuid()}"

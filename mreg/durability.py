@@ -1,0 +1,60 @@
+"""Flushing what was written outside of a storage: destinations and the cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+MANY = 32
+"""From so many files on, flushing the file system as a whole is faster than each file by itself."""
+
+
+def flush_folder(path: str) -> None:
+    """Make the names in the folder `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_tree(path: str) -> None:
+    """Make all files and folders below `path`, and itself, durable."""
+    folders: list[str] = []
+    files: list[str] = []
+    for folder, _, names in os.walk(path):
+        folders.append(folder)
+        files += (os.path.join(folder, name) for name in names)
+    if len(files) >= MANY and _flush_file_system(path):
+        return
+    for file in files:
+        _flush_file(file)
+    for folder in reversed(folders):
+        flush_folder(folder)
+
+
+def _flush_file(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_file_system(path: str) -> bool:
+    """syncfs(2), which Python does not wrap. False where there is none; raises OSError where it failed."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        return False
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(handle) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(handle)
+    return True

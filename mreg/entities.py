@@ -1,0 +1,189 @@
+"""What the Python API hands out: frozen descriptions of what was in the repository when it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mreg.records import File, Input
+
+__all__ = [
+    "Alias",
+    "Artifact",
+    "Checkout",
+    "Diff",
+    "File",
+    "HistoryEntry",
+    "Input",
+    "Link",
+    "LinkResult",
+    "LogResult",
+    "Model",
+    "RefChange",
+    "Usage",
+    "Version",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model version.
+
+    digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
+    content. size: bytes of all files. created: in UTC. aliases: of its artifact. links: `model:vN`.
+    message, metadata, inputs: as logged, or as annotated since.
+    """
+
+    artifact: str
+    number: int
+    digest: str
+    manifest: str
+    files: int
+    size: int
+    created: datetime
+    author: str
+    host: str
+    run: str | None
+    message: str
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
+    aliases: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    type: str = "model"
+
+    @property
+    def name(self) -> str:
+        """`artifact:vN`."""
+        return f"{self.artifact}:v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogResult:
+    """What `log` did. created: False where the content was that of the latest version already.
+    stored: bytes that the repository grew by, the rest being there before."""
+
+    version: Version
+    created: bool
+    stored: int = 0
+    links: tuple[str, ...] = ()
+    models_created: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model artifact: an ordered collection of versions."""
+
+    name: str
+    type: str
+    description: str
+    versions: int
+    latest: str | None
+    aliases: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A bookmark in a registered model: `model:vN` is `version`."""
+
+    model: str
+    number: int
+    artifact: str
+    version_number: int
+    digest: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}:v{self.number}"
+
+    @property
+    def version(self) -> str:
+        return f"{self.artifact}:v{self.version_number}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkResult:
+    """What `link` did. created: False where the version was linked already. model_created: whether the
+    registered model was made for it."""
+
+    link: Link
+    created: bool
+    model_created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A registered model: a named collection of links, with a card and tags."""
+
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    card: str
+    links: tuple[Link, ...]
+    aliases: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`name:alias` means version `vN` of the collection `name`; `version` is that as `artifact:vN`."""
+
+    name: str
+    alias: str
+    number: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefChange:
+    """One ref's move within a history entry. None: absent."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One committed change: its number, time (UTC), who made it where with which command, and all it moved."""
+
+    seq: int
+    time: datetime
+    who: str
+    host: str
+    command: str
+    changes: tuple[RefChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two versions side by side. Files by path; `metadata` holds the keys (dotted) that differ, each with
+    its value before and after (None: absent)."""
+
+    before: Version
+    after: Version
+    added: tuple[File, ...]
+    removed: tuple[File, ...]
+    changed: tuple[tuple[File, File], ...]
+    metadata: dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What `get` did: the folder, and how many files it wrote and found right already."""
+
+    path: str
+    version: str
+    written: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Where the bytes are. logical: of all files of all versions. unique: after storing equal chunks once.
+    stored: as kept on disk. versions: how many were counted."""
+
+    versions: int
+    logical: int
+    unique: int
+    stored: int

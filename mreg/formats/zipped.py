@@ -1,0 +1,143 @@
+"""The map of a ZIP file that holds a model: PyTorch (`.pt`, `.pth`), NumPy (`.npz`), Keras (`.keras`).
+
+Format: PKWARE APPNOTE.TXT 6.3.x; sections are named where they are used. Every member's bytes are a span
+of their own, so that a member that grows moves no cut in another. Tensors are the stored members
+
+- `data/<n>` and `constants/<n>` of a PyTorch archive (torch `caffe2/serialize/inline_container.h`), and
+- `*.npy`, from the array's first byte; the NPY header goes with the gap before it.
+
+The central directory is read here and not with `zipfile`, which builds it whole before its size can be
+bounded, needs half a KiB of memory a member, and answers damage with whichever exception comes first.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from mreg.formats import npy
+from mreg.formats.spans import Kind, Source, Span, cover, read_at
+
+MAGIC: Final = b"PK\x03\x04"
+DIRECTORY_MOST: Final = 64 << 20
+"""Longest central directory that is read; some 700,000 members."""
+
+_LOCAL = struct.Struct("<4s22xHH")  # 4.3.7: signature, lengths of name and extra field
+_CENTRAL = struct.Struct("<4s6xH8xIIHHH8xI")  # 4.3.12: signature, method, sizes, lengths, offset
+_END = struct.Struct("<4s8xIIH")  # 4.3.16: signature, directory's size and offset, comment's length
+_END64 = struct.Struct("<4s36xQQ")  # 4.3.14: signature, directory's size and offset
+_LOCATOR = struct.Struct("<4s4xQ4x")  # 4.3.15: signature, offset of the zip64 end record
+_EXTRA = struct.Struct("<HH")  # 4.5.1: kind of the extra field's part, its length
+
+_STORED = 0  # 4.4.5
+_ZIP64_EXTRA = 1  # 4.5.3
+_COMMENT_MOST = 0xFFFF
+_IN_ZIP64 = 0xFFFFFFFF  # "too large for this field, look into the zip64 extra field"
+
+_TORCH_TENSOR = re.compile(rb"(?:.*/)?(?:data|constants)/\d+", re.DOTALL)
+
+
+class _Malformed(Exception):
+    """The file contradicts itself or the format."""
+
+
+class _Entry(NamedTuple):
+    name: bytes
+    method: int
+    length: int
+    header: int
+    """Offset of the local header."""
+
+
+def spans(file: Source, size: int) -> list[Span] | None:
+    """Each member's bytes, and what lies between; None where this is no sound ZIP file."""
+    try:
+        directory = _directory(file, size)
+        return cover((_member(file, size, entry) for entry in _entries(directory)), size)
+    except (_Malformed, struct.error):
+        return None
+
+
+def _member(file: Source, size: int, entry: _Entry) -> Span:
+    start = _data_start(file, size, entry.header)
+    if entry.method != _STORED:
+        return Span(start, entry.length, Kind.OPAQUE)
+    if _TORCH_TENSOR.fullmatch(entry.name):
+        return Span(start, entry.length, Kind.TENSOR)
+    if entry.name.endswith(b".npy"):
+        array = npy.data_start(read_at(file, start, npy.PREFIX), entry.length)
+        if array is not None:
+            return Span(start + array, entry.length - array, Kind.TENSOR)
+    return Span(start, entry.length, Kind.OPAQUE)
+
+
+def _data_start(file: Source, size: int, header: int) -> int:
+    if header > size:
+        raise _Malformed
+    signature, name, extra = _LOCAL.unpack(read_at(file, header, _LOCAL.size))
+    if signature != MAGIC:
+        raise _Malformed
+    # The central directory's copy of the extra field may have another length: PyTorch pads only this one.
+    return header + _LOCAL.size + int(name) + int(extra)
+
+
+def _directory(file: Source, size: int) -> bytes:
+    """The central directory's bytes (4.3.12), found through the record at the end of the file."""
+    tail_start = max(0, size - _END.size - _COMMENT_MOST)
+    tail = read_at(file, tail_start, size - tail_start)
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0:
+        raise _Malformed
+    _, length, offset, comment = _END.unpack_from(tail, end)
+    if end + _END.size + comment != len(tail):
+        raise _Malformed
+    if (locator := end - _LOCATOR.size) >= 0 and tail.startswith(b"PK\x06\x07", locator):
+        length, offset = _zip64_directory(file, size, _LOCATOR.unpack_from(tail, locator)[1])
+    if length > DIRECTORY_MOST or offset + length > size:
+        raise _Malformed
+    return read_at(file, offset, length)
+
+
+def _zip64_directory(file: Source, size: int, offset: int) -> tuple[int, int]:
+    """The central directory's length and offset, from the zip64 end record at `offset`."""
+    if offset > size:
+        raise _Malformed
+    signature, length, start = _END64.unpack(read_at(file, offset, _END64.size))
+    if signature != b"PK\x06\x06":
+        raise _Malformed
+    return length, start
+
+
+def _entries(directory: bytes) -> Iterator[_Entry]:
+    position = 0
+    while position < len(directory):
+        signature, method, length, full, name, extra, comment, header = _CENTRAL.unpack_from(directory, position)
+        if signature != b"PK\x01\x02":
+            raise _Malformed
+        position += _CENTRAL.size
+        name_end = position + name
+        extra_end = name_end + extra
+        if extra_end + comment > len(directory):
+            raise _Malformed
+        if _IN_ZIP64 in (length, full, header):
+            fields = _zip64_extra(directory[name_end:extra_end])
+            # In this order, and only those that did not fit (4.5.3).
+            _, length, header = (next(fields) if value == _IN_ZIP64 else value for value in (full, length, header))
+        yield _Entry(directory[position:name_end], method, length, header)
+        position = extra_end + comment
+
+
+def _zip64_extra(extra: bytes) -> Iterator[int]:
+    """The integers of the zip64 part of an extra field."""
+    position = 0
+    while position < len(extra):
+        kind, length = _EXTRA.unpack_from(extra, position)
+        position += _EXTRA.size
+        if kind == _ZIP64_EXTRA:
+            for (value,) in struct.iter_unpack("<Q", extra[position : position + length - length % 8]):
+                yield value
+            break
+        position += length
+    raise _Malformed

@@ -1,0 +1,131 @@
+"""Bringing files in: read once, cut, keep what the repository has not got yet, in one new pack."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Sequence
+from io import FileIO
+
+from blake3 import blake3
+
+from mreg.chunking import ShortFile, chunks
+from mreg.digest import EMPTY
+from mreg.errors import Conflict
+from mreg.index import Index
+from mreg.packs import PackWriter, Piece
+from mreg.records import File, Manifest
+from mreg.scan import Source, UnreadableFile, UnsupportedFile
+
+Progress = Callable[[int, int], None]
+"""Told after each step: bytes done, bytes in all."""
+
+RACY_SECONDS = 2.0
+"""A file changed this short before it was read may change again without its times showing it: file systems
+keep time in steps of up to 2 s. (git calls such an index entry racy.) It is read again the next time."""
+
+
+class SourceChanged(Conflict):
+    code = "source-changed"
+    template = "{path!r} changed while it was read"
+
+
+def ingest(index: Index, writer: PackWriter, sources: Sequence[Source], progress: Progress | None) -> Manifest:
+    """The manifest of `sources`; the chunks that the repository lacks are in `writer` afterwards.
+
+    index: up to date. Raises SourceChanged, UnreadableFile, OSError.
+    """
+    job = _Ingest(index, writer, sum(source.status.st_size for source in sources), progress)
+    manifest = Manifest(tuple(job.file(source) for source in sources))
+    index.keep_known(job.seen)
+    return manifest
+
+
+def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
+    """The names of the published packs that hold chunks of these files, as far as the index knows them."""
+    found = set()
+    for name, size in {(bytes.fromhex(file.digest), file.size) for file in manifest.files}:
+        for piece in writer.recipe(name) or index.pieces(name, size) or ():
+            located = index.chunk(piece.digest)
+            if located:
+                found.add(located.pack)
+    return found
+
+
+class _Ingest:
+    def __init__(self, index: Index, writer: PackWriter, total: int, progress: Progress | None) -> None:
+        self._index = index
+        self._writer = writer
+        self._total = total
+        self._done = 0
+        self._progress = progress
+        self.seen: list[tuple[bytes, str, str]] = []
+
+    def file(self, source: Source) -> File:
+        size = source.status.st_size
+        path = os.fsencode(os.path.abspath(source.file))
+        digest = self._index.known(path, stamp(source.status))
+        if digest is None or self._index.pieces(bytes.fromhex(digest), size) is None:
+            digest, size = self._read(source, path)
+        else:
+            self._advance(size)
+        return File(source.path, size, digest, bool(source.status.st_mode & stat.S_IXUSR))
+
+    def _read(self, source: Source, path: bytes) -> tuple[str, int]:
+        began = time.time()
+        try:
+            # Not blocking: a pipe may have taken the file's place since it was looked at.
+            descriptor = os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise UnreadableFile(path=source.file, reason=error.strerror) from None
+        with open(descriptor, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+            try:
+                digest = self._chunks(file, before.st_size)
+            except ShortFile:
+                raise SourceChanged(path=source.file) from None
+            except OSError as error:
+                if error.filename is None and error.errno == 5:  # EIO, from reading: a read names no file
+                    raise UnreadableFile(path=source.file, reason=error.strerror) from None
+                raise
+            after = os.fstat(file.fileno())
+        if stamp(before) != stamp(after):
+            raise SourceChanged(path=source.file)
+        if max(before.st_mtime, before.st_ctime) < began - RACY_SECONDS:
+            self.seen.append((path, stamp(before), digest))
+        return digest, before.st_size
+
+    def _chunks(self, file: FileIO, size: int) -> str:
+        """Take in the file's chunks; its digest."""
+        if size == 0:
+            return EMPTY
+        whole = blake3()
+        pieces: list[Piece] = []
+        for chunk in chunks(file, size):
+            name = blake3(chunk).digest()
+            if len(chunk) != size:
+                whole.update(chunk)
+            if name not in self._writer and self._index.chunk(name) is None:
+                self._writer.add(name, chunk)
+            pieces.append(Piece(name, len(chunk)))
+            self._advance(len(chunk))
+        if len(pieces) == 1:
+            return pieces[0].digest.hex()
+        digest = whole.digest()
+        if self._index.pieces(digest, size) is None:
+            self._writer.add_recipe(digest, tuple(pieces))
+        return digest.hex()
+
+    def _advance(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+def stamp(status: os.stat_result) -> str:
+    """What changes when a file does, as far as its stat can tell."""
+    fields = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+    return " ".join(map(str, fields))

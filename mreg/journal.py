@@ -1,0 +1,198 @@
+"""The journal: every committed change, numbered from 1 without gaps. Creating an entry *is* the commit.
+
+Each entry names the digest of the one before (the first: the repository's id), so one digest identifies
+a whole state. `journal/applied` says up to which entry the ref files have been written; it may lag, and
+whoever finds it lagging overlays or applies what lies beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from mreg import canonical
+from mreg.canonical import Malformed
+from mreg.digest import digest, is_digest
+from mreg.errors import Damaged
+from mreg.storage import ABSENT, PutLost, Storage
+
+FORMAT = 1
+APPLIED = "journal/applied"
+
+
+class DamagedJournal(Damaged):
+    code = "damaged-journal"
+    template = "journal entry {seq} is damaged: {reason}"
+
+
+class Change(NamedTuple):
+    """One ref's move. None: absent or deleted."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+class Entry(NamedTuple):
+    """One committed change.
+
+    id: random, tells a writer its own entry from a foreign one. time: RFC 3339, UTC, the writer's clock.
+    packs: what the versions made here read from. drops: storage keys that a gc gave up.
+    """
+
+    seq: int
+    prev: str
+    id: str
+    time: str
+    who: str
+    host: str
+    command: str
+    changes: tuple[Change, ...]
+    packs: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        record = self._asdict() | {"kind": "entry", "format": FORMAT}
+        record["changes"] = [list(change) for change in self.changes]
+        return canonical.dumps(record) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Entry:
+        """Raises Malformed."""
+        record = canonical.loads(data)
+        if record.get("kind") != "entry" or record.get("format") != FORMAT:
+            raise Malformed("not a journal entry of a known format")
+        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "time", "who", "host", "command")}
+        return cls(
+            seq=canonical.take_count(record, "seq"),
+            changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
+            packs=_parse_texts(record, "packs"),
+            drops=_parse_texts(record, "drops"),
+            **texts,
+        )
+
+
+class Mark(NamedTuple):
+    """A place in the journal: all up to and including entry `seq`, whose digest is `digest`."""
+
+    seq: int
+    digest: str
+
+
+class Journal:
+    """The journal of one repository. `origin` is what the first entry names as its predecessor."""
+
+    def __init__(self, storage: Storage, origin: str) -> None:
+        self._storage = storage
+        self.origin = origin
+
+    def applied(self) -> Mark:
+        """Up to where the ref files have surely been written. A lost or unreadable mark means: nowhere
+        yet, which costs time and harms nothing, because applying twice changes nothing."""
+        value = self._storage.get(APPLIED)
+        mark = parse_mark(value.data) if value else None
+        return mark or Mark(0, self.origin)
+
+    def advance(self, mark: Mark) -> None:
+        """Move the applied mark forward to `mark`; never back."""
+        while True:
+            value = self._storage.get(APPLIED)
+            present = parse_mark(value.data) if value else None
+            if present and present.seq >= mark.seq:
+                return
+            try:
+                self._storage.put(APPLIED, format_mark(mark), value.etag if value else ABSENT)
+                return
+            except PutLost:
+                continue
+
+    def after(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
+        """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
+
+        Raises DamagedJournal.
+        """
+        while True:
+            seq = mark.seq + 1
+            data = self.raw(seq)
+            if data is None:
+                return
+            entry = parse(seq, data)
+            if entry.prev != mark.digest:
+                raise DamagedJournal(seq=seq, reason=f"it does not follow entry {mark.seq}")
+            mark = Mark(seq, digest(data))
+            yield mark, entry
+
+    def head(self) -> Mark:
+        """The last committed entry's place."""
+        mark = self.applied()
+        for beyond, _ in self.after(mark):
+            mark = beyond
+        return mark
+
+    def raw(self, seq: int) -> bytes | None:
+        """The bytes of entry `seq`, or None where it is not committed."""
+        value = self._storage.get(key_of(seq))
+        return value.data if value else None
+
+    def entry(self, seq: int) -> Entry:
+        """Entry `seq`, which must have been committed. Raises DamagedJournal."""
+        data = self.raw(seq)
+        if data is None:
+            raise DamagedJournal(seq=seq, reason="it is missing")
+        return parse(seq, data)
+
+    def append(self, entry: Entry) -> bool:
+        """Commit `entry`. False: another writer took its number, nothing happened.
+
+        Raises OSError where the machine failed; whether the entry is there is then unknown (ask `owns`).
+        """
+        try:
+            self._storage.put(key_of(entry.seq), entry.to_bytes(), ABSENT)
+        except PutLost:
+            return self.owns(entry)  # a retry may lose against its own first try
+        return True
+
+    def owns(self, entry: Entry) -> bool:
+        """Is the committed entry of this number this very one?"""
+        return self.raw(entry.seq) == entry.to_bytes()
+
+
+def key_of(seq: int) -> str:
+    return f"journal/{seq // 1000:06}/{seq:09}.json"
+
+
+def parse(seq: int, data: bytes) -> Entry:
+    """Raises DamagedJournal."""
+    try:
+        entry = Entry.from_bytes(data)
+    except Malformed as error:
+        raise DamagedJournal(seq=seq, reason=str(error)) from None
+    if entry.seq != seq:
+        raise DamagedJournal(seq=seq, reason=f"it says that it is entry {entry.seq}")
+    return entry
+
+
+def format_mark(mark: Mark) -> bytes:
+    return f"{mark.seq} {mark.digest}\n".encode()
+
+
+def parse_mark(data: bytes) -> Mark | None:
+    """The mark in `data`, or None where it is none."""
+    seq, _, rest = data.decode("ascii", "replace").partition(" ")
+    if not seq.isdigit() or not rest.endswith("\n") or not is_digest(rest[:-1]):
+        return None
+    return Mark(int(seq), rest[:-1])
+
+
+def _parse_change(row: Any) -> Change:
+    match row:
+        case [str(ref), str() | None as old, str() | None as new]:
+            return Change(ref, old, new)
+    raise Malformed("a change is not a ref with its old and new value")
+
+
+def _parse_texts(record: dict[str, Any], key: str) -> tuple[str, ...]:
+    texts = canonical.take(record, key, list)
+    if not all(isinstance(text, str) for text in texts):
+        raise Malformed(f"{key!r} holds something that is no string")
+    return tuple(texts)

@@ -1,0 +1,63 @@
+"""Small immutable records in the repository, each named by the BLAKE3 of its bytes."""
+
+from __future__ import annotations
+
+from mreg.canonical import Malformed
+from mreg.digest import digest
+from mreg.errors import Damaged
+from mreg.records import Manifest, VersionRecord
+from mreg.storage import ABSENT, PutLost, Storage
+
+
+class DamagedObject(Damaged):
+    code = "damaged-object"
+    template = "{what} {digest} is damaged: {reason}"
+
+
+class Objects:
+    """`objects/ab/cdef…` of one repository. Reading verifies; what does not match is never handed out."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def put(self, data: bytes) -> str:
+        """Store `data`, durably, and return its digest. Already there: checked, and repaired if damaged."""
+        name = digest(data)
+        try:
+            self._storage.put(key_of(name), data, ABSENT)
+        except PutLost:
+            present = self._storage.get(key_of(name))
+            if present is None or present.data != data:
+                self._storage.put(key_of(name), data)
+            else:
+                self._storage.touch(key_of(name))  # young again, so that gc leaves it to us
+        return name
+
+    def has(self, name: str) -> bool:
+        """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
+        return self._storage.stat(key_of(name)) is not None
+
+    def get(self, name: str, what: str = "object") -> bytes:
+        """The bytes whose digest is `name`. Raises DamagedObject where they are missing or changed."""
+        value = self._storage.get(key_of(name))
+        if value is None:
+            raise DamagedObject(what=what, digest=name, reason="it is missing")
+        if digest(value.data) != name:
+            raise DamagedObject(what=what, digest=name, reason="its bytes do not match its name")
+        return value.data
+
+    def manifest(self, name: str) -> Manifest:
+        try:
+            return Manifest.from_bytes(self.get(name, "manifest"))
+        except Malformed as error:
+            raise DamagedObject(what="manifest", digest=name, reason=str(error)) from None
+
+    def version(self, name: str) -> VersionRecord:
+        try:
+            return VersionRecord.from_bytes(self.get(name, "version record"))
+        except Malformed as error:
+            raise DamagedObject(what="version record", digest=name, reason=str(error)) from None
+
+
+def key_of(name: str) -> str:
+    return f"objects/{name[:2]}/{name[2:]}"

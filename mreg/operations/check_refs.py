@@ -1,0 +1,208 @@
+"""Checks of the journal and of the ref files. Takes no lock: a ref that a writer moves meanwhile is told
+from a damaged one by its entry number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from mreg import config, refs
+from mreg.annotation import decode as decode_annotation
+from mreg.context import Context
+from mreg.digest import is_digest
+from mreg.errors import Damaged
+from mreg.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark
+from mreg.names import parse_version
+from mreg.operations import reach
+from mreg.operations.collections import read_properties
+from mreg.operations.findings import Findings
+from mreg.records import fold
+from mreg.refs import CONFIG, NEVER, DamagedRef, Ref
+from mreg.resolve import parse_link
+from mreg.view import link_key, version_key
+
+REF_FOLDERS = ("artifacts", "registered", "aliases", "runs")
+
+
+def check_refs(context: Context, check: Findings) -> None:
+    """Invariants 1 to 6 of docs/format.md: journal, mark, ref files, and what they point at."""
+    applied = _check_mark(context, check)
+    head = _replay(context, check)
+    _check_config(context, check)
+    if applied.seq > head.seq:
+        check.add("applied-mark", APPLIED, f"it says {applied.seq}, but the journal ends at {head.seq}")
+    _check_files(context, check, applied, head)
+    _check_pointers(check)
+    _check_numbers(check)
+    _check_names(check)
+
+
+def _check_mark(context: Context, check: Findings) -> Mark:
+    value = context.storage.get(APPLIED)
+    mark = parse_mark(value.data) if value else None
+    if value and mark is None:
+        check.add("applied-mark", APPLIED, "it is not a number and a digest")
+    return mark or Mark(0, context.journal.origin)
+
+
+def _replay(context: Context, check: Findings) -> Mark:
+    """Read the whole journal; each ref's last state goes to `check.state`."""
+    journal = context.journal
+    mark = Mark(0, journal.origin)
+    check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
+    try:
+        for mark, entry in reach.whole_journal(journal):  # noqa: B007
+            check.entries += 1
+            _replay_entry(check, entry)
+    except DamagedJournal as error:
+        check.add("journal-entry", key_of(error.seq), error.reason)
+    beyond = [key for key in context.storage.list("journal") if key > key_of(mark.seq + 1) and key != APPLIED]
+    if beyond and context.journal.raw(mark.seq + 1) is None:
+        check.add("journal-gap", key_of(mark.seq + 1), f"it is missing, and {len(beyond)} entries follow it")
+    return mark
+
+
+def _replay_entry(check: Findings, entry: Entry) -> None:
+    for ref, old, new in entry.changes:
+        before = check.state.get(ref, NEVER)
+        brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
+        if old != before.value and not brought:
+            check.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
+        check.state[ref] = Ref(new, entry.seq, old if new is None else None)
+
+
+def _check_config(context: Context, check: Findings) -> None:
+    try:
+        value = context.storage.get(CONFIG)
+        if value is None:
+            check.add("config", CONFIG, "it is missing")
+            return
+        identity = config.identify(value.data)
+        ref = config.check(value.data)
+        config.decode(ref)
+    except Damaged as error:
+        check.add("config", CONFIG, error.reason)
+        return
+    if identity != context.identity:
+        check.add("config", CONFIG, "it changed its format or id")
+
+
+def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:
+    """Each ref file against what the journal says of its refs."""
+    expected: dict[str, dict[str, Ref]] = defaultdict(dict)
+    for key, ref in check.state.items():
+        expected[refs.file_of(key)][key] = ref
+    present = {key for folder in REF_FOLDERS for key in context.storage.list(folder)}
+    for file in sorted(present - expected.keys()):
+        _check_foreign(context, check, file, head)
+    for file, wanted in sorted(expected.items()):
+        try:
+            found = _read_file(context, file, wanted)
+        except DamagedRef as error:
+            check.add("ref", file, error.reason, _hurt(wanted))
+            continue
+        for key, ref in wanted.items():
+            fault = _compare(found.get(key, NEVER), ref, applied, head)
+            if fault:
+                check.add("ref", key, fault, _hurt({key: ref}))
+
+
+def _check_foreign(context: Context, check: Findings, file: str, head: Mark) -> None:
+    if context.journal.raw(head.seq + 1) is None:
+        check.add("foreign-file", file, "no entry of the journal made it")
+
+
+def _read_file(context: Context, file: str, wanted: dict[str, Ref]) -> dict[str, Ref]:
+    if any("#" in key for key in wanted):
+        return {f"{file}#{name}": ref for name, ref in refs.read_table(context.storage, file).items()}
+    return {file: refs.read(context.storage, file)}
+
+
+def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
+    """What is wrong with a ref's file, or None."""
+    if found.seq > head.seq:
+        return None  # moved since we read the journal
+    if found.seq < wanted.seq:
+        if wanted.seq > applied.seq:
+            return None  # committed, not applied yet: the next writer does that
+        return "it is missing" if found is NEVER else f"it is older than entry {wanted.seq}, which was applied"
+    if found.seq > wanted.seq:
+        return f"it says that entry {found.seq} moved it, which that one did not"
+    return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
+
+
+def _hurt(wanted: dict[str, Ref]) -> list[str]:
+    names = (key.split("/") for key, ref in wanted.items() if ref.value is not None)
+    return [
+        f"{parts[1]}:{parts[2]}" for parts in names if parts[0] == "artifacts" and parse_version(parts[2]) is not None
+    ]
+
+
+def _check_pointers(check: Findings) -> None:
+    """What refs name exists, and is of the right form."""
+    for key, ref in check.state.items():
+        if ref.value is None:
+            continue
+        fault = _pointer_fault(check, key, ref.value)
+        if fault:
+            check.add("pointer", key, fault)
+
+
+def _pointer_fault(check: Findings, key: str, value: str) -> str | None:
+    parts = key.split("/")
+    try:
+        if parts[0] == "artifacts" and parse_version(parts[2]) is not None:
+            check.versions[f"{parts[1]}:{parts[2]}"] = value
+            return None if is_digest(value) else "it holds no digest"
+        if parts[0] == "artifacts" and parts[2] != "artifact.toml":
+            decode_annotation(value, key)
+        elif key.endswith(".toml"):
+            read_properties(value, key)
+        elif parts[0] == "aliases":
+            return _alias_fault(check, parts[1], value)
+        elif parts[0] == "registered" and "#" in key:
+            return _link_fault(check, parts[1], key.partition("#")[2], value)
+    except Damaged as error:
+        return str(error.reason)
+    return None
+
+
+def _alias_fault(check: Findings, name: str, value: str) -> str | None:
+    number = parse_version(value)
+    if number is None:
+        return "it holds no version number"
+    held = (check.state.get(key, NEVER).value for key in (version_key(name, number), link_key(name, number)))
+    return None if any(held) else f"{name}:{value} does not exist"
+
+
+def _link_fault(check: Findings, model: str, line: str, value: str) -> str | None:
+    number = parse_version(line)
+    if number is None:
+        return "its line is not numbered"
+    target = parse_link(model, number, value)
+    held = check.state.get(version_key(target.artifact, target.number), NEVER).value
+    return None if held == target.digest else f"{target.name} is not the version that was linked"
+
+
+def _check_numbers(check: Findings) -> None:
+    """Numbers are given without gaps, so the highest says how many there are."""
+    given: dict[str, list[int]] = defaultdict(list)
+    for key in check.state:
+        folder, _, name = key.replace("#", "/").rpartition("/")
+        number = parse_version(name)
+        if number is not None and key.startswith(("artifacts/", "registered/")):
+            given[folder].append(number)
+    for folder, numbers in given.items():
+        if sorted(numbers) != list(range(len(numbers))):
+            check.add("numbers", folder, "its version numbers have a gap")
+
+
+def _check_names(check: Findings) -> None:
+    """Artifacts and models share one namespace, in which case does not count."""
+    seen: dict[str, str] = {}
+    for key, ref in sorted(check.state.items()):
+        if ref.value is None or not key.endswith(("/artifact.toml", "/model.toml")):
+            continue
+        name = key.split("/")[1]
+        other = seen.setdefault(fold(name), key)
+        if other != key:
+            check.add("name", key, f"its name is taken by {other}")

@@ -1,0 +1,90 @@
+"""A version's files: reading one, writing all somewhere, handing out a ready-to-load copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mreg.context import Context
+from mreg.errors import InvalidInput, NotFound
+from mreg.ready import ReadyCopies
+from mreg.resolve import Resolved, resolve
+
+if TYPE_CHECKING:
+    from mreg.checkout import Progress
+    from mreg.entities import Checkout
+    from mreg.records import File
+
+
+class UnknownFile(NotFound):
+    code = "unknown-file"
+    template = "{version} has no file {path!r}"
+
+
+class NoCache(InvalidInput):
+    code = "no-cache"
+    template = "`use` needs a cache folder, and the repository was opened without one"
+
+
+class NothingIncluded(NotFound):
+    code = "nothing-included"
+    template = "no file of {version} matches {patterns}"
+
+
+def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
+    """The files of a version, sorted by path. Raises Damaged."""
+    return context.objects.manifest(context.objects.version(resolved.digest).manifest).files
+
+
+def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
+    """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
+    from mreg.checkout import Reader
+    from mreg.resolve import near
+
+    resolved = resolve(context, reference)
+    files = {file.path: file for file in files_of(context, resolved)}
+    if path not in files:
+        raise UnknownFile(version=resolved.name, path=path, near=near(path, list(files)))
+    return Reader(context, resolved.name).read(files[path])
+
+
+def get(
+    context: Context, reference: str, destination: str | None, include: Sequence[str], progress: Progress | None
+) -> Checkout:
+    """See `Repository.get`."""
+    from mreg import checkout
+    from mreg.entities import Checkout
+    from mreg.scan import matching
+
+    resolved = resolve(context, reference)
+    files = files_of(context, resolved)
+    if include:
+        files = tuple(file for file in files if matching(include, file.path))
+        if not files:
+            raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
+    path = os.path.abspath(destination or resolved.name.replace(":", "-"))
+    written, kept = checkout.get(checkout.Reader(context, resolved.name), files, path, progress)
+    return Checkout(path, resolved.name, written, kept)
+
+
+def use(context: Context, reference: str, run: str | None, progress: Progress | None) -> str:
+    """See `Repository.use`."""
+    cache = context.cache
+    if cache is None:
+        raise NoCache()
+    resolved = resolve(context, reference)
+    copies = ReadyCopies(cache)
+    path = copies.find(resolved.digest) or _make(context, copies, resolved, progress)
+    if run is not None:
+        from mreg.operations.versions import record_use
+
+        record_use(context, resolved, run)
+    return path
+
+
+def _make(context: Context, copies: ReadyCopies, resolved: Resolved, progress: Progress | None) -> str:
+    from mreg.checkout import Reader, Steps
+
+    files = files_of(context, resolved)
+    return copies.make(Reader(context, resolved.name), resolved.digest, files, Steps(files, progress))

@@ -1,0 +1,19 @@
+"""`fsck`: every invariant of docs/format.md, checked against the repository itself (no lookup tables).
+
+Writes nothing and takes no lock, so it works beside writers and on read-only media. Nothing is repaired.
+"""
+
+from __future__ import annotations
+
+from mreg.context import Context
+from mreg.operations.check_data import Progress, check_data
+from mreg.operations.check_refs import check_refs
+from mreg.operations.findings import Findings, Report
+
+
+def fsck(context: Context, *, full: bool = False, progress: Progress | None = None) -> Report:
+    """Check everything but the bytes of chunks; with `full`, these too."""
+    check = Findings()
+    check_refs(context, check)
+    check_data(context, check, full=full, progress=progress)
+    return check.report()

@@ -1,0 +1,50 @@
+"""`history`: who changed what, when, from what to what."""
+
+from __future__ import annotations
+
+from mreg import names
+from mreg.context import Context
+from mreg.entities import HistoryEntry, RefChange
+from mreg.errors import InvalidInput
+from mreg.operations.versions import parse_time
+from mreg.resolve import require_kind
+
+
+class UnknownSequence(InvalidInput):
+    code = "unknown-sequence"
+    template = "the journal has no entry {seq}; its last is {head}"
+
+
+def history(
+    context: Context, name: str | None = None, *, since: int = 0, limit: int | None = None
+) -> list[HistoryEntry]:
+    """Committed changes after entry `since`, oldest first; only those that moved something of the collection
+    `name`, where it is given; only the last `limit` of them.
+
+    Raises UnknownSequence where `since` lies beyond the journal's end.
+    """
+    if name is not None:
+        names.check_name(name)
+    head = context.view().head.seq
+    if not 0 <= since <= head:
+        raise UnknownSequence(seq=since, head=head)
+    found: list[HistoryEntry] = []
+    for seq in range(head, since, -1):
+        if limit is not None and len(found) >= limit:
+            break
+        entry = context.journal.entry(seq)
+        if name is None or any(_touches(change.ref, change.old, change.new, name) for change in entry.changes):
+            changes = tuple(RefChange(*change) for change in entry.changes)
+            time = parse_time(entry.time)
+            found.append(HistoryEntry(entry.seq, time, entry.who, entry.host, entry.command, changes))
+    if name is not None and not found and since == 0:
+        require_kind(context, context.view(), name)  # a deleted collection has a history too
+    return found[::-1]
+
+
+def _touches(ref: str, old: str | None, new: str | None, name: str) -> bool:
+    """Does the change concern the collection: one of its own refs, or a link to one of its versions?"""
+    parts = ref.split("/")
+    if len(parts) > 1 and parts[0] in ("artifacts", "registered", "aliases") and parts[1] == name:
+        return True
+    return any((value or "").startswith(f"{name}:v") for value in (old, new) if "#" in ref)

@@ -1,0 +1,139 @@
+"""Links: bookmarks of versions in registered models. And what a model says of itself: card and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mreg import names
+from mreg.context import Context
+from mreg.entities import Link, LinkResult
+from mreg.errors import InvalidInput, NotFound
+from mreg.operations.aliases import set_in_draft
+from mreg.operations.collections import Held, aliases_of, change_properties, ensure_model, read_properties
+from mreg.resolve import Resolved, near, parse_link, require_model, resolve_in
+from mreg.transaction import Draft
+from mreg.view import card_key, link_key, model_key
+
+MAX_CARD = 1 << 20
+
+
+class UnknownTag(NotFound):
+    code = "unknown-tag"
+    template = "registered model {model!r} has no tag {tag!r}"
+
+
+class InvalidCard(InvalidInput):
+    code = "invalid-card"
+    template = "this cannot be a model card: {reason}"
+
+
+def link(context: Context, reference: str, model: str, aliases: tuple[str, ...]) -> LinkResult:
+    """See `Repository.link`."""
+    wanted = names.parse_reference(reference)
+    names.check_name(model, "model name")
+    for alias in aliases:
+        names.check_alias(alias)
+    result: LinkResult | None = None
+
+    def build(draft: Draft) -> None:
+        nonlocal result
+        target = resolve_in(context, draft.view, wanted)
+        model_created = ensure_model(context, draft, model)
+        number, created = add_link(draft, model, target)
+        for alias in aliases:
+            set_in_draft(context, draft, model, alias, number)
+        made = Link(model, number, target.artifact, target.number, target.digest, aliases)
+        result = LinkResult(made, created, model_created)
+
+    context.commit(f"link {reference} {model}", build)
+    assert result is not None
+    return result
+
+
+def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
+    """Draft the link; its number, and whether it is new (a version is linked once in a model)."""
+    for number, value in draft.view.live_links(model):
+        if parse_link(model, number, value).digest == target.digest:
+            return number, False
+    number = max(draft.view.links(model), default=-1) + 1
+    draft.set(link_key(model, number), f"{target.name} {target.digest}")
+    return number, True
+
+
+def unlink(context: Context, reference: str, *, force: bool) -> Link:
+    """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
+    wanted = names.parse_reference(reference)
+    if wanted.selector == names.Selector() and ":" not in reference:
+        raise names.InvalidReference(text=reference, reason="say which link to remove, as MODEL:vN")
+    removed: Link | None = None
+
+    def build(draft: Draft) -> None:
+        nonlocal removed
+        require_model(context, draft.view, wanted.name)
+        target = resolve_in(context, draft.view, wanted)
+        assert target.link is not None
+        removed = Link(wanted.name, target.link, target.artifact, target.number, target.digest)
+        holders = [key for key, value in aliases_of(context, wanted.name).items() if value == f"v{target.link}"]
+        if holders and not force:
+            shown = ", ".join(f"alias '{wanted.name}:{key.rpartition('/')[2]}'" for key in holders)
+            raise Held(what=removed.name, holders=shown)
+        for key in holders:
+            draft.set(key, None)
+        draft.set(link_key(wanted.name, target.link), None)
+
+    context.commit(f"unlink {reference}", build)
+    assert removed is not None
+    return removed
+
+
+def card(context: Context, model: str) -> str:
+    """The model card's Markdown, empty where there is none. Raises UnknownModel."""
+    view = context.view()
+    require_model(context, view, model)
+    return view.value(card_key(model)) or ""
+
+
+def set_card(context: Context, model: str, text: str) -> bool:
+    """Replace the model card; whether it changed. Raises UnknownModel, InvalidCard."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
+        raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
+    if any(0xD800 <= ord(c) < 0xE000 for c in text):
+        raise InvalidCard(reason="it is not UTF-8 text")
+
+    def build(draft: Draft) -> None:
+        require_model(context, draft.view, model)
+        draft.set(card_key(model), text or None)
+
+    return context.commit(f"card {model}", build) is not None
+
+
+def add_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+    """Label a registered model; all its tags afterwards."""
+    wanted = {names.check_tag(tag) for tag in tags}
+    return _change_tags(context, model, f"tag add {model}", lambda present: present | wanted)
+
+
+def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+    """Take labels off a registered model; its tags afterwards. Raises UnknownTag, and then removes none."""
+
+    def change(present: set[str]) -> set[str]:
+        for tag in tags:
+            if tag not in present:
+                raise UnknownTag(model=model, tag=tag, near=near(tag, sorted(present)))
+        return present - set(tags)
+
+    return _change_tags(context, model, f"tag rm {model}", change)
+
+
+def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> tuple[str, ...]:
+    tags: list[str] = []
+
+    def build(draft: Draft) -> None:
+        nonlocal tags
+        require_model(context, draft.view, model)
+        key = model_key(model)
+        tags = sorted(change(set(read_properties(draft.value(key), key).get("tags", []))))
+        change_properties(draft, key, lambda has: has.update(tags=tags))
+
+    context.commit(command, build)
+    return tuple(tags)

@@ -1,0 +1,202 @@
+"""`log`: files become the next version of an artifact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mreg import annotation, metadata, names
+from mreg.context import Context
+from mreg.digest import digest as digest_of
+from mreg.entities import LogResult
+from mreg.ingest import Progress, ingest, packs_of
+from mreg.operations.aliases import set_in_draft
+from mreg.operations.collections import DEFAULT_TYPE, check_free, ensure_artifact, ensure_model
+from mreg.operations.links import add_link
+from mreg.operations.versions import load
+from mreg.packs import CountingWriter, PackWriter
+from mreg.records import Input, Manifest, VersionRecord
+from mreg.resolve import Resolved, resolve
+from mreg.scan import Selection, scan
+from mreg.transaction import Draft, MissingPack, timestamp
+from mreg.view import View, annotation_key, artifact_key, model_key, version_key
+
+_TRIES = 5
+"""How often to read the files again when a gc took away chunks that they share with deleted versions."""
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """All that `log` was asked to do. See `Repository.log` for the meaning of each."""
+
+    paths: Sequence[str | os.PathLike[str]]
+    artifact: str
+    aliases: Sequence[str] = ()
+    links: Sequence[str] = ()
+    message: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    run: str | None = None
+    inputs: Sequence[str] = ()
+    type: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    dry_run: bool = False
+
+    def check(self) -> None:
+        """Raises InvalidName."""
+        names.check_name(self.artifact, "artifact name")
+        for alias in self.aliases:
+            names.check_alias(alias)
+        for model in self.links:
+            names.check_name(model, "model name")
+        if self.run is not None:
+            names.check_name(self.run, "run")
+
+
+def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
+    """See `Repository.log`."""
+    request.check()
+    job = _Log(context, request)
+    for attempt in range(_TRIES):
+        try:
+            return job.run(progress)
+        except MissingPack:
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError
+
+
+class _Log:
+    def __init__(self, context: Context, request: LogRequest) -> None:
+        self._context = context
+        self._request = request
+        self._metadata = metadata.normalise(request.metadata)
+        self._check_collections()
+        self._inputs = tuple(self._input(reference) for reference in request.inputs)
+        excluded = [*context.setting("log.exclude"), *request.selection.exclude]
+        self._sources = scan(request.paths, request.selection._replace(exclude=excluded))
+
+    def _check_collections(self) -> None:
+        """What is bound to be refused is refused before gigabytes are read."""
+        view = self._context.view()
+        wanted = [(self._request.artifact, artifact_key, "an artifact")]
+        wanted += [(model, model_key, "a registered model") for model in self._request.links]
+        for name, key, kind in wanted:
+            if view.value(key(name)) is None:
+                check_free(self._context, view, name, kind)
+
+    def _input(self, reference: str) -> Input:
+        found = resolve(self._context, reference)
+        return Input(found.name, found.digest)
+
+    def run(self, progress: Progress | None) -> LogResult:
+        context, dry_run = self._context, self._request.dry_run
+        index = context.fresh_index()
+        with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
+            manifest = ingest(index, writer, self._sources, progress)
+            record = self._record(manifest)
+            number = self._same_as_latest(context.view(), manifest)
+            if dry_run:
+                return self._foretell(number, record, writer.stored)
+            packs = packs_of(index, writer, manifest) if number is None else set()
+            stored = 0
+            if number is None:
+                if not writer.empty:
+                    packs.add(writer.publish())
+                stored = writer.stored
+                context.objects.put(manifest.to_bytes())
+                context.objects.put(record.to_bytes())
+        return self._commit(manifest, record, tuple(sorted(packs)), stored)
+
+    def _record(self, manifest: Manifest) -> VersionRecord:
+        signature = self._context.signature
+        return VersionRecord(
+            manifest=digest_of(manifest.to_bytes()),
+            files=len(manifest.files),
+            size=manifest.size,
+            created=timestamp(),
+            author=signature.who,
+            host=signature.host,
+            run=self._request.run,
+            message=self._request.message or "",
+            metadata=self._metadata,
+            inputs=self._inputs,
+        )
+
+    def _same_as_latest(self, view: View, manifest: Manifest) -> int | None:
+        """The number of the latest version if its content is this, else None."""
+        latest = view.latest(self._request.artifact)
+        if latest is None:
+            return None
+        version = view.version(self._request.artifact, latest).value
+        assert version is not None
+        present = self._context.objects.manifest(self._context.objects.version(version).manifest)
+        return latest if present.content() == manifest.content() else None
+
+    def _foretell(self, number: int | None, record: VersionRecord, stored: int) -> LogResult:
+        view, artifact = self._context.view(), self._request.artifact
+        if number is None:
+            number, digest = view.next_number(artifact), digest_of(record.to_bytes())
+            version = load(self._context, view, Resolved(artifact, number, digest), record=record)
+            return LogResult(version, created=True, stored=stored)
+        existing = Resolved(artifact, number, view.version(artifact, number).value or "")
+        return LogResult(load(self._context, view, existing), created=False)
+
+    def _commit(self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], stored: int) -> LogResult:
+        request, digest = self._request, digest_of(record.to_bytes())
+        number, created = -1, False
+        links: list[str] = []
+        new_models: list[str] = []
+
+        def build(draft: Draft) -> None:
+            nonlocal number, created
+            links.clear()
+            new_models.clear()
+            ensure_artifact(self._context, draft, request.artifact, request.type or DEFAULT_TYPE)
+            same = self._same_as_latest(draft.view, manifest)
+            created = same is None
+            if same is None:
+                number = draft.view.next_number(request.artifact)
+                draft.packs = packs
+                self._check_published(record, digest)
+                draft.set(version_key(request.artifact, number), digest)
+                target = Resolved(request.artifact, number, digest)
+            else:
+                number = same
+                target = Resolved(request.artifact, same, draft.view.version(request.artifact, same).value or "")
+                self._annotate(draft, target)
+            for alias in request.aliases:
+                set_in_draft(self._context, draft, request.artifact, alias, number)
+            for model in dict.fromkeys(request.links):
+                if ensure_model(self._context, draft, model):
+                    new_models.append(model)
+                links.append(f"{model}:v{add_link(draft, model, target)[0]}")
+
+        self._context.commit(f"log --artifact {request.artifact}", build)
+        done = Resolved(request.artifact, number, "")
+        view = self._context.view()
+        done = done._replace(digest=view.version(request.artifact, number).value or digest)
+        version = load(self._context, view, done)
+        return LogResult(version, created, stored if created else 0, tuple(links), tuple(new_models))
+
+    def _check_published(self, record: VersionRecord, digest: str) -> None:
+        """Nothing may be named that is not there. The records are missing where a gc swept them since they
+        were written, or where this content was the latest version when the files were read, so that
+        nothing was written, and no longer is: the files are then read again."""
+        objects = self._context.objects
+        if not (objects.has(digest) and objects.has(record.manifest)):
+            raise MissingPack(pack="of this version")
+
+    def _annotate(self, draft: Draft, target: Resolved) -> None:
+        """What was said with content that is there already is said of the version that has it."""
+        request = self._request
+        key = annotation_key(target.artifact, target.number)
+        said = annotation.effective(self._context.objects.version(target.digest), draft.value(key), key)
+        changed = annotation.Said(
+            message=said.message if request.message is None else request.message,
+            metadata=metadata.merge(said.metadata, self._metadata),
+            inputs=said.inputs,
+        ).with_inputs(self._inputs)
+        if changed != said:
+            draft.set(key, annotation.encode(changed))

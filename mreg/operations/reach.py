@@ -1,0 +1,100 @@
+"""What can be reached: from refs and the journal's memory to records, files, chunks and packs.
+
+Works from the repository alone, never from the lookup tables: what decides over deleting must not rest on
+something disposable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mreg import packs
+from mreg.digest import is_digest
+from mreg.journal import Entry, Journal, Mark
+from mreg.objects import Objects
+from mreg.packs import PackIndex
+from mreg.records import File
+from mreg.storage import Storage
+
+
+@dataclass
+class Reached:
+    """Digests of what is reachable; chunks and files raw, 32 bytes."""
+
+    versions: set[str] = field(default_factory=set)
+    manifests: set[str] = field(default_factory=set)
+    files: set[tuple[str, int]] = field(default_factory=set)
+    chunks: set[bytes] = field(default_factory=set)
+
+
+def versions_now(entries: Iterable[Entry]) -> set[str]:
+    """The version records that the refs name after these entries, which are the whole journal."""
+    now: dict[str, str | None] = {}
+    for entry in entries:
+        now |= {change.ref: change.new for change in entry.changes}
+    return {named for ref, value in now.items() for named in _versions_named(ref, value)}
+
+
+def named_by(entry: Entry) -> set[str]:
+    """The version records that this entry's refs name, before or after it."""
+    return {named for ref, old, new in entry.changes for v in (old, new) for named in _versions_named(ref, v)}
+
+
+def _versions_named(ref: str, value: str | None) -> Iterator[str]:
+    """The version that a ref's value holds on to: that of a version ref or of a link."""
+    if value is None:
+        return
+    if ref.startswith("artifacts/") and is_digest(value):
+        yield value
+    elif ref.startswith("registered/") and "#" in ref:
+        digest = value.rpartition(" ")[2]
+        if is_digest(digest):
+            yield digest
+
+
+def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
+    """Every entry from the first on, the chain verified. Raises DamagedJournal."""
+    return journal.after(Mark(0, journal.origin))
+
+
+def reach(objects: Objects, versions: Iterable[str], indexes: dict[str, PackIndex]) -> Reached:
+    """All that the version records need. indexes: those of all packs. Raises Damaged where a record is not
+    readable: nothing may be called unreachable while one does not know what it reaches."""
+    found = Reached()
+    files: set[File] = set()
+    for version in versions:
+        manifest = objects.version(version).manifest
+        found.versions.add(version)
+        if manifest not in found.manifests:
+            found.manifests.add(manifest)
+            files.update(objects.manifest(manifest).files)
+    found.files = {(file.digest, file.size) for file in files}
+    recipes = recipes_of(indexes)
+    for name in (bytes.fromhex(digest) for digest, size in found.files if size):
+        found.chunks.update(recipes.get(name, (name,)))
+    return found
+
+
+def recipes_of(indexes: dict[str, PackIndex]) -> dict[bytes, tuple[bytes, ...]]:
+    """Every file that is cut into several chunks: the digests of these."""
+    recipes: dict[bytes, tuple[bytes, ...]] = {}
+    for index in indexes.values():
+        for name, pieces in index.recipes.items():
+            recipes.setdefault(name, tuple(piece.digest for piece in pieces))
+    return recipes
+
+
+def needed_packs(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
+    """The packs that hold a reachable chunk, or the recipe of a reachable file."""
+    files = {bytes.fromhex(digest) for digest, _ in found.files}
+    return {
+        name
+        for name, index in indexes.items()
+        if any(entry.digest in found.chunks for entry in index.chunks) or not files.isdisjoint(index.recipes)
+    }
+
+
+def read_indexes(storage: Storage) -> dict[str, PackIndex]:
+    """The index of every pack that lies in the storage. Raises DamagedPack."""
+    return {name: packs.read_index(storage, name) for name in packs.pack_names(storage)}

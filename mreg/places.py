@@ -1,0 +1,45 @@
+"""Where things are by the customs of the platform: the one module of the library that looks at the
+environment and the home folder, and only when a caller asked it to, or named no cache folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mreg.context import NoRepository
+
+FOLDER = ".mreg"
+
+
+def default_cache() -> str:
+    """`$MREG_CACHE`, else the platform's cache folder."""
+    given = os.environ.get("MREG_CACHE")
+    if given:
+        return os.path.abspath(given)
+    home = os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Caches", "mreg")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "mreg")
+
+
+def find_repository(start: str | None = None) -> str:
+    """The repository for a folder: `$MREG_REPO`, else the nearest `.mreg` from `start` (the working folder)
+    upwards, as git looks for its own. Raises NoRepository."""
+    given = os.environ.get("MREG_REPO")
+    if given and start is None:
+        return given
+    folder = top = os.path.abspath(start or os.getcwd())
+    while True:
+        if os.path.isfile(os.path.join(folder, FOLDER, "config.toml")):
+            return os.path.join(folder, FOLDER)
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            raise NoRepository(location=top)
+        folder = parent
+
+
+def locate(location: str | os.PathLike[str]) -> str:
+    """The repository's own folder: `location` itself, or the `.mreg` in it."""
+    path = os.path.abspath(location)
+    inner = os.path.join(path, FOLDER)
+    return inner if os.path.basename(path) != FOLDER and os.path.isdir(inner) else path

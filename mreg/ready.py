@@ -1,0 +1,158 @@
+"""Ready-to-load copies: what `use` hands out.
+
+    <cache>/files/ab/cdef…         one file a digest (`…x` where executable), read-only, verified
+    <cache>/versions/<digest>/     one folder a version, of hard links to these files
+    <cache>/versions/<digest>.json what each file's stat was when it was last verified
+
+A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not
+look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mreg.checkout import Reader, Steps, Tree, hash_file
+from mreg.records import File
+
+Stamps = dict[str, list[int]]
+
+
+class ReadyCopies:
+    """The ready-to-load copies below the folder `cache`."""
+
+    def __init__(self, cache: str) -> None:
+        self._cache = os.path.abspath(cache)
+
+    def find(self, version: str) -> str | None:
+        """The folder of the version with this digest if it is there and looks as it did when verified."""
+        stamps = _read_stamps(self._stamp_file(version))
+        folder = self._folder(version)
+        return folder if stamps is not None and _look(folder) == stamps else None
+
+    def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
+        """The folder of the version with this digest, every file verified just now.
+
+        Raises DamagedFile, OSError.
+        """
+        folder = self._folder(version)
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        sources = [(file.path, self._file(reader, file, steps)) for file in files]
+        while True:
+            with Tree(self._scratch()) as tree:
+                for path, source in sources:
+                    _link_or_copy(tree, path, source)
+                try:
+                    tree.keep(folder)
+                    break
+                except FileExistsError:
+                    if _same_files(folder, sources):  # another process made it meanwhile
+                        break
+                    self._throw_away(folder)
+        self._write_stamps(version, _look(folder))
+        return folder
+
+    def _file(self, reader: Reader, file: File, steps: Steps) -> str:
+        """The path of the one copy of these bytes, verified just now."""
+        path = os.path.join(self._cache, "files", file.digest[:2], file.digest[2:] + "x" * file.executable)
+        if _hash(path) == file.digest:
+            steps.advance(file.size)
+            return path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with Tree(self._scratch()) as tree:
+            tree.write("file", steps.through(reader.read(file)), 0o555 if file.executable else 0o444)
+            tree.flush()
+            os.rename(os.path.join(tree.path, "file"), path)
+        return path
+
+    def _folder(self, version: str) -> str:
+        return os.path.join(self._cache, "versions", version)
+
+    def _stamp_file(self, version: str) -> str:
+        return os.path.join(self._cache, "versions", f"{version}.json")
+
+    def _scratch(self) -> str:
+        tmp = os.path.join(self._cache, "tmp")
+        os.makedirs(tmp, exist_ok=True)
+        return os.path.join(tmp, f"{os.getpid()}-{os.urandom(6).hex()}")
+
+    def _throw_away(self, folder: str) -> None:
+        scratch = self._scratch()
+        with suppress(FileNotFoundError):
+            os.rename(folder, scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
+        scratch = self._scratch()
+        with open(scratch, "w", encoding="utf-8") as file:
+            json.dump(stamps, file)
+        os.replace(scratch, self._stamp_file(version))
+
+
+def _read_stamps(path: str) -> Stamps | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            stamps = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return stamps if isinstance(stamps, dict) else None
+
+
+def _look(folder: str) -> Stamps | None:
+    """Size, modification time and inode of all that lies below the folder; None where it is not there.
+
+    Not the change time: it moves whenever another version links the same file.
+    """
+    stamps: Stamps = {}
+    waiting = [(folder, "")]
+    try:
+        while waiting:
+            here, prefix = waiting.pop()
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                    stamps[prefix + entry.name] = [
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ino,
+                        status.st_mode,
+                    ]
+    except FileNotFoundError:
+        return None
+    return stamps
+
+
+def _same_files(folder: str, sources: Sequence[tuple[str, str]]) -> bool:
+    present = _look(folder)
+    if present is None or len(present) != len(sources):
+        return False
+    return all(path in present and present[path][2] == os.stat(source).st_ino for path, source in sources)
+
+
+def _hash(path: str) -> str | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):
+        return None
+    try:
+        return hash_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link_or_copy(tree: Tree, path: str, source: str) -> None:
+    try:
+        tree.link(path, source)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            raise
+        with open(source, "rb") as file:
+            tree.write(path, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_mode & 0o777)

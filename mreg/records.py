@@ -1,0 +1,205 @@
+"""The immutable records: manifests and version records, and their canonical JSON.
+
+Records name each other by digest: a version ref holds the digest of a version record, which holds the
+digest of a manifest, which lists files by theirs. What is parsed here may come from anywhere, so every
+rule of docs/format.md is checked before an object is built.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mreg import canonical
+from mreg.canonical import Malformed
+from mreg.digest import is_digest
+
+FORMAT = 1
+MAX_FILES = 1_000_000
+MAX_COMPONENT = 255
+RESERVED_COMPONENTS = {".git", ".mreg"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a version: `path` relative with `/`, `size` in bytes, `digest` of its bytes."""
+
+    path: str
+    size: int
+    digest: str
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of a version, sorted by path."""
+
+    files: tuple[File, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    def content(self) -> tuple[tuple[str, str], ...]:
+        """Paths and digests: what makes two versions the same."""
+        return tuple((file.path, file.digest) for file in self.files)
+
+    def to_bytes(self) -> bytes:
+        rows = []
+        for file in self.files:
+            row: dict[str, Any] = {"path": file.path, "size": file.size, "digest": file.digest}
+            if file.executable:
+                row["executable"] = True
+            rows.append(row)
+        return canonical.dumps({"kind": "manifest", "format": FORMAT, "files": rows})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Raises Malformed for anything that the format forbids."""
+        record = _open(data, "manifest")
+        rows = canonical.take(record, "files", list)
+        if len(rows) > MAX_FILES:
+            raise Malformed(f"more than {MAX_FILES} files")
+        manifest = cls(tuple(_parse_file(row) for row in rows))
+        paths = [file.path for file in manifest.files]
+        if paths != sorted(paths):
+            raise Malformed("files are not sorted by path")
+        for problem in path_conflicts(paths):
+            raise Malformed(problem)
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Lineage: a version that went into making another. `reference` is how it was called then."""
+
+    reference: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """What a version ref points at. Times are RFC 3339 in UTC; `metadata` is JSON with string keys."""
+
+    manifest: str
+    files: int
+    size: int
+    created: str
+    author: str
+    host: str
+    run: str | None = None
+    message: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        return canonical.dumps(
+            {
+                "kind": "version",
+                "format": FORMAT,
+                "manifest": self.manifest,
+                "files": self.files,
+                "size": self.size,
+                "created": self.created,
+                "author": self.author,
+                "host": self.host,
+                "run": self.run,
+                "message": self.message,
+                "metadata": self.metadata,
+                "inputs": [[entry.reference, entry.version] for entry in self.inputs],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> VersionRecord:
+        """Raises Malformed for anything that the format forbids."""
+        record = _open(data, "version")
+        if not is_digest(record.get("manifest")):
+            raise Malformed("'manifest' is not a digest")
+        return cls(
+            manifest=record["manifest"],
+            files=canonical.take_count(record, "files"),
+            size=canonical.take_count(record, "size"),
+            created=canonical.take(record, "created", str),
+            author=canonical.take(record, "author", str),
+            host=canonical.take(record, "host", str),
+            run=canonical.take(record, "run", (str, type(None))),
+            message=canonical.take(record, "message", str),
+            metadata=canonical.take(record, "metadata", dict),
+            inputs=tuple(_parse_input(row) for row in canonical.take(record, "inputs", list)),
+        )
+
+
+def path_fault(path: str) -> str | None:
+    """Why `path` may not stand in a manifest, or None."""
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\\:" or 0xD800 <= ord(c) < 0xE000 for c in path):
+        return "it has a control character, a backslash, a colon or a half of a surrogate pair"
+    for part in path.split("/"):
+        if part in ("", ".", ".."):
+            return "it has an empty, `.` or `..` component"
+        if len(part.encode("utf-8")) > MAX_COMPONENT:
+            return f"it has a component longer than {MAX_COMPONENT} bytes"
+        if fold(part) in RESERVED_COMPONENTS:
+            return f"it has a component `{part}`"
+    return None
+
+
+def path_conflicts(paths: Iterable[str]) -> Iterator[str]:
+    """A sentence for each path that some file system could not hold beside the others."""
+    seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for path in paths:
+        folded = fold(path)
+        if folded in seen:
+            yield f"{seen[folded]!r} and {path!r} are one name where case or Unicode form do not count"
+        seen[folded] = path
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            folder = "/".join(parts[:end])
+            other = folders.setdefault(fold(folder), folder)
+            if other != folder:
+                yield f"folders {other!r} and {folder!r} are one name where case or Unicode form do not count"
+    for key in seen.keys() & folders.keys():
+        yield f"{seen[key]!r} is both a file and a folder"
+
+
+def fold(text: str) -> str:
+    """The form under which two names collide on a case-insensitive, normalising file system."""
+    return (
+        text
+        if text.isascii() and text.islower()
+        else unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    )
+
+
+def _open(data: bytes, kind: str) -> dict[str, Any]:
+    record = canonical.loads(data)
+    if record.get("kind") != kind:
+        raise Malformed(f"not a {kind} record")
+    if record.get("format") != FORMAT:
+        raise Malformed(f"{kind} format {record.get('format')!r} is not known")
+    return record
+
+
+def _parse_file(row: object) -> File:
+    if not isinstance(row, dict):
+        raise Malformed("a file entry is not an object")
+    path = canonical.take(row, "path", str)
+    fault = path_fault(path)
+    if fault:
+        raise Malformed(f"path {path!r}: {fault}")
+    if not is_digest(row.get("digest")):
+        raise Malformed(f"path {path!r}: no digest")
+    if row.get("executable", True) is not True or not row.keys() <= {"path", "size", "digest", "executable"}:
+        raise Malformed(f"path {path!r}: unknown fields")
+    return File(path, canonical.take_count(row, "size"), row["digest"], "executable" in row)
+
+
+def _parse_input(row: object) -> Input:
+    match row:
+        case [str(reference), str(version)] if is_digest(version):
+            return Input(reference, version)
+    raise Malformed("an input is not a reference and a digest")

@@ -1,0 +1,445 @@
+"""The facade: whatever mreg can do with a repository is a method here. The command line uses nothing else.
+
+Heavy parts are imported when a method needs them: a question about one reference must not pay for them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mreg import config, names, places
+from mreg.context import Context
+from mreg.errors import Refused
+from mreg.refs import CONFIG, Ref, encode
+from mreg.resolve import Resolved, resolve
+from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage.local import LocalStorage
+
+if TYPE_CHECKING:
+    from mreg.entities import (
+        Alias,
+        Artifact,
+        Checkout,
+        Diff,
+        File,
+        HistoryEntry,
+        Link,
+        LinkResult,
+        LogResult,
+        Model,
+        Usage,
+        Version,
+    )
+    from mreg.operations.aliases import AliasSet
+    from mreg.operations.findings import Report
+    from mreg.operations.gc import Swept
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Progress = Callable[[int, int], None]
+"""Told now and then while something long goes on: bytes done, bytes in all."""
+
+
+class AlreadyInitialised(Refused):
+    code = "already-initialised"
+    template = "{location} is an mreg repository already"
+
+
+class Repository:
+    """An open repository. Make one with `open`, `find` or `init`; usable from several threads; `close` it,
+    or use it as a context manager.
+
+    Where a method takes a `reference`, that is `NAME[:vN | :ALIAS | :latest | :@DIGEST-PREFIX]`, `NAME` being
+    an artifact or a registered model. All methods raise subclasses of `MregError`: InvalidInput, NotFound,
+    Conflict, Damaged, Refused or Failed, and OSError where the machine fails. A method that raised has
+    changed nothing.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # Opening.
+
+    @classmethod
+    def init(
+        cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
+    ) -> Repository:
+        """Make the repository `location/.mreg` and open it. Raises AlreadyInitialised."""
+        path = os.path.join(os.path.abspath(location), places.FOLDER)
+        return cls.init_storage(LocalStorage(path), path, cache=cache or places.default_cache, author=author)
+
+    @classmethod
+    def open(
+        cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
+    ) -> Repository:
+        """Open the repository `location` (a `.mreg` folder, or the folder that holds one).
+
+        cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`.
+        author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
+        """
+        path = places.locate(location)
+        return cls(Context(LocalStorage(path), path, cache=cache or places.default_cache, author=author))
+
+    @classmethod
+    def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Repository:
+        """Open what the command line would: `$MREG_REPO`, or the nearest `.mreg` from `start` upwards."""
+        return cls.open(places.find_repository(start), cache=cache, author=author)
+
+    @classmethod
+    def init_storage(
+        cls,
+        storage: Storage,
+        location: str,
+        *,
+        cache: str | Callable[[], str] | None = None,
+        author: str | None = None,
+    ) -> Repository:
+        """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
+        be called. Raises AlreadyInitialised."""
+        text = config.initial(os.urandom(16).hex())
+        try:
+            storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
+        except PutLost:
+            raise AlreadyInitialised(location=location) from None
+        return cls(Context(storage, location, cache=cache, author=author))
+
+    def close(self) -> None:
+        """Let go of the lookup tables. Using the repository again opens them again."""
+        self._context.close()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def location(self) -> str:
+        """Where the repository lies."""
+        return self._context.location
+
+    @property
+    def id(self) -> str:
+        """The repository's identity, 32 hex digits; a copy has the same."""
+        return self._context.identity.id
+
+    # Versions.
+
+    def log(
+        self,
+        paths: Paths,
+        artifact: str,
+        *,
+        aliases: Sequence[str] = (),
+        links: Sequence[str] = (),
+        message: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        run: str | None = None,
+        inputs: Sequence[str] = (),
+        type: str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> LogResult:
+        """Snapshot files as the artifact's next version, as one change together with all that is asked for.
+
+        paths: a folder (its contents), or files and folders (by their names). aliases: words to move to the
+        version. links: registered models to bookmark it in. message, metadata (JSON-like), run: what to say
+        of it. inputs: references of the versions it was made from. type: of the artifact, where it is new.
+        include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
+
+        Content (paths and bytes) that equals the latest version's makes no new version; aliases, links,
+        inputs, message and metadata then apply to that one.
+        """
+        from mreg.operations.log import LogRequest, log
+        from mreg.scan import Selection
+
+        request = LogRequest(
+            paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
+            artifact=artifact,
+            aliases=aliases,
+            links=links,
+            message=message,
+            metadata=metadata or {},
+            run=run,
+            inputs=inputs,
+            type=type,
+            selection=Selection(include, exclude),
+            dry_run=dry_run,
+        )
+        return log(self._context, request, progress)
+
+    def resolve(self, reference: str) -> Resolved:
+        """The one version meant: its artifact, number and digest."""
+        return resolve(self._context, reference)
+
+    def version(self, reference: str) -> Version:
+        """All about one version."""
+        from mreg.operations.versions import load
+
+        resolved = self.resolve(reference)
+        return load(self._context, self._context.view(), resolved)
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of an artifact, oldest first, or those linked in a registered model, in link order."""
+        from mreg.operations.query import versions
+
+        return versions(self._context, name)
+
+    def files(self, reference: str) -> tuple[File, ...]:
+        """The files of a version, sorted by path."""
+        digest = self.resolve(reference).digest
+        return self._context.objects.manifest(self._context.objects.version(digest).manifest).files
+
+    def read(self, reference: str, path: str) -> Iterator[bytes]:
+        """The bytes of one file, piece by piece, each piece verified before it is given out."""
+        from mreg.operations.files import read
+
+        return read(self._context, reference, path)
+
+    def get(
+        self,
+        reference: str,
+        destination: str | os.PathLike[str] | None = None,
+        *,
+        include: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Checkout:
+        """Write a version's files into the folder `destination` (default `./NAME-vN`), verified, all or none.
+
+        Files that are there and right are left, those that differ are replaced, others stay.
+        """
+        from mreg.operations.files import get
+
+        path = None if destination is None else os.fspath(destination)
+        return get(self._context, reference, path, include, progress)
+
+    def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
+        """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.
+
+        run: record that this run consumed the version.
+        """
+        from mreg.operations.files import use
+
+        return use(self._context, reference, run, progress)
+
+    def annotate(
+        self,
+        reference: str,
+        *,
+        message: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        unset: Sequence[str] = (),
+        inputs: Sequence[str] = (),
+    ) -> tuple[Version, bool]:
+        """Change what is said of a version, never its files. metadata is merged in after the dotted keys in
+        `unset` were taken out. Returns the version and whether anything changed."""
+        from mreg.operations.versions import annotate
+
+        return annotate(self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs)
+
+    def remove(self, reference: str, *, force: bool = False) -> Resolved:
+        """Delete a version. Refused while an alias or a link holds it, unless `force`, which removes those
+        too. Its number is never given again; its space comes back with `gc`."""
+        from mreg.operations.versions import remove
+
+        return remove(self._context, reference, force=force)
+
+    def diff(self, before: str, after: str) -> Diff:
+        """Two versions side by side: files and metadata."""
+        from mreg.operations.query import diff
+
+        return diff(self._context, before, after)
+
+    # Artifacts and registered models.
+
+    def artifacts(self) -> list[Artifact]:
+        """All artifacts, sorted by name."""
+        from mreg.operations.query import artifacts
+
+        return artifacts(self._context)
+
+    def artifact(self, name: str) -> Artifact:
+        """One artifact."""
+        from mreg.operations.query import artifact
+
+        return artifact(self._context, name)
+
+    def models(self) -> list[Model]:
+        """All registered models, sorted by name."""
+        from mreg.operations.query import models
+
+        return models(self._context)
+
+    def model(self, name: str) -> Model:
+        """One registered model, with its links, tags and card."""
+        from mreg.operations.query import model
+
+        return model(self._context, name)
+
+    def kind(self, name: str) -> str | None:
+        """ "artifact", "model", or None where nothing has this name."""
+        from mreg.resolve import kind_of
+
+        return kind_of(self._context.view(), names.check_name(name))
+
+    def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> bool:
+        """Make an empty artifact; False where it exists already."""
+        from mreg.operations.collections import create_artifact
+
+        return create_artifact(self._context, name, type, description)
+
+    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = ()) -> bool:
+        """Make an empty registered model; False where it exists already."""
+        from mreg.operations.collections import create_model
+
+        return create_model(self._context, name, description, list(tags))
+
+    def remove_artifact(self, name: str, *, force: bool = False) -> None:
+        """Delete an artifact; one that has versions only with `force`, aliases and links then go too."""
+        from mreg.operations.collections import remove_artifact
+
+        remove_artifact(self._context, name, force=force)
+
+    def remove_model(self, name: str, *, force: bool = False) -> None:
+        """Delete a registered model; one that has links only with `force`. No version is touched."""
+        from mreg.operations.collections import remove_model
+
+        remove_model(self._context, name, force=force)
+
+    def rename_artifact(self, old: str, new: str) -> None:
+        """Give an artifact another name; versions keep their numbers, aliases and links follow."""
+        from mreg.operations.rename import rename_artifact
+
+        rename_artifact(self._context, old, new)
+
+    def rename_model(self, old: str, new: str) -> None:
+        """Give a registered model another name; links keep their numbers, aliases follow."""
+        from mreg.operations.rename import rename_model
+
+        rename_model(self._context, old, new)
+
+    def describe(self, name: str, description: str) -> None:
+        """Set the description of an artifact or a registered model."""
+        from mreg.operations.collections import describe
+
+        describe(self._context, name, description)
+
+    # Links, aliases, tags, cards.
+
+    def link(self, reference: str, model: str, *, aliases: Sequence[str] = ()) -> LinkResult:
+        """Bookmark a version in a registered model (made where it does not exist), and move the model's
+        `aliases` to it. A version is linked once; again gives the link that is there."""
+        from mreg.operations.links import link
+
+        return link(self._context, reference, model, tuple(aliases))
+
+    def unlink(self, reference: str, *, force: bool = False) -> Link:
+        """Remove the bookmark `MODEL:vN`, never the version. Refused while an alias of the model is on it,
+        unless `force`. Returns what it was."""
+        from mreg.operations.links import unlink
+
+        return unlink(self._context, reference, force=force)
+
+    def set_alias(self, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:
+        """Move the alias of the collection that `reference` names to that version, atomically.
+
+        expect: `vN` or `none`; where the alias is elsewhere, AliasMoved is raised and nothing changed.
+        """
+        from mreg.operations.aliases import set_alias
+
+        return set_alias(self._context, alias, reference, expect=expect)
+
+    def remove_alias(self, alias: str, name: str) -> int | None:
+        """Delete an alias of a collection; the number it was at."""
+        from mreg.operations.aliases import remove_alias
+
+        return remove_alias(self._context, alias, name)
+
+    def aliases(self, name: str | None = None) -> list[Alias]:
+        """The aliases of a collection, or all."""
+        from mreg.operations.aliases import list_aliases
+
+        return list_aliases(self._context, name)
+
+    def add_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """Label a registered model; all its tags afterwards."""
+        from mreg.operations.links import add_tags
+
+        return add_tags(self._context, model, tags)
+
+    def remove_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """Take labels off a registered model; its tags afterwards."""
+        from mreg.operations.links import remove_tags
+
+        return remove_tags(self._context, model, tags)
+
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Every tag in use, with the registered models that have it."""
+        from mreg.operations.query import tags
+
+        return tags(self._context)
+
+    def card(self, model: str) -> str:
+        """The model card, Markdown; empty where there is none."""
+        from mreg.operations.links import card
+
+        return card(self._context, model)
+
+    def set_card(self, model: str, text: str) -> bool:
+        """Replace the model card; whether it changed."""
+        from mreg.operations.links import set_card
+
+        return set_card(self._context, model, text)
+
+    # The whole repository.
+
+    def search(self, text: str = "", *, tags: Sequence[str] = ()) -> tuple[list[Model], list[Artifact], list[Version]]:
+        """Registered models, artifacts and versions in which the text stands; models only with all `tags`."""
+        from mreg.operations.query import search
+
+        return search(self._context, text, list(tags))
+
+    def history(self, name: str | None = None, *, since: int = 0, limit: int | None = None) -> list[HistoryEntry]:
+        """Committed changes after entry `since`, oldest first, at most the last `limit`; with `name` only
+        those that concern this collection."""
+        from mreg.operations.history import history
+
+        return history(self._context, name, since=since, limit=limit)
+
+    def gc(self, *, grace: float | None = None, dry_run: bool = False) -> Swept:
+        """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace)."""
+        from mreg.operations.gc import gc
+
+        seconds = config.parse_seconds(self.setting("gc.grace")) if grace is None else grace
+        return gc(self._context, grace=seconds, dry_run=dry_run)
+
+    def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Report:
+        """Check every invariant of the format; with `full` also the bytes of every chunk."""
+        from mreg.operations.fsck import fsck
+
+        return fsck(self._context, full=full, progress=progress)
+
+    def usage(self, name: str | None = None) -> Usage:
+        """Where the bytes of a collection, or of all artifacts, are."""
+        from mreg.operations.usage import usage
+
+        return usage(self._context, name)
+
+    # Settings.
+
+    def setting(self, name: str) -> Any:
+        """A setting's value, or its default."""
+        return self._context.setting(name)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings with their values."""
+        return {name: self._context.setting(name) for name in config.SETTINGS}
+
+    def set_setting(self, name: str, text: str) -> Any:
+        """Set a setting from its text; the value."""
+        from mreg.operations.settings import set_setting
+
+        return set_setting(self._context, name, text)

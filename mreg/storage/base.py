@@ -1,0 +1,170 @@
+"""The byte store that all of mreg reads and writes through.
+
+A store maps keys to byte strings. A key is a relative path of `/`-separated components, each 1 to 255
+characters of `A-Z a-z 0-9 . _ - #`, none of them `.` or `..`. The first is none of `tmp`, `lock` and
+`lock.held`, in capitals or not: these are the stores' own. Any other key is a ValueError. No key lies below
+another key; callers see to that. Two primitives carry every promise made above this layer: *create-if-absent*
+and *compare-and-swap* of one key, both through `put`.
+
+What a store guarantees:
+
+- `put` is atomic: a reader sees the old bytes or the new, never a mixture, never a part.
+- When `put` has returned, the value survives loss of power (unless the store was opened as not durable).
+- Of many `put(key, …, ABSENT)` at once exactly one succeeds; the others raise `PutLost`.
+- A `put` that raised anything else changed nothing, or (after a fault of the machine) wrote the whole value.
+- Unfinished work never shows up in `list`.
+- A compare-and-swap is atomic against every other one and against ABSENT. `put(ANY)` and `delete` take no
+  part in that: whoever mixes them with compare-and-swap on one key holds the store's `lock` around them.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Self
+
+from mreg.errors import MregError
+
+_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-#/"
+_RESERVED = frozenset({"tmp", "lock", "lock.held"})
+
+
+def is_key(key: str) -> bool:
+    """Whether `key` is one by the module's contract. Such a key can never lead out of a store's root."""
+    if key.strip(_CHARACTERS):  # what is left begins with a character that is not allowed
+        return False
+    parts = key.split("/")
+    return parts[0].lower() not in _RESERVED and all(
+        0 < len(part) <= 255 and part != "." and part != ".." for part in parts
+    )
+
+
+def check_key(key: str) -> None:
+    """Raise ValueError unless `key` is a key."""
+    if not is_key(key):
+        raise ValueError(f"not a storage key: {key!r}")
+
+
+class Expect(enum.Enum):
+    """What `put` requires of the key's present state, where no etag is given."""
+
+    ANY = "any"
+    ABSENT = "absent"
+
+
+ANY: Final = Expect.ANY
+ABSENT: Final = Expect.ABSENT
+
+
+class Value(NamedTuple):
+    """The bytes under a key, and the tag that names exactly these bytes for a later `put(expect=etag)`."""
+
+    data: bytes
+    etag: str
+
+
+class Stat(NamedTuple):
+    """Size in bytes; `mtime` in seconds since 1970 by the store's own clock (not this machine's)."""
+
+    size: int
+    mtime: float
+
+
+class PutLost(MregError):
+    """The key was not in the expected state. The only failure of `put` that callers plan for."""
+
+    code = "put-lost"
+    template = "{key} was changed by somebody else"
+
+
+class LockTimeout(MregError):
+    """The writers' lock stayed taken for the whole waiting time. `holder` says who has it."""
+
+    code = "locked"
+    template = "the repository stayed locked for {seconds:g} s by {holder}"
+
+
+class Staged(ABC):
+    """A value being written, invisible until it is given to `put`. Use as a context manager: leaving the
+    block without a `put` throws the bytes away.
+
+    A `put` that raised PutLost leaves it complete: it can be put again, but no longer written to. Once it
+    is published or thrown away, `write` and `put` raise ValueError; once it is swept, `put` raises OSError.
+    """
+
+    @abstractmethod
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append all of `data`."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes written so far."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Throw the bytes away. Again, or after `put`: does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+
+class Storage(ABC):
+    """See the module's contract. All methods may raise `OSError` when the machine fails."""
+
+    @abstractmethod
+    def get(self, key: str) -> Value | None:
+        """The whole value, or None where there is none. For small values; see `read` for large ones."""
+
+    @abstractmethod
+    def read(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes from offset `start`; fewer only where the value ends.
+
+        Raises FileNotFoundError where there is no such key.
+        """
+
+    @abstractmethod
+    def stat(self, key: str) -> Stat | None:
+        """Size and age, or None where there is no such key."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[str]:
+        """All keys that lie below the folder `prefix` (no slash at its end; "" for all), sorted."""
+
+    @abstractmethod
+    def stage(self) -> Staged:
+        """Begin a value too large to be held in memory."""
+
+    @abstractmethod
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+        """Publish `value` under `key` and return its etag.
+
+        expect: ANY, ABSENT, or the etag that the present value must have.
+        Raises PutLost where the key is not in the expected state (a missing key matches no etag).
+        With an etag, a store that compares under its lock may also raise LockTimeout.
+        """
+
+    @abstractmethod
+    def touch(self, key: str) -> bool:
+        """Make the value's `mtime` now; False where there is no such key."""
+
+    @abstractmethod
+    def delete(self, key: str) -> bool:
+        """Remove the key; False where there was none. As durable as `put` once it has returned."""
+
+    @abstractmethod
+    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
+        """Hold the store's one advisory lock for the block; re-entrant within a thread.
+
+        Reduces contention among writers. Correctness of create-if-absent never rests on it.
+        Raises LockTimeout after `timeout` seconds, naming the holder.
+        """
+
+    @abstractmethod
+    def sweep(self, older_than: float) -> int:
+        """Remove unfinished work last touched more than `older_than` seconds ago; the bytes given back."""

@@ -1,0 +1,433 @@
+"""A store in a folder: one file a key, published by `link` or `rename`, flushed before and after.
+
+    <root>/<key>     a value, mode 0444; replaced only by rename, never written to
+    <root>/tmp/      staged values; whatever is left there by a crash may be swept
+    <root>/lock      the writers' lock (`mreg.storage.lock`), `lock.held` where flock does not work
+
+Every publication goes: write a file in `tmp/`, fsync it, give it its name, fsync the folder of that name.
+A crash between two of these steps leaves the old state or the new, and at most a file in `tmp/`. A file is
+fsynced at most once: after a failure the kernel may drop the bytes and call the next fsync a success.
+
+Of two puts with ABSENT the kernel lets one through (`link` refuses a taken name), so create-if-absent needs
+no lock, and holds between machines. Compare-and-swap is as good as the lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from stat import S_ISREG
+from typing import TypeVar
+
+from blake3 import blake3
+
+from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
+from mreg.storage.lock import WritersLock
+
+_T = TypeVar("_T")
+
+_CHUNK = 1 << 16
+_MOST_AT_ONCE = 1 << 30  # macOS refuses to read or write more than 2 GiB in one call
+_STALE_PAUSES = (0.0, 0.01, 0.1)
+_FOLDER_TRIES = 5
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+_NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
+_NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+class LocalStorage(Storage):
+    """The store in the folder `root`, which is made by the first write.
+
+    durable: False leaves out every fsync, for tests and throw-away stores.
+    Names that are not keys, symbolic links, and the `.nfs…` files of open deleted files are not listed.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, durable: bool = True) -> None:
+        self._root = os.path.abspath(root)
+        self._tmp = os.path.join(self._root, "tmp")
+        self._durable = durable
+        self._lock = WritersLock(self._root, link_new)
+
+    def __repr__(self) -> str:
+        return f"LocalStorage({self._root!r})"
+
+    def get(self, key: str) -> Value | None:
+        path = self._path(key)
+        data = _patiently(lambda: _read_whole(path))
+        return None if data is None else Value(data, blake3(data).hexdigest())
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        if start < 0 or length < 0:
+            raise ValueError(f"no such range: {length} bytes from {start}")
+        path = self._path(key)
+        return _patiently(lambda: _read_range(path, start, length))
+
+    def stat(self, key: str) -> Stat | None:
+        path = self._path(key)
+        try:
+            found = _patiently(lambda: os.stat(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Stat(found.st_size, found.st_mtime) if S_ISREG(found.st_mode) else None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        if prefix:
+            check_key(prefix)
+        return self._walk(prefix)
+
+    def stage(self) -> LocalStaged:
+        path = os.path.join(self._tmp, f"{os.getpid()}-{os.urandom(8).hex()}")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        # Read-only by mode from the start; the descriptor may write all the same.
+        return LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+        path = self._path(key)
+        if isinstance(value, bytes):
+            with self.stage() as staged:
+                staged.write(value)
+                return self._publish(staged, key, path, expect)
+        if not isinstance(value, LocalStaged):
+            raise TypeError(f"not staged by this store: {value!r}")
+        return self._publish(value, key, path, expect)
+
+    def touch(self, key: str) -> bool:
+        if self.stat(key) is None:
+            return False
+        try:
+            os.utime(self._path(key))  # no time given: the file server's clock, not ours
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, key: str) -> bool:
+        path = self._path(key)
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (IsADirectoryError, PermissionError):  # which of the two a folder gives depends on the system
+            if os.path.isdir(path):
+                return False
+            raise
+        self._sync_folder(os.path.dirname(path))
+        return True
+
+    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
+        if not os.path.isdir(self._root):
+            self._make_folder(self._root)
+        return self._lock.hold(timeout)
+
+    def sweep(self, older_than: float) -> int:
+        try:
+            # The file system's own clock, read without needing space on a disk that may be full.
+            os.utime(self._tmp)
+            now = os.stat(self._tmp).st_mtime
+        except FileNotFoundError:
+            return 0
+        return sum(_remove_if_older(path, now - older_than) for path in _files_in(self._tmp))
+
+    def _path(self, key: str) -> str:
+        check_key(key)
+        return f"{self._root}/{key}"
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        path = f"{self._root}/{folder}" if folder else self._root
+        for name in _patiently(lambda: _names_in(path)):
+            key = f"{folder}/{name}" if folder else name
+            if not is_key(key.rstrip("/")):
+                continue
+            if key.endswith("/"):
+                yield from self._walk(key[:-1])
+            else:
+                yield key
+
+    def _publish(self, staged: LocalStaged, key: str, path: str, expect: Expect | str) -> str:
+        etag = staged.seal(durable=self._durable)
+        if expect is ABSENT:
+            self._create(staged, key, path)
+        elif expect is ANY:
+            self._replace(staged, path)
+        else:
+            with self.lock():
+                present = self.get(key)
+                if present is None or present.etag != expect:
+                    raise PutLost(key=key)
+                self._replace(staged, path)
+        staged.published()
+        self._sync_folder(os.path.dirname(path))
+        return etag
+
+    def _create(self, staged: LocalStaged, key: str, path: str) -> None:
+        try:
+            self._in_folder(path, lambda: link_new(staged.path, path))
+        except FileExistsError:
+            raise PutLost(key=key) from None
+
+    def _replace(self, staged: LocalStaged, path: str) -> None:
+        try:
+            self._in_folder(path, lambda: os.rename(staged.path, path))
+        except FileNotFoundError:
+            if not staged.is_at(path):  # else the rename worked, and NFS lost the reply
+                raise
+
+    def _in_folder(self, path: str, make: Callable[[], _T]) -> _T:
+        """`make()`, which gives a file the name `path`, with the folder made where it is missing.
+
+        Tried several times: somebody may be removing empty folders at the same moment.
+        """
+        for _ in range(_FOLDER_TRIES):
+            try:
+                return make()
+            except FileNotFoundError:
+                self._make_folder(os.path.dirname(path))
+        return make()
+
+    def _make_folder(self, folder: str) -> None:
+        """Make `folder` and what is missing above it, with their names flushed."""
+        above = os.path.dirname(folder)
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            self._make_folder(above)
+            with suppress(FileExistsError):
+                os.mkdir(folder)
+        except FileExistsError:
+            pass  # made a moment ago by somebody who may not have come to the flush, so it is done here too
+        self._sync_folder(above)
+
+    def _sync_folder(self, folder: str) -> None:
+        if not self._durable:
+            return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _fsync(fd)
+        except OSError as error:
+            # Some network file systems have no such call, since names are the server's affair.
+            if error.errno not in _NO_FOLDER_FSYNC:
+                raise
+        finally:
+            os.close(fd)
+
+
+class LocalStaged(Staged):
+    """A file in `tmp/`: open for writing, then sealed (flushed and closed), then published or discarded."""
+
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+        self._hash = blake3()
+        self._size = 0
+        self._identity: tuple[int, int] | None = None
+        self._gone = False
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._fd < 0:
+            raise ValueError("the staged value is complete and cannot be written to")
+        rest = memoryview(data).cast("B")
+        self._hash.update(rest)
+        try:
+            while rest:
+                written = os.write(self._fd, rest[:_MOST_AT_ONCE])
+                self._size += written
+                rest = rest[written:]
+        except BaseException:
+            self.discard()  # a part is of no use, and the disk may be full
+            raise
+
+    def seal(self, *, durable: bool) -> str:
+        """End the writing, with the bytes flushed, and return the etag. Again: only the etag.
+
+        After a failed flush the bytes are thrown away: nothing could make them safe any more.
+        """
+        if self._gone:
+            raise ValueError("the staged value was published or thrown away")
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            try:
+                self._flush_and_close(fd, durable)
+            except BaseException:
+                self.discard()
+                raise
+        return self._hash.hexdigest()
+
+    def published(self) -> None:
+        """The bytes have their name now; give up the one in `tmp/`."""
+        self.discard()
+
+    def is_at(self, path: str) -> bool:
+        """Whether the file at `path` is this very one."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def discard(self) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        fd, self._fd = self._fd, -1
+        with suppress(OSError):  # what cannot be removed now is swept later
+            os.unlink(self.path)
+        if fd >= 0:
+            with suppress(OSError):
+                os.close(fd)
+
+    def _flush_and_close(self, fd: int, durable: bool) -> None:
+        try:
+            found = os.fstat(fd)
+            self._identity = (found.st_dev, found.st_ino)
+            if durable:
+                _fsync(fd)
+        finally:
+            os.close(fd)  # may raise too: NFS reports a full disk here
+
+
+def link_new(temp: str, path: str) -> None:
+    """Give the file `temp` the name `path` too, or instead. FileExistsError where that is taken."""
+    try:
+        os.link(temp, path)
+    except OSError as error:
+        if _has_two_names(temp):
+            return  # it worked; NFS lost the reply, and its second try found our own first one
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _rename_new(temp, path)
+
+
+def _has_two_names(path: str) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY)  # opened, since that makes an NFS client ask the server anew
+    except OSError:
+        return False
+    try:
+        return os.fstat(fd).st_nlink == 2
+    finally:
+        os.close(fd)
+
+
+def _rename_new(temp: str, path: str) -> None:
+    """Rename, but never over something: for file systems without hard links."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    old, new = os.fsencode(temp), os.fsencode(path)
+    try:
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(old, new, 4)  # RENAME_EXCL
+        else:
+            failed = libc.renameat2(-100, old, -100, new, 1)  # AT_FDCWD, RENAME_NOREPLACE
+    except AttributeError:
+        raise OSError(errno.ENOSYS, "neither hard links nor exclusive renames here", path) from None
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), temp, None, path)
+
+
+def _fsync(fd: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
+            return
+        except OSError as error:
+            if error.errno not in _NO_FULL_FSYNC:
+                raise
+    os.fsync(fd)
+
+
+def _patiently(call: Callable[[], _T]) -> _T:
+    """`call()`, again where NFS says that what it opened was replaced meanwhile."""
+    for pause in _STALE_PAUSES:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        time.sleep(pause)
+    return call()
+
+
+def _read_whole(path: str) -> bytes | None:
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return b"".join(iter(lambda: os.read(fd, _CHUNK), b""))
+    except IsADirectoryError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _read_range(path: str, start: int, length: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except NotADirectoryError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+    try:
+        found = os.fstat(fd)
+        if not S_ISREG(found.st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        # Python allocates what is asked for, so ask for no more than there is.
+        return _pread(fd, start, min(length, max(0, found.st_size - start)))
+    finally:
+        os.close(fd)
+
+
+def _pread(fd: int, start: int, length: int) -> bytes:
+    data = os.pread(fd, min(length, _MOST_AT_ONCE), start)
+    if len(data) == length:
+        return data
+    parts = [data]
+    done = len(data)
+    while done < length and parts[-1]:
+        parts.append(os.pread(fd, min(length - done, _MOST_AT_ONCE), start + done))
+        done += len(parts[-1])
+    return b"".join(parts)
+
+
+def _names_in(folder: str) -> list[str]:
+    """What is in `folder`, in the order of whole keys: folders end in a slash, and are sorted with it."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    names.append(entry.name + "/")
+                elif entry.is_file(follow_symlinks=False) and not _is_nfs_remains(entry.name):
+                    names.append(entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(names)
+
+
+def _is_nfs_remains(name: str) -> bool:
+    return len(name) == 28 and name.startswith(".nfs")
+
+
+def _files_in(folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in _names_in(folder) if not name.endswith("/")]
+
+
+def _remove_if_older(path: str, limit: float) -> int:
+    """The bytes that removing the file gave back: none while it has a second, published name."""
+    try:
+        found = os.lstat(path)
+        if found.st_mtime >= limit:
+            return 0
+        os.unlink(path)
+    except FileNotFoundError:
+        return 0
+    return found.st_size if found.st_nlink == 1 else 0

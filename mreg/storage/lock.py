@@ -1,0 +1,391 @@
+"""The writers' lock of a folder.
+
+Where flock works: flock on `<root>/lock`, which the kernel drops when the holder dies. Who holds it is
+written into the file, for the message of whoever waits in vain.
+
+Where flock is refused, or lets two descriptors in at once: a file `<root>/lock.held`, created by link. It
+outlives its holder, so it is broken when stale: when this machine can tell that the holder is gone (the
+process ended, or the machine was started anew), or 30 minutes after it was taken where this machine cannot
+tell. It is not refreshed meanwhile, since locks are held for milliseconds: a holder on another machine that
+is suspended for longer loses it. And between moving a lock aside and finding that a new holder's was moved,
+not the stale one, a third writer can get in: a window of microseconds, only while a stale lock is broken.
+
+What cannot be seen from here: a mount that keeps flock to one machine (NFS with `local_lock=flock` or
+`nolock`). That is why create-if-absent never rests on this lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from _thread import get_ident
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from mreg.storage.base import LockTimeout
+
+STALE_AFTER = 30 * 60.0
+"""Seconds after which a link-made lock may be broken when nothing can be learnt about its holder."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.020
+_NO_FLOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+
+
+class WritersLock:
+    """The lock of the folder `root`, for all threads of this process that share the object, and all others.
+
+    link: gives a file a second name or raises FileExistsError, as `mreg.storage.local.link_new`.
+    """
+
+    def __init__(self, root: str, link: Callable[[str, str], None]) -> None:
+        self._root = root
+        self._link = link
+        self._flock_works: bool | None = None  # not known before the first use
+        self._holding: set[tuple[int, int]] = set()  # (process, thread)
+
+    @contextmanager
+    def hold(self, timeout: float) -> Iterator[None]:
+        """Hold the lock for the block; again within a thread: at no cost. Raises LockTimeout.
+
+        The process id is part of who holds it, so a child forked inside the block neither has the lock
+        nor gives its parent's back.
+        """
+        me = (os.getpid(), get_ident())
+        if me in self._holding:
+            yield
+            return
+        lock = self._take(timeout)
+        self._holding.add(me)
+        try:
+            yield
+        finally:
+            self._holding.discard(me)
+            if os.getpid() == me[0]:
+                lock.release()
+
+    def _take(self, timeout: float) -> _Flock | _LinkLock:
+        deadline = time.monotonic() + timeout
+        if self._flock_works is not False:
+            lock = _Flock(self._root, probe=self._flock_works is None)
+            try:
+                _wait_for(lock, deadline, timeout)
+            except _FlockDoesNotWork:
+                if self._flock_works:
+                    raise  # a passing fault; taking the other kind now would exclude nobody
+                self._flock_works = False
+            else:
+                self._flock_works = True
+                return lock
+        link_lock = _LinkLock(self._root, self._link)
+        _wait_for(link_lock, deadline, timeout)
+        return link_lock
+
+
+def _wait_for(lock: _Flock | _LinkLock, deadline: float, timeout: float) -> None:
+    """Try until it is taken. When that raises, nothing of the try is left behind."""
+    pause = _FIRST_PAUSE
+    try:
+        while not lock.take():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LockTimeout(seconds=timeout, holder=lock.holder())
+            jitter = 0.5 + os.urandom(1)[0] / 256  # so that waiters do not march in step
+            time.sleep(min(pause * jitter, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+    except BaseException:
+        lock.release()
+        raise
+
+
+class _FlockDoesNotWork(OSError):
+    """flock is refused here, or is a call without effect."""
+
+
+class _Flock:
+    """One acquisition by flock, on a descriptor of its own, so that threads exclude one another too."""
+
+    def __init__(self, root: str, *, probe: bool) -> None:
+        self._path = f"{root}/lock"
+        self._probe = probe
+        self._fd = -1
+        self._taken = False
+
+    def take(self) -> bool:
+        """One try. Raises _FlockDoesNotWork where it is refused, or (if asked to probe) excludes nobody."""
+        if self._fd < 0:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            _inherited.add(self._fd)
+        if not _flock(self._fd):
+            return False
+        self._taken = True
+        if not self._is_in_place():
+            self.release()
+            return False
+        if self._probe and not self._excludes_others():
+            raise _FlockDoesNotWork(errno.ENOLCK, "flock excludes nobody here", self._path)
+        with suppress(OSError):  # a full disk must not stop those who want to delete something
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, Holder.me().encode(), 0)
+        return True
+
+    def release(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        if self._taken:
+            self._taken = False
+            with suppress(OSError):
+                os.ftruncate(fd, 0)
+            _unflock(fd)  # not left to close: a child forked meanwhile may have the descriptor too
+        _inherited.discard(fd)
+        os.close(fd)
+
+    def holder(self) -> str:
+        note = _read(self._path)
+        return Holder.decode(note).describe() if note else "an unknown process"
+
+    def _is_in_place(self) -> bool:
+        """False if the file was removed or replaced by hand since it was opened: others lock another one."""
+        try:
+            named = os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(named, os.fstat(self._fd))
+
+    def _excludes_others(self) -> bool:
+        other = os.open(self._path, os.O_RDWR)
+        try:
+            return not _flock(other)
+        finally:
+            os.close(other)
+
+
+def _flock(fd: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_FLOCK:
+            raise _FlockDoesNotWork(*error.args) from error
+        raise
+    return True
+
+
+def _unflock(fd: int) -> None:
+    import fcntl
+
+    with suppress(OSError):  # then closing has to do
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+_inherited: set[int] = set()
+"""Descriptors of locks. A forked child closes its copies, or the lock would outlive a killed parent."""
+
+
+def _close_inherited() -> None:
+    for fd in _inherited:
+        with suppress(OSError):
+            os.close(fd)
+    _inherited.clear()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
+
+
+class _LinkLock:
+    """One acquisition by a lock file of its own, given the name `lock.held` by link."""
+
+    def __init__(self, root: str, link: Callable[[str, str], None]) -> None:
+        self._path = f"{root}/lock.held"
+        self._tmp = f"{root}/tmp"
+        self._link = link
+        self._temp = ""
+        self._note = b""
+        self._clock_offset = 0.0  # from this process's monotonic clock to the file system's
+
+    def take(self) -> bool:
+        if not self._note:
+            self._prepare()
+        return self._try() or (self._break_if_stale() and self._try())
+
+    def release(self) -> None:
+        self._drop_temp()
+        if self._note and _read(self._path) == self._note:  # else it was broken, and is another's by now
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+        self._note = b""
+
+    def holder(self) -> str:
+        note = _read(self._path)
+        return Holder.decode(note).describe() if note else "an unknown process"
+
+    def _prepare(self) -> None:
+        os.makedirs(self._tmp, exist_ok=True)
+        self._temp = self._aside_name()
+        note = Holder.me()._replace(nonce=os.path.basename(self._temp)).encode()
+        fd = os.open(self._temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        try:
+            os.write(fd, note)
+            self._clock_offset = os.fstat(fd).st_mtime - time.monotonic()
+        finally:
+            os.close(fd)
+        self._note = note
+
+    def _try(self) -> bool:
+        try:
+            self._link(self._temp, self._path)
+        except FileExistsError:
+            return False
+        self._drop_temp()
+        return True
+
+    def _drop_temp(self) -> None:
+        if self._temp:
+            with suppress(OSError):  # what cannot be removed now is swept later
+                os.unlink(self._temp)
+
+    def _break_if_stale(self) -> bool:
+        """Whether the lock that was in the way is gone now."""
+        note = _read(self._path)
+        if note is None:
+            return True
+        if not self._is_stale(note):
+            return False
+        aside = self._aside_name()
+        try:
+            os.rename(self._path, aside)
+        except FileNotFoundError:
+            return True
+        if _read(aside) != note:  # somebody else broke the stale one and took the lock: put theirs back
+            with suppress(FileExistsError):
+                self._link(aside, self._path)
+        with suppress(FileNotFoundError):
+            os.unlink(aside)
+        return True
+
+    def _is_stale(self, note: bytes) -> bool:
+        gone = Holder.decode(note).is_gone(Holder.me())
+        if gone is not None:
+            return gone
+        try:
+            made = os.stat(self._path).st_mtime
+        except FileNotFoundError:
+            return False  # nothing left to break; the next try will see
+        return self._clock_offset + time.monotonic() - made > STALE_AFTER
+
+    def _aside_name(self) -> str:
+        return f"{self._tmp}/{os.getpid()}-{os.urandom(8).hex()}"
+
+
+class Holder(NamedTuple):
+    """Who has the lock. Fields that the system does not know, or that could not be read, are empty."""
+
+    host: str = ""
+    machine: str = ""
+    boot: str = ""
+    pidns: str = ""
+    pid: str = ""
+    start: str = ""
+    since: str = ""
+    command: str = ""
+    nonce: str = ""
+
+    @classmethod
+    def me(cls) -> Holder:
+        """This process, now."""
+        global _this_process
+        pid = str(os.getpid())
+        if _this_process.pid != pid:  # the first call, or a forked child
+            _this_process = cls(
+                host=os.uname().nodename,
+                machine=_line("/etc/machine-id"),
+                boot=_line("/proc/sys/kernel/random/boot_id"),
+                pidns=_pid_namespace(),
+                pid=pid,
+                start=_state_and_start(pid)[1],
+                command=" ".join(sys.argv[:3])[:80],
+            )
+        return _this_process._replace(since=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+    def encode(self) -> bytes:
+        fields = self._asdict().items()
+        return "".join(f"{name}={' '.join(text.split())}\n" for name, text in fields).encode()
+
+    @classmethod
+    def decode(cls, note: bytes) -> Holder:
+        """The opposite, of a note that may be cut off, or from another version of this program."""
+        pairs = (line.partition("=") for line in note.decode(errors="replace").splitlines())
+        return cls(**{name: text for name, _, text in pairs if name in cls._fields})
+
+    def describe(self) -> str:
+        if not self.pid:
+            return "an unknown process"
+        command = f" ({self.command})" if self.command else ""
+        return f"process {self.pid} on {self.host}{command} since {self.since}"
+
+    def is_gone(self, me: Holder) -> bool | None:
+        """Whether this process is no more, as far as `me` can tell; None where it cannot.
+
+        An equal boot id names one running kernel. A different one proves a restart only where the machine
+        is the same beyond doubt. Without any (macOS) the host's name has to do.
+        """
+        if self.boot == me.boot and (self.boot or self.host == me.host):
+            return _is_gone(self.pid, self.start) if self.pidns == me.pidns else None
+        if self.boot and me.boot and self.machine and (self.machine, self.host) == (me.machine, me.host):
+            return True
+        return None
+
+
+_this_process = Holder()
+
+
+def _is_gone(pid: str, start: str) -> bool | None:
+    if not pid.isdecimal():
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # it lives, and is another user's
+    state, started = _state_and_start(pid)
+    # Z: killed, but its parent has not looked yet. Another start time: the number was given out again.
+    return state in ("Z", "X") or bool(start and started and start != started)
+
+
+def _state_and_start(pid: str) -> tuple[str, str]:
+    """State and start time by /proc, empty where there is none."""
+    _, _, fields = _line(f"/proc/{pid}/stat").rpartition(") ")  # the name before may hold anything
+    parts = fields.split()
+    return (parts[0], parts[19]) if len(parts) > 19 else ("", "")
+
+
+def _pid_namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _line(path: str) -> str:
+    return (_read(path) or b"").decode(errors="replace").strip()
+
+
+def _read(path: str) -> bytes | None:
+    """The content of a small file, None where it cannot be read."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

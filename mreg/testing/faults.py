@@ -1,0 +1,127 @@
+"""A store that fails at a chosen call, to show that what stands on it survives.
+
+Run the operation once with `fail_at=0`, which never fails, and read `calls`; then once for each n up to that
+number, looking at the inner store after each.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from mreg.storage.base import ANY, Expect, Staged, Stat, Storage, Value
+
+_T = TypeVar("_T")
+
+
+class Crash(BaseException):
+    """The process dies here. No `except Exception` survives it, as none would survive the real thing."""
+
+
+class FaultyStorage(Storage):
+    """`inner`, but the `fail_at`-th call (from 1) that changes something raises `error`.
+
+    Counted are put, delete, touch and `write` of a staged value. Reading never fails.
+
+    error: raised as it is, or called for a new one.
+    after: raise when the call has been performed: its reply was lost.
+    dead:  what is tried later fails alike, and staged values are not discarded but left behind, as a
+           process that was killed leaves them. Locks are given back, as the kernel does.
+    """
+
+    def __init__(
+        self,
+        inner: Storage,
+        fail_at: int,
+        error: BaseException | Callable[[], BaseException],
+        *,
+        after: bool = False,
+        dead: bool = False,
+    ) -> None:
+        self.inner = inner
+        self._fail_at = fail_at
+        self._error = error
+        self._after = after
+        self._dies = dead
+        self._mutex = threading.Lock()
+        self._calls = 0
+
+    @property
+    def calls(self) -> int:
+        """How many counted calls there were, the failing ones included."""
+        return self._calls
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the point of death has been reached."""
+        return self._dies and 0 < self._fail_at <= self._calls
+
+    def change(self, call: Callable[[], _T]) -> _T:
+        """Count, and perform `call` or fail."""
+        with self._mutex:
+            was_dead = self.is_dead
+            self._calls += 1
+            fails = self._calls == self._fail_at
+        if was_dead or (fails and not self._after):
+            raise self._new_error()
+        result = call()
+        if fails:
+            raise self._new_error()
+        return result
+
+    def get(self, key: str) -> Value | None:
+        return self.inner.get(key)
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        return self.inner.read(key, start, length)
+
+    def stat(self, key: str) -> Stat | None:
+        return self.inner.stat(key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return self.inner.list(prefix)
+
+    def stage(self) -> Staged:
+        return FaultyStaged(self, self.inner.stage())
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+        real = value.inner if isinstance(value, FaultyStaged) else value
+        return self.change(lambda: self.inner.put(key, real, expect))
+
+    def touch(self, key: str) -> bool:
+        return self.change(lambda: self.inner.touch(key))
+
+    def delete(self, key: str) -> bool:
+        return self.change(lambda: self.inner.delete(key))
+
+    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
+        return self.inner.lock(timeout)
+
+    def sweep(self, older_than: float) -> int:
+        if self.is_dead:
+            raise self._new_error()
+        return self.inner.sweep(older_than)
+
+    def _new_error(self) -> BaseException:
+        return self._error if isinstance(self._error, BaseException) else self._error()
+
+
+class FaultyStaged(Staged):
+    """A staged value of a `FaultyStorage`."""
+
+    def __init__(self, store: FaultyStorage, inner: Staged) -> None:
+        self._store = store
+        self.inner = inner
+
+    @property
+    def size(self) -> int:
+        return self.inner.size
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._store.change(lambda: self.inner.write(data))
+
+    def discard(self) -> None:
+        if not self._store.is_dead:
+            self.inner.discard()

@@ -1,0 +1,130 @@
+"""One consistent look at all refs: what the ref files say, overlaid with what is committed but not yet
+applied. Takes no lock and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mreg import refs
+from mreg.digest import is_digest
+from mreg.journal import Journal
+from mreg.names import parse_version
+from mreg.refs import NEVER, DamagedRef, Ref
+from mreg.storage import Storage
+
+
+class View:
+    """The refs as of `head`, or newer where a writer was at work meanwhile: each single ref is whole, and
+    never older than `head`. Who reads several refs and finds them at odds looks again (`moved`)."""
+
+    def __init__(self, storage: Storage, journal: Journal) -> None:
+        self.storage = storage
+        self.journal = journal
+        self._overlay: dict[str, Ref] = {}
+        self.head = journal.applied()
+        for mark, entry in journal.after(self.head):
+            for change in entry.changes:
+                self._overlay[change.ref] = Ref(change.new, mark.seq, change.old if change.new is None else None)
+            self.head = mark
+
+    def moved(self) -> bool:
+        """Has anything been committed since this view was taken?"""
+        return self.journal.raw(self.head.seq + 1) is not None
+
+    def ref(self, key: str) -> Ref:
+        """The ref's state. Raises DamagedRef."""
+        return self._newer(key, refs.read(self.storage, key))
+
+    def value(self, key: str) -> str | None:
+        """The ref's value, None where it does not exist. Raises DamagedRef."""
+        return self.ref(key).value
+
+    def table(self, file: str) -> dict[str, Ref]:
+        """All refs of a file that holds many, by line name; tombstones included. Raises DamagedRef."""
+        table = refs.read_table(self.storage, file)
+        names = (key.partition("#")[2] for key in self._overlay if key.startswith(f"{file}#"))
+        return {name: self._newer(f"{file}#{name}", table.get(name, NEVER)) for name in (*table, *names)}
+
+    # Versions of an artifact: refs numbered without gaps that never vanish, so no listing is needed.
+
+    def version(self, artifact: str, number: int) -> Ref:
+        """The ref of one version: its value is the digest of the version record."""
+        key = version_key(artifact, number)
+        ref = self.ref(key)
+        if ref.value is not None and not is_digest(ref.value):
+            raise DamagedRef(ref=key, reason="it holds no digest")
+        return ref
+
+    def next_number(self, artifact: str) -> int:
+        """How many numbers have ever been given in this artifact: by doubling, then halving."""
+        low, high = -1, 0
+        while self._given(artifact, high):
+            low, high = high, high * 2 + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._given(artifact, middle) else (low, middle)
+        return high
+
+    def latest(self, artifact: str) -> int | None:
+        """The highest number whose version is not deleted; None in an empty artifact."""
+        numbers = range(self.next_number(artifact) - 1, -1, -1)
+        return next((n for n in numbers if self.version(artifact, n).value is not None), None)
+
+    # Links of a registered model.
+
+    def links(self, model: str) -> dict[int, Ref]:
+        """All links ever made, by number; removed ones have no value."""
+        links = {parse_version(name): ref for name, ref in self.table(links_file(model)).items()}
+        if None in links:
+            raise DamagedRef(ref=links_file(model), reason="it has a line that is not numbered")
+        return links  # type: ignore[return-value]
+
+    def live_links(self, model: str) -> Iterator[tuple[int, str]]:
+        """Number and value of the links that are there."""
+        for number, ref in self.links(model).items():
+            if ref.value is not None:
+                yield number, ref.value
+
+    def _given(self, artifact: str, number: int) -> bool:
+        key = version_key(artifact, number)
+        return key in self._overlay or self.storage.stat(key) is not None
+
+    def _newer(self, key: str, ref: Ref) -> Ref:
+        overlaid = self._overlay.get(key, NEVER)
+        return overlaid if overlaid.seq > ref.seq else ref
+
+
+def artifact_key(name: str) -> str:
+    return f"artifacts/{name}/artifact.toml"
+
+
+def version_key(artifact: str, number: int) -> str:
+    return f"artifacts/{artifact}/v{number}"
+
+
+def annotation_key(artifact: str, number: int) -> str:
+    return f"artifacts/{artifact}/v{number}.toml"
+
+
+def model_key(name: str) -> str:
+    return f"registered/{name}/model.toml"
+
+
+def card_key(name: str) -> str:
+    return f"registered/{name}/card.md"
+
+
+def links_file(model: str) -> str:
+    return f"registered/{model}/links"
+
+
+def link_key(model: str, number: int) -> str:
+    return f"{links_file(model)}#v{number}"
+
+
+def alias_key(name: str, alias: str) -> str:
+    return f"aliases/{name}/{alias}"
+
+
+def run_key(run: str, version: str) -> str:
+    return f"runs/{run}#{version}"
