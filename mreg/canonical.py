@@ -7,7 +7,9 @@ round-trip form. Reading is bounded, because what is read may come from an untru
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
+
+from mreg.errors import InvalidInput
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 32
@@ -18,10 +20,46 @@ class Malformed(ValueError):
     """The bytes are not what the format allows. Callers say of which object."""
 
 
+class Unstorable(InvalidInput):
+    """What is written must be readable again, so it is refused by the same limits."""
+
+    code = "unstorable"
+    template = "this cannot be stored: {reason}"
+
+
+class Record(Protocol):
+    def to_bytes(self) -> bytes: ...
+
+
 def dumps(value: Any) -> bytes:
-    """The canonical bytes of `value` (dicts with string keys, lists, str, int, float, bool, None)."""
+    """The canonical bytes of `value` (dicts with string keys, lists, str, int, float, bool, None).
+
+    Raises Unstorable for half a surrogate pair (a byte that was no UTF-8), and for more than MAX_BYTES.
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Unstorable(reason="a text in it is not Unicode") from None
+    if len(data) > MAX_BYTES:
+        raise Unstorable(reason=f"it is larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def check_written(record: Record, data: bytes) -> None:
+    """Raises Malformed unless `data`, from which `record` was parsed, is its one canonical form: so nothing
+    unknown, given twice, or out of range (an infinity) can hide in it."""
+    try:
+        same = record.to_bytes() == data
+    except (Unstorable, ValueError):
+        same = False
+    if not same:
+        raise Malformed("it is not in canonical form")
+
+
+def parse_digits(text: str) -> int | None:
+    """The number that up to 16 decimal digits state, else None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None
 
 
 def loads(data: bytes) -> dict[str, Any]:
@@ -29,7 +67,7 @@ def loads(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise Malformed(f"larger than {MAX_BYTES} bytes")
     try:
-        value = json.loads(data, parse_constant=_no_constants)
+        value = json.loads(data.decode("utf-8"), parse_constant=_no_constants)
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them

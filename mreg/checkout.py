@@ -55,13 +55,14 @@ class Reader:
         pieces = self._index.pieces(bytes.fromhex(file.digest), file.size)
         if pieces is None:
             raise self._damaged(file, "its chunks are missing")
+        verified = [piece.digest.hex() for piece in pieces] == [file.digest]  # with its only chunk
         for piece in pieces:
             data = self._chunk(file, piece)
             size += len(data)
-            if len(pieces) > 1:
+            if not verified:
                 whole.update(data)
             yield data
-        if size != file.size or (len(pieces) > 1 and whole.hexdigest() != file.digest):
+        if size != file.size or not (verified or whole.hexdigest() == file.digest):
             raise self._damaged(file, "its chunks do not make up its digest")
 
     def _chunk(self, file: File, piece: Piece) -> bytes:
@@ -116,13 +117,13 @@ class Tree:
     def keep(self, path: str) -> None:
         """Flush the folder and let it be `path`, where nothing but an empty folder may be.
 
-        Raises FileExistsError where another folder has been faster.
+        Raises FileExistsError where something else has been faster.
         """
         self.flush()
         try:
             os.rename(self.path, path)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise FileExistsError(error.errno, error.strerror, path) from None
             raise
         self.path = ""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mreg import refs
+from mreg.canonical import parse_digits
 from mreg.errors import Damaged, InvalidInput, NotFound, Refused
 from mreg.refs import CONFIG, Ref
 
@@ -88,15 +89,15 @@ def initial(identity: str) -> str:
 def identify(data: bytes) -> Identity:
     """Raises DamagedConfig, NewerFormat."""
     first, second = (*data.decode("utf-8", "replace").split("\n", 2), "", "")[:2]
-    number = first.removeprefix("format = ")
+    number = parse_digits(first.removeprefix("format = "))
     name = second.removeprefix('id = "').removesuffix('"')
-    if first == number or not (number.isascii() and number.isdigit()):
+    if number is None or not first.startswith("format = "):
         raise DamagedConfig(reason="its first line does not state the format")
-    if int(number) != FORMAT:  # before anything else: a newer format may have moved all the rest
-        raise NewerFormat(found=int(number), known=FORMAT)
+    if number != FORMAT:  # before anything else: a newer format may have moved all the rest
+        raise NewerFormat(found=number, known=FORMAT)
     if second == name or not (len(name) == 32 and name.isalnum()):
         raise DamagedConfig(reason="its second line does not state the repository's id")
-    return Identity(int(number), name)
+    return Identity(number, name)
 
 
 def decode(ref: Ref) -> dict[str, Any]:

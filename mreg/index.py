@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mreg import packs
 from mreg.digest import digest
@@ -48,13 +48,15 @@ class Index:
     """The lookup tables of one repository, in the file `path`, or in memory where it is None.
 
     Safe to use from several threads and processes. A file that cannot be used is made anew; where that
-    fails too (a read-only or full disk), the tables live in memory for as long as the object does.
+    fails too (a read-only or full disk), or the file turns out bad later, the tables live in memory for as
+    long as the object does.
     """
 
     def __init__(self, storage: Storage, journal: Journal, path: str | None) -> None:
         self._storage = storage
         self._journal = journal
         self._guard = threading.RLock()
+        self._path = path
         self._db = self._open(path)
 
     def close(self) -> None:
@@ -65,14 +67,21 @@ class Index:
     def catch_up(self) -> Mark:
         """Read what was committed since the last time; how far the tables now are. Raises Damaged."""
         with self._guard:
-            here = self._position()
-            if here is not None and self._journal.raw(here.seq + 1) is None:
-                return here
-            with self._transaction():
-                start = self._position()
-                if start is None:
-                    start = self._reset()
-                return self._read_from(start)
+            try:
+                return self._catch_up()
+            except sqlite3.DatabaseError as error:
+                self._start_over(error)
+                return self._catch_up()
+
+    def _catch_up(self) -> Mark:
+        here = self._position()
+        if here is not None and self._journal.raw(here.seq + 1) is None:
+            return here
+        with self._transaction():
+            start = self._position()
+            if start is None:
+                start = self._reset()
+            return self._read_from(start)
 
     def _position(self) -> Mark | None:
         """Where the tables are, or None where that is no place in this repository's journal."""
@@ -99,7 +108,8 @@ class Index:
             brought |= dict.fromkeys(entry.packs)
             for key in entry.drops:
                 name = packs.name_of(key)
-                if name and brought.pop(name, "known") is not None:
+                if name:
+                    brought.pop(name, None)
                     self._forget_pack(name)
         for name in brought:
             self._read_pack(name)
@@ -135,86 +145,107 @@ class Index:
 
     def refs(self, prefix: str) -> dict[str, Ref]:
         """All refs whose key starts with `prefix`, deleted ones (value None) included."""
-        with self._guard:
-            rows = self._db.execute(
-                "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ?", (prefix, prefix + "\uffff")
-            ).fetchall()
+        rows = self._fetch("SELECT key, value, seq FROM refs WHERE key >= ? AND key < ?", (prefix, prefix + "\uffff"))
         return {key: Ref(value, seq) for key, value, seq in rows}
 
     def named(self, folder: str, file: str) -> dict[str, Ref]:
         """The refs `<folder>/<name>/<file>`, by name, deleted ones included."""
-        with self._guard:
-            rows = self._db.execute(
-                "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?",
-                (f"{folder}/", f"{folder}0", f"{folder}/%/{file}"),
-            ).fetchall()
+        rows = self._fetch(
+            "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?",
+            (f"{folder}/", f"{folder}0", f"{folder}/%/{file}"),
+        )
         return {key.split("/")[1]: Ref(value, seq) for key, value, seq in rows}
 
     # Chunks and recipes.
 
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is kept."""
-        with self._guard:
-            row = self._db.execute(
-                "SELECT name, digest, offset, stored, size, codec FROM chunks JOIN packs ON id = pack WHERE digest = ?",
-                (name,),
-            ).fetchone()
-        return Located(row[0], ChunkEntry(*row[1:])) if row else None
+        rows = self._fetch(
+            "SELECT name, digest, offset, stored, size, codec FROM chunks JOIN packs ON id = pack WHERE digest = ?",
+            (name,),
+        )
+        return Located(rows[0][0], ChunkEntry(*rows[0][1:])) if rows else None
 
     def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
         """The chunks that make up the file with this digest (raw) and size, or None where it is not kept."""
         if size == 0:
             return ()
-        with self._guard:
-            row = self._db.execute("SELECT pieces FROM recipes WHERE digest = ?", (name,)).fetchone()
-            if row is None:
-                return (Piece(name, size),) if self.chunk(name) else None
-        data = row[0]
+        rows = self._fetch("SELECT pieces FROM recipes WHERE digest = ?", (name,))
+        if not rows:
+            return (Piece(name, size),) if self.chunk(name) else None
+        data = rows[0][0]
         return tuple(
             Piece(data[at : at + 32], int.from_bytes(data[at + 32 : at + 36], "little"))
             for at in range(0, len(data), _PIECE_SIZE)
         )
+
+    def recipe_home(self, name: bytes) -> str | None:
+        """The pack that says how the file with this digest (raw) is put together."""
+        rows = self._fetch("SELECT name FROM recipes JOIN packs ON id = pack WHERE digest = ?", (name,))
+        return rows[0][0] if rows else None
 
     # Version records, so that a listing needs not open one file a version.
 
     def records(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those of the records (by digest) that are at hand."""
         found = {}
-        with self._guard:
-            for name in names:
-                row = self._db.execute("SELECT data FROM records WHERE digest = ?", (name,)).fetchone()
-                if row and digest(row[0]) == name:
-                    found[name] = row[0]
+        for name in names:
+            rows = self._fetch("SELECT data FROM records WHERE digest = ?", (name,))
+            if rows and digest(rows[0][0]) == name:
+                found[name] = rows[0][0]
         return found
 
     def keep_records(self, records: dict[str, bytes]) -> None:
-        with self._guard, self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())
+        self._keep("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())
 
     # The stat cache: which source file had which digest when its stat looked so.
 
     def known(self, path: bytes, stamp: str) -> str | None:
         """The digest of the file at the absolute `path` if it still looks as it did (`stamp`)."""
-        with self._guard:
-            row = self._db.execute("SELECT digest FROM stats WHERE path = ? AND stamp = ?", (path, stamp)).fetchone()
-        return row[0] if row else None
+        rows = self._fetch("SELECT digest FROM stats WHERE path = ? AND stamp = ?", (path, stamp))
+        return rows[0][0] if rows else None
 
     def keep_known(self, rows: Iterable[tuple[bytes, str, str]]) -> None:
         """Remember rows of path, stamp, digest."""
-        with self._guard, self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO stats VALUES (?, ?, ?)", rows)
+        self._keep("INSERT OR REPLACE INTO stats VALUES (?, ?, ?)", rows)
 
     # The database itself.
+
+    def _fetch(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        with self._guard:
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                self._start_over(error)
+                self._catch_up()
+                return self._db.execute(query, values).fetchall()
+
+    def _keep(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write what is only there to save time: where that fails, it costs time."""
+        with self._guard, contextlib.suppress(sqlite3.DatabaseError), self._transaction():
+            self._db.executemany(statement, rows)
+
+    def _start_over(self, error: sqlite3.DatabaseError) -> None:
+        """Go on in memory. A damaged file is taken away, one on a full disk or locked for long is not."""
+        if self._path is None:
+            raise error
+        with contextlib.suppress(sqlite3.DatabaseError):
+            self._db.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            _remove(self._path)
+        self._path = None
+        self._db = self._connect(":memory:")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite may have rolled back by itself, on a full disk
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def _open(self, path: str | None) -> sqlite3.Connection:
         if path is not None:

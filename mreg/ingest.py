@@ -43,10 +43,15 @@ def ingest(index: Index, writer: PackWriter, sources: Sequence[Source], progress
 
 
 def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
-    """The names of the published packs that hold chunks of these files, as far as the index knows them."""
+    """The names of the published packs that hold chunks or recipes of these files, as far as the index
+    knows them."""
     found = set()
     for name, size in {(bytes.fromhex(file.digest), file.size) for file in manifest.files}:
-        for piece in writer.recipe(name) or index.pieces(name, size) or ():
+        recipe = writer.recipe(name)
+        home = None if recipe else index.recipe_home(name)
+        if home:
+            found.add(home)
+        for piece in recipe or index.pieces(name, size) or ():
             located = index.chunk(piece.digest)
             if located:
                 found.add(located.pack)
@@ -66,11 +71,16 @@ class _Ingest:
         size = source.status.st_size
         path = os.fsencode(os.path.abspath(source.file))
         digest = self._index.known(path, stamp(source.status))
-        if digest is None or self._index.pieces(bytes.fromhex(digest), size) is None:
-            digest, size = self._read(source, path)
-        else:
+        if digest is not None and self._is_kept(bytes.fromhex(digest), size):
             self._advance(size)
+        else:
+            digest, size = self._read(source, path)
         return File(source.path, size, digest, bool(source.status.st_mode & stat.S_IXUSR))
+
+    def _is_kept(self, name: bytes, size: int) -> bool:
+        """Is all of the file there? A gc may have left its recipe, and taken chunks."""
+        pieces = self._index.pieces(name, size)
+        return pieces is not None and all(self._index.chunk(piece.digest) for piece in pieces)
 
     def _read(self, source: Source, path: bytes) -> tuple[str, int]:
         began = time.time()

@@ -2,7 +2,8 @@
 
 Each entry names the digest of the one before (the first: the repository's id), so one digest identifies
 a whole state. `journal/applied` says up to which entry the ref files have been written; it may lag, and
-whoever finds it lagging overlays or applies what lies beyond it.
+whoever finds it lagging overlays or applies what lies beyond it. It has a check sum, so that damage to it
+is told from damage to the journal.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import Any, NamedTuple
 
 from mreg import canonical
 from mreg.canonical import Malformed
-from mreg.digest import digest, is_digest
+from mreg.digest import HEX_LENGTH, digest, is_digest
 from mreg.errors import Damaged
 from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage.base import is_key
 
 FORMAT = 1
 APPLIED = "journal/applied"
+CHECK_LENGTH = 16
 
 
 class DamagedJournal(Damaged):
@@ -63,13 +66,15 @@ class Entry(NamedTuple):
         if record.get("kind") != "entry" or record.get("format") != FORMAT:
             raise Malformed("not a journal entry of a known format")
         texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "time", "who", "host", "command")}
-        return cls(
+        entry = cls(
             seq=canonical.take_count(record, "seq"),
             changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
-            packs=_parse_texts(record, "packs"),
+            packs=_parse_names(record, "packs"),
             drops=_parse_texts(record, "drops"),
             **texts,
         )
+        canonical.check_written(entry, data)
+        return entry
 
 
 class Mark(NamedTuple):
@@ -84,14 +89,26 @@ class Journal:
 
     def __init__(self, storage: Storage, origin: str) -> None:
         self._storage = storage
+        self._seen: Mark | None = None
         self.origin = origin
 
     def applied(self) -> Mark:
         """Up to where the ref files have surely been written. A lost or unreadable mark means: nowhere
-        yet, which costs time and harms nothing, because applying twice changes nothing."""
+        yet, which costs time and harms nothing, because applying twice changes nothing.
+
+        Raises DamagedJournal where the entry is not there any more: what came after it would get the
+        numbers of changes that the ref files have seen already, and be taken for old.
+        """
         value = self._storage.get(APPLIED)
         mark = parse_mark(value.data) if value else None
-        return mark or Mark(0, self.origin)
+        if mark is None:
+            return Mark(0, self.origin)
+        if mark != self._seen:
+            data = self.raw(mark.seq)
+            if data is None or digest(data) != mark.digest:
+                raise DamagedJournal(seq=mark.seq, reason="it is not there as it was applied")
+            self._seen = mark
+        return mark
 
     def advance(self, mark: Mark) -> None:
         """Move the applied mark forward to `mark`; never back."""
@@ -173,20 +190,23 @@ def parse(seq: int, data: bytes) -> Entry:
 
 
 def format_mark(mark: Mark) -> bytes:
-    return f"{mark.seq} {mark.digest}\n".encode()
+    text = f"{mark.seq} {mark.digest}"
+    return f"{text} check={digest(text.encode())[:CHECK_LENGTH]}\n".encode()
 
 
 def parse_mark(data: bytes) -> Mark | None:
     """The mark in `data`, or None where it is none."""
-    seq, _, rest = data.decode("ascii", "replace").partition(" ")
-    if not seq.isdigit() or not rest.endswith("\n") or not is_digest(rest[:-1]):
+    first, _, rest = data.decode("ascii", "replace").partition(" ")
+    seq, name = canonical.parse_digits(first), rest[:HEX_LENGTH]
+    if seq is None or not is_digest(name):
         return None
-    return Mark(int(seq), rest[:-1])
+    mark = Mark(seq, name)
+    return mark if data == format_mark(mark) else None
 
 
 def _parse_change(row: Any) -> Change:
     match row:
-        case [str(ref), str() | None as old, str() | None as new]:
+        case [str(ref), str() | None as old, str() | None as new] if is_key(ref):
             return Change(ref, old, new)
     raise Malformed("a change is not a ref with its old and new value")
 
@@ -196,3 +216,10 @@ def _parse_texts(record: dict[str, Any], key: str) -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in texts):
         raise Malformed(f"{key!r} holds something that is no string")
     return tuple(texts)
+
+
+def _parse_names(record: dict[str, Any], key: str) -> tuple[str, ...]:
+    names = _parse_texts(record, key)
+    if not all(is_digest(name) for name in names):
+        raise Malformed(f"{key!r} holds something that is no digest")
+    return names

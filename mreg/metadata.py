@@ -51,7 +51,10 @@ def _value(value: Any, key: str, depth: int) -> Any:
 
 def _number(value: Any, key: str) -> Any:
     if not isinstance(value, bool | int | float) and callable(getattr(value, "item", None)):
-        value = value.item()  # a NumPy scalar, or a tensor of one element
+        try:
+            value = value.item()  # a NumPy scalar, or a tensor of one element
+        except Exception:  # whatever the library raises for more elements than one
+            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no single number") from None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

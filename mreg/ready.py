@@ -125,22 +125,29 @@ def _look(folder: str) -> Stamps | None:
                         status.st_ino,
                         status.st_mode,
                     ]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return stamps
 
 
 def _same_files(folder: str, sources: Sequence[tuple[str, str]]) -> bool:
+    """Does the folder hold just these files? One that is no link to its source (another process has put that
+    in place meanwhile) is compared by its bytes: somebody may be reading from the folder already."""
     present = _look(folder)
-    if present is None or len(present) != len(sources):
+    if present is None or present.keys() != {path for path, _ in sources}:
         return False
-    return all(path in present and present[path][2] == os.stat(source).st_ino for path, source in sources)
+    return all(_same_file(os.path.join(folder, path), present[path], source) for path, source in sources)
+
+
+def _same_file(path: str, look: list[int], source: str) -> bool:
+    status = os.stat(source)
+    return look[2] == status.st_ino or (look[3] == status.st_mode and _hash(path) == _hash(source))
 
 
 def _hash(path: str) -> str | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except (FileNotFoundError, PermissionError):
+    except OSError:
         return None
     try:
         return hash_file(descriptor)

@@ -69,6 +69,7 @@ class Manifest:
             raise Malformed("files are not sorted by path")
         for problem in path_conflicts(paths):
             raise Malformed(problem)
+        canonical.check_written(manifest, data)
         return manifest
 
 
@@ -119,7 +120,7 @@ class VersionRecord:
         record = _open(data, "version")
         if not is_digest(record.get("manifest")):
             raise Malformed("'manifest' is not a digest")
-        return cls(
+        version = cls(
             manifest=record["manifest"],
             files=canonical.take_count(record, "files"),
             size=canonical.take_count(record, "size"),
@@ -131,6 +132,8 @@ class VersionRecord:
             metadata=canonical.take(record, "metadata", dict),
             inputs=tuple(_parse_input(row) for row in canonical.take(record, "inputs", list)),
         )
+        canonical.check_written(version, data)
+        return version
 
 
 def path_fault(path: str) -> str | None:

@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mreg.canonical import parse_digits
 from mreg.digest import digest
 from mreg.errors import Damaged
-from mreg.journal import Entry
+from mreg.journal import CHECK_LENGTH, Entry
 from mreg.storage import ABSENT, PutLost, Storage
 
 CONFIG = "config.toml"
-CHECK_LENGTH = 16
 
 
 class DamagedRef(Damaged):
@@ -143,12 +143,13 @@ def decode_table(file: str, data: bytes) -> dict[str, Ref]:
     table = {}
     for line in text.split("\n"):
         name, _, rest = line.partition(" ")
-        state, _, seq = rest.rpartition(" seq=")
-        if not (name and state and seq.isdigit()):
+        state, _, digits = rest.rpartition(" seq=")
+        seq = parse_digits(digits)
+        if not (name and state) or seq is None:
             raise DamagedRef(ref=file, reason=f"it has a line {line!r}")
         dead = state.endswith(" deleted")
         last = state.removesuffix(" deleted")
-        table[name] = Ref(None, int(seq), last) if dead else Ref(state, int(seq))
+        table[name] = Ref(None, seq, last) if dead else Ref(state, seq)
     return table
 
 
@@ -167,12 +168,12 @@ def _unseal(key: str, data: bytes) -> tuple[str, int, bool]:
     text, _, trailer = body.removesuffix("\n").rpartition("\n")
     words = trailer.split(" ")
     deleted = "deleted" in words
-    seq = next((word[4:] for word in words if word.startswith("seq=")), "")
-    if not (seq.isascii() and seq.isdigit()):
+    seq = parse_digits(next((word[4:] for word in words if word.startswith("seq=")), ""))
+    if seq is None:
         raise DamagedRef(ref=key, reason="it is empty" if not body else "its last line is not mreg's")
-    if data != _seal(key, text, int(seq), deleted=deleted):
+    if data != _seal(key, text, seq, deleted=deleted):
         raise DamagedRef(ref=key, reason="its check sum does not fit")
-    return text, int(seq), deleted
+    return text, seq, deleted
 
 
 def _check(key: str, text: str, seq: int, deleted: bool) -> str:

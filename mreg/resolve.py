@@ -77,8 +77,6 @@ class Resolved(NamedTuple):
 def resolve(context: Context, reference: str | Reference) -> Resolved:
     """The version meant. Raises InvalidReference, InvalidName, NotFound with the nearest names, Damaged."""
     wanted = names.parse_reference(reference) if isinstance(reference, str) else reference
-    if wanted.remote:
-        raise UnknownRemote(name=wanted.remote, near=[])
     while True:
         view = context.view()
         try:
@@ -89,7 +87,9 @@ def resolve(context: Context, reference: str | Reference) -> Resolved:
 
 
 def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:
-    """The version meant, as `view` has it."""
+    """The version meant, as `view` has it. Raises as `resolve` does."""
+    if wanted.remote:
+        raise UnknownRemote(name=wanted.remote, near=[])
     inside = _in_artifact if require_kind(context, view, wanted.name) == "artifact" else _in_model
     return inside(context, view, wanted)
 

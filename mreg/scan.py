@@ -5,6 +5,7 @@ Symbolic links are followed (a Hugging Face snapshot is made of them): what they
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -73,7 +74,8 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
             sources.append(_source(os.path.basename(os.path.abspath(path)), path, status))
             continue
         prefix = "" if len(given) == 1 else os.path.basename(os.path.abspath(path)) + "/"
-        sources += (source._replace(path=prefix + source.path) for source in _folder(path, status, chosen))
+        below = (source._replace(path=prefix + source.path) for source in _folder(path, status, chosen))
+        sources += map(_check_path, below) if prefix else below
     if not sources:
         raise NothingToLog(what=" and ".join(repr(path) for path in given) or "the command")
     sources.sort()
@@ -121,10 +123,14 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
 def _source(path: str, file: str, status: os.stat_result) -> Source:
     if not stat.S_ISREG(status.st_mode):
         raise UnsupportedFile(path=file, reason=f"it is a {_kind(status.st_mode)}, not a file")
-    fault = path_fault(path)
+    return _check_path(Source(path, file, status))
+
+
+def _check_path(source: Source) -> Source:
+    fault = path_fault(source.path)
     if fault:
-        raise UnsupportedFile(path=file, reason=_fault_of_name(path) or fault)
-    return Source(path, file, status)
+        raise UnsupportedFile(path=source.file, reason=_fault_of_name(source.path) or fault)
+    return source
 
 
 def _stat(path: str) -> os.stat_result:
@@ -135,7 +141,7 @@ def _stat(path: str) -> os.stat_result:
             raise MissingPath(path=path) from None
         raise UnsupportedFile(path=path, reason="it is a symbolic link to nothing") from None
     except OSError as error:
-        if os.path.islink(path) and error.errno == 40:  # ELOOP
+        if os.path.islink(path) and error.errno == errno.ELOOP:
             raise UnsupportedFile(path=path, reason="it is a symbolic link that leads to itself") from None
         raise UnreadableFile(path=path, reason=error.strerror) from None
 

@@ -10,7 +10,7 @@ from blake3 import blake3
 from mreg import objects, packs
 from mreg.canonical import Malformed
 from mreg.context import Context
-from mreg.digest import digest
+from mreg.digest import EMPTY, digest
 from mreg.errors import Damaged
 from mreg.objects import DamagedObject
 from mreg.operations.findings import Findings
@@ -102,7 +102,7 @@ def _check_files(check: Findings) -> None:
 
 def _file_fault(check: Findings, file: File, sizes: dict[bytes, int]) -> str | None:
     if file.size == 0:
-        return None
+        return None if file.digest == EMPTY else "it is empty, but its digest is not that of no bytes"
     name = bytes.fromhex(file.digest)
     pieces = check.recipes.get(name) or (packs.Piece(name, file.size),)
     for piece in pieces:

