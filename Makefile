@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 
+SOURCES := mreg tests docs
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST := MREG_TESTDATA=required $(BIN)/pytest -n auto --dist worksteal
@@ -31,8 +32,8 @@ test-all: check testdata-all strace ## all checks and all tests
 	$(PYTEST) $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
@@ -40,8 +41,8 @@ bench: $(DEV) ## measure what is promised about speed
 	$(BIN)/python tests/benchmarks/run.py
 
 fmt: $(DEV) ## format the code, and repair what can be
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
 
 docs: $(DEV) ## generate the parts of the docs that are made from the code
 	$(BIN)/python docs/generate.py

@@ -20,6 +20,7 @@ _EXPORTS = {
     "Resolved": "mreg.resolve",
     "default_cache": "mreg.places",
     "find_repository": "mreg.places",
+    "Alias": "mreg.operations.aliases",
     "log_model": "mreg.verbs",
     "use_model": "mreg.verbs",
     "link_model": "mreg.verbs",
@@ -28,7 +29,6 @@ _EXPORTS = {
     ),
     **dict.fromkeys(
         (
-            "Alias",
             "Artifact",
             "Checkout",
             "Diff",
@@ -51,75 +51,34 @@ __all__ = ["__version__", *sorted(_EXPORTS)]
 
 if TYPE_CHECKING:
     from mreg.entities import (
-        Alias as Alias,
-    )
-    from mreg.entities import (
         Artifact as Artifact,
-    )
-    from mreg.entities import (
         Checkout as Checkout,
-    )
-    from mreg.entities import (
         Diff as Diff,
-    )
-    from mreg.entities import (
         File as File,
-    )
-    from mreg.entities import (
         HistoryEntry as HistoryEntry,
-    )
-    from mreg.entities import (
         Input as Input,
-    )
-    from mreg.entities import (
         Link as Link,
-    )
-    from mreg.entities import (
         LinkResult as LinkResult,
-    )
-    from mreg.entities import (
         LogResult as LogResult,
-    )
-    from mreg.entities import (
         Model as Model,
-    )
-    from mreg.entities import (
         RefChange as RefChange,
-    )
-    from mreg.entities import (
         Usage as Usage,
-    )
-    from mreg.entities import (
         Version as Version,
     )
     from mreg.errors import (
         Conflict as Conflict,
-    )
-    from mreg.errors import (
         Damaged as Damaged,
-    )
-    from mreg.errors import (
         Failed as Failed,
-    )
-    from mreg.errors import (
         InvalidInput as InvalidInput,
-    )
-    from mreg.errors import (
         MregError as MregError,
-    )
-    from mreg.errors import (
         NotFound as NotFound,
-    )
-    from mreg.errors import (
         Refused as Refused,
     )
-    from mreg.places import default_cache as default_cache
-    from mreg.places import find_repository as find_repository
+    from mreg.operations.aliases import Alias as Alias
+    from mreg.places import default_cache as default_cache, find_repository as find_repository
     from mreg.repository import Repository as Repository
     from mreg.resolve import Resolved as Resolved
-    from mreg.verbs import link_model as link_model
-    from mreg.verbs import log_model as log_model
-    from mreg.verbs import use_model as use_model
+    from mreg.verbs import link_model as link_model, log_model as log_model, use_model as use_model
 
 
 def __getattr__(name: str) -> Any:

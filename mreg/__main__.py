@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -14,8 +15,10 @@ def main() -> int:
         print(f"mreg {__version__}")
         return 0
     try:
+        gc.disable()  # start-up makes no garbage worth looking for, and much to look through
         from mreg.cli.main import run
 
+        gc.enable()
         return run(arguments)
     except KeyboardInterrupt:  # before anything had begun
         return 130

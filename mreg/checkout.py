@@ -212,14 +212,16 @@ def _is_right(root: int, file: File, steps: Steps) -> bool:
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
             raise UnsafeDestination(path=file.path, reason="a symbolic link or a file is in the way") from None
         raise
-    with open(descriptor, "rb", buffering=0) as present:
-        status = os.fstat(present.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnsafeDestination(path=file.path, reason="something that is no file is in the way")
-        if status.st_size != file.size or hash_file(present.fileno()) != file.digest:
+        if status.st_size != file.size or hash_file(descriptor) != file.digest:
             return False
         steps.advance(file.size)
         return True
+    finally:
+        os.close(descriptor)
 
 
 def _move_in(staging: str, root: int, path: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from mreg.records import File, Input
 
 __all__ = [
-    "Alias",
     "Artifact",
     "Checkout",
     "Diff",
@@ -122,16 +121,6 @@ class Model:
     card: str
     links: tuple[Link, ...]
     aliases: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """`name:alias` means version `vN` of the collection `name`; `version` is that as `artifact:vN`."""
-
-    name: str
-    alias: str
-    number: int
-    version: str
 
 
 @dataclass(frozen=True, slots=True)

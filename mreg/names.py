@@ -109,6 +109,15 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, _parse_selector(text, selector), remote if slash else None)
 
 
+def fold(text: str) -> str:
+    """The form under which two names collide on a case-insensitive, normalising file system."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata
+
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 def _parse_selector(text: str, selector: str) -> Selector:
     if selector in ("", LATEST):
         return Selector()

@@ -13,12 +13,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from mreg.checkout import Reader, Steps, Tree, hash_file
-from mreg.records import File
+if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
+    from mreg.checkout import Reader, Steps, Tree
+    from mreg.records import File
 
 Stamps = dict[str, list[int]]
 
@@ -40,6 +42,8 @@ class ReadyCopies:
 
         Raises DamagedFile, OSError.
         """
+        from mreg.checkout import Tree
+
         folder = self._folder(version)
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         sources = [(file.path, self._file(reader, file, steps)) for file in files]
@@ -60,12 +64,17 @@ class ReadyCopies:
     def _file(self, reader: Reader, file: File, steps: Steps) -> str:
         """The path of the one copy of these bytes, verified just now."""
         path = os.path.join(self._cache, "files", file.digest[:2], file.digest[2:] + "x" * file.executable)
+        mode = 0o555 if file.executable else 0o444
         if _hash(path) == file.digest:
+            if stat.S_IMODE(os.stat(path).st_mode) != mode:
+                os.chmod(path, mode)
             steps.advance(file.size)
             return path
+        from mreg.checkout import Tree
+
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with Tree(self._scratch()) as tree:
-            tree.write("file", steps.through(reader.read(file)), 0o555 if file.executable else 0o444)
+            tree.write("file", steps.through(reader.read(file)), mode)
             tree.flush()
             os.rename(os.path.join(tree.path, "file"), path)
         return path
@@ -85,6 +94,8 @@ class ReadyCopies:
         scratch = self._scratch()
         with suppress(FileNotFoundError):
             os.rename(folder, scratch)
+        import shutil
+
         shutil.rmtree(scratch, ignore_errors=True)
 
     def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
@@ -149,6 +160,8 @@ def _hash(path: str) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
+    from mreg.checkout import hash_file
+
     try:
         return hash_file(descriptor)
     finally:

@@ -7,7 +7,6 @@ rule of docs/format.md is checked before an object is built.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from mreg import canonical
 from mreg.canonical import Malformed
 from mreg.digest import is_digest
+from mreg.names import fold
 
 FORMAT = 1
 MAX_FILES = 1_000_000
@@ -167,15 +167,6 @@ def path_conflicts(paths: Iterable[str]) -> Iterator[str]:
                 yield f"folders {other!r} and {folder!r} are one name where case or Unicode form do not count"
     for key in seen.keys() & folders.keys():
         yield f"{seen[key]!r} is both a file and a folder"
-
-
-def fold(text: str) -> str:
-    """The form under which two names collide on a case-insensitive, normalising file system."""
-    return (
-        text
-        if text.isascii() and text.islower()
-        else unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    )
 
 
 def _open(data: bytes, kind: str) -> dict[str, Any]:

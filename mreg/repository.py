@@ -19,7 +19,6 @@ from mreg.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from mreg.entities import (
-        Alias,
         Artifact,
         Checkout,
         Diff,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
         Usage,
         Version,
     )
-    from mreg.operations.aliases import AliasSet
+    from mreg.operations.aliases import Alias, AliasSet
     from mreg.operations.findings import Report
     from mreg.operations.gc import Swept
 

@@ -45,6 +45,12 @@ class View:
         names = (key.partition("#")[2] for key in self._overlay if key.startswith(f"{file}#"))
         return {name: self._newer(f"{file}#{name}", table.get(name, NEVER)) for name in (*table, *names)}
 
+    def live(self, folder: str) -> dict[str, str]:
+        """Key and value of every existing ref below `folder`, sorted; only of refs with files of their own."""
+        keys = {*self.storage.list(folder), *(key for key in self._overlay if key.startswith(f"{folder}/"))}
+        values = ((key, self.value(key)) for key in sorted(keys))
+        return {key: value for key, value in values if value is not None}
+
     # Versions of an artifact: refs numbered without gaps that never vanish, so no listing is needed.
 
     def version(self, artifact: str, number: int) -> Ref:

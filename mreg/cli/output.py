@@ -135,8 +135,7 @@ def time_text(time: datetime) -> str:
 
 def age_text(time: datetime) -> str:
     """How long ago: 3 minutes, 2 days."""
-    from datetime import UTC
-    from datetime import datetime as clock
+    from datetime import UTC, datetime as clock
 
     seconds = max(0, int((clock.now(UTC) - time).total_seconds()))
     for unit, length in (("year", 31536000), ("month", 2592000), ("day", 86400), ("hour", 3600), ("minute", 60)):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mreg.repository import Repository
 
 
-@dataclass
 class State:
     """The options of one run of the command line."""
 
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    color: bool = True
-    repo: str | None = None
+    def __init__(self) -> None:
+        self.json = False
+        self.quiet = False
+        self.verbose = False
+        self.color = True
+        self.repo: str | None = None
 
     def location(self) -> str:
         """The repository's folder. Raises NoRepository."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mreg import names
 from mreg.context import Context
-from mreg.entities import Alias
 from mreg.errors import Conflict, InvalidInput
 from mreg.names import parse_version
-from mreg.operations.collections import aliases_of, check_alias_free
+from mreg.operations.collections import check_alias_free
 from mreg.refs import DamagedRef
 from mreg.resolve import (
     Resolved,
@@ -21,8 +20,10 @@ from mreg.resolve import (
     require_kind,
     resolve_in,
 )
-from mreg.transaction import Draft
 from mreg.view import View, alias_key, link_key
+
+if TYPE_CHECKING:
+    from mreg.transaction import Draft
 
 
 class AliasMoved(Conflict):
@@ -33,6 +34,15 @@ class AliasMoved(Conflict):
 class InvalidExpectation(InvalidInput):
     code = "invalid-expectation"
     template = "{text!r} cannot be expected of an alias: write vN or none"
+
+
+class Alias(NamedTuple):
+    """`name:alias` means version `vN` of the collection `name`; `version` is that as `artifact:vN`."""
+
+    name: str
+    alias: str
+    number: int
+    version: str
 
 
 class AliasSet(NamedTuple):
@@ -99,11 +109,8 @@ def list_aliases(context: Context, name: str | None = None) -> list[Alias]:
     view = context.view()
     if name is not None:
         require_kind(context, view, name)
-        found = aliases_of(context, name)
-    else:
-        refs = context.fresh_index().refs("aliases/")
-        found = {key: ref.value for key, ref in refs.items() if ref.value is not None}
-    return [_alias(view, key, value) for key, value in sorted(found.items())]
+    found = view.live("aliases" if name is None else f"aliases/{name}")
+    return [_alias(view, key, value) for key, value in found.items()]
 
 
 def _alias(view: View, key: str, value: str) -> Alias:

@@ -11,11 +11,10 @@ from mreg.context import Context
 from mreg.digest import is_digest
 from mreg.errors import Damaged
 from mreg.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark
-from mreg.names import parse_version
+from mreg.names import fold, parse_version
 from mreg.operations import reach
 from mreg.operations.collections import read_properties
 from mreg.operations.findings import Findings
-from mreg.records import fold
 from mreg.refs import CONFIG, NEVER, DamagedRef, Ref
 from mreg.resolve import parse_link
 from mreg.view import link_key, version_key

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mreg import names
 from mreg.context import Context
 from mreg.errors import Damaged, Refused
-from mreg.index import Index
-from mreg.names import InvalidName
-from mreg.records import fold
+from mreg.names import InvalidName, fold
 from mreg.resolve import require_artifact, require_kind, require_model
-from mreg.transaction import Draft
 from mreg.view import (
     View,
     alias_key,
@@ -23,6 +20,10 @@ from mreg.view import (
     model_key,
     version_key,
 )
+
+if TYPE_CHECKING:
+    from mreg.index import Index
+    from mreg.transaction import Draft
 
 DEFAULT_TYPE = "model"
 

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from mreg import journal as journals
-from mreg import objects, packs
+from mreg import journal as journals, objects, packs
 from mreg.context import Context
 from mreg.errors import Conflict
 from mreg.journal import Entry, Mark

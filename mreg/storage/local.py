@@ -21,12 +21,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from stat import S_ISREG
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
-from mreg.storage.lock import WritersLock
+
+if TYPE_CHECKING:  # loaded by who takes it: readers do not
+    from mreg.storage.lock import WritersLock
 
 _T = TypeVar("_T")
 
@@ -50,7 +52,7 @@ class LocalStorage(Storage):
         self._root = os.path.abspath(root)
         self._tmp = os.path.join(self._root, "tmp")
         self._durable = durable
-        self._lock = WritersLock(self._root, link_new)
+        self._locks: dict[str, WritersLock] = {}
 
     def __repr__(self) -> str:
         return f"LocalStorage({self._root!r})"
@@ -120,7 +122,11 @@ class LocalStorage(Storage):
     def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
         if not os.path.isdir(self._root):
             self._make_folder(self._root)
-        return self._lock.hold(timeout)
+        if not self._locks:
+            from mreg.storage.lock import WritersLock
+
+            self._locks.setdefault("writers", WritersLock(self._root, link_new))  # one, whichever thread is first
+        return self._locks["writers"].hold(timeout)
 
     def sweep(self, older_than: float) -> int:
         try:

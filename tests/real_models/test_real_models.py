@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import blake3
 import numpy as np
@@ -76,8 +77,9 @@ def header_of(path: Path) -> int:
 def first_in(path: Path) -> str:
     """The tensor whose bytes come first."""
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return min((value["data_offsets"], name) for name, value in header.items() if name != "__metadata__")[1]
+        header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header.pop("__metadata__", None)
+    return min(header, key=lambda name: (header[name]["data_offsets"], name))
 
 
 def rewritten(checkpoint: Path, tensors: Mapping[str, np.ndarray], folder: Path) -> Path:

@@ -47,4 +47,7 @@ def ls(
     """List aliases: collection, alias, the number it points at, and the version that is."""
     found = current.repository().aliases(name)
     rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
-    emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
+    emit(
+        {"aliases": [one._asdict() for one in found]},
+        lambda out: out.table(["name", "alias", "number", "version"], rows),
+    )
