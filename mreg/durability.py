@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from mreg.storage.posix import fsync
+
 MANY = 32
 """From so many files on, flushing the file system as a whole is faster than each file by itself."""
 
@@ -13,7 +15,7 @@ def flush_folder(path: str) -> None:
     """Make the names in the folder `path` durable."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        fsync(handle)
     finally:
         os.close(handle)
 
@@ -36,7 +38,7 @@ def flush_tree(path: str) -> None:
 def _flush_file(path: str) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        fsync(handle)
     finally:
         os.close(handle)
 

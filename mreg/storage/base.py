@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Self
 
-from mreg.errors import MregError
+from mreg.errors import Conflict
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-#/"
 _RESERVED = frozenset({"tmp", "lock", "lock.held"})
@@ -72,14 +72,14 @@ class Stat(NamedTuple):
     mtime: float
 
 
-class PutLost(MregError):
+class PutLost(Conflict):
     """The key was not in the expected state. The only failure of `put` that callers plan for."""
 
     code = "put-lost"
     template = "{key} was changed by somebody else"
 
 
-class LockTimeout(MregError):
+class LockTimeout(Conflict):
     """The writers' lock stayed taken for the whole waiting time. `holder` says who has it."""
 
     code = "locked"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
+from mreg.storage.posix import fsync, link_new
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
@@ -36,9 +36,7 @@ _CHUNK = 1 << 16
 _MOST_AT_ONCE = 1 << 30  # macOS refuses to read or write more than 2 GiB in one call
 _STALE_PAUSES = (0.0, 0.01, 0.1)
 _FOLDER_TRIES = 5
-_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
-_NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
 class LocalStorage(Storage):
@@ -211,7 +209,7 @@ class LocalStorage(Storage):
             return
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            _fsync(fd)
+            fsync(fd)
         except OSError as error:
             # Some network file systems have no such call, since names are the server's affair.
             if error.errno not in _NO_FOLDER_FSYNC:
@@ -293,63 +291,9 @@ class LocalStaged(Staged):
             found = os.fstat(fd)
             self._identity = (found.st_dev, found.st_ino)
             if durable:
-                _fsync(fd)
+                fsync(fd)
         finally:
             os.close(fd)  # may raise too: NFS reports a full disk here
-
-
-def link_new(temp: str, path: str) -> None:
-    """Give the file `temp` the name `path` too, or instead. FileExistsError where that is taken."""
-    try:
-        os.link(temp, path)
-    except OSError as error:
-        if _has_two_names(temp):
-            return  # it worked; NFS lost the reply, and its second try found our own first one
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        _rename_new(temp, path)
-
-
-def _has_two_names(path: str) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY)  # opened, since that makes an NFS client ask the server anew
-    except OSError:
-        return False
-    try:
-        return os.fstat(fd).st_nlink == 2
-    finally:
-        os.close(fd)
-
-
-def _rename_new(temp: str, path: str) -> None:
-    """Rename, but never over something: for file systems without hard links."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    old, new = os.fsencode(temp), os.fsencode(path)
-    try:
-        if sys.platform == "darwin":
-            failed = libc.renamex_np(old, new, 4)  # RENAME_EXCL
-        else:
-            failed = libc.renameat2(-100, old, -100, new, 1)  # AT_FDCWD, RENAME_NOREPLACE
-    except AttributeError:
-        raise OSError(errno.ENOSYS, "neither hard links nor exclusive renames here", path) from None
-    if failed:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), temp, None, path)
-
-
-def _fsync(fd: int) -> None:
-    if sys.platform == "darwin":
-        import fcntl
-
-        try:
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
-            return
-        except OSError as error:
-            if error.errno not in _NO_FULL_FSYNC:
-                raise
-    os.fsync(fd)
 
 
 def _patiently(call: Callable[[], _T]) -> _T:

@@ -37,7 +37,7 @@ _NO_FLOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOS
 class WritersLock:
     """The lock of the folder `root`, for all threads of this process that share the object, and all others.
 
-    link: gives a file a second name or raises FileExistsError, as `mreg.storage.local.link_new`.
+    link: gives a file a second name or raises FileExistsError, as `mreg.storage.posix.link_new`.
     """
 
     def __init__(self, root: str, link: Callable[[str, str], None]) -> None:

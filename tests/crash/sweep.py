@@ -24,7 +24,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,34 +104,22 @@ class Server:
         out, errors = os.path.join(self._folder, "out"), os.path.join(self._folder, "errors")
         request = {"command": list(command), "folder": folder, "out": out, "errors": errors, "stop": strace is not None}
         pid = self._ask(request)["pid"]
-        tracer = None
-        try:
-            if strace is not None:
-                self._next()  # it has stopped
-                tracer = self._attach(pid, strace)
-        finally:
-            if strace is not None:
-                os.kill(pid, signal.SIGCONT)
-        code = self._next()["code"]
-        if tracer:
-            tracer.wait(PATIENCE)
+        if strace is None:
+            return Done(self._next()["code"], _read(out), _read(errors))
+        self._next()  # it has stopped
+        with self._tracer(pid, strace) as tracer:
             assert tracer.stderr is not None
-            tracer.stderr.close()
+            said = tracer.stderr.readline()
+            os.kill(pid, signal.SIGCONT)
+            code = self._next()["code"]
+            tracer.wait(PATIENCE)
+        if "attached" not in said:
+            raise RuntimeError(said.strip())
         return Done(code, _read(out), _read(errors))
 
-    def _attach(self, pid: int, options: Sequence[str]) -> subprocess.Popen[str]:
-        tracer = subprocess.Popen(
-            ["strace", "-f", "-y", "-s", "0", "-e", "signal=none", "-o", self.trace, *options, "-p", str(pid)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert tracer.stderr is not None
-        line = tracer.stderr.readline()
-        if "attached" not in line:
-            tracer.wait(PATIENCE)
-            tracer.stderr.close()
-            raise RuntimeError(line.strip())
-        return tracer
+    def _tracer(self, pid: int, options: Sequence[str]) -> subprocess.Popen[str]:
+        command = ["strace", "-f", "-y", "-s", "0", "-e", "signal=none", "-o", self.trace, *options, "-p", str(pid)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -351,10 +338,6 @@ def _let_anybody_trace() -> None:
     pr_set_ptracer, any_process = 0x59616D61, ctypes.c_ulong(-1)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(pr_set_ptracer, any_process, 0, 0, 0)
-
-
-def seconds_since(start: float) -> float:
-    return time.monotonic() - start
 
 
 if __name__ == "__main__":

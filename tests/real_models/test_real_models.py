@@ -209,7 +209,7 @@ def test_a_tensor_added_in_front_moves_nothing(
     # given
     before = copied(testdata(package) / file, tmp_path / "before")
     tensors = load_file(before / "model.safetensors")
-    added = np.arange(1021, dtype=np.float32)
+    added = np.arange(1021, dtype=np.int64)  # the widest numbers come first
     after = rewritten(before, {"Aaaa.first": added} | tensors, tmp_path / "after")
     assert first_in(after / "model.safetensors") == "Aaaa.first"
     repo.log(before, package)

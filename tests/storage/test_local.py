@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from mreg.storage import ABSENT, ANY, PutLost, Storage
-from mreg.storage import lock as lock_module
+from mreg.storage import ABSENT, ANY, PutLost, Storage, lock as lock_module
 from mreg.storage.local import LocalStorage
 from mreg.testing.faults import Crash
 from mreg.testing.storage_contract import StorageContract

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from mreg.storage import LockTimeout
-from mreg.storage import lock as lock_module
-from mreg.storage.local import LocalStorage, link_new
+from mreg.storage import LockTimeout, lock as lock_module
+from mreg.storage.local import LocalStorage
 from mreg.storage.lock import STALE_AFTER, Holder, WritersLock
+from mreg.storage.posix import link_new
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc of Linux")
 

@@ -1,0 +1,65 @@
+"""The few file system calls whose plain form is not enough."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+_NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+def fsync(fd: int) -> None:
+    """Make an open file or folder durable, past the drive's own cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
+            return
+        except OSError as error:
+            if error.errno not in _NO_FULL_FSYNC:
+                raise
+    os.fsync(fd)
+
+
+def link_new(temp: str, path: str) -> None:
+    """Give the file `temp` the name `path` too, or instead. FileExistsError where that is taken."""
+    try:
+        os.link(temp, path)
+    except OSError as error:
+        if _has_two_names(temp):
+            return  # it worked; NFS lost the reply, and its second try found our own first one
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _rename_new(temp, path)
+
+
+def _has_two_names(path: str) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY)  # opened, since that makes an NFS client ask the server anew
+    except OSError:
+        return False
+    try:
+        return os.fstat(fd).st_nlink == 2
+    finally:
+        os.close(fd)
+
+
+def _rename_new(temp: str, path: str) -> None:
+    """Rename, but never over something: for file systems without hard links."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    old, new = os.fsencode(temp), os.fsencode(path)
+    try:
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(old, new, 4)  # RENAME_EXCL
+        else:
+            failed = libc.renameat2(-100, old, -100, new, 1)  # AT_FDCWD, RENAME_NOREPLACE
+    except AttributeError:
+        raise OSError(errno.ENOSYS, "neither hard links nor exclusive renames here", path) from None
+    if failed:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), temp, None, path)

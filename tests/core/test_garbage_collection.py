@@ -1,0 +1,597 @@
+"""gc gives back what nothing can reach, and never what somebody reaches, or reached a moment ago."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mreg import ingest, packs
+from mreg import journal as journals
+from mreg.context import Context
+from mreg.errors import Damaged, MregError
+from mreg.operations import gc as gc_module
+from mreg.operations.gc import Moved
+from mreg.refs import CONFIG
+from mreg.repository import Repository
+from mreg.storage import Storage
+from mreg.storage.memory import MemoryStorage
+from mreg.testing.faults import Crash, FaultyStorage
+
+DAY = 86400.0
+random_bytes = random.Random(5).randbytes
+BASE, TAIL = random_bytes(3 << 20), random_bytes(2000)
+
+
+@pytest.fixture
+def log(repo: Repository, folder: Callable[..., str]) -> Callable[..., Any]:
+    def log(artifact: str, **files: bytes) -> Any:
+        return repo.log(folder(files), artifact)
+
+    return log
+
+
+@pytest.fixture
+def age(storage: MemoryStorage) -> Callable[[float], None]:
+    """Let time pass for all that lies in the storage."""
+
+    def age(seconds: float) -> None:
+        for entry in storage._entries.values():
+            entry.mtime -= seconds
+
+    return age
+
+
+def size_of(storage: Storage) -> int:
+    """Bytes of packs and records."""
+    stats = [storage.stat(key) for folder in ("packs", "objects") for key in storage.list(folder)]
+    return sum(stat.size for stat in stats if stat)
+
+
+def text_of(repo: Repository, reference: str, path: str = "a") -> bytes:
+    return b"".join(repo.read(reference, path))
+
+
+# What goes and what stays.
+
+
+def test_a_clean_repository_gives_nothing_back(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], content: Callable[[Storage], dict[str, bytes]]
+) -> None:
+    log("mnist", a=b"1")
+    before = content(storage)
+
+    swept = repo.gc(grace=0)
+
+    assert (swept.bytes, swept.packs, swept.records, swept.kept) == (0, 0, 0, 0)
+    assert content(storage) == before
+
+
+def test_a_deleted_version_is_given_back_and_exactly_as_foretold(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
+) -> None:
+    log("mnist", a=b"1" * 1000)
+    log("mnist", a=b"2" * 2000)
+    repo.remove("mnist:v0")
+    before = size_of(storage)
+
+    foretold = repo.gc(grace=0, dry_run=True)
+    untouched = size_of(storage)
+    swept = repo.gc(grace=0)
+
+    assert untouched == before
+    assert swept == foretold
+    assert (swept.packs, swept.records) == (1, 2)
+    assert before - size_of(storage) == swept.bytes > 1000
+    assert text_of(repo, "mnist:v1") == b"2" * 2000
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_dry_run_writes_nothing(repo: Repository, storage: MemoryStorage, log: Callable[..., Any]) -> None:
+    log("mnist", a=b"1")
+    repo.remove("mnist:v0")
+    head = len(repo.history())
+
+    repo.gc(grace=0, dry_run=True)
+
+    assert len(repo.history()) == head
+
+
+def test_again_gives_nothing_more(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", a=b"1")
+    repo.remove("mnist:v0")
+    repo.gc(grace=0)
+
+    assert repo.gc(grace=0).bytes == 0
+
+
+def test_a_pack_stays_whole_while_one_of_its_chunks_is_needed(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", a=b"shared", b=b"alone")
+    log("letters", a=b"shared")
+    repo.remove("mnist:v0")
+
+    swept = repo.gc(grace=0)
+
+    assert swept.packs == 0
+    assert text_of(repo, "letters") == b"shared"
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_what_a_link_alone_reaches_cannot_be_deleted_with_its_artifact(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    log("mnist", a=b"1")
+    repo.link("mnist:v0", "Digits")
+
+    with pytest.raises(MregError):
+        repo.remove_artifact("mnist")
+    repo.gc(grace=0)
+
+    assert text_of(repo, "Digits:v0") == b"1"
+
+
+def test_a_renamed_artifact_keeps_its_data(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", a=b"1")
+    repo.rename_artifact("mnist", "numbers")
+
+    repo.gc(grace=0)
+
+    assert text_of(repo, "numbers:v0") == b"1"
+
+
+# Grace.
+
+
+def test_data_that_no_ref_names_yet_is_left_to_its_writer(
+    repo: Repository, storage: MemoryStorage, age: Callable[[float], None]
+) -> None:
+    with packs.PackWriter(storage) as writer:
+        writer.add(bytes(32), b"x" * 100)
+        name = writer.publish()
+
+    young = repo.gc(grace=DAY)
+    age(2 * DAY)
+    old = repo.gc(grace=DAY)
+
+    assert (young.bytes, young.kept > 100) == (0, True)
+    assert (old.packs, old.kept) == (1, 0)
+    assert storage.stat(packs.key_of(name)) is None
+
+
+def test_a_deletion_is_remembered_for_the_grace_period(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], age: Callable[[float], None]
+) -> None:
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    age(30 * DAY)
+    repo.remove("mnist:v0")
+
+    early = repo.gc(grace=14 * DAY)
+    age(13 * DAY)
+    still = repo.gc(grace=14 * DAY)
+    age(2 * DAY)
+    late = repo.gc(grace=14 * DAY)
+
+    assert (early.packs, still.packs, late.packs) == (0, 0, 1)
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_the_grace_of_the_settings_counts_where_none_is_given(
+    repo: Repository, log: Callable[..., Any], age: Callable[[float], None]
+) -> None:
+    log("mnist", a=b"1")
+    repo.remove("mnist:v0")
+    age(2 * DAY)
+
+    assert repo.gc().packs == 0
+    repo.set_setting("gc.grace", "1d")
+    assert repo.gc().packs == 1
+
+
+def test_logging_again_makes_a_remembered_version_s_data_young(
+    repo: Repository, log: Callable[..., Any], age: Callable[[float], None]
+) -> None:
+    log("mnist", a=b"1" * 100)
+    repo.remove("mnist:v0")
+    age(30 * DAY)
+
+    result = log("letters", a=b"1" * 100)
+    repo.gc(grace=DAY)
+
+    assert result.stored == 0
+    assert text_of(repo, "letters") == b"1" * 100
+
+
+def test_what_an_earlier_gc_gave_up_does_not_trouble_a_later_one_with_grace(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    repo.remove("mnist:v0")
+    repo.gc(grace=0)
+
+    assert repo.gc(grace=14 * DAY).bytes == 0
+
+
+def test_abandoned_temporary_files_are_swept_when_they_are_a_day_old(repo: Repository, storage: MemoryStorage) -> None:
+    staged = storage.stage()
+    staged.write(b"x" * 50)
+
+    young = repo.gc(grace=0)
+    staged.touched -= 2 * DAY
+    foretold = repo.gc(grace=0, dry_run=True)
+    old = repo.gc(grace=0)
+
+    assert (young.unfinished, foretold.unfinished, old.unfinished) == (0, 0, 50)
+
+
+# Damage.
+
+
+@pytest.mark.parametrize("kind", ["record", "manifest", "pack", "journal"])
+def test_a_damaged_repository_is_not_collected(
+    kind: str,
+    repo: Repository,
+    storage: MemoryStorage,
+    log: Callable[..., Any],
+    content: Callable[[Storage], dict[str, bytes]],
+) -> None:
+    log("mnist", a=b"1")
+    version = log("mnist", a=b"2").version
+    repo.remove("mnist:v0")
+    keys = {
+        "record": f"objects/{version.digest[:2]}/{version.digest[2:]}",
+        "manifest": f"objects/{version.manifest[:2]}/{version.manifest[2:]}",
+        "pack": next(storage.list("packs")),
+        "journal": journals.key_of(1),
+    }
+    storage.put(keys[kind], b"damaged")
+    before = content(storage)
+
+    with pytest.raises(Damaged):
+        repo.gc(grace=0)
+
+    assert content(storage) == before
+
+
+# Beside writers.
+
+
+class Hooked(MemoryStorage):
+    """Runs something when a call of the given kind comes by, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks: list[tuple[str, str, Callable[[], object]]] = []
+
+    def before(self, call: str, prefix: str, act: Callable[[], object]) -> None:
+        self.hooks.append((call, prefix, act))
+
+    def _run(self, call: str, key: str) -> None:
+        for hook in [one for one in self.hooks if one[0] == call and key.startswith(one[1])]:
+            if hook in self.hooks:
+                self.hooks.remove(hook)
+                hook[2]()
+
+    def put(self, key, value, *args):  # type: ignore[no-untyped-def]
+        self._run("put", key)
+        return super().put(key, value, *args)
+
+    def delete(self, key: str) -> bool:
+        self._run("delete", key)
+        return super().delete(key)
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest) -> MemoryStorage:
+    return Hooked()
+
+
+WHEN = {
+    "before gc says what goes": ("put", "journal/"),
+    "before gc deletes": ("delete", ""),
+}
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_a_version_committed_while_gc_is_at_work_loses_nothing(
+    when: str, repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    at = folder({"a": BASE, "b": TAIL})
+    repo.log(at, "mnist")
+    repo.log(folder({"x": b"other"}), "letters")
+    repo.remove("mnist:v0")
+    writer = reopen(storage)
+    writer.versions("letters")  # its lookup tables know the doomed pack
+    storage.before(*WHEN[when], lambda: writer.log(at, "again"))
+
+    repo.gc(grace=0)
+
+    assert text_of(repo, "again") == BASE
+    assert reopen(storage).fsck(full=True).findings == ()
+    assert text_of(reopen(storage), "again", "b") == TAIL
+
+
+def test_a_writer_whose_chunks_were_swept_between_reading_and_committing_writes_them_again(
+    repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    at = folder({"a": BASE})
+    repo.log(at, "mnist")
+    repo.remove("mnist:v0")
+    sweeper = reopen(storage)
+    storage.before("put", "objects/", lambda: sweeper.gc(grace=0))
+
+    result = repo.log(at, "again")
+
+    assert result.created
+    assert text_of(repo, "again") == BASE
+    assert repo.fsck(full=True).findings == ()
+    assert text_of(reopen(storage), "again") == BASE
+
+
+def test_records_that_were_swept_between_writing_and_committing_are_written_again(
+    repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    sweeper = reopen(storage)
+    storage.before("put", "journal/000000", lambda: None)
+    writer = reopen(storage)
+    lock = storage.lock
+
+    def sweep_first(timeout: float = 30.0) -> Any:
+        storage.lock = lock  # type: ignore[method-assign]
+        sweeper.gc(grace=0)
+        return lock(timeout)
+
+    storage.lock = sweep_first  # type: ignore[method-assign]
+    result = writer.log(folder({"a": BASE}), "mnist")
+
+    assert result.version.name == "mnist:v0"
+    assert text_of(repo, "mnist") == BASE
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_the_latest_version_deleted_and_swept_while_its_content_is_logged_again(
+    repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    at = folder({"a": BASE})
+    repo.log(at, "mnist")
+    other, writer = reopen(storage), reopen(storage)
+    lock = storage.lock
+
+    def delete_first(timeout: float = 30.0) -> Any:
+        storage.lock = lock  # type: ignore[method-assign]
+        other.remove("mnist:v0")
+        other.gc(grace=0)
+        return lock(timeout)
+
+    storage.lock = delete_first  # type: ignore[method-assign]
+    result = writer.log(at, "mnist")
+
+    assert (result.created, result.version.name) == (True, "mnist:v1")
+    assert text_of(repo, "mnist") == BASE
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_recipe_whose_pack_is_swept_before_the_commit_is_written_again(
+    repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    """A file put together from another version's chunks alone: its pack holds a recipe and nothing else."""
+    one, two = BASE[: 1 << 20], BASE[1 << 20 : 2 << 20]
+    header = _safetensors_header(len(one))
+    repo.log(folder({"t": header + one + two}), "first")
+    swapped = folder({"t": header + two + one})
+    repo.log(swapped, "second")
+    repo.remove("second:v0")
+    sweeper, writer = reopen(storage), reopen(storage)
+    writer.versions("first")
+    storage.before("put", "objects/", lambda: sweeper.gc(grace=0))
+
+    writer.log(swapped, "third")
+
+    assert text_of(repo, "third", "t") == header + two + one
+    assert reopen(storage).fsck(full=True).findings == ()
+
+
+def _safetensors_header(size: int) -> bytes:
+    import json
+
+    tensors = {
+        name: {"dtype": "U8", "shape": [size], "data_offsets": [n * size, (n + 1) * size]}
+        for n, name in enumerate("ab")
+    }
+    text = json.dumps(tensors).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+def test_a_file_whose_recipe_outlived_its_chunks_is_read_again(
+    repo: Repository,
+    folder: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    reopen: Callable[[Storage], Repository],
+    storage: MemoryStorage,
+) -> None:
+    """The pack with the recipe stayed for another chunk in it; the stat cache knows the file by its look."""
+    monkeypatch.setattr(ingest, "RACY_SECONDS", -1e9)
+    repo.log(folder({"base": BASE}), "base")
+    longer = folder({"a": BASE + TAIL, "x": b"small" * 100})
+    repo.log(longer, "mnist")
+    repo.log(folder({"x": b"small" * 100}), "letters")
+    repo.remove("base:v0")
+    repo.remove("mnist:v0")
+    assert repo.gc(grace=0).packs == 1
+
+    repo.log(longer, "mnist")
+
+    assert text_of(repo, "mnist") == BASE + TAIL
+    assert reopen(storage).fsck(full=True).findings == ()
+
+
+def test_lookup_tables_that_slept_through_use_and_sweep_of_a_pack_forget_it(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    at = folder({"a": BASE})
+    repo.log(at, "mnist")
+    sleeper = reopen(storage)
+    sleeper.versions("mnist")
+    repo.log(at, "again")  # names the pack once more
+    repo.remove("mnist:v0")
+    repo.remove("again:v0")
+    repo.gc(grace=0)
+
+    sleeper.log(at, "awake")
+
+    assert text_of(repo, "awake") == BASE
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_commit_while_gc_marks_makes_it_look_again(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    repo.remove("mnist:v0")
+    mark, looks = gc_module._mark, 0
+
+    def mark_then_race(context: Context, *, grace: float) -> Any:
+        nonlocal looks
+        looks += 1
+        plan = mark(context, grace=grace)
+        if looks <= 2:
+            repo.set_alias(f"moved-{looks}", "mnist:v1")
+        return plan
+
+    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+
+    assert repo.gc(grace=0).packs == 1
+    assert looks == 3
+
+
+def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    repo.remove("mnist:v0")
+    before = size_of(storage)
+    mark, looks = gc_module._mark, 0
+
+    def mark_then_race(context: Context, *, grace: float) -> Any:
+        nonlocal looks
+        looks += 1
+        plan = mark(context, grace=grace)
+        repo.set_alias(f"moved-{looks}", "mnist:v1")
+        return plan
+
+    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+
+    with pytest.raises(Moved):
+        repo.gc(grace=0)
+
+    assert size_of(storage) == before
+
+
+def test_a_gc_that_was_killed_while_it_deleted_is_finished_by_the_next(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    for n in range(4):
+        log("mnist", a=b"%d" % n * 1000)
+    for n in range(3):
+        repo.remove(f"mnist:v{n}")
+    expected = size_of(storage) - repo.gc(grace=0, dry_run=True).bytes
+    counted = FaultyStorage(storage, 6, Crash, dead=True)
+    with pytest.raises(Crash):
+        reopen(counted).gc(grace=0)
+    assert size_of(storage) > expected
+
+    repo.gc(grace=0)
+
+    assert size_of(storage) == expected
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_the_clock_is_the_storages_own(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log("mnist", a=b"1")
+    repo.remove("mnist:v0")
+    skewed = Context(storage, "memory")
+    real = gc_module._now(skewed)
+    stat = storage.stat(CONFIG)
+
+    assert stat is not None and real == stat.mtime
+
+
+# Searched by Hypothesis: no order of commands loses anything that can be reached.
+
+
+class Collected(RuleBasedStateMachine):
+    """Logs of few contents in few artifacts, deletions, sweeps: what is there must be readable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.tmp = tempfile.TemporaryDirectory()
+        self.storage = MemoryStorage()
+        self.writers = [Repository.init_storage(self.storage, "memory")]
+        self.writers.append(Repository(Context(self.storage, "memory")))
+        self.expected: dict[str, bytes] = {}
+        self.count = 0
+
+    def teardown(self) -> None:
+        for writer in self.writers:
+            writer.close()
+        self.tmp.cleanup()
+
+    def _folder(self, data: bytes, more: bytes) -> str:
+        import os
+
+        self.count += 1
+        path = os.path.join(self.tmp.name, str(self.count))
+        os.mkdir(path)
+        for name, text in (("a", data), ("b", more)):
+            with open(os.path.join(path, name), "wb") as file:
+                file.write(text)
+        return path
+
+    @rule(
+        who=st.integers(0, 1),
+        artifact=st.sampled_from(["x", "y"]),
+        parts=st.lists(st.integers(0, 2), min_size=1, max_size=3),
+        more=st.integers(0, 3),
+    )
+    def log(self, who: int, artifact: str, parts: list[int], more: int) -> None:
+        data = b"".join(CDC_PARTS[part] for part in parts)
+        result = self.writers[who].log(self._folder(data, b"%d" % more), artifact)
+        self.expected[result.version.name] = data
+
+    @precondition(lambda self: self.expected)
+    @rule(who=st.integers(0, 1), data=st.data())
+    def remove(self, who: int, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.expected)))
+        self.writers[who].remove(name)
+        del self.expected[name]
+
+    @rule(who=st.integers(0, 1), grace=st.sampled_from([0.0, 1e6]))
+    def sweep(self, who: int, grace: float) -> None:
+        self.writers[who].gc(grace=grace)
+
+    @rule(who=st.integers(0, 1))
+    def forget_tables(self, who: int) -> None:
+        self.writers[who].close()
+
+    @invariant()
+    def everything_is_there(self) -> None:
+        for name, data in self.expected.items():
+            assert text_of(self.writers[0], name) == data
+        assert self.writers[1].fsck().findings == ()
+
+
+CDC_PARTS = [random_bytes(90_000) for _ in range(3)]
+TestCollected = Collected.TestCase
+TestCollected.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)

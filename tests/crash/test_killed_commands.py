@@ -1,0 +1,182 @@
+"""Whatever a command was doing when it was killed: the repository is sound, old versions are readable, the
+change has happened or has not, and the same command does what it should when it is typed again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from crash_cases import CASES, LOG_CASE, Case, contents, prepare, state, state_without_cache
+from sweep import Bench, Done, Point, Team
+
+Tell = Callable[[str], None]
+
+LONGEST_RETRY = 10.0
+"""Seconds. A lock that outlived its holder would make the next command wait for longer."""
+
+WRITING = ("openat", "write", "pwrite64", "fsync", "link", "rename", "mkdir", "fdatasync", "ftruncate", "unlink")
+
+
+class Subject:
+    """A case on a bench: what the repository is before the command and after it, and how to judge what lies
+    in between."""
+
+    def __init__(self, bench: Bench, case: Case) -> None:
+        self.bench, self.case, self.command = bench, case, list(case.command)
+        if not case.bare:
+            prepare(bench)
+            case.prepare(bench)
+        bench.keep()
+        self.before = state(bench)
+        self.old = {} if case.bare else contents(bench)
+        bench.restore()
+        self.points, done = bench.points(self.command)
+        assert done.code == 0, done
+        self.after = self._state()
+        assert case.bare or self._state() == state_without_cache(bench)
+
+    def killed(self, point: Point) -> None:
+        """Kill the command there, and judge."""
+        self.bench.restore()
+        done = self.bench.kill(self.command, point)
+        assert done.code < 0, f"it was not killed: {done}"
+        found = self._sound_state()
+        assert found in (self.before, self.after), "the change is there in part"
+        self._check_repeated()
+
+    def failed(self, point: Point, error: str, *, lasting: bool = False) -> Done:
+        """Let the call return the error, and judge. A command may do without what failed (the cache, say)."""
+        self.bench.restore()
+        done = self.bench.fail(["--json", *self.command], point, error, lasting=lasting)
+        assert "Traceback" not in done.errors
+        found = self._sound_state()
+        if done.code == 0:
+            assert found == self.after, "it says that it is done"
+        else:
+            assert done.code == 1, done
+            assert done.out == ""
+            self._check_told(json.loads(done.errors)["error"], error, found)
+        self._check_repeated()
+        return done
+
+    def _check_told(self, told: dict[str, Any], error: str, found: Any) -> None:
+        if told["code"] == "uncertain":
+            assert found == self.after, "it says that the change was made"
+            return
+        assert found == self.before, "it says that it failed, but has changed something"
+        assert (told["code"], told["errno"]) == ("io-error", error), told
+        assert told["message"]
+        assert told["hint"]
+
+    def _sound_state(self) -> Any:
+        """The state after the command was hurt, which is the same by the cache that was in use as by a new
+        one, in a sound repository with all that was readable."""
+        by_cache = self._state()
+        if by_cache is not None:
+            self._check_sound()
+            kept = contents(self.bench)
+            lost = {key for key, data in self.old.items() if kept.get(key) != data}
+            assert not lost or by_cache == self.after, f"old versions are not readable: {lost}"
+            self.case.check(self.bench)
+        assert by_cache == self._without_history(state_without_cache(self.bench))
+        return by_cache
+
+    def _check_repeated(self) -> None:
+        start = time.monotonic()
+        done = self.bench.run(*self.command)
+        taken = time.monotonic() - start
+        assert done.code in self.case.again, done
+        assert "Traceback" not in done.errors
+        assert taken < LONGEST_RETRY, f"the same command took {taken:.0f} s: something was in its way"
+        assert self._state() == self.after
+        self._check_sound()
+        self.case.finished(self.bench)
+
+    def _check_sound(self) -> None:
+        done = self.bench.run("fsck", "--full")
+        assert done.code == 0, done
+
+    def _state(self) -> Any:
+        return self._without_history(state(self.bench))
+
+    def _without_history(self, found: Any) -> Any:
+        if found is not None and not self.case.history:
+            del found["commands"]
+        return found
+
+
+def hurt(team: Team, case: Case, judge: Callable[[Subject, Point], object], keep: Callable[[Point], bool]) -> int:
+    """Let every bench of the team judge its share of the case's points; how many these were in all."""
+
+    def task(bench: Bench, number: int) -> int:
+        subject = Subject(bench, case)
+        if not case.history:
+            subject.before = subject._without_history(subject.before)
+        share = [point for point in subject.points if keep(point)][number :: len(team.benches)]
+        for point in share:
+            try:
+                judge(subject, point)
+            except AssertionError as error:
+                raise AssertionError(f"`mreg {' '.join(case.command)}` hurt at {point}\n{error}") from error
+        return len(share)
+
+    return sum(team.each(task))
+
+
+def everywhere(point: Point) -> bool:
+    return True
+
+
+def may_fail(point: Point) -> bool:
+    return point.call in WRITING
+
+
+def test_a_log_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell) -> None:
+    count = hurt(team, LOG_CASE, Subject.killed, everywhere)
+
+    assert count >= 60, "the calls of a log were not found"
+    tell(f"log: killed at {count} calls, survived all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_command_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell, case: Case) -> None:
+    count = hurt(team, case, Subject.killed, everywhere)
+
+    assert count >= 5, "the calls of the command were not found"
+    tell(f"{case.name}: killed at {count} calls, survived all")
+
+
+def test_a_log_in_which_a_call_fails_changes_nothing_or_is_done(team: Team, tell: Tell) -> None:
+    count = hurt(team, LOG_CASE, lambda subject, point: subject.failed(point, _error_for(point)), may_fail)
+
+    tell(f"log: {count} calls failed, no half state")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"])
+@pytest.mark.parametrize("case", [LOG_CASE, *CASES], ids=lambda case: case.name)
+def test_a_command_in_which_a_call_fails_changes_nothing_or_is_done(
+    team: Team, tell: Tell, case: Case, error: str
+) -> None:
+    count = hurt(team, case, lambda subject, point: subject.failed(point, error), may_fail)
+
+    tell(f"{case.name}: {count} calls failed with {error}, no half state")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [LOG_CASE, *CASES], ids=lambda case: case.name)
+def test_a_command_on_a_disk_that_stays_full_changes_nothing_or_is_done(team: Team, tell: Tell, case: Case) -> None:
+    def judge(subject: Subject, point: Point) -> None:
+        subject.failed(point, "ENOSPC", lasting=True)
+
+    count = hurt(team, case, judge, lambda point: point.call in ("write", "openat", "pwrite64", "mkdir"))
+
+    tell(f"{case.name}: the disk was full from {count} calls on, no half state")
+
+
+def _error_for(point: Point) -> str:
+    return "EIO" if "sync" in point.call or point.number % 3 == 0 else "ENOSPC"
