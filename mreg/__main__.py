@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import gc
+import io
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line in `sys.argv`; its exit code (the table in `mreg.cli.messages`)."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        from mreg import __version__
-
-        print(f"mreg {__version__}")
-        return 0
     try:
+        _settle_streams()
+        if arguments == ["--version"]:
+            from mreg import __version__
+
+            print(f"mreg {__version__}", flush=True)
+            return 0
         gc.disable()  # start-up makes no garbage worth looking for, and much to look through
         from mreg.cli.main import run
 
@@ -22,6 +25,21 @@ def main() -> int:
         return run(arguments)
     except KeyboardInterrupt:  # before anything had begun
         return 130
+    except OSError as error:
+        from mreg.cli.messages import report
+
+        return report(error, arguments)
+
+
+def _settle_streams() -> None:
+    if sys.stdout is None or sys.stderr is None:
+        # Started with one closed (`>&-`): the first file that is opened must not become standard output.
+        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(opened)
+        sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it cannot show must not stop a command
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -85,9 +85,10 @@ class Index:
 
     def _position(self) -> Mark | None:
         """Where the tables are, or None where that is no place in this repository's journal."""
-        schema, origin, seq, name = self._db.execute("SELECT * FROM meta").fetchone()
-        if (schema, origin) != (SCHEMA, self._journal.origin):
+        row = self._db.execute("SELECT * FROM meta").fetchone()
+        if row is None or row[:2] != (SCHEMA, self._journal.origin):
             return None
+        _, origin, seq, name = row
         if seq == 0:
             return Mark(0, origin)
         data = self._journal.raw(seq)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 
 from blake3 import blake3
@@ -79,6 +79,8 @@ class _Ingest:
 
     def _is_kept(self, name: bytes, size: int) -> bool:
         """Is all of the file there? A gc may have left its recipe, and taken chunks."""
+        if size == 0 or self._index.chunk(name):
+            return True
         pieces = self._index.pieces(name, size)
         return pieces is not None and all(self._index.chunk(piece.digest) for piece in pieces)
 
@@ -94,13 +96,9 @@ class _Ingest:
             if not stat.S_ISREG(before.st_mode):
                 raise UnsupportedFile(path=source.file, reason="it stopped being a file")
             try:
-                digest = self._chunks(file, before.st_size)
+                digest = self._chunks(_reading(file, before.st_size, source.file), before.st_size)
             except ShortFile:
                 raise SourceChanged(path=source.file) from None
-            except OSError as error:
-                if error.filename is None and error.errno == 5:  # EIO, from reading: a read names no file
-                    raise UnreadableFile(path=source.file, reason=error.strerror) from None
-                raise
             after = os.fstat(file.fileno())
         if stamp(before) != stamp(after):
             raise SourceChanged(path=source.file)
@@ -108,13 +106,13 @@ class _Ingest:
             self.seen.append((path, stamp(before), digest))
         return digest, before.st_size
 
-    def _chunks(self, file: FileIO, size: int) -> str:
+    def _chunks(self, chunks: Iterator[memoryview], size: int) -> str:
         """Take in the file's chunks; its digest."""
         if size == 0:
             return EMPTY
         whole = blake3()
         pieces: list[Piece] = []
-        for chunk in chunks(file, size):
+        for chunk in chunks:
             name = blake3(chunk).digest()
             if len(chunk) != size:
                 whole.update(chunk)
@@ -133,6 +131,15 @@ class _Ingest:
         self._done += count
         if self._progress:
             self._progress(self._done, self._total)
+
+
+def _reading(file: FileIO, size: int, path: str) -> Iterator[memoryview]:
+    """The file's chunks. Raises ShortFile, UnreadableFile: what goes wrong in here is the source's fault, and
+    no failure to write what was read is taken for one."""
+    try:
+        yield from chunks(file, size)
+    except OSError as error:
+        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
 
 
 def stamp(status: os.stat_result) -> str:

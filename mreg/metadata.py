@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ def parse_value(text: str) -> bool | int | float | str:
                 number = kind(text)
             except ValueError:
                 continue
-            return number if abs(number) <= (MAX_INTEGER if kind is int else 1.8e308) else text
+            return number if abs(number) <= (MAX_INTEGER if kind is int else sys.float_info.max) else text
     return text
 
 
@@ -125,11 +126,11 @@ def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 def remove(values: Mapping[str, Any], dotted: str) -> dict[str, Any]:
     """`values` without the key; raises InvalidMetadata where it is not there."""
-    head, _, rest = dotted.partition(".")
-    if head not in values or (rest and not isinstance(values[head], Mapping)):
+    head, dot, rest = dotted.partition(".")
+    if head not in values or (dot and not isinstance(values[head], Mapping)):
         raise InvalidMetadata(key=dotted, reason="there is no such key")
     result = dict(values)
-    if rest:
+    if dot:
         result[head] = remove(values[head], rest)
     else:
         del result[head]

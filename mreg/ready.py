@@ -46,7 +46,8 @@ class ReadyCopies:
 
         folder = self._folder(version)
         os.makedirs(os.path.dirname(folder), exist_ok=True)
-        sources = [(file.path, self._file(reader, file, steps)) for file in files]
+        self._fetch(reader, files, steps)
+        sources = [(file.path, self._place(file)) for file in files]
         while True:
             with Tree(self._scratch()) as tree:
                 for path, source in sources:
@@ -61,23 +62,28 @@ class ReadyCopies:
         self._write_stamps(version, _look(folder))
         return folder
 
-    def _file(self, reader: Reader, file: File, steps: Steps) -> str:
-        """The path of the one copy of these bytes, verified just now."""
-        path = os.path.join(self._cache, "files", file.digest[:2], file.digest[2:] + "x" * file.executable)
-        mode = 0o555 if file.executable else 0o444
-        if _hash(path) == file.digest:
-            if stat.S_IMODE(os.stat(path).st_mode) != mode:
-                os.chmod(path, mode)
-            steps.advance(file.size)
-            return path
+    def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
+        """See to it that the one copy of each file is there, verified just now."""
         from mreg.checkout import Tree
 
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        missing = {}
+        for place, file in {self._place(file): file for file in files}.items():
+            if _hash(place) == file.digest:
+                _set_mode(place, _mode(file))
+                steps.advance(file.size)
+            else:
+                missing[place] = file
         with Tree(self._scratch()) as tree:
-            tree.write("file", steps.through(reader.read(file)), mode)
+            for name, file in enumerate(missing.values()):
+                tree.write(str(name), steps.through(reader.read(file)), _mode(file))
             tree.flush()
-            os.rename(os.path.join(tree.path, "file"), path)
-        return path
+            for name, place in enumerate(missing):
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                os.rename(os.path.join(tree.path, str(name)), place)
+
+    def _place(self, file: File) -> str:
+        """The path of the one copy of these bytes."""
+        return os.path.join(self._cache, "files", file.digest[:2], file.digest[2:] + "x" * file.executable)
 
     def _folder(self, version: str) -> str:
         return os.path.join(self._cache, "versions", version)
@@ -103,6 +109,15 @@ class ReadyCopies:
         with open(scratch, "w", encoding="utf-8") as file:
             json.dump(stamps, file)
         os.replace(scratch, self._stamp_file(version))
+
+
+def _mode(file: File) -> int:
+    return 0o555 if file.executable else 0o444
+
+
+def _set_mode(path: str, mode: int) -> None:
+    if stat.S_IMODE(os.stat(path).st_mode) != mode:
+        os.chmod(path, mode)
 
 
 def _read_stamps(path: str) -> Stamps | None:

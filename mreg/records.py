@@ -138,30 +138,37 @@ class VersionRecord:
 
 def path_fault(path: str) -> str | None:
     """Why `path` may not stand in a manifest, or None."""
-    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\\:" or 0xD800 <= ord(c) < 0xE000 for c in path):
+    if "\\" in path or ":" in path or not (path.isprintable() or all(_is_text(c) for c in path)):
         return "it has a control character, a backslash, a colon or a half of a surrogate pair"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return "it has an empty, `.` or `..` component"
-        if len(part.encode("utf-8")) > MAX_COMPONENT:
+        if 4 * len(part) > MAX_COMPONENT and len(part.encode("utf-8")) > MAX_COMPONENT:
             return f"it has a component longer than {MAX_COMPONENT} bytes"
         if fold(part) in RESERVED_COMPONENTS:
             return f"it has a component `{part}`"
     return None
 
 
+def _is_text(character: str) -> bool:
+    """No control character, and no half of a surrogate pair."""
+    number = ord(character)
+    return number >= 32 and not (127 <= number < 160 or 0xD800 <= number < 0xE000)
+
+
 def path_conflicts(paths: Iterable[str]) -> Iterator[str]:
     """A sentence for each path that some file system could not hold beside the others."""
     seen: dict[str, str] = {}
     folders: dict[str, str] = {}
+    checked: set[str] = set()
     for path in paths:
         folded = fold(path)
         if folded in seen:
             yield f"{seen[folded]!r} and {path!r} are one name where case or Unicode form do not count"
         seen[folded] = path
-        parts = path.split("/")
-        for end in range(1, len(parts)):
-            folder = "/".join(parts[:end])
+        folder = path
+        while (folder := folder.rpartition("/")[0]) and folder not in checked:
+            checked.add(folder)
             other = folders.setdefault(fold(folder), folder)
             if other != folder:
                 yield f"folders {other!r} and {folder!r} are one name where case or Unicode form do not count"

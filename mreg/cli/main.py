@@ -16,6 +16,8 @@ from typer.models import CommandInfo
 from mreg.cli import state
 from mreg.cli.registry import COMMANDS, Entry
 
+INTERRUPTED = 130
+
 _MARKUP: Literal["rich"] = "rich"
 
 
@@ -25,6 +27,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = root().main(args=arguments, prog_name="mreg", standalone_mode=False)
         sys.stdout.flush()
+        if result == INTERRUPTED:  # typer has turned Ctrl-C into this
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except BaseException as error:  # the last line of defence: no traceback reaches a user
         from mreg.cli.messages import report

@@ -6,12 +6,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import typer
 
 from mreg.cli.state import current
-from mreg.errors import Conflict, Damaged, InvalidInput, MregError, NotFound, Refused
+from mreg.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
 
 EXIT_CODES: list[tuple[type[MregError], int, str]] = [
     (InvalidInput, 2, "wrong usage"),
@@ -59,6 +60,7 @@ HINTS: dict[str, str] = {
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
     "invalid-metadata": "see `mreg log --help`",
     "unknown-sequence": "`mreg history` lists the entries",
+    "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
     "no-cache": "open the repository with a cache folder",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
@@ -83,12 +85,21 @@ class NoFolder(NotFound):
     template = "cannot enter {path!r}: {reason}"
 
 
+class OutputFailed(Failed):
+    code = "output-failed"
+    template = "standard output cannot be written: {reason}"
+
+
 def report(error: BaseException, arguments: list[str]) -> int:
     """Print what went wrong, if anything did; the exit code."""
-    if isinstance(error, BrokenPipeError):
-        # The reader went away (`mreg ls | head`). Keep the interpreter from complaining at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        error = error.__context__  # what typer makes of it
+    if isinstance(error, BrokenPipeError):  # the reader went away (`mreg ls | head`)
+        _give_up_output()
         return 141
+    if isinstance(error, OSError) and _output_fails():
+        _give_up_output()
+        error = OutputFailed(reason=error.strerror or str(error))
     if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
         import traceback
 
@@ -96,8 +107,24 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED
     code, message, hint, exit_code, facts = _explain(error)
-    _print(code, message, hint, facts, as_json=current.json or "--json" in arguments)
+    if message:  # else a group was named and no command of it: the help has been printed instead
+        with suppress(OSError):  # then the exit code has to do
+            _print(code, message, hint, facts, as_json=current.json or "--json" in arguments)
     return exit_code
+
+
+def _output_fails() -> bool:
+    """Is it standard output that cannot be written? Its buffer then holds what could not."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from complaining, at its end, about what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:

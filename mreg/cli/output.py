@@ -74,7 +74,13 @@ def emit(value: Any, render: Callable[[Out], None]) -> None:
 def print_json(value: Any) -> None:
     import json
 
-    print(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, default=plain))
+    indent = 2 if sys.stdout.isatty() else None
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
+        text = json.dumps(value, indent=indent, default=plain)
+    print(text)
 
 
 def plain(value: Any) -> Any:

@@ -97,7 +97,7 @@ class _Log:
         with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
             manifest = ingest(index, writer, self._sources, progress)
             record = self._record(manifest)
-            number = self._same_as_latest(context.view(), manifest)
+            number = self._same_as_latest(context.view(), manifest, record.manifest)
             if dry_run:
                 return self._foretell(number, record, writer.stored)
             packs = packs_of(index, writer, manifest) if number is None else set()
@@ -125,15 +125,19 @@ class _Log:
             inputs=self._inputs,
         )
 
-    def _same_as_latest(self, view: View, manifest: Manifest) -> int | None:
+    def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> int | None:
         """The number of the latest version if its content is this, else None."""
         latest = view.latest(self._request.artifact)
         if latest is None:
             return None
         version = view.version(self._request.artifact, latest).value
         assert version is not None
-        present = self._context.objects.manifest(self._context.objects.version(version).manifest)
-        return latest if present.content() == manifest.content() else None
+        record = self._context.objects.version(version)
+        if record.manifest == digest:
+            return latest
+        if (record.files, record.size) != (len(manifest.files), manifest.size):
+            return None
+        return latest if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
 
     def _foretell(self, number: int | None, record: VersionRecord, stored: int) -> LogResult:
         view, artifact = self._context.view(), self._request.artifact
@@ -155,7 +159,7 @@ class _Log:
             links.clear()
             new_models.clear()
             ensure_artifact(self._context, draft, request.artifact, request.type or DEFAULT_TYPE)
-            same = self._same_as_latest(draft.view, manifest)
+            same = self._same_as_latest(draft.view, manifest, record.manifest)
             created = same is None
             if same is None:
                 number = self._next_number(draft.view)

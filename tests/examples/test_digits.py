@@ -104,7 +104,7 @@ class Pipeline:
             "PATH": os.pathsep.join([str(shim.parent), self.environment["PATH"]]),
             "REAL_MREG": real,
             "WHEN": when,
-            "HOOK": hook.replace("mreg", "$REAL_MREG"),
+            "HOOK": hook.replace("mreg", '"$REAL_MREG"'),
             "ONCE": str(self.folder / "once"),
         }
 

@@ -81,7 +81,7 @@ def count_up(repository: Repository, *, worker: int, steps: int, artifact: str, 
 def read(repository: Repository, *, worker: int, artifact: str, alias: str, stop: str) -> Any:
     """Read until the file `stop` is there; how often, and what was seen that must not be."""
     faults: list[str] = []
-    highest = {selector: -1 for selector in (alias, "latest")}
+    highest = dict.fromkeys((alias, "latest"), -1)
     reads = 0
     while not os.path.exists(stop):
         selector = (alias, "latest")[reads % 2]

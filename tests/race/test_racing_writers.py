@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,9 +83,7 @@ def test_no_step_of_a_counter_is_lost_when_sixteen_move_one_alias_by_compare_and
     assert sorted(step for done, _ in results for step in done) == list(range(last + 1))
     assert repository.resolve("a:counter").number == last
     moves = [change for entry in repository.history(since=before) for change in entry.changes]
-    assert [(move.old, move.new) for move in moves] == [
-        (f"v{n - 1}" if n else None, f"v{n}") for n in range(last + 1)
-    ]
+    assert [(move.old, move.new) for move in moves] == [(f"v{n - 1}" if n else None, f"v{n}") for n in range(last + 1)]
     assert sum(misses for _, misses in results) > 0, "the writers never met: this was no race"
     assert_journal_in_place(repository, before + last + 1)
     assert_clean()
@@ -111,12 +110,10 @@ def test_the_same_content_makes_one_version_when_sixteen_log_it_at_once(
 def test_neighbouring_versions_differ_when_writers_log_few_contents(
     race: Any, repository: Repository, assert_clean: Check
 ) -> None:
-    results = race.run(
-        *(("log_pool", {"worker": n, "count": 12, "artifact": "a", "pool": 3}) for n in range(8))
-    )
+    results = race.run(*(("log_pool", {"worker": n, "count": 12, "artifact": "a", "pool": 3}) for n in range(8)))
 
     versions = repository.versions("a")
-    assert all(one.manifest != other.manifest for one, other in zip(versions, versions[1:], strict=False))
+    assert all(one.manifest != other.manifest for one, other in pairwise(versions))
     assert sum(created for result in results for _, _, created in result) == len(versions)
     for worker, result in enumerate(results):
         for drawn, number, _ in result:
@@ -141,10 +138,7 @@ def test_readers_see_whole_versions_and_never_go_back_while_writers_write(
         *(("read", {"worker": n, "artifact": "a", "alias": "newest", "stop": str(stop)}) for n in range(4))
     )
     given = race.run(
-        *(
-            ("log_many", {"worker": n + 1, "count": count, "artifact": "a", "alias": "newest"})
-            for n in range(writers)
-        )
+        *(("log_many", {"worker": n + 1, "count": count, "artifact": "a", "alias": "newest"}) for n in range(writers))
     )
     stop.touch()
     seen = race.results(readers)

@@ -6,6 +6,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT
+trap 'exit 130' INT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
 cd "$folder"
 unset MREG_REPO
 export MREG_CACHE="$folder/cache"

@@ -13,7 +13,7 @@ from mreg.config import InvalidSetting, parse_seconds
 from mreg.repository import AlreadyInitialised, Repository
 
 if TYPE_CHECKING:
-    from mreg.entities import HistoryEntry
+    from mreg.entities import HistoryEntry, RefChange
     from mreg.operations.findings import Report
 
 DAMAGED = 5
@@ -49,14 +49,19 @@ def _render_history(out: Out, found: list[HistoryEntry]) -> None:
     for entry in found:
         out.line(f"{entry.seq}  {time_text(entry.time)[:19]}  {entry.who}@{entry.host}  mreg {entry.command}")
         for change in entry.changes:
-            out.line(f"     {change.ref}: {_short(change.old)} -> {_short(change.new)}")
+            out.line(f"     {change.ref}: {_move(change)}")
+
+
+def _move(change: RefChange) -> str:
+    if change.ref.endswith((".toml", ".md")):  # whole texts
+        return "made" if change.old is None else "deleted" if change.new is None else "changed"
+    return f"{_short(change.old)} -> {_short(change.new)}"
 
 
 def _short(value: str | None) -> str:
     if value is None:
         return "(none)"
-    first = value.partition("\n")[0]
-    return first if len(first) <= 40 else f"{first[:40]}…"
+    return value if len(value) <= 40 else f"{value[:40]}…"
 
 
 def du(

@@ -1,0 +1,260 @@
+"""Make docs/reference.md from the code. `make docs` runs it; a test fails where the page is stale."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mreg
+from mreg import config, names
+from mreg.cli.main import common_options, root
+from mreg.cli.messages import DAMAGE_HINT, EXIT_CODES, FAILED, HINTS, INTERRUPTED, exit_code_of
+from mreg.digest import HEX_LENGTH, MIN_PREFIX
+from mreg.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
+
+PAGE = Path(__file__).parent / "reference.md"
+
+KINDS = (Failed, InvalidInput, NotFound, Conflict, Damaged, Refused)
+
+# What the command line reports beside the errors of the library.
+OTHER_CODES = [
+    ("io-error", "", FAILED, "the machine's own words: the disk is full, permission denied, …", ""),
+    ("unexpected", "", FAILED, "an unexpected error: …", "a bug in mreg; `MREG_DEBUG=1` shows the details"),
+    ("usage", "", 2, "what is wrong with the command line", "see `mreg … --help`"),
+    ("interrupted", "", INTERRUPTED, "interrupted", "nothing was left half done; run the command again"),
+]
+
+ENVIRONMENT = {
+    "MREG_REPO": "The repository, where neither `--repo` nor a `.mreg` folder is meant. Goes before looking upwards "
+    "from the working directory; `--repo` goes before it. `mreg init` does not look at it.",
+    "MREG_CACHE": "The folder of the cache. Without it `$XDG_CACHE_HOME/mreg` or `~/.cache/mreg`; on macOS "
+    "`~/Library/Caches/mreg`.",
+    "MREG_AUTHOR": "Who stands in the history and in new versions. Without it the account's name.",
+    "MREG_DEBUG": "`1`: show the traceback of an error too.",
+    "NO_COLOR": "Set to anything: no colour, as with `--no-color`.",
+    "VISUAL, EDITOR": "The editor that `mreg card --edit` starts; without both, `vi`.",
+}
+
+INTRODUCTION = """\
+# Reference
+
+*Made from the code by `make docs`; do not edit.*
+
+    mreg [OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]
+
+Data goes to standard output, everything else (notes, progress, errors) to standard error. On a terminal, lists are
+tables with headings; elsewhere they are lines with tabs between the columns, without headings, colour or progress.
+[json.md](json.md) describes what `--json` prints.
+"""
+
+GRAMMAR = f"""\
+## Names and references
+
+    REFERENCE := NAME[:SELECTOR]
+    SELECTOR  := vN | ALIAS | latest | @DIGEST
+
+| word | grammar |
+| --- | --- |
+| `NAME` | of an artifact, a registered model or a run: 1 to {names.MAX_LENGTH} of `A-Z a-z 0-9 . _ -`; the first is \
+not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is no name that Windows reserves (`con`, `nul`, \
+`com1`, …, also before a dot). Artifacts and registered models share one namespace, in which names that differ only in \
+case are the same |
+| `ALIAS` | a name that is not `latest`, and not `v` and digits, in upper or lower case. Two aliases of a collection \
+never differ only in case |
+| `vN` | a small v and a number without leading zeros. Of an artifact: its version of this number. Of a registered \
+model: its link of this number |
+| `latest` | the highest number that is not deleted; a bare `NAME` means the same |
+| `@DIGEST` | the first {MIN_PREFIX} to {HEX_LENGTH} hex digits of a version's digest |
+| `TAG` | words of letters and digits of any alphabet, `_` and `-`, with single spaces between them; at most \
+{names.MAX_LENGTH} characters |
+| `AGE` | a number and a unit: `90s`, `15m`, `2h`, `14d`, `1w`; without a unit, seconds |
+| `GLOB` | a pattern as in `.gitignore` |
+
+`REMOTE/NAME` is reserved for repositories elsewhere, which do not exist yet.
+"""
+
+AFTER_FAILURE = """\
+A command that ends with 2, 3, 4 or 6 has changed nothing. One that failed or was interrupted has made its change as a
+whole or not at all; the error code `uncertain` says that it was made but may not survive a power cut. `fsck` ends with
+5 where it found damage.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRODUCTION, common(), GRAMMAR, exit_codes(), *commands(), settings(), environment(), errors()]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def common() -> str:
+    return "## Options of every command\n\nThey stand before the command's name or after it.\n\n" + options_table(
+        common_options()
+    )
+
+
+def exit_codes() -> str:
+    rows = [("0", "done"), (str(FAILED), "failed: input or output, or an unexpected error")]
+    rows += [(str(code), meaning) for _, code, meaning in EXIT_CODES]
+    rows += [
+        (str(INTERRUPTED), "interrupted (Ctrl-C)"),
+        ("141", "whoever read the output went away (`mreg ls | head`)"),
+    ]
+    text = "## Exit codes\n\n" + table(("code", "meaning"), rows)
+    return text + "\n" + AFTER_FAILURE
+
+
+def commands() -> Iterator[str]:
+    """A section for each panel of the help, and in it one for each command."""
+    group = root()
+    context = group.make_context("mreg", [], resilient_parsing=True)
+    found = list(walk(group, context, ()))
+    panels = dict.fromkeys(panel for panel, _, _, _ in found)
+    for wanted in panels:
+        yield f"## {wanted}\n"
+        for panel, words, command, inner in found:
+            if panel == wanted:
+                yield section(words, command, inner)
+
+
+def walk(
+    group: Any, context: Any, above: tuple[str, ...], panel: str = ""
+) -> Iterator[tuple[str, tuple[str, ...], Any, Any]]:
+    """Every command that does something: its panel, the words to type, it, and its context."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inner = command.make_context(name, [], parent=context, resilient_parsing=True)
+        here = panel or command.rich_help_panel
+        if hasattr(command, "list_commands"):
+            yield from walk(command, inner, (*above, name), here)
+        else:
+            yield here, (*above, name), command, inner
+
+
+def section(words: tuple[str, ...], command: Any, context: Any) -> str:
+    own = own_parameters(command, context)
+    arguments = [parameter for parameter in own if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in own if parameter.param_type_name == "option"]
+    usage = ["mreg", *words, *(required_option(option) for option in options if option.required)]
+    usage += ["[OPTIONS]"] * bool(options) + [usage_of(argument) for argument in arguments]
+    parts = [f"### mreg {' '.join(words)}\n\n    {' '.join(usage)}\n", paragraphs(command.help or "")]
+    if arguments:
+        rows = [(f"`{argument.metavar.strip('[]')}`", argument.help or "") for argument in arguments]
+        parts.append(table(("argument", ""), rows))
+    if options:
+        parts.append(options_table(options))
+    return "\n".join(parts)
+
+
+def own_parameters(command: Any, context: Any) -> list[Any]:
+    """The command's parameters without those that every command has."""
+    shared = {option.name for option in common_options()} | {"help"}
+    return [parameter for parameter in command.get_params(context) if parameter.name not in shared]
+
+
+def usage_of(argument: Any) -> str:
+    return str(argument.metavar)
+
+
+def required_option(option: Any) -> str:
+    return f"{option.opts[0]} {value_of(option)}"
+
+
+def value_of(option: Any) -> str:
+    """What stands behind the option, or nothing."""
+    return "" if option.is_flag else str(option.metavar or option.opts[0].lstrip("-").upper())
+
+
+def options_table(options: list[Any]) -> str:
+    rows = []
+    for option in options:
+        spelled = ", ".join(sorted(option.opts, key=len))
+        rows.append((f"`{f'{spelled} {value_of(option)}'.rstrip()}`", help_of(option)))
+    return table(("option", ""), rows)
+
+
+def help_of(option: Any) -> str:
+    notes = ["Required."] if option.required else []
+    default = option.default
+    if default is not None and default is not False and default != "":
+        notes.append(f"Default: `{default}`.")
+    return " ".join([option.help or "", *notes])
+
+
+def settings() -> str:
+    rows = [
+        (f"`{name}`", f"`{value_text(setting.default)}`" if setting.default else "none", setting.meaning)
+        for name, setting in sorted(config.SETTINGS.items())
+    ]
+    text = "## Settings\n\nOf the repository; read and changed with `mreg config`.\n\n"
+    return text + table(("setting", "default", "meaning"), rows)
+
+
+def value_text(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+def environment() -> str:
+    rows = [(", ".join(f"`{word}`" for word in name.split(", ")), text) for name, text in ENVIRONMENT.items()]
+    return "## Environment variables\n\n" + table(("variable", "meaning"), rows)
+
+
+def errors() -> str:
+    """One row for each code that an error can have."""
+    rows = {code: (exit_code, code, kind, text, hint) for code, kind, exit_code, text, hint in OTHER_CODES}
+    for error in error_classes():
+        kind = next(kind for kind in KINDS if issubclass(error, kind))
+        hint = HINTS.get(error.code, DAMAGE_HINT if kind is Damaged else "")
+        rows.setdefault(
+            error.code, (exit_code_of(error.__new__(error)), error.code, kind.__name__, error.template, hint)
+        )
+    cells = [
+        (f"`{code}`", str(exit_code), kind and f"`{kind}`", placeholders(text) or "(depends)", placeholders(hint))
+        for exit_code, code, kind, text, hint in sorted(rows.values())
+    ]
+    text = (
+        "## Error codes\n\nWith `--json`, an error is one JSON document on standard error, "
+        '`{"error": {"code", "message", "hint", …}}`; the other keys are the facts of the message, here in capitals. '
+        "Codes do not change between releases; words may. In Python each is an exception of the kind shown, "
+        "with the facts as attributes. Where an unknown name has near ones, the hint is `did you mean …?`.\n\n"
+    )
+    return text + table(("code", "exit", "kind", "message", "hint"), cells)
+
+
+def error_classes() -> list[type[MregError]]:
+    """All that mreg defines, once every module of it is loaded."""
+    for module in pkgutil.walk_packages(mreg.__path__, "mreg."):
+        if not module.name.startswith(("mreg.testing", "mreg.__main__")):
+            importlib.import_module(module.name)
+    waiting, found = [MregError], []
+    while waiting:
+        error = waiting.pop()
+        waiting += error.__subclasses__()
+        if error is not MregError and error.__module__.startswith("mreg."):
+            found.append(error)
+    return found
+
+
+def placeholders(text: str) -> str:
+    """`{name!r}` as a reader is to see it: NAME."""
+    if text == MregError.template:
+        return ""
+    return re.sub(r"\{(\w+)[^}]*\}", lambda match: match[1].upper(), text)
+
+
+def paragraphs(text: str) -> str:
+    """The help text, one line a paragraph."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")) + "\n"
+
+
+def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.name}")

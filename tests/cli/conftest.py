@@ -1,0 +1,256 @@
+"""The command line as people and scripts meet it: what it prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from mreg.cli.main import run
+
+PATIENCE = 60
+
+
+class Result(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    errors: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """What a failed command says with --json."""
+        told: dict[str, Any] = json.loads(self.errors)
+        assert list(told) == ["error"]
+        return told["error"]
+
+
+class Cli:
+    """Runs `mreg` in the folder `home`, in this process or in one of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *command: str, stdin: bytes = b"") -> Result:
+        """In this process, with pipes for a terminal."""
+        out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), contextlib.chdir(self.home):
+            present, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+            try:
+                code = run(list(command))
+            finally:
+                sys.stdin = present
+        result = Result(code, *(os.fsdecode(stream.buffer.getvalue()) for stream in (out, errors)))
+        assert "Traceback" not in result.errors
+        return result
+
+    def must(self, *command: str) -> str:
+        """What a command prints that cannot fail."""
+        result = self(*command)
+        assert result.code == 0, result
+        return result.out
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
+        """In a process of its own, as people start it."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(self.line(*command), cwd=self.home, **{"stdout": pipe, "stderr": pipe, **options})
+
+    def process(self, *command: str, **options: Any) -> Result:
+        """The same, to its end."""
+        with self.start(*command, **options) as process:
+            out, errors = process.communicate(timeout=PATIENCE)
+        return Result(process.returncode, os.fsdecode(out or b""), os.fsdecode(errors or b""))
+
+    def terminal(self, *command: str, environment: dict[str, str] | None = None) -> Result:
+        """On a terminal of 120 columns. All that it shows is in `out`, in the order in which it appeared."""
+        import fcntl
+        import struct
+        import termios
+
+        mine, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        env |= {"TERM": "xterm-256color"} | (environment or {})
+        process = self.start(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+        os.close(theirs)
+        shown = bytearray()
+        with contextlib.suppress(OSError):  # Linux says EIO when the last writer is gone
+            while block := os.read(mine, 1 << 16):
+                shown += block
+        os.close(mine)
+        return Result(process.wait(PATIENCE), shown.decode().replace("\r\n", "\n"), "")
+
+    @staticmethod
+    def line(*command: str) -> list[str]:
+        return [sys.executable, "-m", "mreg", *command]
+
+
+Snapshot = dict[str, tuple[int, str]]
+
+
+def snapshot_of(folder: Path) -> Snapshot:
+    """Mode and digest of everything below the folder, but for the lock's note and unfinished work."""
+    found = {}
+    for here, folders, names in os.walk(folder):
+        relative = Path(here).relative_to(folder)
+        if relative == Path("."):
+            names = [name for name in names if name != "lock"]
+            folders[:] = [name for name in folders if name != "tmp"]
+        for name in folders:
+            found[str(relative / name)] = (os.lstat(os.path.join(here, name)).st_mode, "folder")
+        for name in names:
+            path = os.path.join(here, name)
+            data = os.readlink(path).encode() if os.path.islink(path) else Path(path).read_bytes()
+            found[str(relative / name)] = (os.lstat(path).st_mode, hashlib.sha256(data).hexdigest())
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder without a repository, with caches and settings of its own."""
+    for name in [name for name in os.environ if name.startswith("MREG_") or name in ("NO_COLOR", "COLUMNS")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    for name in ("user", "work"):
+        (tmp_path / name).mkdir()
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def bare(home: Path) -> Cli:
+    """The command line where there is no repository."""
+    return Cli(home)
+
+
+@pytest.fixture
+def mreg(bare: Cli) -> Cli:
+    """The command line in an empty repository."""
+    bare.must("init")
+    return bare
+
+
+@pytest.fixture
+def filled(mreg: Cli, model: Callable[..., str]) -> Cli:
+    """Two versions of `digits`, `v0` being `best` and linked in `Classifier`, which has a tag and a card."""
+    one = model("one", {"weights.bin": b"one" * 100, "config/arch.json": b"{}"})
+    two = model("two", {"weights.bin": b"two" * 100, "config/arch.json": b"{}"})
+    (mreg.home / "card.md").write_text("# Classifier\n\nTells *digits*.\n")
+    mreg.must(
+        "log", one, "-a", "digits", "--alias", "best", "--link", "Classifier", "-m", "first", "--meta", "m.acc=0.9"
+    )
+    mreg.must("log", two, "-a", "digits", "-m", "second", "--meta", "m.acc=0.8", "--run", "r1", "--input", "digits:v0")
+    mreg.must("tag", "add", "Classifier", "vision")
+    mreg.must("card", "Classifier", "--file", "card.md")
+    mreg.must("alias", "set", "prod", "Classifier:v0")
+    return mreg
+
+
+@pytest.fixture
+def model(home: Path) -> Callable[..., str]:
+    """Make a folder of files in the working folder, and tell its name."""
+
+    def model(name: str = "model", files: dict[str, bytes] | None = None) -> str:
+        for path, data in (files or {"weights.bin": b"weights"}).items():
+            file = home / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        return name
+
+    return model
+
+
+@pytest.fixture
+def snapshot(home: Path) -> Callable[[], Snapshot]:
+    """What lies in the repository now."""
+    return lambda: snapshot_of(home / ".mreg")
+
+
+@pytest.fixture
+def unchanged(snapshot: Callable[[], Snapshot]) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """A block that must leave the repository as it is."""
+
+    @contextlib.contextmanager
+    def unchanged() -> Iterator[None]:
+        before = snapshot()
+        yield
+        assert snapshot() == before
+
+    return unchanged
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Wait until something is so."""
+
+    def wait_for(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "it did not happen"
+            select.select([], [], [], 0.005)
+
+    return wait_for
+
+
+@pytest.fixture
+def public_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder that other users may enter, which pytest's own are not. Only root can change users."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a command as another user")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name in ("cache", "user"):
+            os.mkdir(os.path.join(folder, name))
+            os.chown(os.path.join(folder, name), 65534, 65534)
+        monkeypatch.setenv("MREG_CACHE", os.path.join(folder, "cache"))
+        monkeypatch.setenv("HOME", os.path.join(folder, "user"))
+        monkeypatch.delenv("MREG_REPO", raising=False)
+        work = Path(folder, "work")
+        work.mkdir()
+        yield work
+
+
+_AS_NOBODY = """
+import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pathspec, pyfastcdc
+for module in pkgutil.walk_packages(mreg.__path__, "mreg."):  # nobody may not be able to read them
+    importlib.import_module(module.name) if ".testing" not in module.name else None
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+sys.argv[0] = "mreg"
+from mreg.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def as_nobody(public_home: Path) -> Callable[..., Result]:
+    """Run `mreg` in the public folder as the user nobody."""
+
+    def as_nobody(*command: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, *command],
+            cwd=public_home,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+
+    return as_nobody

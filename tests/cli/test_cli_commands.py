@@ -1,0 +1,625 @@
+"""Every command: what it prints to people and to scripts, how it ends, and what it does when it is repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+Model = Callable[..., str]
+Unchanged = Callable[[], Any]
+HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def test_init_prints_the_place_and_changes_nothing_when_repeated(bare: Any, unchanged: Unchanged) -> None:
+    location = str(bare.home / ".mreg")
+
+    assert bare("init") == (0, f"{location}\n", f"made an empty repository: {location}\n")
+    with unchanged():
+        assert bare("init") == (0, f"{location}\n", f"there is a repository already: {location}\n")
+        assert bare("--json", "init").json["created"] is False
+
+
+def test_init_makes_the_folder_that_it_is_given(bare: Any) -> None:
+    assert bare("init", "deep/er").out == f"{bare.home}/deep/er/.mreg\n"
+    assert bare("-C", "deep/er", "ls").code == 0
+
+
+def test_log_prints_the_version_and_tells_people_the_rest(mreg: Any, model: Model) -> None:
+    source = model(files={"a.bin": b"x" * 2048, "b.txt": b"y"})
+
+    result = mreg("log", source, "--artifact", "a", "--alias", "best", "--link", "m")
+
+    assert result == (
+        0,
+        "a:v0\n",
+        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new\nmade registered model m\nm:v0 is a:v0\n",
+    )
+
+
+def test_log_of_the_same_content_makes_no_version_but_does_the_rest(mreg: Any, model: Model) -> None:
+    source = model()
+    mreg.must("log", source, "-a", "a")
+
+    result = mreg("log", source, "-a", "a", "--alias", "best", "--link", "m", "--meta", "x=1", "-m", "said later")
+
+    assert result == (0, "a:v0\n", "same content as a:v0: no new version\nmade registered model m\nm:v0 is a:v0\n")
+    shown = mreg("--json", "show", "a:best").json
+    assert (shown["metadata"], shown["message"], shown["links"]) == ({"x": 1}, "said later", ["m:v0"])
+
+
+def test_log_repeated_changes_nothing(filled: Any, unchanged: Unchanged) -> None:
+    with unchanged():
+        assert filled("log", "two", "-a", "digits", "-m", "second", "--meta", "m.acc=0.8").out == "digits:v1\n"
+
+
+def test_log_takes_typed_metadata_from_options_and_files(mreg: Any, model: Model) -> None:
+    source = model()
+    (mreg.home / "meta.json").write_text('{"params": {"lr": 0.1, "arch": "cnn"}, "note": "from file"}')
+    (mreg.home / "meta.toml").write_text("epochs = 3\n")
+
+    mreg.must("log", source, "-a", "a", "--meta-file", "meta.json", "--meta", "params.lr=0.2", "--meta", "ok=true")
+    mreg.must("annotate", "a", "--meta-file", "meta.toml", "--meta", "name=3x")
+
+    assert mreg("--json", "show", "a:v0").json["metadata"] == {
+        "params": {"lr": 0.2, "arch": "cnn"},
+        "note": "from file",
+        "ok": True,
+        "epochs": 3,
+        "name": "3x",
+    }
+
+
+def test_log_takes_run_inputs_and_type(mreg: Any, model: Model) -> None:
+    mreg.must("log", model("data", {"d": b"1"}), "-a", "data", "--type", "dataset")
+    mreg.must("log", model("m", {"w": b"1"}), "-a", "a", "--run", "run-7", "--input", "data")
+
+    shown = mreg("--json", "show", "a:v0").json
+    assert shown["run"] == "run-7"
+    assert [one["reference"] for one in shown["inputs"]] == ["data:v0"]
+    assert mreg("--json", "artifact", "show", "data").json["type"] == "dataset"
+
+
+def test_log_takes_what_the_patterns_leave(mreg: Any, model: Model) -> None:
+    source = model(files={"w.bin": b"1", "t.log": b"2", "sub/w.bin": b"3", "sub/skip.bin": b"4", "x.txt": b"5"})
+    (mreg.home / source / ".mregignore").write_text("skip.*\n")
+
+    mreg.must("log", source, "-a", "a", "--include", "*.bin", "--exclude", "sub/q*")
+
+    assert [file["path"] for file in mreg("--json", "files", "a").json["files"]] == ["sub/w.bin", "w.bin"]
+
+
+def test_log_of_several_paths_keeps_their_names(mreg: Any, model: Model) -> None:
+    model("one", {"w": b"1"})
+    (mreg.home / "readme.txt").write_text("hi")
+
+    mreg.must("log", "one", "readme.txt", "-a", "a")
+
+    assert [file["path"] for file in mreg("--json", "files", "a").json["files"]] == ["one/w", "readme.txt"]
+
+
+def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unchanged: Unchanged) -> None:
+    with unchanged():
+        result = mreg("log", model(), "-a", "a", "--dry-run")
+
+    assert result == (0, "a:v0\n", "a:v0 would be logged: 1 file, 7 B, 7 B of it new\n")
+
+
+def test_ls_lists_collections_and_versions(filled: Any) -> None:
+    assert filled("ls") == (
+        0,
+        "digits\tmodel\t2\tv1\tbest=v0\nClassifier\tregistered model\t1\tv0\tprod=v0\n",
+        "",
+    )
+    assert filled("ls", "digits", "--columns", "m.acc").out == (
+        "v0\tbest\t302 B\t2\tjust now\tfirst\t0.9\nv1\t\t302 B\t2\tjust now\tsecond\t0.8\n"
+    )
+    assert filled("ls", "Classifier").out == "v0\tprod\tdigits:v0\t302 B\t2\tjust now\tfirst\n"
+
+
+def test_ls_of_an_empty_repository_says_what_to_do(mreg: Any) -> None:
+    result = mreg("ls")
+
+    assert (result.code, result.out) == (0, "")
+    assert "mreg log PATH --artifact NAME" in result.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--sort", "m.acc"], ["v1", "v0"]),
+        (["--sort", "-m.acc"], ["v0", "v1"]),
+        (["--sort", "-number"], ["v1", "v0"]),
+        (["--sort", "created"], ["v0", "v1"]),
+        (["--limit", "1"], ["v0"]),
+        (["--limit", "0"], []),
+        (["--sort", "m.acc", "--limit", "1"], ["v1"]),
+    ],
+)
+def test_ls_sorts_and_limits(filled: Any, options: list[str], expected: list[str]) -> None:
+    assert [line.split("\t")[0] for line in filled("ls", "digits", *options).out.splitlines()] == expected
+
+
+def test_ls_refuses_to_sort_by_what_no_version_has(filled: Any) -> None:
+    result = filled("ls", "digits", "--sort", "nope")
+
+    assert (result.code, result.out) == (2, "")
+    assert "'nope'" in result.errors
+
+
+def test_show_tells_all_about_a_version(filled: Any) -> None:
+    result = filled("show", "digits:v1")
+
+    assert (result.code, result.errors) == (0, "")
+    shown = dict(re.split(r":\s+", line, maxsplit=1) for line in result.out.splitlines())
+    assert shown["version"] == "digits:v1"
+    assert shown["message"] == "second"
+    assert shown["run"] == "r1"
+    assert shown["inputs"].startswith("digits:v0 (")
+    assert shown["size"] == "302 B in 2 files"
+    assert shown["m.acc"] == "0.8"
+    assert HEX.fullmatch(shown["digest"])
+
+
+def test_show_of_a_model_begins_with_tags_and_card(filled: Any) -> None:
+    result = filled("show", "Classifier")
+
+    assert (result.code, result.errors) == (0, "")
+    assert result.out.splitlines() == [
+        "model: Classifier",
+        "tags:  vision",
+        "",
+        "# Classifier",
+        "",
+        "Tells *digits*.",
+        "",
+        "aliases: prod=v0",
+        "v0\tdigits:v0\tprod",
+    ]
+
+
+def test_show_of_an_artifact_and_of_an_empty_one(filled: Any) -> None:
+    filled.must("artifact", "create", "empty")
+
+    assert "latest:   v1" in filled.must("show", "digits").splitlines()
+    assert "latest:   none yet" in filled.must("show", "empty").splitlines()
+
+
+def test_get_writes_the_files_once(filled: Any) -> None:
+    assert filled("get", "digits:v0") == (0, f"{filled.home}/digits-v0\n", "digits:v0: 2 files written\n")
+    weights = filled.home / "digits-v0" / "weights.bin"
+    assert weights.read_bytes() == b"one" * 100
+    inode = weights.stat().st_ino
+
+    assert filled("get", "digits:v0").errors == "digits:v0: 0 files written, 2 were there already\n"
+    assert weights.stat().st_ino == inode
+
+
+def test_get_replaces_what_differs_and_leaves_the_rest(filled: Any) -> None:
+    (filled.home / "out").mkdir()
+    (filled.home / "out" / "weights.bin").write_bytes(b"wrong")
+    (filled.home / "out" / "mine.txt").write_bytes(b"mine")
+
+    assert filled("get", "digits:best", "-o", "out").out == f"{filled.home}/out\n"
+
+    assert (filled.home / "out" / "weights.bin").read_bytes() == b"one" * 100
+    assert (filled.home / "out" / "mine.txt").read_bytes() == b"mine"
+
+
+def test_get_takes_only_what_is_included(filled: Any) -> None:
+    filled.must("get", "digits:v0", "-o", "out", "--include", "*.json")
+
+    assert [str(path.relative_to(filled.home)) for path in filled.home.glob("out/**/*") if path.is_file()] == [
+        "out/config/arch.json"
+    ]
+
+
+def test_use_prints_one_read_only_copy_for_all(filled: Any) -> None:
+    first, second = filled("use", "digits:best"), filled("use", "Classifier:prod")
+
+    assert first == second == (0, first.out, "")
+    path = Path(first.out.rstrip("\n"))
+    assert (path / "weights.bin").read_bytes() == b"one" * 100
+    assert stat.S_IMODE((path / "weights.bin").stat().st_mode) == 0o444
+
+
+def test_use_with_run_is_recorded_once(filled: Any) -> None:
+    filled.must("use", "digits", "--run", "serve-1")
+    filled.must("use", "digits", "--run", "serve-1")
+
+    commands = [entry["command"] for entry in filled("--json", "history").json["entries"]]
+    assert commands.count("use digits:v1 --run serve-1") == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "version"),
+    [
+        ("digits", "digits:v1"),
+        ("digits:latest", "digits:v1"),
+        ("digits:v0", "digits:v0"),
+        ("digits:best", "digits:v0"),
+        ("Classifier", "digits:v0"),
+        ("Classifier:prod", "digits:v0"),
+        ("Classifier:v0", "digits:v0"),
+    ],
+)
+def test_resolve_prints_the_one_version(filled: Any, reference: str, version: str) -> None:
+    assert filled("resolve", reference) == (0, f"{version}\n", "")
+
+
+def test_resolve_takes_a_digest(filled: Any) -> None:
+    digest = filled("--json", "resolve", "digits:v0").json["digest"]
+
+    assert filled("resolve", f"digits:@{digest[:8]}").out == "digits:v0\n"
+    assert filled("resolve", f"Classifier:@{digest}").out == "digits:v0\n"
+
+
+def test_cat_writes_the_bytes_and_nothing_else(filled: Any) -> None:
+    assert filled("cat", "digits:v1", "weights.bin") == (0, "two" * 100, "")
+
+
+def test_files_lists_what_b3sum_would(filled: Any) -> None:
+    weights, config = blake3(b"two" * 100).hexdigest(), blake3(b"{}").hexdigest()
+
+    assert filled("files", "digits").out == f"{config}\t2\tconfig/arch.json\n{weights}\t300\tweights.bin\n"
+
+
+def test_diff_shows_files_and_metadata(filled: Any) -> None:
+    assert filled("diff", "digits:v0", "digits:v1") == (
+        0,
+        "~\tweights.bin\t300 B -> 300 B\n=\tm.acc\t0.9 -> 0.8\n",
+        "",
+    )
+    assert filled("diff", "digits:v0", "Classifier:prod") == (0, "", "digits:v0 and digits:v0 do not differ\n")
+
+
+def test_annotate_changes_words_and_no_file(filled: Any) -> None:
+    before = filled("--json", "resolve", "digits:v0").json
+
+    assert filled("annotate", "digits:v0", "-m", "better", "--meta", "m.f1=1", "--unset", "m.acc") == (
+        0,
+        "digits:v0\n",
+        "",
+    )
+    shown = filled("--json", "show", "digits:v0").json
+    assert (shown["message"], shown["metadata"]) == ("better", {"m": {"f1": 1}})
+    assert filled("--json", "resolve", "digits:v0").json == before
+    assert filled("annotate", "digits:v0", "-m", "better").errors == "digits:v0 says so already\n"
+
+
+def test_link_prints_the_bookmark_and_repeats_it(filled: Any, unchanged: Unchanged) -> None:
+    assert filled("link", "digits:v1", "Classifier", "--alias", "next") == (
+        0,
+        "Classifier:v1\n",
+        "Classifier:v1 is digits:v1\n",
+    )
+    with unchanged():
+        assert filled("link", "digits:v1", "Classifier") == (
+            0,
+            "Classifier:v1\n",
+            "Classifier:v1 was already digits:v1\n",
+        )
+    assert filled("link", "digits", "New").errors == "made registered model New\nNew:v0 is digits:v1\n"
+    assert filled("resolve", "Classifier:next").out == "digits:v1\n"
+
+
+def test_unlink_removes_the_bookmark_and_never_the_version(filled: Any) -> None:
+    assert filled("unlink", "Classifier:v0").code == 6
+    assert filled("unlink", "Classifier:v0", "--force") == (
+        0,
+        "Classifier:v0\n",
+        "removed Classifier:v0; digits:v0 stays\n",
+    )
+    assert filled("resolve", "Classifier:prod").code == 3
+    assert filled("resolve", "digits:v0").code == 0
+    assert filled.must("link", "digits:v0", "Classifier") == "Classifier:v1\n"
+
+
+def test_alias_set_moves_and_says_from_where(filled: Any, unchanged: Unchanged) -> None:
+    assert filled("alias", "set", "best", "digits:v1") == (
+        0,
+        "digits:v1\n",
+        "digits:best is v1 now (was v0)\n",
+    )
+    assert filled("alias", "set", "new", "digits").errors == "digits:new is v1 now (was none)\n"
+    with unchanged():
+        assert filled("alias", "set", "best", "digits:v1") == (0, "digits:v1\n", "digits:best is v1 already\n")
+
+
+def test_alias_set_with_expect_swaps_only_what_is_expected(filled: Any, unchanged: Unchanged) -> None:
+    assert filled("alias", "set", "best", "digits:v1", "--expect", "v0").code == 0
+    with unchanged():
+        lost = filled("alias", "set", "best", "digits:v0", "--expect", "v0")
+        taken = filled("alias", "set", "best", "digits:v0", "--expect", "none")
+    assert (lost.code, lost.out, taken.code) == (4, "", 4)
+    assert "expected v0, found v1" in lost.errors
+    assert filled("alias", "set", "other", "digits:v0", "--expect", "none").code == 0
+
+
+def test_alias_ls_and_rm(filled: Any) -> None:
+    assert filled("alias", "ls").out == "Classifier\tprod\tv0\tdigits:v0\ndigits\tbest\tv0\tdigits:v0\n"
+    assert filled("alias", "ls", "digits").out == "digits\tbest\tv0\tdigits:v0\n"
+    assert filled("alias", "rm", "best", "digits") == (0, "", "removed digits:best (was v0)\n")
+    assert filled("alias", "ls", "digits").out == ""
+    assert filled("alias", "rm", "best", "digits").code == 3
+
+
+def test_tags_are_added_listed_and_removed(filled: Any, unchanged: Unchanged) -> None:
+    assert filled("tag", "add", "Classifier", "small model", "vision") == (0, "small model\nvision\n", "")
+    filled.must("model", "create", "Other", "--tag", "vision")
+    assert filled("tag", "ls").out == "small model\tClassifier\nvision\tClassifier, Other\n"
+    assert filled("tag", "ls", "Other").out == "vision\n"
+    with unchanged():
+        assert filled("tag", "add", "Other", "vision").out == "vision\n"
+        assert filled("tag", "rm", "Other", "vision", "nope").code == 3
+    assert filled("tag", "rm", "Other", "vision") == (0, "", "")
+
+
+def test_card_is_set_from_file_input_and_editor(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert filled("card", "Classifier") == (0, "# Classifier\n\nTells *digits*.\n", "")
+    assert filled("card", "Classifier", "--file", "card.md").errors == "the card of Classifier is the same as before\n"
+    assert filled("card", "Classifier", "--file", "-", stdin=b"# From a pipe\n").code == 0
+    assert filled("card", "Classifier").out == "# From a pipe\n"
+    monkeypatch.setenv("EDITOR", "echo edited >>")
+    assert filled("card", "Classifier", "--edit").errors == "the card of Classifier was set\n"
+    assert filled("card", "Classifier").out == "# From a pipe\nedited\n"
+    monkeypatch.setenv("EDITOR", "false")
+    assert filled("card", "Classifier", "--edit").code == 1
+    assert filled("card", "Classifier").out == "# From a pipe\nedited\n"
+
+
+@pytest.mark.parametrize("kind", ["artifact", "model"])
+def test_a_collection_is_made_described_renamed_and_removed(mreg: Any, kind: str, unchanged: Unchanged) -> None:
+    noun = kind
+    assert mreg(kind, "create", "x", "-d", "first") == (0, "x\n", f"made {noun} x\n")
+    with unchanged():
+        assert mreg(kind, "create", "x") == (0, "x\n", f"{noun} x exists already\n")
+    assert mreg(kind, "describe", "x", "what it is") == (0, "", "")
+    assert mreg("--json", kind, "show", "x").json["description"] == "what it is"
+    assert mreg(kind, "rename", "x", "y") == (0, "y\n", "")
+    assert mreg(kind, "ls").out.startswith("y\t")
+    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y\n")
+    assert mreg(kind, "ls") == (0, "", "")
+
+
+def test_renaming_takes_versions_aliases_and_links_along(filled: Any) -> None:
+    filled.must("artifact", "rename", "digits", "numbers")
+    filled.must("model", "rename", "Classifier", "Reader")
+
+    assert filled("resolve", "Reader:prod").out == "numbers:v0\n"
+    assert filled("resolve", "numbers:best").out == "numbers:v0\n"
+    assert filled("resolve", "digits").code == 3
+    assert filled("cat", "numbers:v1", "weights.bin").out == "two" * 100
+
+
+def test_collections_with_content_are_removed_only_by_force(filled: Any, unchanged: Unchanged) -> None:
+    with unchanged():
+        assert filled("artifact", "rm", "digits").code == 6
+        assert filled("model", "rm", "Classifier").code == 6
+    assert filled("model", "rm", "Classifier", "--force").code == 0
+    assert filled("resolve", "digits:v0").code == 0
+    assert filled("artifact", "rm", "digits", "--force").code == 0
+    assert filled("ls").out == ""
+
+
+def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, unchanged: Unchanged) -> None:
+    with unchanged():
+        held = filled("rm", "digits:v0")
+    assert (held.code, held.out) == (6, "")
+    assert "alias 'digits:best'" in held.errors
+    assert "link 'Classifier:v0'" in held.errors
+    assert "--force" in held.errors
+    assert filled("rm", "digits:v1") == (0, "digits:v1\n", "deleted digits:v1\n")
+    assert filled("resolve", "digits").out == "digits:v0\n"
+    assert filled("rm", "digits:v1").code == 3
+    assert filled.must("log", "two", "-a", "digits") == "digits:v2\n"
+
+
+def test_search_finds_by_name_text_tag_and_alias(filled: Any) -> None:
+    assert filled("search", "CLASS").out == "model\tClassifier\tvision\t\n"
+    assert filled("search", "second").out == "version\tdigits:v1\t\tsecond\n"
+    assert filled("search", "--tag", "vision").out == "model\tClassifier\tvision\t\n"
+    assert filled("search", "nowhere") == (0, "", "nothing found\n")
+
+
+def test_history_tells_who_did_what_since_when(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MREG_AUTHOR", "ann")
+    last = len(filled("history").out.splitlines())
+    filled.must("tag", "rm", "Classifier", "vision")
+
+    line = filled("history", "--since", str(last)).out.rstrip("\n").split("\t")
+    assert (line[0], line[2], line[4]) == (str(last + 1), "ann", "tag rm Classifier")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line[1])
+    assert len(filled("history", "--limit", "2").out.splitlines()) == 2
+    assert len(filled("history", "digits").out.splitlines()) < last
+    changes = filled("--json", "history", "--limit", "1").json["entries"][0]["changes"]
+    assert [change["ref"] for change in changes] == ["registered/Classifier/model.toml"]
+
+
+def test_gc_gives_back_what_it_says_after_the_grace(filled: Any, unchanged: Unchanged) -> None:
+    filled.must("rm", "digits:v1")
+    with unchanged():
+        kept = filled("gc")  # the journal remembers the version, so that it can be taken back
+        would = filled("gc", "--dry-run", "--grace", "0")
+    assert kept == (0, "0\n", "0 B freed: 0 packs, 0 records\n")
+    before = sum(path.stat().st_size for path in (filled.home / ".mreg").rglob("*") if path.is_file())
+
+    done = filled("gc", "--grace", "0")
+
+    assert done.out == would.out != "0\n"
+    assert "grace 0:" in done.errors
+    after = sum(path.stat().st_size for path in (filled.home / ".mreg").rglob("*") if path.is_file())
+    entry = max((filled.home / ".mreg" / "journal" / "000000").iterdir()).stat().st_size
+    assert abs(before - after - int(done.out) + entry) <= 16  # the mark of what is applied may grow by a digit
+    assert filled("fsck", "--full").code == 0
+
+
+def test_fsck_and_du_tell_what_they_counted(filled: Any) -> None:
+    clean = filled("fsck", "--full")
+    assert (clean.code, clean.out) == (0, "")
+    assert re.search(r"no damage found; .* 2 versions, 2 packs, 3 chunks", clean.errors)
+    assert filled("du").out.splitlines() == [
+        "versions: 2",
+        "logical:  604 B (604 bytes)",
+        "unique:   602 B (602 bytes)",
+        "stored:   602 B (602 bytes)",
+    ]
+    assert filled("--json", "du", "Classifier").json["versions"] == 1
+
+
+def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
+    assert mreg("config", "get", "gc.grace") == (0, "14d\n", "")
+    assert mreg("config", "set", "gc.grace", "2h") == (0, "", "")
+    assert mreg("config", "get", "gc.grace").out == "2h\n"
+    assert mreg("config", "set", "log.exclude", "*.log tmp/").code == 0
+    assert mreg("config", "get", "log.exclude").out == "*.log tmp/\n"
+    assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
+        "gc.grace",
+        "lock.timeout",
+        "log.exclude",
+    ]
+    with unchanged():
+        assert mreg("config", "set", "gc.grace", "soon").code == 2
+        assert mreg("config", "set", "gc.grce", "1d").code == 3
+
+
+def test_version_needs_no_repository(bare: Any) -> None:
+    from mreg import __version__
+
+    assert bare("version").out.splitlines()[0] == f"mreg:    {__version__}"
+    assert bare("--version") == (0, f"mreg {__version__}\n", "")
+    assert bare.process("--version") == (0, f"mreg {__version__}\n", "")
+
+
+def test_every_command_has_help(bare: Any) -> None:
+    from mreg.cli.registry import COMMANDS
+
+    lines = [[name] for name in COMMANDS] + [
+        [name, sub] for name, entry in COMMANDS.items() for sub in entry.group or {}
+    ]
+    for line in [[], *lines]:
+        result = bare(*line, "--help")
+        assert (result.code, result.errors) == (0, ""), line
+        assert f"mreg {' '.join(line)}".strip() in result.out
+        assert "--json" in result.out, line
+
+
+# What scripts rely on: the keys of every document.
+
+VERSION = (
+    "aliases artifact author created digest files host inputs links manifest message metadata name number run size type"
+)
+LINK = "aliases artifact digest model name number version_number"
+MODEL = "aliases card description links name tags"
+ARTIFACT = "aliases description latest name type versions"
+KEYS: list[tuple[str, str, dict[str, str]]] = [
+    ("init", "created id location", {}),
+    ("log one -a digits", "created links models_created stored version", {"version": VERSION}),
+    ("use digits", "path", {}),
+    ("get digits", "kept path version written", {}),
+    ("resolve digits", "artifact digest link model name number", {}),
+    ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
+    ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
+    ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
+    ("show digits:v0", VERSION, {}),
+    ("show digits", ARTIFACT, {}),
+    ("show Classifier", MODEL, {"links.0": LINK}),
+    ("files digits", "files", {"files.0": "digest executable path size"}),
+    (
+        "diff digits:v0 digits:v1",
+        "added after before changed metadata removed",
+        {
+            "changed.0": "after before",
+            "changed.0.after": "digest executable path size",
+            "metadata.m.acc": "after before",
+        },
+    ),
+    ("annotate digits -m x", "changed version", {"version": VERSION}),
+    ("rm digits:v1", "digest name", {}),
+    ("link digits Classifier", "created link model_created", {"link": LINK}),
+    ("unlink Classifier:v0 --force", LINK, {}),
+    ("alias set new digits", "alias before name number version", {}),
+    ("alias rm best digits", "alias before name", {}),
+    ("alias ls", "aliases", {"aliases.0": "alias name number version"}),
+    ("tag add Classifier x", "model tags", {}),
+    ("tag rm Classifier vision", "model tags", {}),
+    ("tag ls", "tags", {}),
+    ("tag ls Classifier", "model tags", {}),
+    ("card Classifier", "card model", {}),
+    ("card Classifier --file card.md", "changed model", {}),
+    ("artifact create x", "created name", {}),
+    ("artifact ls", "artifacts", {"artifacts.0": ARTIFACT}),
+    ("artifact show digits", ARTIFACT, {}),
+    ("artifact describe digits x", "description name", {}),
+    ("artifact rename digits x", "before name", {}),
+    ("artifact rm digits --force", "name", {}),
+    ("model create x", "created name", {}),
+    ("model ls", "models", {"models.0": MODEL}),
+    ("model show Classifier", MODEL, {}),
+    ("model describe Classifier x", "description name", {}),
+    ("model rename Classifier x", "before name", {}),
+    ("model rm Classifier --force", "name", {}),
+    ("search digits", "artifacts models versions", {"artifacts.0": ARTIFACT}),
+    ("search second", "artifacts models versions", {"versions.0": VERSION}),
+    ("search Class", "artifacts models versions", {"models.0": MODEL}),
+    ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": "new old ref"}),
+    ("du", "logical stored unique versions", {}),
+    ("gc", "bytes kept packs records unfinished", {}),
+    ("fsck", "bytes_read chunks_read entries findings packs refs versions", {}),
+    ("config get gc.grace", "name value", {}),
+    ("config set gc.grace 1d", "name value", {}),
+    ("config ls", "settings", {}),
+    ("version", "formats mreg python", {"formats": "journal packs records repository"}),
+]
+
+
+@pytest.mark.parametrize(("line", "keys", "inside"), KEYS, ids=[line for line, _, _ in KEYS])
+def test_json_documents_keep_their_keys(filled: Any, line: str, keys: str, inside: dict[str, str]) -> None:
+    result = filled("--json", *line.split())
+
+    assert result.code == 0, result
+    assert result.errors == ""
+    assert result.out.count("\n") == 1, "one line in a pipe"
+    assert " ".join(sorted(result.json)) == keys
+    for path, expected in inside.items():
+        value = result.json
+        for step in path.replace("m.acc", "m/acc").split("."):
+            value = value[int(step)] if isinstance(value, list) else value[step.replace("/", ".")]
+        assert " ".join(sorted(value)) == expected, path
+
+
+def test_json_keys_are_tested_for_every_command() -> None:
+    from mreg.cli.registry import COMMANDS
+
+    every = {(name,) for name, entry in COMMANDS.items() if not entry.group}
+    every |= {(name, sub) for name, entry in COMMANDS.items() for sub in entry.group or {}}
+    tested = {tuple(line.split()[: 2 if COMMANDS[line.split()[0]].group else 1]) for line, _, _ in KEYS}
+    assert every - tested == {("cat",)}, "cat writes the file's bytes, whatever they are"
+
+
+@pytest.mark.parametrize("line", ["resolve digits", "alias ls", "artifact show digits", "config get gc.grace", "du"])
+def test_json_may_stand_before_and_behind_the_commands_name(filled: Any, line: str) -> None:
+    first, *rest = line.split()
+    documents = {
+        filled(*words).out for words in (["--json", first, *rest], [first, "--json", *rest], [first, *rest, "--json"])
+    }
+
+    assert len(documents) == 1
+    assert json.loads(documents.pop())
+
+
+def test_json_keeps_names_that_are_not_unicode_apart(filled: Any) -> None:
+    """A path is bytes; JSON is text. The text must be one that `os.fsencode` turns back."""
+    folder = os.fsencode(filled.home) + b"/out-\xff"
+
+    result = filled("--json", "get", "digits", "-o", os.fsdecode(folder))
+
+    assert result.code == 0, result
+    assert os.fsencode(result.json["path"]) == folder
