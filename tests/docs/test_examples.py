@@ -165,12 +165,15 @@ def check_console(shell: Shell, page: Path, block: Block) -> None:
         assert pattern(shown).fullmatch(output), f"{where}\n--- shown\n{shown}\n--- came back\n{output}"
 
 
-def check_python(names: dict[str, object], page: Path, block: Block) -> None:
+def check_python(shell: Shell, names: dict[str, object], page: Path, block: Block) -> None:
     shown = re.findall(r"^ *print\(.*\)  # (.*)$", block.text, re.MULTILINE)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), names)
-    where, got = f"{page.name}, block at line {block.line}", output.getvalue().splitlines()
+    where, got = (
+        f"{page.name}, block at line {block.line}",
+        output.getvalue().replace(str(shell.home), HOME).splitlines(),
+    )
     assert len(got) == len(shown), f"{where}\n--- shown\n{shown}\n--- printed\n{got}"
     for expected, line in zip(shown, got, strict=True):
         assert pattern(expected).fullmatch(line), f"{where}\n--- shown\n{expected}\n--- printed\n{line}"
@@ -187,7 +190,7 @@ def test_examples_do_what_they_show(page: Path, tmp_path: Path, monkeypatch: pyt
             check_console(shell, page, block)
         else:
             monkeypatch.chdir(shell.folder)
-            check_python(names, page, block)
+            check_python(shell, names, page, block)
 
 
 def test_what_is_shown_is_matched_strictly() -> None:

@@ -1,0 +1,315 @@
+"""The exit codes that scripts branch on, each with its sentence, its hint, and its JSON; and that nothing changed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Unchanged = Callable[[], Any]
+
+FAILURES = [
+    # exit code, code, command line, a part of the sentence, a part of the hint
+    (1, "unreadable-file", "card Classifier --file notes", "cannot read 'notes': it is not UTF-8 text", "permissions"),
+    (1, "editor-failed", "card Classifier --edit", "the editor 'false' failed", ""),
+    (2, "usage", "log", "Missing argument", "mreg log --help"),
+    (2, "usage", "log one", "Missing option", "mreg log --help"),
+    (2, "usage", "resolve digits --nope", "No such option", "mreg resolve --help"),
+    (2, "usage", "history --since x", "'x'", "mreg history --help"),
+    (2, "unknown-command", "resolv digits", "there is no command 'resolv'", "did you mean `resolve`?"),
+    (2, "unknown-command", "alias move", "there is no command 'move'", "mreg alias --help"),
+    (2, "invalid-name", "log one -a bad/name", "'bad/name' is not a valid artifact name", "docs/reference.md"),
+    (2, "invalid-name", "alias set latest digits:v0", "'latest' is not a valid alias", "docs/reference.md"),
+    (2, "invalid-name", "alias set v7 digits:v0", "'v7' is not a valid alias", "docs/reference.md"),
+    (2, "invalid-name", "tag add Classifier a;b", "'a;b' is not a valid tag", "docs/reference.md"),
+    (2, "invalid-reference", "resolve digits:", "nothing stands after the colon", "NAME:vN"),
+    (2, "invalid-reference", "resolve digits:v01", "without leading zeros", "NAME:vN"),
+    (2, "invalid-reference", "resolve digits:@abc", "8 to 64 hex digits", "NAME:@DIGEST"),
+    (2, "invalid-expectation", "alias set best digits:v0 --expect 3", "write vN or none", ""),
+    (2, "invalid-metadata", "log one -a digits --meta novalue", "novalue", "mreg log --help"),
+    (2, "invalid-setting", "config set gc.grace soon", "'soon'", ""),
+    (2, "unknown-sequence", "history --since 999", "no entry 999", "mreg history"),
+    (2, "nothing-to-log", "log void -a digits", "'void' holds no file", "--include"),
+    (2, "one-source", "card Classifier --file card.md --edit", "cannot go together", ""),
+    (3, "missing-path", "log nowhere -a digits", "'nowhere'", "check the path"),
+    (3, "unknown-name", "resolve digit", "'digit'", "did you mean `digits`?"),
+    (3, "unknown-name", "resolve zzz", "'zzz'", "mreg ls"),
+    (3, "unknown-artifact", "artifact show Digit", "no artifact 'Digit'", "did you mean `digits`?"),
+    (3, "unknown-model", "card Clasifier", "no registered model 'Clasifier'", "did you mean `Classifier`?"),
+    (3, "unknown-version", "show digits:v9", "'digits' has no version v9", "mreg ls digits"),
+    (3, "deleted-version", "get digits:v2", "v2 of 'digits' was deleted", "mreg ls digits"),
+    (3, "unknown-version", "use digits:@00000000", "no version @00000000", "mreg ls digits"),
+    (3, "unknown-alias", "use digits:bset", "'digits' has no alias 'bset'", "did you mean `best`?"),
+    (3, "unknown-alias", "alias rm zzz digits", "no alias 'zzz'", "mreg alias ls digits"),
+    (3, "empty", "resolve empty", "'empty' has no version yet", "mreg log PATH --artifact NAME"),
+    (3, "unknown-file", "cat digits weight.bin", "no file 'weight.bin'", "did you mean `weights.bin`?"),
+    (3, "nothing-included", "get digits --include *.pt", "*.pt", "mreg files digits:v1"),
+    (3, "unknown-tag", "tag rm Classifier visoin", "no tag 'visoin'", "did you mean `vision`?"),
+    (3, "unknown-setting", "config get gc.grce", "'gc.grce'", "did you mean `gc.grace`"),
+    (3, "unknown-remote", "resolve origin/digits", "no remote 'origin'", "--repo"),
+    (3, "no-repository", "--repo / ls", "is not an mreg repository", "mreg init"),
+    (3, "no-folder", "-C nowhere ls", "cannot enter 'nowhere'", ""),
+    (4, "alias-moved", "alias set best digits:v1 --expect v1", "expected v1, found v0", "mreg show digits:best"),
+    (4, "alias-moved", "alias set best digits:v1 --expect none", "expected none, found v0", "mreg show digits:best"),
+    (4, "alias-moved", "alias set new digits:v1 --expect v0", "expected v0, found none", ""),
+    (5, "damaged-ref", "resolve torn:v0", "artifacts/torn/v0", "mreg fsck"),
+    (5, "damaged-ref", "log one -a torn", "artifacts/torn/v0", "mreg fsck"),
+    (6, "held", "rm digits:v0", "digits:v0 is held by alias 'digits:best'", "--force"),
+    (6, "held", "unlink Classifier:v0", "alias 'Classifier:prod'", "--force"),
+    (6, "not-empty", "artifact rm empty2", "'empty2' still holds 1 version", "--force"),
+    (6, "not-empty", "model rm Classifier", "still holds 1 link", "--force"),
+    (6, "name-taken", "model create digits", "there is an artifact 'digits'", "choose another name"),
+    (6, "name-taken", "artifact create DIGITS", "there is an artifact 'digits'", "choose another name"),
+    (6, "name-taken", "log one -a Classifier", "there is a registered model 'Classifier'", "mreg ls"),
+    (6, "unsupported-file", "log pipe -a digits", "it is a pipe", "leave it out"),
+    (6, "unsafe-destination", "get digits -o card.md", "card.md", "-o DIR"),
+]
+
+
+@pytest.fixture
+def world(filled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the commands of the table need in order to fail."""
+    monkeypatch.setenv("EDITOR", "false")
+    monkeypatch.delenv("VISUAL", raising=False)
+    home: Path = filled.home
+    (home / "notes").write_bytes(b"\xff\xfe")
+    (home / "void").mkdir()
+    os.mkfifo(home / "pipe")
+    (home / "third").write_text("3")
+    filled.must("log", "third", "-a", "digits")
+    filled.must("rm", "digits:v2")
+    filled.must("artifact", "create", "empty")
+    filled.must("log", "third", "-a", "empty2")
+    filled.must("log", "third", "-a", "torn")
+    ref = home / ".mreg" / "artifacts" / "torn" / "v0"
+    ref.chmod(0o644)
+    ref.write_bytes(ref.read_bytes()[:-20])
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "code", "line", "sentence", "hint"), FAILURES, ids=[f"{row[0]} {row[2]}" for row in FAILURES]
+)
+def test_a_failed_command_says_what_happened_and_what_to_do(
+    world: Any, unchanged: Unchanged, exit_code: int, code: str, line: str, sentence: str, hint: str
+) -> None:
+    with unchanged():
+        for_people = world(*line.split(" "))
+        for_scripts = world("--json", *line.split(" "))
+
+    assert (for_people.code, for_people.out) == (exit_code, "")
+    told, *hints = for_people.errors.splitlines()
+    assert told.startswith("error: ")
+    assert sentence in told
+    assert hint in "\n".join(hints)
+    assert len(hints) == bool(hints)
+    assert not hints or hints[0].startswith("hint: ")
+
+    assert (for_scripts.code, for_scripts.out) == (exit_code, "")
+    error = for_scripts.error
+    assert (error["code"], error["message"]) == (code, told.removeprefix("error: "))
+    assert error["hint"] == (hints[0].removeprefix("hint: ") if hints else None)
+
+
+def test_every_exit_code_of_the_table_is_tested() -> None:
+    from mreg.cli.messages import EXIT_CODES
+
+    assert {code for _, code, _ in EXIT_CODES} | {1} == {row[0] for row in FAILURES}
+
+
+def test_every_hint_names_commands_that_exist() -> None:
+    import re
+
+    from mreg.cli.messages import HINTS
+    from mreg.cli.registry import COMMANDS
+
+    for hint in HINTS.values():
+        for command in re.findall(r"`mreg ([a-z]+)", hint):
+            assert command in COMMANDS, hint
+
+
+def test_facts_of_a_failure_are_in_its_document(filled: Any) -> None:
+    error = filled("alias", "set", "best", "digits:v1", "--expect", "v5", "--json").error
+
+    assert {key: error[key] for key in ("name", "alias", "expected", "found")} == {
+        "name": "digits",
+        "alias": "best",
+        "expected": "v5",
+        "found": "v0",
+    }
+
+
+def test_usage_errors_are_documents_too_wherever_json_stands(mreg: Any) -> None:
+    for line in (["--json", "log"], ["log", "--json"], ["log", "--nope", "--json"], ["--json", "nope"]):
+        result = mreg(*line)
+        assert (result.code, result.out) == (2, ""), line
+        assert result.error["code"] in ("usage", "unknown-command")
+
+
+def test_no_command_shows_the_commands(bare: Any) -> None:
+    for line in ([], ["alias"]):
+        result = bare(*line)
+        assert result.code == 2
+        assert "Usage: mreg" in result.out + result.errors
+        assert "error:" not in result.errors
+
+
+def test_fsck_ends_with_5_and_names_the_damage(world: Any, unchanged: Unchanged) -> None:
+    with unchanged():
+        result, document = world("fsck"), world("--json", "fsck")
+
+    assert (result.code, document.code) == (5, 5)
+    assert result.out.split("\t")[1] == "artifacts/torn/v0"
+    assert "damage found" in result.errors
+    assert document.json["findings"][0]["hurts"] == ["torn:v0"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["people", "json"])
+def test_ctrl_c_ends_with_130_and_leaves_the_repository_as_it_was(
+    mreg: Any, unchanged: Unchanged, wait_for: Any, options: list[str]
+) -> None:
+    with (mreg.home / "big.bin").open("wb") as file:
+        file.truncate(40 << 30)  # a hole: costs nothing to have, and long to read
+    tmp = mreg.home / ".mreg" / "tmp"
+
+    with unchanged():
+        process = mreg.start(*options, "log", "big.bin", "-a", "big")
+        wait_for(lambda: tmp.is_dir() and any(path.stat().st_size for path in tmp.iterdir()))
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (130, b"")
+    assert b"interrupted" in errors
+    assert b"Traceback" not in errors
+    assert list(tmp.iterdir()) == [], "what was begun is thrown away"
+    assert mreg("fsck", "--full").code == 0
+    (mreg.home / "big.bin").write_bytes(b"small")
+    assert mreg.must("log", "big.bin", "-a", "big") == "big:v0\n"
+
+
+def test_ctrl_c_while_waiting_for_another_writer_ends_with_130(
+    filled: Any, unchanged: Unchanged, wait_for: Any
+) -> None:
+    import fcntl
+
+    with (filled.home / ".mreg" / "lock").open("r+") as lock, unchanged():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = filled.start("alias", "set", "best", "digits:v1")
+        wait_for(lambda: str(filled.home / ".mreg" / "lock") in _open_files(process))
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (130, b"")
+    assert errors.startswith(b"error: interrupted\nhint: ")
+
+
+def test_a_lock_that_is_held_for_too_long_is_a_conflict_that_names_the_holder(
+    filled: Any, unchanged: Unchanged
+) -> None:
+    import fcntl
+
+    filled.must("config", "set", "lock.timeout", "0.2s")
+    with (filled.home / ".mreg" / "lock").open("r+") as lock, unchanged():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = filled("alias", "set", "best", "digits:v1")
+        reading = filled("resolve", "digits:best")
+
+    assert (result.code, result.out) == (4, "")
+    assert result.errors.startswith("error: ")
+    assert "hint: repeat the command" in result.errors
+    assert (reading.code, reading.out) == (0, "digits:v0\n"), "readers take no lock"
+
+
+def test_no_traceback_without_debug_and_one_with_it(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = ("resolve", "nope")
+
+    plain, debug = filled.process(*line), filled.process(*line, env={**os.environ, "MREG_DEBUG": "1"})
+
+    assert "Traceback" not in plain.errors
+    assert "Traceback" in debug.errors
+    assert (plain.code, debug.code) == (3, 3)
+
+
+def test_an_unexpected_error_is_told_without_a_traceback(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mreg import Repository
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(Repository, "resolve", broken)
+
+    assert filled("resolve", "digits") == (
+        1,
+        "",
+        "error: an unexpected error: ZeroDivisionError: oops\n"
+        "hint: this is a bug in mreg; run the command with MREG_DEBUG=1 for the details\n",
+    )
+
+
+# Streams that go away or cannot be written.
+
+
+@pytest.mark.parametrize("line", ["ls", "history", "--json ls", "cat digits weights.bin", "--help"])
+def test_a_reader_that_goes_away_is_no_error(filled: Any, line: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = filled.process(*line.split(), stdout=writing)
+    finally:
+        os.close(writing)
+
+    assert (result.code, result.errors) == (141, ""), "as `git log | head` ends, and silently"
+
+
+def test_a_reader_that_goes_away_in_the_middle_is_no_error(mreg: Any) -> None:
+    (mreg.home / "big.bin").write_bytes(os.urandom(1 << 21))
+    mreg.must("log", "big.bin", "-a", "big")
+
+    with mreg.start("cat", "big", "big.bin") as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        errors = process.stderr.read()
+
+    assert (process.returncode, errors) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("line", ["ls", "--json ls", "use digits", "cat digits weights.bin", "--version", "--help"])
+def test_output_that_cannot_be_written_is_an_error(filled: Any, line: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:
+        result = filled.process(*line.split(), stdout=full, env=environment)
+
+    assert result.code == 1
+    assert "standard output cannot be written: No space left on device" in result.errors
+    assert "Traceback" not in result.errors
+
+
+def test_closed_streams_do_no_harm(filled: Any) -> None:
+    def run(line: str) -> subprocess.CompletedProcess[bytes]:
+        script = f'"$@" {line}'
+        return subprocess.run(
+            ["sh", "-c", script, "sh", *filled.line()], cwd=filled.home, capture_output=True, check=False
+        )
+
+    assert (run("ls >&-").returncode, run("ls >&-").stderr) == (0, b"")
+    assert run("resolve nope 2>&-").returncode == 3
+    assert run("log two -a other >&- 2>&- <&-").returncode == 0
+    assert filled("resolve", "other").out == "other:v0\n"
+    assert filled("fsck", "--full").code == 0
+
+
+def _open_files(process: subprocess.Popen[bytes]) -> list[str]:
+    folder = f"/proc/{process.pid}/fd"
+    found = []
+    for name in os.listdir(folder):
+        try:
+            found.append(os.readlink(f"{folder}/{name}"))
+        except OSError:
+            pass
+    return found

@@ -1,0 +1,202 @@
+"""The options that every command has, the choice of the repository, and what a terminal changes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Model = Callable[..., str]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+@pytest.mark.parametrize("option", ["-q", "--quiet"])
+def test_quiet_leaves_the_data_and_the_errors(filled: Any, option: str, place: str) -> None:
+    def quietly(*line: str) -> Any:
+        return filled(option, *line) if place == "before" else filled(*line, option)
+
+    assert quietly("log", "two", "-a", "digits") == (0, "digits:v1\n", "")
+    assert quietly("alias", "set", "best", "digits:v1") == (0, "digits:v1\n", "")
+    assert quietly("resolve", "nope").errors.startswith("error: ")
+
+
+@pytest.mark.parametrize("option", ["-v", "--verbose", "--no-color"])
+def test_every_command_takes_the_common_options(filled: Any, option: str) -> None:
+    assert filled(option, "resolve", "digits").out == "digits:v1\n"
+    assert filled("resolve", "digits", option).out == "digits:v1\n"
+    assert filled("alias", option, "ls", "digits").out == "digits\tbest\tv0\tdigits:v0\n"
+
+
+def test_options_of_one_run_are_forgotten_by_the_next(filled: Any) -> None:
+    filled.must("--json", "-q", "--repo", ".", "ls")
+
+    assert filled("log", "two", "-a", "digits") == (0, "digits:v1\n", "same content as digits:v1: no new version\n")
+
+
+# Which repository.
+
+
+def test_the_repository_is_looked_for_upwards(filled: Any) -> None:
+    deep = filled.home / "a" / "b"
+    deep.mkdir(parents=True)
+
+    assert filled("-C", "a/b", "resolve", "digits").out == "digits:v1\n"
+    assert filled("resolve", "-C", str(deep), "digits").out == "digits:v1\n"
+
+
+def test_the_nearest_repository_is_taken(filled: Any) -> None:
+    filled.must("init", "inner")
+    (filled.home / "inner" / "deep").mkdir()
+
+    assert filled("-C", "inner/deep", "ls").out == ""
+
+
+def test_paths_are_relative_to_the_folder_entered(filled: Any, model: Model) -> None:
+    model("sub/m", {"w": b"1"})
+
+    assert filled("-C", "sub", "log", "m", "-a", "inner").out == "inner:v0\n"
+    assert filled("-C", "sub", "get", "inner").out == f"{filled.home}/sub/inner-v0\n"
+
+
+@pytest.mark.parametrize("location", [".", ".mreg", "absolute"])
+def test_repo_names_the_folder_or_the_repository_itself(filled: Any, tmp_path: Path, location: str) -> None:
+    place = str(filled.home / ".mreg") if location == "absolute" else os.path.join(filled.home, location)
+
+    assert filled("-C", str(tmp_path), "--repo", place, "resolve", "digits").out == "digits:v1\n"
+
+
+def test_the_environment_chooses_and_the_option_wins(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.must("init", str(tmp_path / "other"))
+    monkeypatch.setenv("MREG_REPO", str(tmp_path / "other"))
+
+    assert filled("ls").out == ""
+    assert filled("--repo", str(filled.home), "resolve", "digits").out == "digits:v1\n"
+
+
+@pytest.mark.parametrize("line", ["ls", "log . -a a", "use a", "fsck", "gc", "config ls", "alias ls"])
+def test_without_a_repository_commands_say_how_to_get_one(bare: Any, line: str) -> None:
+    before = sorted(bare.home.rglob("*"))
+
+    result = bare(*line.split())
+
+    assert (result.code, result.out) == (3, "")
+    assert result.errors == (
+        f"error: {bare.home} is not an mreg repository\n"
+        "hint: make one with `mreg init`, or choose one with `-C DIR`, `--repo` or MREG_REPO\n"
+    )
+    assert sorted(bare.home.rglob("*")) == before
+
+
+# Pipes and terminals.
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ls",
+        "ls digits",
+        "show digits:v1",
+        "show Classifier",
+        "files digits",
+        "alias ls",
+        "history",
+        "diff digits:v0 digits",
+    ],
+)
+def test_pipes_get_plain_text_without_wrapping(filled: Any, line: str) -> None:
+    result = filled.process(*line.split(), env={**os.environ, "COLUMNS": "20", "TERM": "xterm-256color"})
+
+    assert result.code == 0
+    assert "\x1b" not in result.out + result.errors
+    assert result.out == filled(*line.split()).out or "history" in line or "ls digits" in line
+    assert not any(char in result.out for char in "━│╭")
+
+
+def test_terminals_get_headings_and_colours(filled: Any) -> None:
+    shown = filled.terminal("ls", "digits").out
+
+    lines = COLOUR.sub("", shown).splitlines()
+    assert lines[0].split() == ["version", "aliases", "size", "files", "age", "message"]
+    assert lines[1].split() == ["v0", "best", "302", "B", "2", "just", "now", "first"]
+    assert COLOUR.search(shown)
+
+
+def test_terminals_get_the_card_rendered(filled: Any) -> None:
+    shown = COLOUR.sub("", filled.terminal("card", "Classifier").out)
+
+    assert "Tells digits." in shown
+    assert "*digits*" not in shown
+
+
+def test_errors_are_red_on_terminals_only(filled: Any) -> None:
+    assert filled.terminal("resolve", "nope").out.startswith("\x1b[31merror:\x1b[0m ")
+    assert filled.process("resolve", "nope").errors.startswith("error: ")
+
+
+@pytest.mark.parametrize("line", ["ls digits", "resolve nope", "card Classifier", "--help", "log --help"])
+@pytest.mark.parametrize("way", ["NO_COLOR", "option"])
+def test_no_colour_where_none_is_wanted(filled: Any, line: str, way: str) -> None:
+    if way == "NO_COLOR":
+        shown = filled.terminal(*line.split(), environment={"NO_COLOR": "1"}).out
+    else:
+        shown = filled.terminal("--no-color", *line.split()).out
+
+    colours = [code for code in COLOUR.findall(shown) if re.search(r"(?:^|[\[;])(?:3[0-7]|4[0-7]|9[0-7])", code)]
+    assert colours == []
+
+
+def test_json_is_plain_on_terminals_too(filled: Any) -> None:
+    import json
+
+    shown = filled.terminal("ls", "--json").out
+
+    assert "\x1b" not in shown
+    assert sorted(json.loads(shown)) == ["artifacts", "models"]
+
+
+def test_long_work_shows_progress_on_terminals_only(mreg: Any) -> None:
+    with (mreg.home / "big.bin").open("wb") as file:
+        for n in range(96):
+            file.write(n.to_bytes(1, "little") * 1000 + os.urandom((1 << 20) - 1000))
+    code = (
+        "import sys, mreg.cli.progress as p; p.PATIENCE = 0; sys.argv[0] = 'mreg';"
+        "from mreg.__main__ import main; sys.exit(main())"
+    )
+
+    piped = mreg.process("log", "big.bin", "-a", "piped")
+    mreg.line = lambda *command: [__import__("sys").executable, "-c", code, *command]
+    shown = mreg.terminal("log", "big.bin", "-a", "shown").out
+    quiet = mreg.terminal("-q", "log", "big.bin", "-a", "quiet").out
+
+    assert piped.errors == "piped:v0 logged: 1 file, 96.0 MiB, 96.0 MiB of it new\n"
+    assert re.search(r"logging.*/96\.0 MiB", COLOUR.sub("", shown))
+    assert COLOUR.sub("", shown).rstrip().endswith("shown:v0")
+    assert quiet == "quiet:v0\n"
+
+
+def test_letters_that_the_output_lacks_are_shown_as_escapes(mreg: Any) -> None:
+    mreg.must("artifact", "create", "a", "-d", "größer")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+    assert "gr\\xf6\\xdfer" in mreg.process("artifact", "show", "a", env=environment).out
+    document = mreg.process("--json", "artifact", "show", "a", env=environment)
+    assert document.json["description"] == "größer"
+
+
+def test_control_characters_are_shown_and_not_obeyed(filled: Any) -> None:
+    filled.must("annotate", "digits", "-m", "\x1b]0;title\x07 \x1b[31mred")
+
+    for result in (filled("show", "digits:v1"), filled("ls", "digits"), filled("search", "title")):
+        assert result.code == 0
+        assert "\x1b" not in result.out
+        assert "\\x1b" in result.out
+    assert "\x1b]" not in filled.terminal("ls", "digits").out
+    bad = filled("resolve", "a\x1b[31m")
+    assert (bad.code, "\x1b" in bad.errors) == (2, False)
