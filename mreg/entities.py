@@ -60,7 +60,7 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class LogResult:
     """What `log` did. created: False where the content was that of the latest version already.
-    stored: bytes that the repository grew by, the rest being there before."""
+    stored: bytes of the chunks that the repository did not have, as kept on disk."""
 
     version: Version
     created: bool

@@ -100,7 +100,7 @@ def common_options() -> list[TyperOption]:
         _flag(["--json"], "Print one JSON document.", _set("json", True)),
         _flag(["-q", "--quiet"], "Print no notes and no progress.", _set("quiet", True)),
         _flag(["-v", "--verbose"], "Print more.", _set("verbose", True)),
-        _flag(["--no-color"], "Print without colour.", _set("color", False)),
+        _flag(["--no-color"], "Print without colour.", _uncolor),
         _text(["-C"], "DIR", "Act as if started in DIR.", _enter),
         _text(["--repo"], "LOCATION", "The repository. [env var: MREG_REPO]", _choose),
     ]
@@ -148,6 +148,12 @@ def _set(field: str, value: bool) -> Callable[..., None]:
             setattr(state.current, field, value)
 
     return callback
+
+
+def _uncolor(ctx: Any, param: Any, given: bool) -> None:
+    if given:
+        state.current.color = False
+        os.environ["NO_COLOR"] = "1"  # what typer heeds when it shows the help, and a program that is started
 
 
 def _enter(ctx: Any, param: Any, given: str | None) -> None:

@@ -126,7 +126,10 @@ def snapshot_of(folder: Path) -> Snapshot:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder without a repository, with caches and settings of its own."""
-    for name in [name for name in os.environ if name.startswith("MREG_") or name in ("NO_COLOR", "COLUMNS")]:
+    for name in [name for name in os.environ if name.startswith("MREG_")]:
+        monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "COLUMNS"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards also where it was not set
         monkeypatch.delenv(name)
     monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
