@@ -130,7 +130,9 @@ def encode(identity: Identity, settings: dict[str, Any]) -> str:
 def setting(name: str) -> Setting:
     """Raises UnknownSetting."""
     if name not in SETTINGS:
-        raise UnknownSetting(name=name, near=list(SETTINGS))
+        from mreg.names import near
+
+        raise UnknownSetting(name=name, near=near(name, list(SETTINGS)))
     return SETTINGS[name]
 
 

@@ -55,7 +55,8 @@ def _number(value: Any, key: str) -> Any:
         try:
             value = value.item()  # a NumPy scalar, or a tensor of one element
         except Exception:  # whatever the library raises for more elements than one
-            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no single number") from None
+            what = "null" if value is None else f"a {type(value).__name__}"
+    raise InvalidMetadata(key=key, reason=f"{what} is no single number") from None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -66,7 +67,8 @@ def _number(value: Any, key: str) -> Any:
         if math.isnan(value):
             return "NaN"
         return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else float(value)
-    raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no number, text, list or mapping")
+    what = "null" if value is None else f"a {type(value).__name__}"
+    raise InvalidMetadata(key=key, reason=f"{what} is no number, text, list or mapping")
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:

@@ -109,6 +109,22 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, _parse_selector(text, selector), remote if slash else None)
 
 
+def parse_exact(text: str, reason: str) -> Reference:
+    """As `parse_reference`, but a bare name is refused with `reason`: deleting wants to be told what."""
+    reference = parse_reference(text)
+    if ":" not in text:
+        raise InvalidReference(text=text, reason=reason)
+    return reference
+
+
+def near(word: str, words: list[str]) -> list[str]:
+    """Those of `words` that somebody who typed `word` may have meant, best first."""
+    import difflib
+
+    folded = {candidate.lower(): candidate for candidate in reversed(words)}
+    return [folded[match] for match in difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)]
+
+
 def fold(text: str) -> str:
     """The form under which two names collide on a case-insensitive, normalising file system."""
     if text.isascii():

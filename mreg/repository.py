@@ -64,8 +64,13 @@ class Repository:
     def init(
         cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
     ) -> Repository:
-        """Make the repository `location/.mreg` and open it. Raises AlreadyInitialised."""
-        path = os.path.join(os.path.abspath(location), places.FOLDER)
+        """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
+
+        Raises AlreadyInitialised.
+        """
+        path = os.path.abspath(location)
+        if os.path.basename(path) != places.FOLDER:
+            path = os.path.join(path, places.FOLDER)
         return cls.init_storage(LocalStorage(path), path, cache=cache or places.default_cache, author=author)
 
     @classmethod

@@ -8,7 +8,7 @@ from mreg import names
 from mreg.context import Context
 from mreg.digest import is_digest
 from mreg.errors import InvalidInput, NotFound
-from mreg.names import Reference, Selector
+from mreg.names import Reference, Selector, near
 from mreg.refs import DamagedRef
 from mreg.view import View, alias_key, artifact_key, model_key
 
@@ -50,7 +50,7 @@ class UnknownAlias(NotFound):
 
 class EmptyCollection(NotFound):
     code = "empty"
-    template = "{name!r} has no version yet"
+    template = "{name!r} has no version"
 
 
 class AmbiguousDigest(InvalidInput):
@@ -127,14 +127,6 @@ def existing_names(context: Context, kind: str | None = None) -> list[str]:
     found = index.named("artifacts", "artifact.toml") if kind != "model" else {}
     found |= index.named("registered", "model.toml") if kind != "artifact" else {}
     return sorted(name for name, ref in found.items() if ref.value is not None)
-
-
-def near(word: str, words: list[str]) -> list[str]:
-    """Those of `words` that somebody who typed `word` may have meant, best first."""
-    import difflib
-
-    folded = {candidate.lower(): candidate for candidate in reversed(words)}
-    return [folded[match] for match in difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)]
 
 
 def alias_names(context: Context, name: str) -> list[str]:

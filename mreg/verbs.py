@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from mreg.repository import Paths, Repository
@@ -23,20 +24,24 @@ def log_model(
 
     repository: without it the one that `Repository.find()` gives. See `Repository.log`.
     """
-    return _repository(repository).log(path, name, aliases=aliases, metadata=metadata).version
+    with _repository(repository) as repo:
+        return repo.log(path, name, aliases=aliases, metadata=metadata).version
 
 
 def use_model(reference: str, *, run: str | None = None, repository: Repository | None = None) -> str:
     """The path of a ready-to-load copy of a version. See `Repository.use`."""
-    return _repository(repository).use(reference, run=run)
+    with _repository(repository) as repo:
+        return repo.use(reference, run=run)
 
 
 def link_model(
     reference: str, registered_model: str, *, aliases: Sequence[str] = (), repository: Repository | None = None
 ) -> Link:
     """Bookmark a version in a registered model, and move its `aliases` there. See `Repository.link`."""
-    return _repository(repository).link(reference, registered_model, aliases=aliases).link
+    with _repository(repository) as repo:
+        return repo.link(reference, registered_model, aliases=aliases).link
 
 
-def _repository(given: Repository | None) -> Repository:
-    return given or Repository.find()
+def _repository(given: Repository | None) -> AbstractContextManager[Repository]:
+    """What was given stays open; what was found for one call does not."""
+    return nullcontext(given) if given is not None else Repository.find()

@@ -89,7 +89,7 @@ def _command(name: str, entry: Entry) -> Any:
 
 
 def _near(word: str, words: list[str]) -> list[str]:
-    from mreg.resolve import near
+    from mreg.names import near
 
     return near(word, words)
 
@@ -102,7 +102,7 @@ def common_options() -> list[TyperOption]:
         _flag(["-v", "--verbose"], "Print more.", _set("verbose", True)),
         _flag(["--no-color"], "Print without colour.", _uncolor),
         _text(["-C"], "DIR", "Act as if started in DIR.", _enter),
-        _text(["--repo"], "LOCATION", "The repository. [env var: MREG_REPO]", _choose),
+        _text(["--repo"], "LOCATION", "The repository. Default: MREG_REPO, or the nearest .mreg upwards.", _choose),
     ]
 
 

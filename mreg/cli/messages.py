@@ -46,7 +46,7 @@ HINTS: dict[str, str] = {
     "held": "move or remove what holds it, or repeat the command with --force",
     "not-empty": "remove them first, or repeat the command with --force",
     "missing-path": "check the path; what is to be logged comes before `--artifact`",
-    "nothing-to-log": "look at the patterns of --include, --exclude and .mregignore",
+    "nothing-to-log": "put files there; --include, --exclude or .mregignore may also have left all out",
     "unsupported-file": "remove it, or leave it out with `--exclude`",
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
@@ -56,9 +56,17 @@ HINTS: dict[str, str] = {
     "repository-moved": "repeat the command when fewer writers are busy",
     "missing-pack": "repeat the command",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
-    "invalid-name": "see the grammar of names in docs/reference.md",
+    "invalid-name": "a name is 1 to 128 letters, digits, `.`, `_` and `-`",
+    "alias-taken": "use the alias that is there, or another word",
+    "invalid-setting": "`mreg config ls` shows values and what they mean",
+    "unknown-column": "`mreg show NAME:vN` lists a version's metadata",
+    "no-folder": "check the path given to -C",
+    "invalid-expectation": "`mreg alias ls` shows where aliases are",
+    "one-source": "give one of them",
+    "invalid-card": "a card is Markdown text in UTF-8",
+    "missing-file": "check the path",
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
-    "invalid-metadata": "see `mreg log --help`",
+    "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
     "no-cache": "open the repository with a cache folder",
@@ -104,6 +112,8 @@ def report(error: BaseException, arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exception(error)
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+        return USAGE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED
     code, message, hint, exit_code, facts = _explain(error)
@@ -171,7 +181,7 @@ def _print(code: str, message: str, hint: str, facts: dict[str, Any], *, as_json
         body = {"code": code, "message": message, "hint": hint or None, **facts}
         print(json.dumps({"error": body}, ensure_ascii=True, default=str), file=sys.stderr)
         return
-    color = current.color and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    color = current.color and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     error_word, hint_word = ("\x1b[31merror:\x1b[0m", "\x1b[36mhint:\x1b[0m") if color else ("error:", "hint:")
     text = (
         safe(message).encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")

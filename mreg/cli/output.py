@@ -33,6 +33,9 @@ class Out:
             for row in rows:
                 print("\t".join(safe(cell).replace("\t", " ") for cell in row))
             return
+        rows = list(rows)
+        if not rows:
+            return
         from rich.table import Table
         from rich.text import Text
 
@@ -132,6 +135,11 @@ def size_text(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} TiB"
+
+
+def count_text(count: int, one: str, many: str) -> str:
+    """`1 pack`, `2 packs`."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def time_text(time: datetime) -> str:

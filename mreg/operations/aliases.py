@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mreg import names
 from mreg.context import Context
 from mreg.errors import Conflict, InvalidInput
-from mreg.names import parse_version
+from mreg.names import near, parse_version
 from mreg.operations.collections import check_alias_free
 from mreg.refs import DamagedRef
 from mreg.resolve import (
@@ -15,7 +15,6 @@ from mreg.resolve import (
     UnknownAlias,
     alias_names,
     kind_of,
-    near,
     parse_link,
     require_kind,
     resolve_in,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mreg import names
 from mreg.context import Context
 from mreg.errors import Damaged, Refused
-from mreg.names import InvalidName, fold
+from mreg.names import fold
 from mreg.resolve import require_artifact, require_kind, require_model
 from mreg.view import (
     View,
@@ -120,8 +120,13 @@ def _names_ever(index: Index) -> list[tuple[str, str]]:
     return found + [(name, "a registered model") for name in index.named("registered", "model.toml")]
 
 
+class AliasTaken(Refused):
+    code = "alias-taken"
+    template = "{name!r} has or had an alias {other!r}, which differs from {alias!r} only in case"
+
+
 def check_alias_free(context: Context, draft: Draft, name: str, alias: str) -> None:
-    """Raises InvalidName where the collection has or had, or gets by the same change, an alias that differs
+    """Raises AliasTaken where the collection has or had, or gets by the same change, an alias that differs
     only in case."""
     if draft.value(alias_key(name, alias)) is not None:
         return
@@ -129,7 +134,7 @@ def check_alias_free(context: Context, draft: Draft, name: str, alias: str) -> N
     for key in (*context.fresh_index().refs(prefix), *draft.new):
         other = key.removeprefix(prefix)
         if other not in (key, alias) and other.lower() == alias.lower():
-            raise InvalidName(text=alias, kind="alias", reason=f"{name!r} has or had an alias {other!r}")
+            raise AliasTaken(name=name, alias=alias, other=other)
 
 
 def create_artifact(context: Context, name: str, type_: str, description: str) -> bool:

@@ -40,7 +40,7 @@ def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
     from mreg.checkout import Reader
-    from mreg.resolve import near
+    from mreg.names import near
 
     resolved = resolve(context, reference)
     files = {file.path: file for file in files_of(context, resolved)}

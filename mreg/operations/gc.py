@@ -40,7 +40,8 @@ class Moved(Conflict):
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a gc gave back, or would: bytes on disk, and how many packs and records. unfinished: bytes of
-    abandoned temporary files. kept: bytes that are unreachable but younger than the grace."""
+    abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
+    written, within the grace period."""
 
     bytes: int
     packs: int
@@ -81,20 +82,26 @@ def _mark(context: Context, grace: float) -> _Plan:
     for mark, entry in reach.whole_journal(context.journal):
         head = mark
         entries.append(entry)
-    wanted = reach.versions_now(entries) | _remembered(context, entries, now, grace)
+    current = reach.versions_now(entries)
     indexes = reach.read_indexes(storage)
-    found = reach.reach(context.objects, wanted, indexes)
-    live = {packs.key_of(name) for name in reach.needed_packs(found, indexes)}
-    live |= {objects.key_of(name) for name in found.versions | found.manifests}
+    live = _needed(context, current, indexes)
+    remembered = _needed(context, current | _remembered(context, entries, now, grace), indexes)
     doomed, kept = {}, 0
     for key, stat in _all_data(storage, indexes):
         if key in live:
             continue
-        if grace and now - stat.mtime <= grace:
+        if key in remembered or (grace and now - stat.mtime <= grace):
             kept += stat.size
         else:
             doomed[key] = stat.size
     return _Plan(head, doomed, kept)
+
+
+def _needed(context: Context, versions: set[str], indexes: dict[str, PackIndex]) -> set[str]:
+    """The storage keys of all that these version records need."""
+    found = reach.reach(context.objects, versions, indexes)
+    keys = {packs.key_of(name) for name in reach.needed_packs(found, indexes)}
+    return keys | {objects.key_of(name) for name in found.versions | found.manifests}
 
 
 def _remembered(context: Context, entries: list[Entry], now: float, grace: float) -> set[str]:

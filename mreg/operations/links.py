@@ -8,9 +8,10 @@ from mreg import names
 from mreg.context import Context
 from mreg.entities import Link, LinkResult
 from mreg.errors import InvalidInput, NotFound
+from mreg.names import near
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import Held, aliases_of, change_properties, ensure_model, read_properties
-from mreg.resolve import Resolved, near, parse_link, require_model, resolve_in
+from mreg.resolve import Resolved, parse_link, require_model, resolve_in
 from mreg.transaction import Draft
 from mreg.view import card_key, link_key, model_key
 
@@ -62,9 +63,7 @@ def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
 
 def unlink(context: Context, reference: str, *, force: bool) -> Link:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
-    wanted = names.parse_reference(reference)
-    if wanted.selector == names.Selector() and ":" not in reference:
-        raise names.InvalidReference(text=reference, reason="say which link to remove, as MODEL:vN")
+    wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
     removed: Link | None = None
 
     def build(draft: Draft) -> None:

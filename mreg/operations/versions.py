@@ -117,7 +117,7 @@ def annotate(
 def remove(context: Context, reference: str, *, force: bool) -> Resolved:
     """Delete a version; its number is never given again. Raises Held while an alias or a link names it,
     unless `force`, which takes those away too. Returns what was deleted."""
-    wanted = names.parse_reference(reference)
+    wanted = names.parse_exact(reference, "say which version to delete, as NAME:vN")
     target: Resolved | None = None
 
     def build(draft: Draft) -> None:

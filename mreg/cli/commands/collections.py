@@ -43,6 +43,7 @@ def artifact_describe(name: ArtifactArgument, text: TextArgument) -> None:
     repository = current.repository()
     repository.artifact(name)
     repository.describe(name, text)
+    note(f"described artifact {name}")
     emit({"name": name, "description": text}, lambda out: None)
 
 
@@ -87,6 +88,7 @@ def model_describe(name: ModelArgument, text: TextArgument) -> None:
     repository = current.repository()
     repository.model(name)
     repository.describe(name, text)
+    note(f"described model {name}")
     emit({"name": name, "description": text}, lambda out: None)
 
 
@@ -108,7 +110,7 @@ def rm(reference: ReferenceArgument, force: ForceOption = False) -> None:
     Its number is never given again; the space comes back with `mreg gc`.
     """
     gone = current.repository().remove(reference, force=force)
-    note(f"deleted {gone.name}")
+    note(f"deleted {gone.name}; `mreg gc` gives its space back when the grace period is over")
     emit({"name": gone.name, "digest": gone.digest}, lambda out: out.line(gone.name))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -47,7 +48,26 @@ def cat(
     reference: ReferenceArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file's path in the version.")],
 ) -> None:
-    """Write one file to standard output, verified piece by piece."""
-    for block in current.repository().read(reference, file):
+    """Write one file to standard output, verified piece by piece; with --json as base64."""
+    blocks = current.repository().read(reference, file)
+    if current.json:
+        _print_encoded(file, blocks)
+        return
+    for block in blocks:
         sys.stdout.buffer.write(block)
     sys.stdout.buffer.flush()
+
+
+def _print_encoded(path: str, blocks: Iterator[bytes]) -> None:
+    """One JSON document, written as the file is read: it may be larger than memory."""
+    import base64
+    import json
+
+    sys.stdout.write(f'{{"path": {json.dumps(path)}, "encoding": "base64", "content": "')
+    rest = b""
+    for block in blocks:
+        rest += block
+        whole = len(rest) - len(rest) % 3
+        sys.stdout.write(base64.b64encode(rest[:whole]).decode("ascii"))
+        rest = rest[whole:]
+    sys.stdout.write(base64.b64encode(rest).decode("ascii") + '"}\n')

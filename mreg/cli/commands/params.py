@@ -17,7 +17,9 @@ RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The 
 MessageOption = Annotated[str | None, typer.Option("--message", "-m", help="What to say of this version.")]
 MetaOption = Annotated[
     list[str] | None,
-    typer.Option("--meta", metavar="KEY=VALUE", help="Metadata; dots nest, numbers and booleans are typed."),
+    typer.Option(
+        "--meta", metavar="KEY=VALUE", help="Metadata; dots nest, numbers and booleans are typed. Repeatable."
+    ),
 ]
 MetaFileOption = Annotated[
     str | None, typer.Option("--meta-file", metavar="FILE", help="Metadata from a JSON or TOML file.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.output import Out, emit, note, size_text, time_text
+from mreg.cli.output import Out, count_text, emit, note, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
 from mreg.config import InvalidSetting, parse_seconds
@@ -20,11 +21,13 @@ DAMAGED = 5
 
 
 def init(
-    directory: Annotated[str, typer.Argument(metavar="[DIR]", help="Where to make `.mreg`.")] = ".",
+    directory: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="Where to make `.mreg`. Default: --repo, MREG_REPO, or here.")
+    ] = None,
 ) -> None:
     """Make the repository DIR/.mreg. Where there is one already, say so and change nothing."""
     try:
-        repository, created = Repository.init(current.repo or directory), True
+        repository, created = Repository.init(directory or current.repo or os.environ.get("MREG_REPO") or "."), True
     except AlreadyInitialised as error:
         repository, created = Repository.open(error.location), False
     note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
@@ -44,12 +47,19 @@ def history(
 
 def _render_history(out: Out, found: list[HistoryEntry]) -> None:
     if not current.terminal:
-        out.table([], [[str(one.seq), time_text(one.time), one.who, one.host, one.command] for one in found])
+        out.table([], [row for entry in found for row in _history_rows(entry)])
         return
     for entry in found:
         out.line(f"{entry.seq}  {time_text(entry.time)[:19]}  {entry.who}@{entry.host}  mreg {entry.command}")
         for change in entry.changes:
             out.line(f"     {change.ref}: {_move(change)}")
+
+
+def _history_rows(entry: HistoryEntry) -> list[list[str]]:
+    """One row a ref that moved; line ends in values as \\n."""
+    fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host, entry.command]
+    moves = [[one.ref, *((value or "").replace("\n", "\\n") for value in (one.old, one.new))] for one in entry.changes]
+    return [fixed + move for move in moves or [["", "", ""]]]
 
 
 def _move(change: RefChange) -> str:
@@ -98,9 +108,11 @@ def gc(
         note("grace 0: what a writer has not committed yet may be deleted under its hands")
     found = current.repository().gc(grace=seconds, dry_run=dry_run)
     verb = "would be freed" if dry_run else "freed"
-    note(f"{size_text(found.bytes)} {verb}: {found.packs} packs, {found.records} records")
+    note(
+        f"{size_text(found.bytes)} {verb}: {count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
+    )
     if found.kept:
-        note(f"{size_text(found.kept)} cannot be reached but are younger than the grace period")
+        note(f"{size_text(found.kept)} more are given back when the grace period is over")
     emit(found, lambda out: out.line(str(found.bytes)))
 
 
@@ -114,9 +126,17 @@ def fsck(
     with Bar("reading") as bar:
         found = current.repository().fsck(full=full, progress=bar)
     emit(found, lambda out: _render_report(out, found))
-    looked = f"{found.entries} journal entries, {found.refs} refs, {found.versions} versions, {found.packs} packs"
+    looked = ", ".join(
+        count_text(number, one, many)
+        for number, one, many in (
+            (found.entries, "journal entry", "journal entries"),
+            (found.refs, "ref", "refs"),
+            (found.versions, "version", "versions"),
+            (found.packs, "pack", "packs"),
+        )
+    )
     if found.chunks_read:
-        looked += f", {found.chunks_read} chunks ({size_text(found.bytes_read)})"
+        looked += f", {count_text(found.chunks_read, 'chunk', 'chunks')} ({size_text(found.bytes_read)})"
     note(f"{'damage found' if found.findings else 'no damage found'}; looked at {looked}")
     return DAMAGED if found.findings else 0
 

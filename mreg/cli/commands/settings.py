@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mreg.cli.output import emit, value_text
+from mreg.cli.output import emit, note, value_text
 from mreg.cli.state import current
 
 SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
@@ -24,6 +24,7 @@ def set_(
 ) -> None:
     """Change a setting of the repository."""
     stored = current.repository().set_setting(name, value)
+    note(f"{name} is {_text(stored)} now")
     emit({"name": name, "value": stored}, lambda out: None)
 
 
