@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "`~/Library/Caches/mreg`.",
     "MREG_AUTHOR": "Who stands in the history and in new versions. Without it the account's name.",
     "MREG_DEBUG": "`1`: show the traceback of an error too.",
+    "TERM": "`dumb`: no colour.",
     "NO_COLOR": "Set to anything: no colour, as with `--no-color`.",
     "VISUAL, EDITOR": "The editor that `mreg card --edit` starts; without both, `vi`.",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # loaded only by the commands that need them: start-up time
 
 class NoRepository(NotFound):
     code = "no-repository"
-    template = "{location} is not an mreg repository"
+    template = "there is no mreg repository {where}"
 
 
 class Context:
@@ -42,7 +42,7 @@ class Context:
     ) -> None:
         value = storage.get(CONFIG)
         if value is None:
-            raise NoRepository(location=location)
+            raise NoRepository(location=location, where=f"at {location}")
         self.identity = config.identify(value.data)
         self.storage = storage
         self.location = location

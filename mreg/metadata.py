@@ -55,8 +55,7 @@ def _number(value: Any, key: str) -> Any:
         try:
             value = value.item()  # a NumPy scalar, or a tensor of one element
         except Exception:  # whatever the library raises for more elements than one
-            what = "null" if value is None else f"a {type(value).__name__}"
-    raise InvalidMetadata(key=key, reason=f"{what} is no single number") from None
+            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no single number") from None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -11,10 +11,6 @@ from mreg.context import NoRepository
 FOLDER = ".mreg"
 
 
-class NoneAbove(NoRepository):
-    template = "neither {location} nor a folder above it holds an mreg repository"
-
-
 def default_cache() -> str:
     """`$MREG_CACHE`, else the platform's cache folder."""
     given = os.environ.get("MREG_CACHE")
@@ -38,7 +34,7 @@ def find_repository(start: str | None = None) -> str:
             return os.path.join(folder, FOLDER)
         parent = os.path.dirname(folder)
         if parent == folder:
-            raise NoneAbove(location=top)
+            raise NoRepository(location=top, where=f"in {top} or above it")
         folder = parent
 
 

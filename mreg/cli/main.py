@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 import typer
@@ -34,6 +35,8 @@ def run(arguments: list[str]) -> int:
         from mreg.cli.messages import report
 
         return report(error, arguments)
+    finally:
+        state.current.close()
 
 
 class Command(TyperCommand):
@@ -94,8 +97,12 @@ def _near(word: str, words: list[str]) -> list[str]:
     return near(word, words)
 
 
+@cache
 def common_options() -> list[TyperOption]:
-    """The options that stand before or behind every command's name."""
+    """The options that stand before or behind every command's name.
+
+    Always the same objects: by these the parser knows in which order options were given (`--no-color --help`).
+    """
     return [
         _flag(["--json"], "Print one JSON document.", _set("json", True)),
         _flag(["-q", "--quiet"], "Print no notes and no progress.", _set("quiet", True)),

@@ -19,6 +19,7 @@ class State:
         self.verbose = False
         self.color = True
         self.repo: str | None = None
+        self.opened: Repository | None = None
 
     def location(self) -> str:
         """The repository's folder. Raises NoRepository."""
@@ -30,7 +31,13 @@ class State:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
         from mreg.repository import Repository
 
-        return Repository.open(self.location(), author=os.environ.get("MREG_AUTHOR"))
+        self.opened = Repository.open(self.location(), author=os.environ.get("MREG_AUTHOR"))
+        return self.opened
+
+    def close(self) -> None:
+        """Let go of the repository."""
+        if self.opened is not None:
+            self.opened.close()
 
     @property
     def terminal(self) -> bool:

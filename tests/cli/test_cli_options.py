@@ -140,7 +140,9 @@ def test_errors_are_red_on_terminals_only(filled: Any) -> None:
     assert filled.process("resolve", "nope").errors.startswith("error: ")
 
 
-@pytest.mark.parametrize("line", ["ls digits", "resolve nope", "card Classifier", "--help", "log --help"])
+@pytest.mark.parametrize(
+    "line", ["ls digits", "resolve nope", "card Classifier", "--help", "log --help", "log --no-color --help"]
+)
 @pytest.mark.parametrize("way", ["NO_COLOR", "option"])
 def test_no_colour_where_none_is_wanted(filled: Any, line: str, way: str) -> None:
     if way == "NO_COLOR":

@@ -63,6 +63,18 @@ def folder(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
+def open_to_all(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test's folder, which other accounts may enter too: pytest keeps it to its owner."""
+    base = tmp_path_factory.getbasetemp()
+    for path in (tmp_path, *tmp_path.parents):
+        if path.is_relative_to(base) or path.name.startswith("pytest-"):
+            path.chmod(0o755)
+        if not path.stat().st_mode & 0o001:
+            pytest.skip(f"{path} cannot be entered by others")
+    return tmp_path
+
+
+@pytest.fixture
 def copy_of() -> Callable[[MemoryStorage], MemoryStorage]:
     """Another store with the same content."""
 

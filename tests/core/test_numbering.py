@@ -13,9 +13,8 @@ from mreg import refs
 from mreg.digest import digest
 from mreg.errors import MregError
 from mreg.journal import Change, Entry, Journal
-from mreg.names import InvalidName
 from mreg.operations.aliases import AliasMoved
-from mreg.operations.collections import Held, NameTaken, NotEmpty
+from mreg.operations.collections import AliasTaken, Held, NameTaken, NotEmpty
 from mreg.refs import DamagedRef
 from mreg.repository import Repository
 from mreg.resolve import DeletedVersion, EmptyCollection, UnknownArtifact, UnknownName, UnknownVersion
@@ -482,9 +481,9 @@ def test_one_change_does_not_make_two_aliases_that_differ_in_case(repo: Reposito
     log("mnist", "0")
     before = repo.history()
 
-    with pytest.raises(InvalidName, match="'best'"):
+    with pytest.raises(AliasTaken, match="'best'"):
         log("mnist", "1", aliases=["best", "BEST"])
-    with pytest.raises(InvalidName, match="'best'"):
+    with pytest.raises(AliasTaken, match="'best'"):
         repo.link("mnist:v0", "Digits", aliases=["best", "Best"])
 
     assert repo.history() == before
@@ -496,7 +495,7 @@ def test_an_alias_that_differs_in_case_from_one_that_was_deleted_is_refused(
     log("mnist", "0", aliases=["best"])
     repo.remove_alias("best", "mnist")
 
-    with pytest.raises(InvalidName):
+    with pytest.raises(AliasTaken):
         repo.set_alias("Best", "mnist:v0")
     repo.set_alias("best", "mnist:v0")
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from safetensors.numpy import save
 
 from mreg.chunking import CDC_MAX, CDC_MIN, MAX_CHUNK, TENSOR_PIECE, WORTH_A_CHUNK, ShortFile, chunks

@@ -3,8 +3,7 @@ from __future__ import annotations
 from itertools import repeat
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mreg.formats.spans import MOST_PARTS, Kind, Span, cover
 

@@ -108,9 +108,8 @@ def gc(
         note("grace 0: what a writer has not committed yet may be deleted under its hands")
     found = current.repository().gc(grace=seconds, dry_run=dry_run)
     verb = "would be freed" if dry_run else "freed"
-    note(
-        f"{size_text(found.bytes)} {verb}: {count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
-    )
+    swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
+    note(f"{size_text(found.bytes)} {verb}: {swept}")
     if found.kept:
         note(f"{size_text(found.kept)} more are given back when the grace period is over")
     emit(found, lambda out: out.line(str(found.bytes)))

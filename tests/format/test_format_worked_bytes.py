@@ -1,0 +1,197 @@
+"""docs/format.md says what the code does: its worked bytes are a repository, its findings those of fsck."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from mreg import annotation, config, journal, packs, refs
+from mreg.context import Context
+from mreg.digest import digest
+from mreg.journal import Entry, Mark
+from mreg.operations.fsck import fsck
+from mreg.packs import PackWriter
+from mreg.records import Manifest, VersionRecord
+from mreg.repository import Repository
+from mreg.storage.memory import MemoryStorage
+
+ROOT = Path(__file__).parents[2]
+FORMAT = (ROOT / "docs" / "format.md").read_text("utf-8")
+BLOCK = re.compile(r"<!-- worked (\S+) \((.+?)\) -->\n```\n(.*?)\n```\n", re.DOTALL)
+
+CONFIG = "config.toml"
+TABLE = "registered/Reader/links"
+VERSION = "artifacts/digits/v0"
+ANNOTATION = "artifacts/digits/v0.toml"
+TOMBSTONE = "aliases/digits/best"
+
+
+def bytes_of(kind: str, text: str) -> bytes:
+    if kind == "hexdump":
+        return undump(text)
+    return text.encode() + (b"" if "no newline" in kind else b"\n")
+
+
+def undump(text: str) -> bytes:
+    """The bytes of what `hexdump -C` prints."""
+    data, repeat = b"", b""
+    for line in text.split("\n"):
+        if line == "*":
+            repeat = data[-16:]
+            continue
+        offset, _, rest = line.partition("  ")
+        missing = int(offset, 16) - len(data)
+        if missing:
+            data += repeat * (missing // 16)
+        assert len(data) == int(offset, 16)
+        data += bytes.fromhex(rest.partition("|")[0])
+    return data
+
+
+WORKED = {key: bytes_of(kind, text) for key, kind, text in BLOCK.findall(FORMAT)}
+REFS = [key for key in WORKED if not key.startswith(("objects/", "packs/", "journal/"))]
+ENTRIES = [key for key in WORKED if key.startswith("journal/0")]
+[PACK] = [key for key in WORKED if key.startswith("packs/")]
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    storage = MemoryStorage()
+    for key, data in WORKED.items():
+        storage.put(key, data)
+    return storage
+
+
+@pytest.fixture
+def repo(storage: MemoryStorage) -> Repository:
+    return Repository(Context(storage, "worked", author="test"))
+
+
+def test_the_worked_bytes_are_a_sound_repository(storage: MemoryStorage) -> None:
+    report = fsck(Context(storage, "worked"), full=True)
+
+    assert report.findings == ()
+    assert (report.entries, report.versions, report.packs, report.chunks_read) == (len(ENTRIES), 1, 1, 2)
+
+
+def test_what_the_worked_repository_holds_is_what_the_page_says(repo: Repository) -> None:
+    version = repo.version("digits:v0")
+
+    assert version.metadata == {"accuracy": 0.625, "layers": [64, 10]}
+    assert (version.message, version.run, version.aliases) == ("first epoch", "run-1", ())
+    assert [file.path for file in repo.files("digits:v0")] == ["empty.txt", "model.safetensors"]
+    assert b"".join(repo.read("digits:v0", "empty.txt")) == b""
+    assert b"".join(repo.read("digits:v0", "model.safetensors")).endswith(b"*" * 1024)
+    assert repo.card("Reader") == "# Reader\n\nReads digits.\n"
+    assert repo.versions("Reader") == []
+    commands = [entry.command for entry in repo.history()]
+    for entry in range(1, len(ENTRIES) + 1):
+        line = next(line for line in FORMAT.split("\n") if line.endswith(f"# entry {entry}"))
+        assert commands[entry - 1].split()[0] in line or "--run" in line
+
+
+@pytest.mark.parametrize("key", [key for key in REFS if key != TABLE])
+def test_a_worked_ref_is_written_as_it_was_read(key: str) -> None:
+    ref = refs.decode(key, WORKED[key])
+
+    assert (ref.value is None) == (key == TOMBSTONE)
+    assert refs.encode(key, ref) == WORKED[key]
+
+
+def test_the_worked_table_is_written_as_it_was_read() -> None:
+    table = refs.decode_table(TABLE, WORKED[TABLE])
+
+    assert list(table) == ["v0"]
+    assert table["v0"].value is None
+    assert refs.encode_table(TABLE, table) == WORKED[TABLE]
+
+
+def test_the_worked_check_sum_is_made_as_the_page_says() -> None:
+    text = f"{CONFIG}\n0\n0\n" + WORKED[CONFIG].decode().rpartition("\n# mreg")[0]
+
+    assert f"check={digest(text.encode())[:16]}\n" in WORKED[CONFIG].decode()
+
+
+def test_the_worked_config_and_annotation_are_written_as_they_were_read() -> None:
+    identity = config.identify(WORKED[CONFIG])
+    said = refs.decode(ANNOTATION, WORKED[ANNOTATION]).value
+    assert said is not None
+
+    assert config.encode(identity, {}) == config.initial(identity.id) == refs.decode(CONFIG, WORKED[CONFIG]).value
+    assert annotation.encode(annotation.decode(said, ANNOTATION)) == said
+
+
+def test_the_worked_entries_are_written_as_they_were_read_and_are_a_chain() -> None:
+    previous = config.identify(WORKED[CONFIG]).id
+    for number, key in enumerate(ENTRIES, 1):
+        entry = Entry.from_bytes(WORKED[key])
+        assert (entry.seq, journal.key_of(number)) == (number, key)
+        assert entry.prev == previous
+        assert entry.to_bytes() == WORKED[key]
+        previous = digest(WORKED[key])
+    assert journal.format_mark(Mark(len(ENTRIES), previous)) == WORKED[journal.APPLIED]
+
+
+def test_the_worked_records_are_named_by_their_digests_and_written_as_they_were_read() -> None:
+    version = refs.decode(VERSION, WORKED[VERSION]).value
+    assert version is not None
+    data = WORKED[f"objects/{version[:2]}/{version[2:]}"]
+    record = VersionRecord.from_bytes(data)
+    manifest_data = WORKED[f"objects/{record.manifest[:2]}/{record.manifest[2:]}"]
+    manifest = Manifest.from_bytes(manifest_data)
+
+    assert (digest(data), digest(manifest_data)) == (version, record.manifest)
+    assert (record.to_bytes(), manifest.to_bytes()) == (data, manifest_data)
+    assert (record.files, record.size) == (len(manifest.files), manifest.size)
+
+
+def test_the_worked_pack_is_written_as_it_was_read(storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = packs.name_of(PACK)
+    assert name is not None
+    index = packs.read_index(storage, name)
+    monkeypatch.setattr("mreg.packs.os.urandom", lambda size: WORKED[PACK][16:32])
+    fresh = MemoryStorage()
+
+    with PackWriter(fresh) as writer:
+        for entry in index.chunks:
+            writer.add(entry.digest, packs.read_chunk(storage, name, entry))
+        for file, pieces in index.recipes.items():
+            writer.add_recipe(file, pieces)
+        assert writer.publish() == name
+
+    value = fresh.get(PACK)
+    assert value is not None
+    assert value.data == WORKED[PACK]
+    assert len(index.chunks) == 2
+    assert [len(pieces) for pieces in index.recipes.values()] == [2]
+
+
+def test_the_refs_can_be_made_again_from_the_journal(storage: MemoryStorage, repo: Repository) -> None:
+    for key in [*REFS, journal.APPLIED]:
+        if key != CONFIG:
+            storage.delete(key)
+
+    repo.create_artifact("digits")  # a writer that has nothing to change
+
+    for key in [*REFS, journal.APPLIED]:
+        value = storage.get(key)
+        assert value is not None, key
+        assert value.data == WORKED[key]
+
+
+def test_every_finding_of_fsck_stands_in_the_table_of_invariants() -> None:
+    in_code = set()
+    for path in (ROOT / "mreg" / "operations").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check.add":
+                assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}: give the code itself"
+                in_code.add(node.args[0].value)
+    _, _, section = FORMAT.partition("## 9. Invariants")
+    rows = re.findall(r"^\| (\d+) \| .*? \| ([^|]*) \| [^|]* \|$", section, re.MULTILINE)
+    in_table = {code for _, codes in rows for code in re.findall(r"`([a-z-]+)`", codes)}
+
+    assert in_code == in_table
+    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
