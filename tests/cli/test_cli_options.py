@@ -88,7 +88,7 @@ def test_without_a_repository_commands_say_how_to_get_one(bare: Any, line: str) 
 
     assert (result.code, result.out) == (3, "")
     assert result.errors == (
-        f"error: {bare.home} is not an mreg repository\n"
+        f"error: there is no mreg repository in {bare.home} or above it\n"
         "hint: make one with `mreg init`, or choose one with `-C DIR`, `--repo` or MREG_REPO\n"
     )
     assert sorted(bare.home.rglob("*")) == before
