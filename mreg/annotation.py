@@ -53,7 +53,7 @@ def decode(text: str, key: str) -> Said:
 
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DamagedAnnotation(key=key, reason=str(error)) from None
     match table:
         case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:

@@ -47,12 +47,15 @@ class Reader:
         self._storage = context.storage
         self._index = context.fresh_index()
         self._version = version
+        self._anew = False
 
     def read(self, file: File) -> Iterator[bytes]:
         """The file's bytes, piece by piece, each verified. That they are all, and in order, is known only
         when the last has been given out: raises DamagedFile then at the latest."""
         whole, size = blake3(), 0
-        pieces = self._index.pieces(bytes.fromhex(file.digest), file.size)
+        pieces = self._pieces(file)
+        if pieces is None and self._look_again():
+            pieces = self._pieces(file)
         if pieces is None:
             raise self._damaged(file, "its chunks are missing")
         verified = [piece.digest.hex() for piece in pieces] == [file.digest]  # with its only chunk
@@ -65,14 +68,28 @@ class Reader:
         if size != file.size or not (verified or whole.hexdigest() == file.digest):
             raise self._damaged(file, "its chunks do not make up its digest")
 
+    def _pieces(self, file: File) -> tuple[Piece, ...] | None:
+        return self._index.pieces(bytes.fromhex(file.digest), file.size)
+
     def _chunk(self, file: File, piece: Piece) -> bytes:
-        located = self._index.chunk(piece.digest)
-        if located is None or piece.size > MAX_CHUNK:
-            raise self._damaged(file, f"chunk {piece.digest.hex()} is missing")
-        try:
-            return packs.read_chunk(self._storage, located.pack, located.entry)
-        except DamagedChunk as error:
-            raise self._damaged(file, str(error)) from None
+        while True:
+            located = self._index.chunk(piece.digest)
+            try:
+                if located is None or piece.size > MAX_CHUNK:
+                    raise DamagedChunk(digest=piece.digest.hex(), pack="(none)", reason="no pack has it")
+                return packs.read_chunk(self._storage, located.pack, located.entry)
+            except DamagedChunk as error:
+                if not self._look_again():
+                    raise self._damaged(file, str(error)) from None
+
+    def _look_again(self) -> bool:
+        """Make the tables anew, once: since they were made, a pack may have been put back, or its chunks logged
+        again. False where that was done already."""
+        if self._anew:
+            return False
+        self._anew = True
+        self._index.start_anew()
+        return True
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:
         return DamagedFile(path=file.path, version=self._version, reason=reason)

@@ -106,7 +106,7 @@ def decode(ref: Ref) -> dict[str, Any]:
 
     try:
         table = tomllib.loads(ref.value or "")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DamagedConfig(reason=str(error)) from None
     return {
         f"{section}.{key}": value

@@ -91,7 +91,11 @@ class Context:
 
     def setting(self, name: str) -> Any:
         """The setting's value, or its default."""
-        return self.settings().get(name, config.setting(name).default)
+        default = config.setting(name).default
+        value = self.settings().get(name, default)
+        if type(value) is not type(default):
+            raise config.DamagedConfig(reason=f"{name} is no {type(default).__name__}")
+        return value
 
     def settings(self) -> dict[str, Any]:
         """The settings that the repository sets, as committed by now."""

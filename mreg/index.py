@@ -135,7 +135,14 @@ class Index:
             (file, b"".join(piece.digest + piece.size.to_bytes(4, "little") for piece in pieces), number)
             for file, pieces in index.recipes.items()
         )
-        self._db.executemany("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", recipe_rows)
+        self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
+
+    def start_anew(self) -> None:
+        """Read everything again: something was not where the tables have it, or is where they have nothing."""
+        with self._guard:
+            with self._transaction():
+                self._reset()
+            self.catch_up()
 
     def _forget_pack(self, name: str) -> None:
         row = self._db.execute("SELECT id FROM packs WHERE name = ?", (name,)).fetchone()

@@ -17,6 +17,7 @@ from mreg.index import Index
 from mreg.packs import PackWriter, Piece
 from mreg.records import File, Manifest
 from mreg.scan import Source, UnreadableFile, UnsupportedFile
+from mreg.transaction import MissingPack
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""
@@ -43,18 +44,25 @@ def ingest(index: Index, writer: PackWriter, sources: Sequence[Source], progress
 
 
 def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
-    """The names of the published packs that hold chunks or recipes of these files, as far as the index
-    knows them."""
+    """The names of the published packs that hold chunks or recipes of these files.
+
+    Raises MissingPack where a chunk is neither in one nor in `writer`: a gc has taken it since the file was read
+    (the tables are shared with other processes, so they may have heard of that meanwhile).
+    """
     found = set()
     for name, size in {(bytes.fromhex(file.digest), file.size) for file in manifest.files}:
         recipe = writer.recipe(name)
         home = None if recipe else index.recipe_home(name)
         if home:
             found.add(home)
-        for piece in recipe or index.pieces(name, size) or ():
+        pieces = recipe or ((Piece(name, size),) if name in writer else index.pieces(name, size))
+        for piece in (Piece(name, size),) if pieces is None else pieces:
+            if piece.digest in writer:
+                continue
             located = index.chunk(piece.digest)
-            if located:
-                found.add(located.pack)
+            if located is None:
+                raise MissingPack(pack=f"with chunk {piece.digest.hex()}")
+            found.add(located.pack)
     return found
 
 
@@ -123,7 +131,7 @@ class _Ingest:
         if len(pieces) == 1:
             return pieces[0].digest.hex()
         digest = whole.digest()
-        if self._index.pieces(digest, size) is None:
+        if self._index.pieces(digest, size) != tuple(pieces):  # cut otherwise before, and a gc may have taken those
             self._writer.add_recipe(digest, tuple(pieces))
         return digest.hex()
 

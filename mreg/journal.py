@@ -9,6 +9,7 @@ is told from damage to the journal.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from mreg import canonical
@@ -20,6 +21,7 @@ from mreg.storage.base import is_key
 
 FORMAT = 1
 APPLIED = "journal/applied"
+_REF_FOLDERS = frozenset({"artifacts", "registered", "aliases", "runs"})
 CHECK_LENGTH = 16
 
 
@@ -169,6 +171,14 @@ class Journal:
             return self.owns(entry)  # a retry may lose against its own first try
         return True
 
+    def settle(self, seq: int) -> None:
+        """Make sure that entry `seq`, which is there, survives loss of power: its writer may have died before it
+        was flushed. (Losing a create-if-absent does that.)"""
+        data = self.raw(seq)
+        if data is not None:
+            with suppress(PutLost):
+                self._storage.put(key_of(seq), data, ABSENT)
+
     def owns(self, entry: Entry) -> bool:
         """Is the committed entry of this number this very one?"""
         return self.raw(entry.seq) == entry.to_bytes()
@@ -204,9 +214,14 @@ def parse_mark(data: bytes) -> Mark | None:
     return mark if data == format_mark(mark) else None
 
 
+def _is_ref(key: str) -> bool:
+    """Entries move refs, and nothing else that lies in the repository."""
+    return is_key(key) and (key == "config.toml" or key.partition("/")[0] in _REF_FOLDERS)
+
+
 def _parse_change(row: Any) -> Change:
     match row:
-        case [str(ref), str() | None as old, str() | None as new] if is_key(ref):
+        case [str(ref), str() | None as old, str() | None as new] if _is_ref(ref):
             return Change(ref, old, new)
     raise Malformed("a change is not a ref with its old and new value")
 

@@ -64,6 +64,11 @@ def check_name(text: str, kind: str = "name") -> str:
     return text
 
 
+def is_name(text: str) -> bool:
+    """May `text` name an artifact, a model, a run or a remote?"""
+    return _fault(text) is None
+
+
 def check_alias(text: str) -> str:
     """`text` itself where it may be an alias; else raises InvalidName."""
     check_name(text, "alias")

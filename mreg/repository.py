@@ -211,9 +211,11 @@ class Repository:
         include: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Checkout:
-        """Write a version's files into the folder `destination` (default `./NAME-vN`), verified, all or none.
+        """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
 
-        Files that are there and right are left, those that differ are replaced, others stay.
+        A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
+        been verified and flushed beside it: those that are there and right are left, those that differ are replaced,
+        others stay.
         """
         from mreg.operations.files import get
 

@@ -141,7 +141,7 @@ def parse_link(model: str, number: int, value: str) -> Resolved:
     target, _, version = value.partition(" ")
     artifact, _, selector = target.partition(":")
     artifact_number = names.parse_version(selector)
-    if artifact_number is None or not is_digest(version):
+    if artifact_number is None or not is_digest(version) or not names.is_name(artifact):
         raise DamagedRef(ref=f"registered/{model}/links", reason=f"link v{number} names no version")
     return Resolved(artifact, artifact_number, version, model, number)
 

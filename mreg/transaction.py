@@ -126,6 +126,7 @@ def roll_forward(storage: Storage, journal: Journal) -> None:
     """Apply every entry that is committed and not applied yet."""
     last = None
     for mark, entry in journal.after(journal.applied()):
+        journal.settle(mark.seq)
         refs.apply(storage, entry)
         last = mark
     if last:

@@ -56,9 +56,14 @@ def read_properties(text: str | None, key: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text or "")
-    except tomllib.TOMLDecodeError as error:
+        properties = tomllib.loads(text or "")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DamagedProperties(key=key, reason=str(error)) from None
+    tags = properties.get("tags", [])
+    texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]
+    if not all(isinstance(text, str) for text in texts):
+        raise DamagedProperties(key=key, reason="a property is of the wrong type")
+    return properties
 
 
 def change_properties(draft: Draft, key: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -102,6 +107,9 @@ def check_free(context: Context, view: View, name: str, kind: str) -> None:
     other_kind = "a registered model" if kind == "an artifact" else "an artifact"
     if view.value(other_key) is not None:
         raise NameTaken(name=name, what=f"made {kind}", kind=other_kind, other=name)
+    if view.links(name) if kind == "an artifact" else view.next_number(name):
+        # NAME:vN means one version for ever, also when the collection is gone.
+        raise NameTaken(name=name, what=f"made {kind}", kind=f"the history of {other_kind}", other=name)
     folded = fold(name)
     for other, other_kind in _names_ever(context.fresh_index()):
         if other != name and fold(other) == folded:

@@ -65,6 +65,7 @@ def log(context: Context, request: LogRequest, progress: Progress | None = None)
         except MissingPack:
             if attempt == _TRIES - 1:
                 raise
+            context.index.start_anew()  # a pack may also have been lost by other hands, which no entry tells
     raise AssertionError
 
 

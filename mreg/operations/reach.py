@@ -72,16 +72,16 @@ def reach(objects: Objects, versions: Iterable[str], indexes: dict[str, PackInde
     found.files = {(file.digest, file.size) for file in files}
     recipes = recipes_of(indexes)
     for name in (bytes.fromhex(digest) for digest, size in found.files if size):
-        found.chunks.update(recipes.get(name, (name,)))
+        found.chunks.update(recipes.get(name, {name}))
     return found
 
 
-def recipes_of(indexes: dict[str, PackIndex]) -> dict[bytes, tuple[bytes, ...]]:
-    """Every file that is cut into several chunks: the digests of these."""
-    recipes: dict[bytes, tuple[bytes, ...]] = {}
+def recipes_of(indexes: dict[str, PackIndex]) -> dict[bytes, set[bytes]]:
+    """Every file that is cut into several chunks: the digests of these. A file cut in two ways needs both."""
+    recipes: dict[bytes, set[bytes]] = {}
     for index in indexes.values():
         for name, pieces in index.recipes.items():
-            recipes.setdefault(name, tuple(piece.digest for piece in pieces))
+            recipes.setdefault(name, set()).update(piece.digest for piece in pieces)
     return recipes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mreg import names
 from mreg.context import Context
-from mreg.operations.collections import NameTaken, aliases_of, all_links, check_free
+from mreg.operations.collections import NameTaken, aliases_of, all_links, check_alias_free, check_free
 from mreg.refs import Ref
 from mreg.resolve import require_artifact, require_model
 from mreg.transaction import Draft
@@ -33,7 +33,9 @@ def rename_artifact(context: Context, old: str, new: str) -> None:
         _move(draft, artifact_key(old), artifact_key(new))
         for key, value in aliases_of(context, old).items():
             draft.set(key, None)
-            draft.set(alias_key(new, key.rpartition("/")[2]), value)
+            alias = key.rpartition("/")[2]
+            check_alias_free(context, draft, new, alias)
+            draft.set(alias_key(new, alias), value)
         for key, value in all_links(context).items():
             target, space, version = value.partition(" ")
             name, _, selector = target.partition(":")
@@ -65,7 +67,9 @@ def rename_model(context: Context, old: str, new: str) -> None:
         _move(draft, model_key(old), model_key(new))
         for key, value in aliases_of(context, old).items():
             draft.set(key, None)
-            draft.set(alias_key(new, key.rpartition("/")[2]), value)
+            alias = key.rpartition("/")[2]
+            check_alias_free(context, draft, new, alias)
+            draft.set(alias_key(new, alias), value)
 
     context.commit(f"model rename {old} {new}", build)
 

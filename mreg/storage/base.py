@@ -10,7 +10,8 @@ What a store guarantees:
 
 - `put` is atomic: a reader sees the old bytes or the new, never a mixture, never a part.
 - When `put` has returned, the value survives loss of power (unless the store was opened as not durable).
-- Of many `put(key, …, ABSENT)` at once exactly one succeeds; the others raise `PutLost`.
+- Of many `put(key, …, ABSENT)` at once exactly one succeeds; the others raise `PutLost`. When they do, the value
+  that is there survives loss of power too.
 - A `put` that raised anything else changed nothing, or (after a fault of the machine) wrote the whole value.
 - Unfinished work never shows up in `list`.
 - A compare-and-swap is atomic against every other one and against ABSENT. `put(ANY)` and `delete` take no

@@ -170,6 +170,9 @@ class LocalStorage(Storage):
         try:
             self._in_folder(path, lambda: link_new(staged.path, path))
         except FileExistsError:
+            # Whoever relies on the name that is there must find it after a loss of power: its maker may have
+            # been killed before it came to the flush.
+            self._sync_folder(os.path.dirname(path))
             raise PutLost(key=key) from None
 
     def _replace(self, staged: LocalStaged, path: str) -> None:
