@@ -11,7 +11,7 @@ Everything public is importable from here; it is loaded when first asked for, so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as `typing` has it, without loading that for `mreg --version`
 
 __version__ = "0.1.0"
 
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from mreg.verbs import link_model as link_model, log_model as log_model, use_model as use_model
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'mreg' has no attribute {name!r}")
     import importlib

@@ -173,7 +173,7 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
     """Write `files` below the folder `destination`; how many were written, how many were right already.
 
     What else lies there is left alone; a file that differs is replaced. Everything is verified, written
-    and flushed beside the destination first, so a failure changes nothing there.
+    and flushed in a folder of its own first, so a failure changes nothing.
     Raises DamagedFile, UnsafeDestination, OSError.
     """
     steps = Steps(files, progress)
@@ -188,15 +188,16 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
             with suppress(FileExistsError):
                 tree.keep(destination)
                 return len(files), 0
-    return _merge(reader, files, destination, staging, steps)
+    return _merge(reader, files, destination, steps)
 
 
-def _merge(reader: Reader, files: Sequence[File], destination: str, staging: str, steps: Steps) -> tuple[int, int]:
+def _merge(reader: Reader, files: Sequence[File], destination: str, steps: Steps) -> tuple[int, int]:
     root = _open_destination(destination)
     try:
         wrong = [file for file in files if not _is_right(root, file, steps)]
         if not wrong:
             return 0, len(files)
+        staging = os.path.join(destination, f".mreg-{os.urandom(6).hex()}")  # in it: it may be a mount of its own
         with Tree(staging) as tree:
             for file in wrong:
                 tree.write(file.path, steps.through(reader.read(file)), published_mode(file))

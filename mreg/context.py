@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mreg import config
 from mreg.errors import NotFound
-from mreg.journal import Entry, Journal
+from mreg.journal import APPLIED, Entry, Journal, key_of as journal_key
 from mreg.refs import CONFIG
 from mreg.storage import Storage
 from mreg.view import View
@@ -41,6 +41,8 @@ class Context:
         author: str | None = None,
     ) -> None:
         value = storage.get(CONFIG)
+        if value is None and has_journal(storage):
+            raise config.DamagedConfig(reason="it is missing")
         if value is None:
             raise NoRepository(location=location, where=f"at {location}")
         self.identity = config.identify(value.data)
@@ -123,6 +125,11 @@ class Context:
             return None
         where = digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
         return os.path.join(cache, "index", f"{where[:32]}.sqlite")
+
+
+def has_journal(storage: Storage) -> bool:
+    """Is there a repository, even one that has lost its config?"""
+    return any(storage.stat(key) is not None for key in (APPLIED, journal_key(1)))
 
 
 def _user() -> str:

@@ -88,6 +88,8 @@ def parse_value(text: str) -> bool | int | float | str:
     """`true` and `false`, integers, decimal numbers; anything else is the text itself."""
     if text in ("true", "false"):
         return text == "true"
+    if text.lstrip("+-")[:1] == "0" and text.lstrip("+-")[1:2].isdigit():
+        return text  # an identifier: a number has no leading zeros
     if text and not text.strip("+-0123456789.eE") and any(c.isdigit() for c in text):
         for kind in (int, float):
             try:

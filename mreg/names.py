@@ -26,6 +26,10 @@ class InvalidName(InvalidInput):
     template = "{text!r} is not a valid {kind}: {reason}"
 
 
+class InvalidTag(InvalidName):
+    code = "invalid-tag"
+
+
 class InvalidReference(InvalidInput):
     code = "invalid-reference"
     template = "{text!r} is not a valid reference: {reason}"
@@ -86,9 +90,9 @@ def check_tag(text: str) -> str:
     plain = all(word and all(c.isalnum() or c in "_-" for c in word) for word in words)
     if not plain:
         reason = "use words of letters, digits, `_` and `-`, with single spaces between them"
-        raise InvalidName(text=text, kind="tag", reason=reason)
+        raise InvalidTag(text=text, kind="tag", reason=reason)
     if len(text) > MAX_LENGTH:
-        raise InvalidName(text=text, kind="tag", reason=f"longer than {MAX_LENGTH} characters")
+        raise InvalidTag(text=text, kind="tag", reason=f"longer than {MAX_LENGTH} characters")
     return text
 
 

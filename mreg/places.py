@@ -30,7 +30,7 @@ def find_repository(start: str | None = None) -> str:
         return given
     folder = top = os.path.abspath(start or os.getcwd())
     while True:
-        if os.path.isfile(os.path.join(folder, FOLDER, "config.toml")):
+        if any(os.path.exists(os.path.join(folder, FOLDER, name)) for name in ("config.toml", "journal")):
             return os.path.join(folder, FOLDER)
         parent = os.path.dirname(folder)
         if parent == folder:

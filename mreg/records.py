@@ -19,6 +19,7 @@ from mreg.names import fold
 FORMAT = 1
 MAX_FILES = 1_000_000
 MAX_COMPONENT = 255
+MAX_DEPTH = 200
 RESERVED_COMPONENTS = {".git", ".mreg"}
 
 
@@ -140,6 +141,8 @@ def path_fault(path: str) -> str | None:
     """Why `path` may not stand in a manifest, or None."""
     if "\\" in path or ":" in path or not (path.isprintable() or all(_is_text(c) for c in path)):
         return "it has a control character, a backslash, a colon or a half of a surrogate pair"
+    if path.count("/") > MAX_DEPTH:
+        return f"it has more than {MAX_DEPTH} folders"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return "it has an empty, `.` or `..` component"

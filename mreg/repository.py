@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg import config, names, places
-from mreg.context import Context
+from mreg.context import Context, has_journal
 from mreg.errors import Refused
 from mreg.refs import CONFIG, Ref, encode
 from mreg.resolve import Resolved, resolve
@@ -102,6 +102,10 @@ class Repository:
         """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
         be called. Raises AlreadyInitialised."""
         text = config.initial(os.urandom(16).hex())
+        if storage.get(CONFIG) is not None:  # also where nothing could be written
+            raise AlreadyInitialised(location=location)
+        if has_journal(storage):
+            raise config.DamagedConfig(reason="it is missing")
         try:
             storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
         except PutLost:
@@ -163,14 +167,14 @@ class Repository:
         request = LogRequest(
             paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
             artifact=artifact,
-            aliases=aliases,
-            links=links,
+            aliases=_texts(aliases),
+            links=_texts(links),
             message=message,
             metadata=metadata or {},
             run=run,
-            inputs=inputs,
+            inputs=_texts(inputs),
             type=type,
-            selection=Selection(include, exclude),
+            selection=Selection(_texts(include), _texts(exclude)),
             dry_run=dry_run,
         )
         return log(self._context, request, progress)
@@ -214,7 +218,7 @@ class Repository:
         """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
 
         A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
-        been verified and flushed beside it: those that are there and right are left, those that differ are replaced,
+        been verified and flushed: those that are there and right are left, those that differ are replaced,
         others stay.
         """
         from mreg.operations.files import get
@@ -340,7 +344,7 @@ class Repository:
         `aliases` to it. A version is linked once; again gives the link that is there."""
         from mreg.operations.links import link
 
-        return link(self._context, reference, model, tuple(aliases))
+        return link(self._context, reference, model, _texts(aliases))
 
     def unlink(self, reference: str, *, force: bool = False) -> Link:
         """Remove the bookmark `MODEL:vN`, never the version. Refused while an alias of the model is on it,
@@ -449,3 +453,8 @@ class Repository:
         from mreg.operations.settings import set_setting
 
         return set_setting(self._context, name, text)
+
+
+def _texts(given: Sequence[str]) -> tuple[str, ...]:
+    """One text stands for itself, not for its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -10,7 +10,7 @@ from mreg.digest import is_digest
 from mreg.errors import InvalidInput, NotFound
 from mreg.names import Reference, Selector, near
 from mreg.refs import DamagedRef
-from mreg.view import View, alias_key, artifact_key, model_key
+from mreg.view import View, alias_key, artifact_key, model_key, version_key
 
 
 class UnknownRemote(NotFound):
@@ -83,7 +83,25 @@ def resolve(context: Context, reference: str | Reference) -> Resolved:
             return resolve_in(context, view, wanted)
         except NotFound:
             if not view.moved():  # else a writer was half-way through what we read: look again
+                _check_not_lost(context, wanted)
                 raise
+
+
+def _check_not_lost(context: Context, wanted: Reference) -> None:
+    """What was not found may have been lost: raises DamagedRef where the journal knows better."""
+    name, selector = wanted.name, wanted.selector
+    keys = [artifact_key(name), model_key(name)]
+    if selector.alias is not None:
+        keys.append(alias_key(name, selector.alias))
+    if selector.number is not None:
+        keys.append(version_key(name, selector.number))
+    index = context.fresh_index()
+    if selector == Selector():
+        keys += index.refs(f"artifacts/{name}/v")
+    for key in keys:
+        known = index.refs(key).get(key)
+        if known is not None and known.value is not None and context.view().value(key) is None:
+            raise DamagedRef(ref=key, reason="its file is missing")
 
 
 def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mreg.errors import Failed, InvalidInput, NotFound, Refused
-from mreg.records import MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
+from mreg.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
 
 if TYPE_CHECKING:
     from pathspec import PathSpec
@@ -73,6 +73,8 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
         if not stat.S_ISDIR(status.st_mode):
             sources.append(_source(os.path.basename(os.path.abspath(path)), path, status))
             continue
+        if os.path.basename(os.path.abspath(path)) in RESERVED_COMPONENTS:
+            raise UnsupportedFile(path=path, reason="it is a repository's own folder")
         prefix = "" if len(given) == 1 else os.path.basename(os.path.abspath(path)) + "/"
         below = (source._replace(path=prefix + source.path) for source in _folder(path, status, chosen))
         sources += map(_check_path, below) if prefix else below
@@ -114,6 +116,8 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
             continue
         if exclude is not None and exclude.match_file(path + "/"):
             continue
+        if len(above) > MAX_DEPTH:
+            raise UnsupportedFile(path=file, reason=f"folders nest more than {MAX_DEPTH} deep")
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             raise UnsupportedFile(path=file, reason="it is a symbolic link to a folder that holds it")

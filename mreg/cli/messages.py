@@ -57,6 +57,7 @@ HINTS: dict[str, str] = {
     "missing-pack": "repeat the command",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
     "invalid-name": "a name is 1 to 128 letters, digits, `.`, `_` and `-`",
+    "invalid-tag": "a tag is 1 to 128 letters, digits, `_`, `-` and single spaces",
     "alias-taken": "use the alias that is there, or another word",
     "invalid-setting": "`mreg config ls` shows values and what they mean",
     "unknown-column": "`mreg show NAME:vN` lists a version's metadata",

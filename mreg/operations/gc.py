@@ -11,6 +11,7 @@ committed since the marking; and who commits checks under the same lock that all
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +19,7 @@ from itertools import islice
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
 from mreg.errors import Conflict
-from mreg.journal import Entry, Mark
+from mreg.journal import DamagedJournal, Entry, Mark
 from mreg.operations import reach
 from mreg.packs import PackIndex
 from mreg.refs import CONFIG
@@ -82,6 +83,9 @@ def _mark(context: Context, grace: float) -> _Plan:
     for mark, entry in reach.whole_journal(context.journal):
         head = mark
         entries.append(entry)
+    beyond = [key for key in storage.list("journal") if key > journals.key_of(head.seq) and key != journals.APPLIED]
+    if beyond and context.journal.raw(head.seq + 1) is None:
+        raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
     current = reach.versions_now(entries)
     indexes = reach.read_indexes(storage)
     live = _needed(context, current, indexes)
@@ -165,7 +169,10 @@ def _report(plan: _Plan, unfinished: int) -> Swept:
 
 def _now(context: Context) -> float:
     """The time by the storage's own clock: ages are told by it, and this machine's may be off."""
-    context.storage.touch(CONFIG)
+    try:
+        context.storage.touch(CONFIG)
+    except OSError:  # read-only, where nothing can be deleted either: good enough for a dry run
+        return time.time()
     stat = context.storage.stat(CONFIG)
     assert stat is not None
     return stat.mtime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from mreg import annotation, metadata
 from mreg.canonical import Malformed
@@ -16,7 +16,7 @@ from mreg.objects import DamagedObject
 from mreg.operations.collections import all_links, read_properties
 from mreg.operations.versions import artifact_type, describe, link_name, load
 from mreg.records import VersionRecord
-from mreg.refs import Ref
+from mreg.refs import DamagedRef, Ref
 from mreg.resolve import Resolved, parse_link, require_artifact, require_kind, require_model, resolve
 from mreg.view import alias_key, artifact_key, card_key, model_key
 
@@ -53,7 +53,7 @@ def models(context: Context, only: str | None = None) -> list[Model]:
 def artifact(context: Context, name: str) -> Artifact:
     """One artifact. Raises UnknownArtifact."""
     require_artifact(context, context.view(), name)
-    return artifacts(context, name)[0]
+    return _known(artifacts(context, name), artifact_key(name))
 
 
 def tags(context: Context) -> dict[str, tuple[str, ...]]:
@@ -68,7 +68,16 @@ def tags(context: Context) -> dict[str, tuple[str, ...]]:
 def model(context: Context, name: str) -> Model:
     """One registered model. Raises UnknownModel."""
     require_model(context, context.view(), name)
-    return models(context, name)[0]
+    return _known(models(context, name), model_key(name))
+
+
+_T = TypeVar("_T")
+
+
+def _known(found: list[_T], key: str) -> _T:
+    if not found:
+        raise DamagedRef(ref=key, reason="its file is there, but the journal does not know it")
+    return found[0]
 
 
 def _wanted(name: str, ref: Ref, only: str | None) -> bool:
@@ -144,12 +153,15 @@ def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> li
     linked: dict[str, list[str]] = defaultdict(list)
     for key, value in all_links(context).items():
         linked[value.partition(" ")[0]].append(link_name(key))
+    types = {}
+    for artifact in {one.artifact for one in wanted}:
+        properties = annotations.get(artifact_key(artifact))
+        types[artifact] = artifact_type(properties.value if properties else None, artifact)
     found = []
     for one in wanted:
         key = f"artifacts/{one.artifact}/v{one.number}.toml"
         said = annotation.effective(records[one.digest], annotations[key].value if key in annotations else None, key)
-        properties = annotations.get(artifact_key(one.artifact))
-        type_ = artifact_type(properties.value if properties else None, one.artifact)
+        type_ = types[one.artifact]
         aliases, links = held[one.name], linked[one.name]
         found.append(describe(one, records[one.digest], said, aliases=aliases, links=links, type_=type_))
     return found

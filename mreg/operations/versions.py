@@ -123,6 +123,9 @@ def remove(context: Context, reference: str, *, force: bool) -> Resolved:
     def build(draft: Draft) -> None:
         nonlocal target
         target = resolve_in(context, draft.view, wanted)
+        if target.model is not None:
+            reason = f"it is a bookmark of {target.name}; `unlink` removes it, `rm {target.name}` the version"
+            raise names.InvalidReference(text=reference, reason=reason)
         if not force:
             check_not_held(context, draft, target.artifact, [target.number])
         release(context, draft, target.artifact, [target.number])

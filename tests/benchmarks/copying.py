@@ -12,9 +12,6 @@ from measuring import Bench, BenchmarkFailed, Cost, Row, compare
 from workloads import MIB, Form, transformer, write_safetensors, write_small_files
 
 ONE, MANY = "one file", "many files"
-SETTLED = 2.5
-"""mreg reads files again that changed less than 2 s before they were read: no one logs that soon twice."""
-
 STEPS = ("log", "log again, unchanged", "get", "get where it is")
 
 
@@ -23,17 +20,17 @@ def measure_one(bench: Bench, form: Form, rounds: int) -> Iterator[Row]:
     source = bench.folder / "source"
     source.mkdir()
     write_safetensors(source / "model.safetensors", transformer(form.file))
-    yield from _measure(bench, ONE, f"{form.file // MIB:,} MiB", rounds)
+    yield from _measure(bench, ONE, f"{form.file // MIB:,} MiB", form, rounds)
 
 
 def measure_many(bench: Bench, form: Form, rounds: int) -> Iterator[Row]:
     """The rows for many small files."""
     write_small_files(bench.folder / "source", form.files)
-    yield from _measure(bench, MANY, f"{form.files:,} x 4 KiB", rounds)
+    yield from _measure(bench, MANY, f"{form.files:,} x 4 KiB", form, rounds)
 
 
-def _measure(bench: Bench, group: str, what: str, rounds: int) -> Iterator[Row]:
-    time.sleep(SETTLED)
+def _measure(bench: Bench, group: str, what: str, form: Form, rounds: int) -> Iterator[Row]:
+    time.sleep(form.settled)
     costs: dict[str, list[Cost]] = {step: [] for step in STEPS}
     bounds: list[Cost] = []
     for number in range(rounds):

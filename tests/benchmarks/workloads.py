@@ -23,19 +23,21 @@ FILES_A_FOLDER = 100
 @dataclass(frozen=True)
 class Form:
     """How much is done. checkpoint: bytes of one of the ten; file: bytes of the large file; files: how many
-    small ones; versions: how many the artifact of the start-up rows has."""
+    small ones; versions: how many the artifact of the start-up rows has; settled: seconds to wait until mreg trusts
+    the times of the files (it reads those again that changed less than 2 s before they were read)."""
 
     name: str
     checkpoint: int
     file: int
     files: int
     versions: int
+    settled: float = 2.5
 
 
 FORMS = {
     form.name: form
     for form in (
-        Form("tiny", 4 * MIB, 2 * MIB, 50, 20),
+        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, settled=0),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000),
         Form("full", 256 * MIB, 1024 * MIB, 10_000, 1_000),
     )

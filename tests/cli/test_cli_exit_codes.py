@@ -26,7 +26,7 @@ FAILURES = [
     (2, "invalid-name", "log one -a bad/name", "'bad/name' is not a valid artifact name", "1 to 128 letters"),
     (2, "invalid-name", "alias set latest digits:v0", "'latest' is not a valid alias", "1 to 128 letters"),
     (2, "invalid-name", "alias set v7 digits:v0", "'v7' is not a valid alias", "1 to 128 letters"),
-    (2, "invalid-name", "tag add Classifier a;b", "'a;b' is not a valid tag", "1 to 128 letters"),
+    (2, "invalid-tag", "tag add Classifier a;b", "'a;b' is not a valid tag", "single spaces"),
     (2, "invalid-reference", "resolve digits:", "nothing stands after the colon", "NAME:vN"),
     (2, "invalid-reference", "resolve digits:v01", "without leading zeros", "NAME:vN"),
     (2, "invalid-reference", "resolve digits:@abc", "8 to 64 hex digits", "NAME:@DIGEST"),

@@ -10,12 +10,17 @@ import pytest
 
 from mreg import Repository
 from mreg.canonical import Malformed
+from mreg.config import DamagedConfig
+from mreg.context import Context
 from mreg.errors import MregError
-from mreg.journal import Change, Entry, Journal
+from mreg.journal import Change, DamagedJournal, Entry, Journal
+from mreg.names import InvalidReference
 from mreg.operations import log as log_module
 from mreg.operations.collections import NameTaken
+from mreg.records import MAX_DEPTH, path_fault
 from mreg.refs import DamagedRef
 from mreg.resolve import parse_link
+from mreg.scan import UnsupportedFile
 from mreg.storage import ABSENT, PutLost
 from mreg.storage.local import LocalStorage
 from mreg.storage.memory import MemoryStorage
@@ -159,3 +164,102 @@ def test_an_entry_of_a_dead_writer_is_made_durable_before_it_is_applied(
     repo.create_model("n")
 
     assert settled == [1]
+
+
+def test_a_lost_config_is_damage_and_init_does_not_paper_over_it(
+    repo: Repository, storage: MemoryStorage, tmp_path: Path
+) -> None:
+    repo.log(checkpoint(tmp_path / "a", weights=b"1"), "a")
+    storage.delete("config.toml")
+
+    with pytest.raises(DamagedConfig):
+        Repository(Context(storage, "memory"))
+    with pytest.raises(DamagedConfig):
+        Repository.init_storage(storage, "memory")
+
+    assert storage.get("config.toml") is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "asked"),
+    [
+        ("artifacts/a/v0", "a:v0"),
+        ("artifacts/a/v0", "a"),
+        ("aliases/a/best", "a:best"),
+        ("artifacts/a/artifact.toml", "a:v0"),
+        ("registered/m/model.toml", "m"),
+    ],
+)
+def test_what_was_lost_is_called_damaged_and_not_unknown(
+    repo: Repository, storage: MemoryStorage, tmp_path: Path, lost: str, asked: str
+) -> None:
+    repo.log(checkpoint(tmp_path / "a", weights=b"1"), "a", aliases=["best"], links=["m"])
+    storage.delete(lost)
+
+    with pytest.raises(DamagedRef):
+        repo.resolve(asked)
+
+
+def test_gc_does_nothing_beyond_a_hole_in_the_journal(repo: Repository, storage: MemoryStorage, tmp_path: Path) -> None:
+    for content in (b"1", b"2", b"3"):
+        repo.log(checkpoint(tmp_path / "a", weights=content), "a")
+    storage.delete("journal/000000/000000002.json")
+    storage.delete("journal/applied")
+    before = list(storage.list(""))
+
+    with pytest.raises(DamagedJournal):
+        repo.gc(grace=0)
+
+    assert list(storage.list("")) == before
+
+
+def test_rm_of_a_bookmark_does_not_delete_the_version(repo: Repository, tmp_path: Path) -> None:
+    repo.log(checkpoint(tmp_path / "a", weights=b"1"), "a", links=["m"])
+
+    with pytest.raises(InvalidReference, match="unlink"):
+        repo.remove("m:v0", force=True)
+
+    assert repo.resolve("m:v0").name == "a:v0"
+
+
+def test_one_alias_is_not_taken_for_its_letters(repo: Repository, tmp_path: Path) -> None:
+    result = repo.log(checkpoint(tmp_path / "a", weights=b"1"), "a", aliases="best")
+    assert result.version.aliases == ("best",)
+
+
+def test_a_repository_s_own_folder_is_not_logged(repo: Repository, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFile):
+        repo.log(checkpoint(tmp_path / ".mreg", weights=b"1"), "a")
+
+
+def test_folders_that_nest_without_end_are_refused(repo: Repository, tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(MAX_DEPTH + 5):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("f", os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+    with pytest.raises(UnsupportedFile, match="nest"):
+        repo.log(tmp_path / "d", "a")
+
+    assert path_fault("d/" * (MAX_DEPTH + 1) + "f") is not None
+
+
+def test_files_are_staged_in_a_destination_that_exists(
+    repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(checkpoint(tmp_path / "a", weights=b"1"), "a")
+    destination = tmp_path / "mount"
+    destination.mkdir()
+    made: list[str] = []
+    real = os.mkdir
+    monkeypatch.setattr("os.mkdir", lambda path, *rest, **named: (made.append(str(path)), real(path, *rest, **named)))
+
+    repo.get("a", destination)
+
+    staged = [Path(path) for path in made if ".mreg-" in path]
+    assert staged and all(path.parent == destination for path in staged)
+    assert [path.name for path in destination.iterdir()] == ["weights"]
