@@ -29,9 +29,12 @@ class State:
 
     def repository(self) -> Repository:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
+        from mreg.cli.output import detail
         from mreg.repository import Repository
 
-        self.opened = Repository.open(self.location(), author=os.environ.get("MREG_AUTHOR"))
+        location = self.location()
+        detail(f"repository: {location}")
+        self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
         return self.opened
 
     def close(self) -> None:

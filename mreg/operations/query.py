@@ -20,6 +20,8 @@ from mreg.refs import DamagedRef, Ref
 from mreg.resolve import Resolved, parse_link, require_artifact, require_kind, require_model, resolve
 from mreg.view import alias_key, artifact_key, card_key, model_key
 
+_T = TypeVar("_T")
+
 
 def artifacts(context: Context, only: str | None = None) -> list[Artifact]:
     """All artifacts, sorted by name (or the one called `only`)."""
@@ -69,9 +71,6 @@ def model(context: Context, name: str) -> Model:
     """One registered model. Raises UnknownModel."""
     require_model(context, context.view(), name)
     return _known(models(context, name), model_key(name))
-
-
-_T = TypeVar("_T")
 
 
 def _known(found: list[_T], key: str) -> _T:

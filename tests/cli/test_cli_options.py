@@ -202,3 +202,8 @@ def test_control_characters_are_shown_and_not_obeyed(filled: Any) -> None:
     assert "\x1b]" not in filled.terminal("ls", "digits").out
     bad = filled("resolve", "a\x1b[31m")
     assert (bad.code, "\x1b" in bad.errors) == (2, False)
+
+
+def test_verbose_tells_which_repository_is_used(filled: Any) -> None:
+    assert filled("-v", "resolve", "digits").errors == f"repository: {filled.home / '.mreg'}\n"
+    assert filled("-v", "-q", "resolve", "digits").errors == ""
