@@ -107,12 +107,6 @@ def note(text: str) -> None:
         print(safe(text), file=sys.stderr)
 
 
-def detail(text: str) -> None:
-    """Tell the person something that only `--verbose` asks for."""
-    if current.verbose:
-        note(text)
-
-
 def safe(text: str) -> str:
     """Text without what could drive a terminal: control characters are shown, not obeyed."""
     if text.isprintable():

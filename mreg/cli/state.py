@@ -29,11 +29,11 @@ class State:
 
     def repository(self) -> Repository:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
-        from mreg.cli.output import detail
         from mreg.repository import Repository
 
         location = self.location()
-        detail(f"repository: {location}")
+        if self.verbose and not (self.quiet or self.json):
+            print(f"repository: {location}", file=sys.stderr)
         self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
         return self.opened
 
