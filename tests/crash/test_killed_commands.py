@@ -164,6 +164,7 @@ def test_a_command_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Te
 def test_a_log_in_which_a_call_fails_changes_nothing_or_is_done(team: Team, tell: Tell) -> None:
     count = hurt(team, LOG_CASE, lambda subject, point: subject.failed(point, _error_for(point)), may_fail)
 
+    assert count >= 1, "the calls of the command were not found"
     tell(f"log: {count} calls failed, no half state")
 
 
@@ -175,6 +176,7 @@ def test_a_command_in_which_a_call_fails_changes_nothing_or_is_done(
 ) -> None:
     count = hurt(team, case, lambda subject, point: subject.failed(point, error), may_fail)
 
+    assert count >= 1, "the calls of the command were not found"
     tell(f"{case.name}: {count} calls failed with {error}, no half state")
 
 
@@ -186,6 +188,7 @@ def test_a_command_on_a_disk_that_stays_full_changes_nothing_or_is_done(team: Te
 
     count = hurt(team, case, judge, lambda point: point.call in ("write", "pwrite64", "mkdir", "link"))
 
+    assert count >= 1, "the calls of the command were not found"
     tell(f"{case.name}: the disk was full from {count} calls on, no half state")
 
 

@@ -112,7 +112,9 @@ def test_waiting_ends_when_the_lock_is_given_back(root: Path, start: Callable[..
     start(HOLD.replace("60", "0.2"), root)
 
     with LocalStorage(root).lock(30.0):
-        pass
+        assert not is_free(root)
+
+    assert is_free(root)
 
 
 def test_a_living_holder_in_another_process_is_respected_and_named(
