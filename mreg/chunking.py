@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
+from mreg.buffers import PIECE, Buffers
 from mreg.formats import detect
 from mreg.formats.spans import Kind, Source, Span
 
 MAX_CHUNK: Final = 16 << 20
 """No chunk is longer. A promise of the format, unlike the rest: readers refuse longer ones."""
 
-TENSOR_PIECE: Final = 1 << 20
+TENSOR_PIECE: Final = PIECE
 """Length of a tensor's pieces; only its last is shorter. A multiple of every dtype's size."""
 
 WORTH_A_CHUNK: Final = 1 << 10
@@ -43,23 +44,30 @@ class ShortFile(Exception):
     """The file ended before its `size`: somebody truncated it meanwhile."""
 
 
-def chunks(file: Source, size: int) -> Iterator[memoryview]:
+class Chunk(NamedTuple):
+    """A piece of a file: its bytes, the span that it is part of, and where in the span it begins."""
+
+    data: memoryview
+    span: Span
+    offset: int
+
+
+def chunks(file: Source, size: int, buffers: Buffers) -> Iterator[Chunk]:
     """The first `size` bytes of `file` in order, cut into chunks of 1 to MAX_CHUNK bytes.
 
-    After a look at headers and directories (see `mreg.formats` for what that may cost in memory) the file
-    is read once, from start to end, by way of buffers of at most 3 MiB together. A piece lies in such a
-    buffer: it is valid only until the next is asked for. The file must not be moved or closed in between.
+    After a look at headers and directories (see `mreg.formats` for what that may cost in memory) the file is
+    read once, from start to end. Each chunk has memory of its own, from `buffers`. The file must not be moved
+    or closed in between.
 
     Raises ShortFile where the file ends early (pieces before that have been given out), and OSError.
     """
     spans = detect.spans(file, size)
     file.seek(0)
-    buffer = memoryview(bytearray(min(size, TENSOR_PIECE)))
     for span in _joined(spans):
         if span.kind is Kind.OPAQUE and span.length > CDC_MIN:
-            yield from _content_defined(file, span.length)
+            yield from _content_defined(file, span, buffers)
         else:
-            yield from _equal_pieces(file, span.length, buffer)
+            yield from _equal_pieces(file, span, buffers)
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:
@@ -71,16 +79,16 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
             yield from run
 
 
-def _equal_pieces(file: Source, length: int, buffer: memoryview) -> Iterator[memoryview]:
-    for start in range(0, length, TENSOR_PIECE):
-        piece = buffer[: min(TENSOR_PIECE, length - start)]
+def _equal_pieces(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]:
+    for start in range(0, span.length, TENSOR_PIECE):
+        piece = buffers.take(min(TENSOR_PIECE, span.length - start))
         filled = 0
         while filled < len(piece):
             filled += _read_some(file, piece[filled:])
-        yield piece
+        yield Chunk(piece, span, start)
 
 
-def _content_defined(file: Source, length: int) -> Iterator[memoryview]:
+def _content_defined(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]:
     from pyfastcdc import FastCDC  # some 15 ms to load, and small files never need it
 
     cutter = FastCDC(
@@ -90,8 +98,12 @@ def _content_defined(file: Source, length: int) -> Iterator[memoryview]:
         normalized_chunking=CDC_NORMALIZATION,
         seed=CDC_SEED,
     )
-    for chunk in cutter.cut_stream(_Limited(file, length)):
-        yield chunk.data
+    start = 0
+    for chunk in cutter.cut_stream(_Limited(file, span.length)):
+        piece = buffers.take(len(chunk.data))
+        piece[:] = chunk.data  # which the cutter's next step overwrites
+        yield Chunk(piece, span, start)
+        start += len(piece)
 
 
 class _Limited:

@@ -70,6 +70,12 @@ def _age(text: str) -> str:
     return text
 
 
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("write true or false")
+    return text == "true"
+
+
 def _globs(text: str) -> list[str]:
     return text.split()
 
@@ -77,6 +83,7 @@ def _globs(text: str) -> list[str]:
 SETTINGS: dict[str, Setting] = {
     "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
+    "log.compress": Setting(True, _switch, "whether log makes chunks smaller, or stores them as they are"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
 }
 

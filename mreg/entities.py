@@ -60,10 +60,11 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class LogResult:
     """What `log` did. created: False where the content was that of the latest version already.
-    stored: bytes of the chunks that the repository did not have, as kept on disk."""
+    new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk."""
 
     version: Version
     created: bool
+    new: int = 0
     stored: int = 0
     links: tuple[str, ...] = ()
     models_created: tuple[str, ...] = ()

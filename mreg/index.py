@@ -12,36 +12,30 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import packs
 from mreg.digest import digest
 from mreg.journal import Entry, Journal, Mark
-from mreg.packs import ChunkEntry, DamagedPack, Piece
+from mreg.packs import ChunkEntry, DamagedPack, Located, Piece
 from mreg.refs import Ref
 from mreg.storage import Storage
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 CREATE TABLE meta (schema INTEGER, origin TEXT, seq INTEGER, digest TEXT);
 CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID;
 CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
-CREATE TABLE chunks (digest BLOB PRIMARY KEY, offset INTEGER, stored INTEGER, size INTEGER, codec INTEGER,
-                     pack INTEGER) WITHOUT ROWID;
+CREATE TABLE chunks (digest BLOB, offset INTEGER, stored INTEGER, size INTEGER, codec INTEGER, position INTEGER,
+                     base BLOB, pack INTEGER, PRIMARY KEY (digest, position, pack)) WITHOUT ROWID;
 CREATE INDEX chunks_by_pack ON chunks (pack);
-CREATE TABLE recipes (digest BLOB PRIMARY KEY, pieces BLOB, pack INTEGER);
+CREATE TABLE recipes (digest BLOB, pieces BLOB, pack INTEGER, PRIMARY KEY (digest, pack));
 CREATE INDEX recipes_by_pack ON recipes (pack);
 CREATE TABLE records (digest TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 CREATE TABLE stats (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID;
 """
 _PIECE_SIZE = 36
-
-
-class Located(NamedTuple):
-    """A chunk and the pack (by name) that holds it."""
-
-    pack: str
-    entry: ChunkEntry
+_AT_ONCE = 500
 
 
 class Index:
@@ -130,7 +124,7 @@ class Index:
         except DamagedPack:
             return  # fsck's business; a version that needs it will say so
         chunk_rows = ((*entry, number) for entry in index.chunks)
-        self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?)", chunk_rows)
+        self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk_rows)
         recipe_rows = (
             (file, b"".join(piece.digest + piece.size.to_bytes(4, "little") for piece in pieces), number)
             for file, pieces in index.recipes.items()
@@ -167,9 +161,10 @@ class Index:
     # Chunks and recipes.
 
     def chunk(self, name: bytes) -> Located | None:
-        """Where the chunk with this digest (raw) is kept."""
+        """Where the chunk with this digest (raw) is kept: of several copies, one with the lowest position."""
         rows = self._fetch(
-            "SELECT name, digest, offset, stored, size, codec FROM chunks JOIN packs ON id = pack WHERE digest = ?",
+            "SELECT name, digest, offset, stored, size, codec, position, base FROM chunks JOIN packs ON id = pack"
+            " WHERE digest = ? ORDER BY position LIMIT 1",
             (name,),
         )
         return Located(rows[0][0], ChunkEntry(*rows[0][1:])) if rows else None
@@ -178,7 +173,7 @@ class Index:
         """The chunks that make up the file with this digest (raw) and size, or None where it is not kept."""
         if size == 0:
             return ()
-        rows = self._fetch("SELECT pieces FROM recipes WHERE digest = ?", (name,))
+        rows = self._fetch("SELECT pieces FROM recipes WHERE digest = ? ORDER BY pack DESC LIMIT 1", (name,))
         if not rows:
             return (Piece(name, size),) if self.chunk(name) else None
         data = rows[0][0]
@@ -187,9 +182,27 @@ class Index:
             for at in range(0, len(data), _PIECE_SIZE)
         )
 
+    def keeps(self, name: bytes, size: int) -> bool:
+        """Is all of the file with this digest (raw) and size there? A gc may have left its recipe, and taken
+        chunks."""
+        pieces = self.pieces(name, size)
+        return pieces is not None and self._has_all({piece.digest for piece in pieces})
+
+    def _has_all(self, names: set[bytes]) -> bool:
+        wanted = list(names)
+        count = 0
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT count(DISTINCT digest) FROM chunks WHERE digest IN ({marks})"
+            count += self._fetch(query, tuple(some))[0][0]
+        return count == len(wanted)
+
     def recipe_home(self, name: bytes) -> str | None:
         """The pack that says how the file with this digest (raw) is put together."""
-        rows = self._fetch("SELECT name FROM recipes JOIN packs ON id = pack WHERE digest = ?", (name,))
+        rows = self._fetch(
+            "SELECT name FROM recipes JOIN packs ON id = pack WHERE digest = ? ORDER BY pack DESC LIMIT 1", (name,)
+        )
         return rows[0][0] if rows else None
 
     # Version records, so that a listing needs not open one file a version.
@@ -218,6 +231,19 @@ class Index:
         self._keep("INSERT OR REPLACE INTO stats VALUES (?, ?, ?)", rows)
 
     # The database itself.
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Answer from one state of the tables for the block, without asking for the file's locks each time.
+        Other threads wait meanwhile."""
+        with self._guard:
+            with contextlib.suppress(sqlite3.DatabaseError):
+                self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("COMMIT")
 
     def _fetch(self, query: str, values: tuple[Any, ...]) -> list[Any]:
         with self._guard:

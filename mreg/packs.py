@@ -1,41 +1,51 @@
 """Packs: immutable containers of chunks, one written by each `log` that brings new bytes.
 
     header   32 bytes   magic "MREGPACK", format (u32), zero (u32), 16 random bytes
-    chunks              stored forms, one after the other
-    index               chunk entries, then recipes (see `PackIndex.to_bytes`)
+    chunks              stored forms (`mreg.codecs`), one after the other
+    index               chunk entries, bases, recipes (see `PackIndex.to_bytes`)
     trailer  24 bytes   index offset (u64), index length (u64), magic "MREGTAIL"
 
 All integers are little-endian. A pack is named by the BLAKE3 of header and index; the index holds the
 digest of every chunk, so the name covers all that is in the pack, and the random bytes keep two packs
 from ever having the same name.
+
+A chunk may be stored as its difference to another one, its base, in this pack or another. Its *position* is a
+number greater than that of its base (0: no base), so that no chain of bases can lead in a circle.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from blake3 import blake3
+from itertools import starmap
+from typing import NamedTuple, TypeVar
 
 from mreg import codecs
+from mreg.buffers import Buffer
 from mreg.canonical import Malformed
+from mreg.codecs import Encoded
 from mreg.digest import digest
 from mreg.errors import Damaged
 from mreg.storage import ABSENT, Staged, Storage
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats that are read. In 1 no chunk had a base, and all were stored as they are."""
+
 MAX_CHUNK = 16 << 20
 MAX_INDEX = 1 << 30
+MAX_POSITION = 63
 
 _HEADER = struct.Struct("<8sII16s")
 _COUNTS = struct.Struct("<QQ")
-_CHUNK = struct.Struct("<32sQIIB7x")
+_CHUNK = struct.Struct("<32sQIIBB6x")
+_DIGEST = 32
 _RECIPE = struct.Struct("<32sQ")
 _PIECE = struct.Struct("<32sI")
 _TRAILER = struct.Struct("<QQ8s")
+_Row = TypeVar("_Row")
 _MAGIC = b"MREGPACK"
 _TAIL = b"MREGTAIL"
 
@@ -51,13 +61,30 @@ class DamagedChunk(Damaged):
 
 
 class ChunkEntry(NamedTuple):
-    """Where a chunk lies in its pack. `digest` is raw (32 bytes); sizes and offset in bytes."""
+    """Where a chunk lies in its pack. `digest` is raw (32 bytes); sizes and offset in bytes. `base`: the digest
+    of the chunk that it is stored as the difference to."""
 
     digest: bytes
     offset: int
     stored: int
     size: int
     codec: int
+    position: int = 0
+    base: bytes | None = None
+
+
+class Located(NamedTuple):
+    """A chunk and the pack (by name) that holds it."""
+
+    pack: str
+    entry: ChunkEntry
+
+
+class Base(NamedTuple):
+    """What a chunk is the difference to: that chunk's digest (raw), and the position this gives to the first."""
+
+    digest: bytes
+    position: int
 
 
 class Piece(NamedTuple):
@@ -79,7 +106,8 @@ class PackIndex:
 
     def to_bytes(self) -> bytes:
         parts = [_COUNTS.pack(len(self.chunks), len(self.recipes))]
-        parts += (_CHUNK.pack(*entry) for entry in self.chunks)
+        parts += (_CHUNK.pack(*entry[:6]) for entry in self.chunks)
+        parts += (entry.base for entry in self.chunks if entry.base is not None)
         for name, pieces in self.recipes.items():
             parts.append(_RECIPE.pack(name, len(pieces)))
             parts += (_PIECE.pack(*piece) for piece in pieces)
@@ -90,27 +118,50 @@ class PackIndex:
         """Raises Malformed. `end` is the offset in the pack before which all chunks must lie."""
         try:
             chunk_count, recipe_count = _COUNTS.unpack_from(data)
-            at = _COUNTS.size
-            stop = at + chunk_count * _CHUNK.size
-            chunks = tuple(map(ChunkEntry._make, _CHUNK.iter_unpack(memoryview(data)[at:stop])))
-            if len(chunks) != chunk_count:
-                raise Malformed("the index is cut short")
+            stop = _COUNTS.size + chunk_count * _CHUNK.size
+            chunks = _with_bases(_rows(_CHUNK, data, _COUNTS.size, chunk_count, ChunkEntry), data, stop)
+            stop += _DIGEST * sum(entry.base is not None for entry in chunks)
             recipes = {}
             for _ in range(recipe_count):
                 name, count = _RECIPE.unpack_from(data, stop)
                 at = stop + _RECIPE.size
                 stop = at + count * _PIECE.size
-                recipes[name] = tuple(map(Piece._make, _PIECE.iter_unpack(memoryview(data)[at:stop])))
-                if len(recipes[name]) != count:
-                    raise Malformed("the index is cut short")
+                recipes[name] = _rows(_PIECE, data, at, count, Piece)
         except struct.error as error:
             raise Malformed(str(error)) from None
         if stop != len(data):
             raise Malformed("the index has bytes left over")
         for entry in chunks:
-            if entry.size > MAX_CHUNK or entry.offset < _HEADER.size or entry.offset + entry.stored > end:
-                raise Malformed(f"chunk {entry.digest.hex()} lies outside of the pack")
+            _check_entry(entry, end)
         return cls(chunks, recipes)
+
+
+def _rows(form: struct.Struct, data: bytes, start: int, count: int, make: Callable[..., _Row]) -> tuple[_Row, ...]:
+    stop = start + count * form.size
+    if stop > len(data):
+        raise Malformed("the index is cut short")
+    return tuple(starmap(make, form.iter_unpack(memoryview(data)[start:stop])))
+
+
+def _with_bases(chunks: tuple[ChunkEntry, ...], data: bytes, start: int) -> tuple[ChunkEntry, ...]:
+    """The entries with their bases, which follow the last of them in the same order."""
+    if not any(entry.position for entry in chunks):
+        return chunks
+    whole = []
+    for entry in chunks:
+        if entry.position:
+            entry, start = entry._replace(base=data[start : start + _DIGEST]), start + _DIGEST
+        whole.append(entry)
+    if start > len(data):
+        raise Malformed("the index is cut short")
+    return tuple(whole)
+
+
+def _check_entry(entry: ChunkEntry, end: int) -> None:
+    if max(entry.size, entry.stored) > MAX_CHUNK or entry.offset < _HEADER.size or entry.offset + entry.stored > end:
+        raise Malformed(f"chunk {entry.digest.hex()} lies outside of the pack")
+    if entry.position > MAX_POSITION:
+        raise Malformed(f"chunk {entry.digest.hex()} has a position that no writer gives")
 
 
 class PackWriter:
@@ -135,23 +186,42 @@ class PackWriter:
         """Is this chunk in the pack already?"""
         return name in self._chunks
 
+    def entry(self, name: bytes) -> ChunkEntry | None:
+        """The chunk with this digest (raw), if the pack has it already."""
+        return self._chunks.get(name)
+
     @property
     def empty(self) -> bool:
         return not (self._chunks or self._recipes)
 
     @property
     def stored(self) -> int:
-        """Bytes of all stored chunks."""
+        """Bytes of all stored chunks, as they are stored."""
         return sum(entry.stored for entry in self._chunks.values())
 
-    def add(self, name: bytes, data: bytes | bytearray | memoryview) -> None:
-        """Append the chunk `data`, whose digest (raw) is `name` and which the pack has not."""
+    @property
+    def new(self) -> int:
+        """Bytes of all chunks."""
+        return sum(entry.size for entry in self._chunks.values())
+
+    def add(self, name: bytes, data: Buffer, stored: Encoded | None = None, base: Base | None = None) -> None:
+        """Append the chunk `data`, whose digest (raw) is `name` and which the pack has not.
+
+        stored: its stored form (default: as it is), with the base where that is a difference."""
+        form = stored or Encoded(codecs.RAW, data)
+        position, near = (base.position, base.digest) if base and form.codec == codecs.DELTA else (0, None)
+        self._chunks[name] = ChunkEntry(
+            name, self._write(form.data), len(form.data), len(data), form.codec, position, near
+        )
+
+    def _write(self, form: Buffer) -> int:
+        """Write a stored form; the offset where it begins."""
         if self._staged is None:
             self._staged = self._storage.stage()
             self._staged.write(self._header)
         offset = self._staged.size
-        self._staged.write(data)
-        self._chunks[name] = ChunkEntry(name, offset, len(data), len(data), codecs.RAW)
+        self._staged.write(form)
+        return offset
 
     def add_recipe(self, name: bytes, pieces: tuple[Piece, ...]) -> None:
         """Note how the file whose digest (raw) is `name` is put together."""
@@ -179,8 +249,8 @@ class PackWriter:
 class CountingWriter(PackWriter):
     """Writes nothing; counts what a pack would hold."""
 
-    def add(self, name: bytes, data: bytes | bytearray | memoryview) -> None:
-        self._chunks[name] = ChunkEntry(name, 0, len(data), len(data), codecs.RAW)
+    def _write(self, form: Buffer) -> int:
+        return 0
 
 
 def key_of(name: str) -> str:
@@ -212,7 +282,7 @@ def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
     magic, version, _, _ = _HEADER.unpack(header)
     if magic != _MAGIC:
         raise Malformed("it does not start like a pack")
-    if version != FORMAT:
+    if version not in READABLE:
         raise Malformed(f"pack format {version} is not known to this release")
     offset, length, tail = _TRAILER.unpack(storage.read(key, size - _TRAILER.size, _TRAILER.size))
     if tail != _TAIL or offset < _HEADER.size or offset + length + _TRAILER.size != size:
@@ -225,16 +295,17 @@ def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
     return PackIndex.from_bytes(index, offset)
 
 
-def read_chunk(storage: Storage, pack: str, entry: ChunkEntry) -> bytes:
-    """The verified bytes of one chunk. Raises DamagedChunk rather than hand out anything else."""
+def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
+    """Fill `out`, which is as long, with the stored form of a chunk, not verified. Raises DamagedChunk where that
+    cannot be read whole."""
+    pack, entry = located
     try:
-        data = codecs.decode(entry.codec, storage.read(key_of(pack), entry.offset, entry.stored))
-    except (codecs.UnknownCodec, FileNotFoundError) as error:
-        reason = "the pack is missing" if isinstance(error, FileNotFoundError) else str(error)
-        raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason=reason) from None
-    if len(data) != entry.size or blake3(data).digest() != entry.digest:
-        raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason="its bytes do not match its digest")
-    return data
+        count = storage.read_into(key_of(pack), entry.offset, out)
+    except FileNotFoundError:
+        count = -1
+    if count != len(out):
+        reason = "the pack is missing" if count < 0 else "the pack is cut short"
+        raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason=reason)
 
 
 def pack_names(storage: Storage) -> Iterator[str]:

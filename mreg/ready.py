@@ -19,8 +19,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
-    from mreg.checkout import Reader, Steps, Tree
+    from mreg.reader import Reader
     from mreg.records import File
+    from mreg.tree import Steps, Tree
 
 Stamps = dict[str, list[int]]
 
@@ -42,7 +43,7 @@ class ReadyCopies:
 
         Raises DamagedFile, OSError.
         """
-        from mreg.checkout import Tree
+        from mreg.tree import Tree
 
         folder = self._folder(version)
         os.makedirs(os.path.dirname(folder), exist_ok=True)
@@ -64,7 +65,7 @@ class ReadyCopies:
 
     def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         """See to it that the one copy of each file is there, verified just now."""
-        from mreg.checkout import Tree
+        from mreg.tree import Target, Tree
 
         missing = {}
         for place, file in {self._place(file): file for file in files}.items():
@@ -74,8 +75,8 @@ class ReadyCopies:
             else:
                 missing[place] = file
         with Tree(self._scratch()) as tree:
-            for name, file in enumerate(missing.values()):
-                tree.write(str(name), steps.through(reader.read(file)), _mode(file))
+            targets = [Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())]
+            tree.fill(reader, targets, steps)
             tree.flush()
             for name, place in enumerate(missing):
                 os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -175,7 +176,7 @@ def _hash(path: str) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
-    from mreg.checkout import hash_file
+    from mreg.tree import hash_file
 
     try:
         return hash_file(descriptor)

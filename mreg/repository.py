@@ -146,6 +146,7 @@ class Repository:
         run: str | None = None,
         inputs: Sequence[str] = (),
         type: str | None = None,
+        base: str | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         dry_run: bool = False,
@@ -156,6 +157,7 @@ class Repository:
         paths: a folder (its contents), or files and folders (by their names). aliases: words to move to the
         version. links: registered models to bookmark it in. message, metadata (JSON-like), run: what to say
         of it. inputs: references of the versions it was made from. type: of the artifact, where it is new.
+        base: the version that tensors may be stored as the difference to; else the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
 
         Content (paths and bytes) that equals the latest version's makes no new version; aliases, links,
@@ -174,6 +176,7 @@ class Repository:
             run=run,
             inputs=_texts(inputs),
             type=type,
+            base=base,
             selection=Selection(_texts(include), _texts(exclude)),
             dry_run=dry_run,
         )

@@ -37,6 +37,8 @@ class Span(NamedTuple):
     start: int
     length: int
     kind: Kind
+    dtype: str = ""
+    name: bytes = b""
 
 
 def cover(parts: Iterable[Span], size: int) -> list[Span] | None:

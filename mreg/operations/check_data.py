@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
 from blake3 import blake3
 
 from mreg import objects, packs
+from mreg.buffers import Buffers
 from mreg.canonical import Malformed
+from mreg.chunks import ChunkReader, Locate, chain
 from mreg.context import Context
 from mreg.digest import EMPTY, digest
-from mreg.errors import Damaged
 from mreg.objects import DamagedObject
 from mreg.operations.findings import Findings
-from mreg.packs import ChunkEntry, DamagedChunk, DamagedPack, PackIndex
+from mreg.operations.reach import copies, with_bases
+from mreg.packs import DamagedChunk, DamagedPack, Located
 from mreg.records import File, Manifest, VersionRecord
 
 Progress = Callable[[int, int], None]
@@ -93,26 +96,31 @@ def _is_record(data: bytes) -> bool:
 
 def _check_files(check: Findings) -> None:
     """Every file of every version can be put together from chunks that are there."""
-    sizes = {entry.digest: entry.size for index in check.indexes.values() for entry in index.chunks}
+    places = copies(check.indexes)
     seen: set[tuple[str, int]] = set()
     for manifest in check.manifests.values():
         for file in manifest.files:
             if (file.digest, file.size) in seen:
                 continue
             seen.add((file.digest, file.size))
-            fault = _file_fault(check, file, sizes)
+            fault = _file_fault(check, file, places)
             if fault:
                 check.add("file", file.path, fault, check.users[file.digest])
 
 
-def _file_fault(check: Findings, file: File, sizes: dict[bytes, int]) -> str | None:
+def _file_fault(check: Findings, file: File, places: dict[bytes, Located]) -> str | None:
     if file.size == 0:
         return None if file.digest == EMPTY else "it is empty, but its digest is not that of no bytes"
     name = bytes.fromhex(file.digest)
     pieces = check.recipes.get(name) or (packs.Piece(name, file.size),)
     for piece in pieces:
-        if sizes.get(piece.digest) != piece.size:
+        located = places.get(piece.digest)
+        if located is None or located.entry.size != piece.size:
             return f"chunk {piece.digest.hex()} is in no pack"
+        try:
+            chain(located, places.get)
+        except DamagedChunk as error:
+            return str(error)
     if sum(piece.size for piece in pieces) != file.size:
         return "its recipe does not add up to its size"
     return None
@@ -121,45 +129,48 @@ def _file_fault(check: Findings, file: File, sizes: dict[bytes, int]) -> str | N
 def _check_chunks(context: Context, check: Findings, progress: Progress | None) -> None:
     """Read every chunk, and put together every file that has a recipe, to compare the digests."""
     total = sum(entry.stored for index in check.indexes.values() for entry in index.chunks)
-    places: dict[bytes, tuple[str, ChunkEntry]] = {}
+    locate = copies(check.indexes).get
+    buffers = Buffers()
+    reader = ChunkReader(context.storage, locate, buffers)
+    users = _users_by_chunk(check)
+    sound: set[bytes] = set()
     for name, index in check.indexes.items():
-        users = _users_by_chunk(check, index)
         for entry in index.chunks:
             check.chunks_read += 1
             check.bytes_read += entry.stored
             try:
-                packs.read_chunk(context.storage, name, entry)
-                places[entry.digest] = (name, entry)
+                buffers.give_back(reader.verified(Located(name, entry)))
+                sound.add(entry.digest)
             except DamagedChunk as error:
                 check.add("chunk", f"{packs.key_of(name)} at {entry.offset}", error.reason, users[entry.digest])
             if progress:
                 progress(check.bytes_read, total)
     for file, pieces in check.recipes.items():
-        if all(piece.digest in places for piece in pieces) and not _adds_up(context, file, pieces, places):
+        if all(piece.digest in sound for piece in pieces) and not _adds_up(reader, file, pieces, locate):
             check.add("recipe", file.hex(), "its chunks do not make up its digest", check.users.get(file.hex(), ()))
 
 
-def _adds_up(
-    context: Context, file: bytes, pieces: tuple[packs.Piece, ...], places: dict[bytes, tuple[str, ChunkEntry]]
-) -> bool:
+def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], locate: Locate) -> bool:
     whole = blake3()
     for piece in pieces:
+        located = locate(piece.digest)
         try:
-            whole.update(packs.read_chunk(context.storage, *places[piece.digest]))
-        except Damaged:
+            whole.update(reader.read(located) if located else b"")
+        except DamagedChunk:
             return False
     return whole.digest() == file
 
 
-def _users_by_chunk(check: Findings, index: PackIndex) -> dict[bytes, set[str]]:
-    """Which versions need each of the pack's chunks."""
-    users: dict[bytes, set[str]] = {entry.digest: set() for entry in index.chunks}
+def _users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
+    """Which versions need each chunk, by itself or as a base."""
+    places = copies(check.indexes)
+    users: dict[bytes, set[str]] = defaultdict(set)
     for manifest in check.manifests.values():
         for file in manifest.files:
             name = bytes.fromhex(file.digest)
             for piece in check.recipes.get(name) or (packs.Piece(name, file.size),):
-                if piece.digest in users:
-                    users[piece.digest] |= check.users[file.digest]
+                for chunk in with_bases(piece.digest, places):
+                    users[chunk] |= check.users[file.digest]
     return users
 
 

@@ -12,9 +12,9 @@ from mreg.ready import ReadyCopies
 from mreg.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
-    from mreg.checkout import Progress
     from mreg.entities import Checkout
     from mreg.records import File
+    from mreg.tree import Progress
 
 
 class UnknownFile(NotFound):
@@ -39,8 +39,8 @@ def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
 
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
-    from mreg.checkout import Reader
     from mreg.names import near
+    from mreg.reader import Reader
 
     resolved = resolve(context, reference)
     files = {file.path: file for file in files_of(context, resolved)}
@@ -55,6 +55,7 @@ def get(
     """See `Repository.get`."""
     from mreg import checkout
     from mreg.entities import Checkout
+    from mreg.reader import Reader
     from mreg.scan import matching
 
     resolved = resolve(context, reference)
@@ -64,7 +65,7 @@ def get(
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
-    written, kept = checkout.get(checkout.Reader(context, resolved.name), files, path, progress)
+    written, kept = checkout.get(Reader(context, resolved.name), files, path, progress)
     return Checkout(path, resolved.name, written, kept)
 
 
@@ -84,7 +85,8 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, progress: Progress | None) -> str:
-    from mreg.checkout import Reader, Steps
+    from mreg.reader import Reader
+    from mreg.tree import Steps
 
     files = files_of(context, resolved)
     return copies.make(Reader(context, resolved.name), resolved.digest, files, Steps(files, progress))

@@ -88,8 +88,9 @@ def _mark(context: Context, grace: float) -> _Plan:
         raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
     current = reach.versions_now(entries)
     indexes = reach.read_indexes(storage)
-    live = _needed(context, current, indexes)
-    remembered = _needed(context, current | _remembered(context, entries, now, grace), indexes)
+    read = {name: indexes[name] for name in reach.registered(entries) if name in indexes}
+    live = _needed(context, current, read)
+    remembered = _needed(context, current | _remembered(context, entries, now, grace), read)
     doomed, kept = {}, 0
     for key, stat in _all_data(storage, indexes):
         if key in live:

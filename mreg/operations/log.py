@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mreg import annotation, metadata, names
 from mreg.context import Context
 from mreg.digest import digest as digest_of
 from mreg.entities import LogResult
-from mreg.ingest import Progress, ingest, packs_of
+from mreg.ingest import ingest, packs_of
+from mreg.objects import DamagedObject
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import DEFAULT_TYPE, check_free, ensure_artifact, ensure_model
 from mreg.operations.links import add_link
@@ -23,6 +24,11 @@ from mreg.resolve import Resolved, resolve
 from mreg.scan import Selection, scan
 from mreg.transaction import Draft, MissingPack, timestamp
 from mreg.view import View, annotation_key, artifact_key, model_key, version_key
+
+if TYPE_CHECKING:
+    from mreg.bases import Bases
+    from mreg.buffers import Buffers
+    from mreg.intake import Progress
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
@@ -41,6 +47,7 @@ class LogRequest:
     run: str | None = None
     inputs: Sequence[str] = ()
     type: str | None = None
+    base: str | None = None
     selection: Selection = field(default_factory=Selection)
     dry_run: bool = False
 
@@ -76,6 +83,7 @@ class _Log:
         self._metadata = metadata.normalise(request.metadata)
         self._check_collections()
         self._inputs = tuple(self._input(reference) for reference in request.inputs)
+        self._base = None if request.base is None else resolve(context, request.base).digest
         excluded = [*context.setting("log.exclude"), *request.selection.exclude]
         self._sources = scan(request.paths, request.selection._replace(exclude=excluded))
 
@@ -96,20 +104,38 @@ class _Log:
         context, dry_run = self._context, self._request.dry_run
         index = context.fresh_index()
         with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
-            manifest = ingest(index, writer, self._sources, progress)
+            encode = context.setting("log.compress")
+            manifest = ingest(index, writer, self._sources, progress, encode=encode, bases=self._bases)
             record = self._record(manifest)
             number = self._same_as_latest(context.view(), manifest, record.manifest)
             if dry_run:
-                return self._foretell(number, record, writer.stored)
+                return self._foretell(number, record, writer)
             packs = packs_of(index, writer, manifest) if number is None else set()
-            stored = 0
             if number is None:
                 if not writer.empty:
                     packs.add(writer.publish())
-                stored = writer.stored
                 context.objects.put(manifest.to_bytes())
                 context.objects.put(record.to_bytes())
-        return self._commit(manifest, record, tuple(sorted(packs)), stored)
+        return self._commit(manifest, record, tuple(sorted(packs)), writer)
+
+    def _bases(self, buffers: Buffers) -> Bases | None:
+        """The version that tensors may be stored as the difference to. What is wrong with one that was not asked
+        for must not stop a log: a gc may be taking it away."""
+        context, artifact = self._context, self._request.artifact
+        view = context.view()
+        latest = view.latest(artifact)
+        digest = self._base or (None if latest is None else view.version(artifact, latest).value)
+        if digest is None:
+            return None
+        from mreg.bases import Bases
+
+        try:
+            manifest = context.objects.manifest(context.objects.version(digest).manifest)
+        except DamagedObject:
+            if self._base:
+                raise
+            return None
+        return Bases(context.storage, context.index, manifest, [source.path for source in self._sources], buffers)
 
     def _record(self, manifest: Manifest) -> VersionRecord:
         signature = self._context.signature
@@ -140,16 +166,18 @@ class _Log:
             return None
         return latest if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
 
-    def _foretell(self, number: int | None, record: VersionRecord, stored: int) -> LogResult:
+    def _foretell(self, number: int | None, record: VersionRecord, writer: PackWriter) -> LogResult:
         view, artifact = self._context.view(), self._request.artifact
         if number is None:
             number, digest = view.next_number(artifact), digest_of(record.to_bytes())
             version = load(self._context, view, Resolved(artifact, number, digest), record=record)
-            return LogResult(version, created=True, stored=stored)
+            return LogResult(version, created=True, new=writer.new, stored=writer.stored)
         existing = Resolved(artifact, number, view.version(artifact, number).value or "")
         return LogResult(load(self._context, view, existing), created=False)
 
-    def _commit(self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], stored: int) -> LogResult:
+    def _commit(
+        self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter
+    ) -> LogResult:
         request, digest = self._request, digest_of(record.to_bytes())
         number, created = -1, False
         links: list[str] = []
@@ -184,7 +212,8 @@ class _Log:
         view = self._context.view()
         done = done._replace(digest=view.version(request.artifact, number).value or digest)
         version = load(self._context, view, done)
-        return LogResult(version, created, stored if created else 0, tuple(links), tuple(new_models))
+        new, stored = (writer.new, writer.stored) if created else (0, 0)
+        return LogResult(version, created, new, stored, tuple(links), tuple(new_models))
 
     def _next_number(self, view: View) -> int:
         """Raises DamagedRef where the journal knows of this number: its file was lost, and without it the

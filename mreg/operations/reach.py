@@ -6,14 +6,14 @@ something disposable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mreg import packs
 from mreg.digest import is_digest
 from mreg.journal import Entry, Journal, Mark
 from mreg.objects import Objects
-from mreg.packs import PackIndex
+from mreg.packs import Located, PackIndex
 from mreg.records import File
 from mreg.storage import Storage
 
@@ -58,9 +58,9 @@ def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
     return journal.after(Mark(0, journal.origin))
 
 
-def reach(objects: Objects, versions: Iterable[str], indexes: dict[str, PackIndex]) -> Reached:
-    """All that the version records need. indexes: those of all packs. Raises Damaged where a record is not
-    readable: nothing may be called unreachable while one does not know what it reaches."""
+def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackIndex]) -> Reached:
+    """All that the version records need. indexes: those of the packs that are read. Raises Damaged where a record
+    is not readable: nothing may be called unreachable while one does not know what it reaches."""
     found = Reached()
     files: set[File] = set()
     for version in versions:
@@ -70,13 +70,45 @@ def reach(objects: Objects, versions: Iterable[str], indexes: dict[str, PackInde
             found.manifests.add(manifest)
             files.update(objects.manifest(manifest).files)
     found.files = {(file.digest, file.size) for file in files}
-    recipes = recipes_of(indexes)
+    recipes, places = recipes_of(indexes), copies(indexes)
     for name in (bytes.fromhex(digest) for digest, size in found.files if size):
-        found.chunks.update(recipes.get(name, {name}))
+        for chunk in recipes.get(name, {name}):
+            found.chunks.update(with_bases(chunk, places))
     return found
 
 
-def recipes_of(indexes: dict[str, PackIndex]) -> dict[bytes, set[bytes]]:
+def with_bases(chunk: bytes, places: Mapping[bytes, Located]) -> Iterator[bytes]:
+    """The chunk, and what it is stored as the difference to, down to one that is stored by itself."""
+    yield chunk
+    located = places.get(chunk)
+    while located and (base := located.entry.base):
+        yield base
+        position, located = located.entry.position, places.get(base)
+        if located and located.entry.position >= position:
+            return  # no way to read it: fsck's business
+
+
+def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
+    """Where each chunk is read from: the copy with the lowest position (`mreg.chunks.Locate`)."""
+    found: dict[bytes, Located] = {}
+    for name, index in indexes.items():
+        for entry in index.chunks:
+            present = found.get(entry.digest)
+            if present is None or entry.position < present.entry.position:
+                found[entry.digest] = Located(name, entry)
+    return found
+
+
+def registered(entries: Iterable[Entry]) -> set[str]:
+    """The packs that the journal names and has not given up since. Only these are read."""
+    names: set[str] = set()
+    for entry in entries:
+        names.update(entry.packs)
+        names.difference_update(filter(None, map(packs.name_of, entry.drops)))
+    return names
+
+
+def recipes_of(indexes: Mapping[str, PackIndex]) -> dict[bytes, set[bytes]]:
     """Every file that is cut into several chunks: the digests of these. A file cut in two ways needs both."""
     recipes: dict[bytes, set[bytes]] = {}
     for index in indexes.values():
@@ -85,7 +117,7 @@ def recipes_of(indexes: dict[str, PackIndex]) -> dict[bytes, set[bytes]]:
     return recipes
 
 
-def needed_packs(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
+def needed_packs(found: Reached, indexes: Mapping[str, PackIndex]) -> set[str]:
     """The packs that hold a reachable chunk, or the recipe of a reachable file."""
     files = {bytes.fromhex(digest) for digest, _ in found.files}
     return {

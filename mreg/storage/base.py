@@ -129,6 +129,15 @@ class Storage(ABC):
         Raises FileNotFoundError where there is no such key.
         """
 
+    def read_into(self, key: str, start: int, out: memoryview) -> int:
+        """Fill `out` with the bytes from offset `start`; how many there were, fewer only where the value ends.
+
+        Raises FileNotFoundError where there is no such key. A store that can do without a copy overrides this.
+        """
+        data = self.read(key, start, len(out))
+        out[: len(data)] = data
+        return len(data)
+
     @abstractmethod
     def stat(self, key: str) -> Stat | None:
         """Size and age, or None where there is no such key."""
@@ -142,8 +151,8 @@ class Storage(ABC):
         """Begin a value too large to be held in memory."""
 
     @abstractmethod
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
-        """Publish `value` under `key` and return its etag.
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        """Publish `value` under `key`.
 
         expect: ANY, ABSENT, or the etag that the present value must have.
         Raises PutLost where the key is not in the expected state (a missing key matches no etag).

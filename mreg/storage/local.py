@@ -18,14 +18,14 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from stat import S_ISREG
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
-from mreg.storage.posix import fsync, link_new
+from mreg.storage.posix import Flusher, fsync, link_new
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
@@ -66,6 +66,10 @@ class LocalStorage(Storage):
         path = self._path(key)
         return _patiently(lambda: _read_range(path, start, length))
 
+    def read_into(self, key: str, start: int, out: memoryview) -> int:
+        path = self._path(key)
+        return _patiently(lambda: _read_range_into(path, start, out))
+
     def stat(self, key: str) -> Stat | None:
         path = self._path(key)
         try:
@@ -85,15 +89,16 @@ class LocalStorage(Storage):
         # Read-only by mode from the start; the descriptor may write all the same.
         return LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
 
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
         path = self._path(key)
         if isinstance(value, bytes):
             with self.stage() as staged:
                 staged.write(value)
-                return self._publish(staged, key, path, expect)
-        if not isinstance(value, LocalStaged):
+                self._publish(staged, key, path, expect)
+        elif isinstance(value, LocalStaged):
+            self._publish(value, key, path, expect)
+        else:
             raise TypeError(f"not staged by this store: {value!r}")
-        return self._publish(value, key, path, expect)
 
     def touch(self, key: str) -> bool:
         if self.stat(key) is None:
@@ -150,8 +155,8 @@ class LocalStorage(Storage):
             else:
                 yield key
 
-    def _publish(self, staged: LocalStaged, key: str, path: str, expect: Expect | str) -> str:
-        etag = staged.seal(durable=self._durable)
+    def _publish(self, staged: LocalStaged, key: str, path: str, expect: Expect | str) -> None:
+        staged.seal(durable=self._durable)
         if expect is ABSENT:
             self._create(staged, key, path)
         elif expect is ANY:
@@ -164,7 +169,6 @@ class LocalStorage(Storage):
                 self._replace(staged, path)
         staged.published()
         self._sync_folder(os.path.dirname(path))
-        return etag
 
     def _create(self, staged: LocalStaged, key: str, path: str) -> None:
         try:
@@ -227,7 +231,7 @@ class LocalStaged(Staged):
     def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self._fd = fd
-        self._hash = blake3()
+        self._flusher = Flusher(fd)
         self._size = 0
         self._identity: tuple[int, int] | None = None
         self._gone = False
@@ -240,18 +244,18 @@ class LocalStaged(Staged):
         if self._fd < 0:
             raise ValueError("the staged value is complete and cannot be written to")
         rest = memoryview(data).cast("B")
-        self._hash.update(rest)
         try:
             while rest:
                 written = os.write(self._fd, rest[:_MOST_AT_ONCE])
                 self._size += written
                 rest = rest[written:]
+                self._flusher.wrote(written)
         except BaseException:
             self.discard()  # a part is of no use, and the disk may be full
             raise
 
-    def seal(self, *, durable: bool) -> str:
-        """End the writing, with the bytes flushed, and return the etag. Again: only the etag.
+    def seal(self, *, durable: bool) -> None:
+        """End the writing, with the bytes flushed. Again: does nothing.
 
         After a failed flush the bytes are thrown away: nothing could make them safe any more.
         """
@@ -264,7 +268,6 @@ class LocalStaged(Staged):
             except BaseException:
                 self.discard()
                 raise
-        return self._hash.hexdigest()
 
     def published(self) -> None:
         """The bytes have their name now; give up the one in `tmp/`."""
@@ -325,6 +328,22 @@ def _read_whole(path: str) -> bytes | None:
 
 
 def _read_range(path: str, start: int, length: int) -> bytes:
+    with _opened(path) as (fd, size):
+        # Python allocates what is asked for, so ask for no more than there is.
+        return _pread(fd, start, min(length, max(0, size - start)))
+
+
+def _read_range_into(path: str, start: int, out: memoryview) -> int:
+    done = 0
+    with _opened(path) as (fd, _):
+        while done < len(out) and (count := os.preadv(fd, [out[done : done + _MOST_AT_ONCE]], start + done)):
+            done += count
+    return done
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[int, int]]:
+    """The file open for reading, and its size. Raises FileNotFoundError where there is no file."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except NotADirectoryError:
@@ -333,8 +352,7 @@ def _read_range(path: str, start: int, length: int) -> bytes:
         found = os.fstat(fd)
         if not S_ISREG(found.st_mode):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        # Python allocates what is asked for, so ask for no more than there is.
-        return _pread(fd, start, min(length, max(0, found.st_size - start)))
+        yield fd, found.st_size
     finally:
         os.close(fd)
 

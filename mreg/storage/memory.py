@@ -78,15 +78,15 @@ class MemoryStorage(Storage):
             self._staged.add(staged)
         return staged
 
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
         check_key(key)
         if isinstance(value, bytes):
-            return self._publish(key, value, expect)
-        if not isinstance(value, MemoryStaged) or value.store is not self:
+            self._publish(key, value, expect)
+        elif isinstance(value, MemoryStaged) and value.store is self:
+            self._publish(key, value.seal(), expect)
+            value.discard()
+        else:
             raise TypeError(f"not staged by this store: {value!r}")
-        etag = self._publish(key, value.seal(), expect)
-        value.discard()
-        return etag
 
     def touch(self, key: str) -> bool:
         entry = self._find(key)
@@ -130,16 +130,14 @@ class MemoryStorage(Storage):
         with self._mutex:
             return self._entries.get(key)
 
-    def _publish(self, key: str, data: bytes, expect: Expect | str) -> str:
+    def _publish(self, key: str, data: bytes, expect: Expect | str) -> None:
         with self._mutex:
             present = self._entries.get(key)
             if not _is_as_expected(present, expect):
                 raise PutLost(key=key)
             if present is None:
                 bisect.insort(self._keys, key)
-            entry = _Entry(data, f"put-{next(self._etags)}")
-            self._entries[key] = entry
-        return entry.etag
+            self._entries[key] = _Entry(data, f"put-{next(self._etags)}")
 
 
 def _is_as_expected(present: _Entry | None, expect: Expect | str) -> bool:

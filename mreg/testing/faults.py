@@ -86,9 +86,9 @@ class FaultyStorage(Storage):
     def stage(self) -> Staged:
         return FaultyStaged(self, self.inner.stage())
 
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
         real = value.inner if isinstance(value, FaultyStaged) else value
-        return self.change(lambda: self.inner.put(key, real, expect))
+        self.change(lambda: self.inner.put(key, real, expect))
 
     def touch(self, key: str) -> bool:
         return self.change(lambda: self.inner.touch(key))

@@ -212,18 +212,18 @@ def test_a_file_that_is_removed_before_it_is_read_is_named(
 
 
 def _at_first_piece(monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
-    """Let something happen to the sources when the first piece has been taken in."""
-    from mreg.packs import PackWriter
+    """Let something happen to the sources when the first piece has been read."""
+    from mreg import intake
 
-    add, acted = PackWriter.add, []
+    real, acted = intake.chunks, []
 
-    def hooked(self: PackWriter, *arguments: Any) -> Any:
-        result = add(self, *arguments)
-        if not acted:
-            acted.append(act())
-        return result
+    def hooked(*arguments: Any) -> Any:
+        for piece in real(*arguments):
+            if not acted:
+                acted.append(act())
+            yield piece
 
-    monkeypatch.setattr(PackWriter, "add", hooked)
+    monkeypatch.setattr(intake, "chunks", hooked)
 
 
 def test_an_unreadable_file_is_named(public_home: Path, as_nobody: Any) -> None:

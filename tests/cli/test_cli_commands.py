@@ -40,7 +40,7 @@ def test_log_prints_the_version_and_tells_people_the_rest(mreg: Any, model: Mode
     assert result == (
         0,
         "a:v0\n",
-        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new\nmade registered model m\nm:v0 is a:v0\n",
+        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new, kept in 20 B\nmade registered model m\nm:v0 is a:v0\n",
     )
 
 
@@ -476,7 +476,7 @@ def test_fsck_and_du_tell_what_they_counted(filled: Any) -> None:
         "versions: 2",
         "logical:  604 B (604 bytes)",
         "unique:   602 B (602 bytes)",
-        "stored:   602 B (602 bytes)",
+        "stored:   52 B (52 bytes)",
     ]
     assert filled("--json", "du", "Classifier").json["versions"] == 1
 
@@ -490,6 +490,7 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
     assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
         "gc.grace",
         "lock.timeout",
+        "log.compress",
         "log.exclude",
     ]
     with unchanged():
@@ -528,7 +529,7 @@ MODEL = "aliases card description links name tags"
 ARTIFACT = "aliases description latest name type versions"
 KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
-    ("log one -a digits", "created links models_created stored version", {"version": VERSION}),
+    ("log one -a digits", "created links models_created new stored version", {"version": VERSION}),
     ("use digits", "path", {}),
     ("get digits", "kept path version written", {}),
     ("resolve digits", "artifact digest link model name number", {}),

@@ -173,8 +173,10 @@ def test_long_work_shows_progress_on_terminals_only(mreg: Any) -> None:
     )
 
     piped = mreg.process("log", "big.bin", "-a", "piped")
+    os.utime(mreg.home / "big.bin")  # else it is known by its stat, and not read again
     mreg.line = lambda *command: [__import__("sys").executable, "-c", code, *command]
     shown = mreg.terminal("log", "big.bin", "-a", "shown").out
+    os.utime(mreg.home / "big.bin")
     quiet = mreg.terminal("-q", "log", "big.bin", "-a", "quiet").out
 
     assert piped.errors == "piped:v0 logged: 1 file, 96.0 MiB, 96.0 MiB of it new\n"

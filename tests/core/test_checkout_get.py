@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from mreg import canonical, checkout, packs
-from mreg.checkout import DamagedFile, Tree, UnsafeDestination
+from mreg import canonical, packs
+from mreg.checkout import UnsafeDestination
 from mreg.digest import EMPTY, digest
 from mreg.errors import Damaged, MregError
 from mreg.objects import key_of as object_key
 from mreg.operations.files import NothingIncluded, UnknownFile
 from mreg.packs import PackWriter, Piece
+from mreg.reader import DamagedFile
 from mreg.records import File, VersionRecord
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
 from mreg.transaction import timestamp
+from mreg.tree import Tree
 from mreg.view import artifact_key, version_key
 
 LARGE = random.Random(7).randbytes(3 << 20)
@@ -478,7 +480,7 @@ def test_a_tree_does_not_follow_links(tmp_path: Path) -> None:
 
 
 def test_a_chunk_larger_than_the_format_allows_is_not_read(logged: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkout, "MAX_CHUNK", 1)
+    monkeypatch.setattr(reader, "MAX_CHUNK", 1)
 
     with pytest.raises(DamagedFile):
         b"".join(logged.read("mnist", "config.json"))

@@ -441,7 +441,14 @@ def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) 
     repo.set_setting("log.exclude", "*.tmp cache/")
     repo.set_setting("gc.grace", "4d")
 
-    assert repo.settings() == {"gc.grace": "4d", "lock.timeout": "30s", "log.exclude": ["*.tmp", "cache/"]}
+    repo.set_setting("log.compress", "false")
+
+    assert repo.settings() == {
+        "gc.grace": "4d",
+        "lock.timeout": "30s",
+        "log.compress": False,
+        "log.exclude": ["*.tmp", "cache/"],
+    }
     assert repo.fsck().findings == ()
     with pytest.raises(UnknownSetting):
         repo.set_setting("gc.grase", "3d")

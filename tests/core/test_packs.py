@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from mreg import packs
+from mreg.chunks import ChunkReader
 from mreg.digest import digest
-from mreg.packs import ChunkEntry, CountingWriter, DamagedChunk, DamagedPack, PackIndex, PackWriter, Piece
+from mreg.packs import ChunkEntry, CountingWriter, DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
@@ -22,6 +23,10 @@ CHUNKS = [random_bytes(n) for n in (1, 40, 100, 7)]
 
 def raw(data: bytes) -> bytes:
     return bytes.fromhex(digest(data))
+
+
+def read_chunk(storage: Storage, pack: str, entry: ChunkEntry) -> bytes:
+    return bytes(ChunkReader(storage, lambda _: None).verified(Located(pack, entry)))
 
 
 class Written(NamedTuple):
@@ -64,7 +69,7 @@ def test_what_was_written_is_read(chunks: list[bytes], recipes: dict[bytes, tupl
 
     index = packs.read_index(storage, name)
 
-    assert [packs.read_chunk(storage, name, entry) for entry in index.chunks] == chunks
+    assert [read_chunk(storage, name, entry) for entry in index.chunks] == chunks
     assert [entry.digest for entry in index.chunks] == [raw(chunk) for chunk in chunks]
     assert index.recipes == recipes
     assert list(packs.pack_names(storage)) == [name]
@@ -73,7 +78,7 @@ def test_what_was_written_is_read(chunks: list[bytes], recipes: dict[bytes, tupl
 def test_the_layout_is_the_documented_one(storage: MemoryStorage) -> None:
     _, data = write(storage, [b"chunk"])
 
-    assert data[:16] == b"MREGPACK" + (1).to_bytes(4, "little") + bytes(4)
+    assert data[:16] == b"MREGPACK" + (2).to_bytes(4, "little") + bytes(4)
     assert data[32:37] == b"chunk"
     assert data[-24:] == (37).to_bytes(8, "little") + (16 + 56).to_bytes(8, "little") + b"MREGTAIL"
 
@@ -96,7 +101,7 @@ def test_every_flipped_bit_is_seen(storage: MemoryStorage, pack: Written) -> Non
             continue
         (hit,) = [entry for entry in index.chunks if entry.offset <= at < entry.offset + entry.stored]
         with pytest.raises(DamagedChunk):
-            packs.read_chunk(storage, pack.name, hit)
+            read_chunk(storage, pack.name, hit)
 
 
 def test_a_pack_of_any_other_length_is_seen(storage: MemoryStorage, pack: Written) -> None:
@@ -125,7 +130,7 @@ def test_a_missing_pack_is_seen(storage: MemoryStorage, pack: Written) -> None:
     with pytest.raises(DamagedPack, match="missing"):
         packs.read_index(storage, pack.name)
     with pytest.raises(DamagedChunk, match="missing"):
-        packs.read_chunk(storage, pack.name, entry)
+        read_chunk(storage, pack.name, entry)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,7 @@ def test_a_chunk_that_is_not_where_the_entry_says_is_seen(
     entry = packs.read_index(storage, pack.name).chunks[0]
 
     with pytest.raises(DamagedChunk):
-        packs.read_chunk(storage, pack.name, entry._replace(**change))
+        read_chunk(storage, pack.name, entry._replace(**change))
 
 
 def named(storage: Storage, header: bytes, index: bytes, chunks: bytes = b"") -> str:
@@ -183,7 +188,7 @@ def test_a_hostile_index_is_refused_although_its_name_fits(storage: MemoryStorag
         packs.read_index(storage, name)
 
 
-@pytest.mark.parametrize("header", [b"PACKMREG" + HEADER[8:], HEADER[:8] + (2).to_bytes(4, "little") + HEADER[12:]])
+@pytest.mark.parametrize("header", [b"PACKMREG" + HEADER[8:], HEADER[:8] + (3).to_bytes(4, "little") + HEADER[12:]])
 def test_a_pack_of_another_format_is_refused(storage: MemoryStorage, header: bytes) -> None:
     with pytest.raises(DamagedPack):
         packs.read_index(storage, named(storage, header, u64(0, 0)))

@@ -12,8 +12,8 @@ from threading import Barrier
 
 import pytest
 
-from mreg.checkout import DamagedFile, Reader
 from mreg.operations.files import NoCache
+from mreg.reader import DamagedFile, Reader
 from mreg.ready import ReadyCopies
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -32,13 +32,13 @@ def logged(repo: Repository, folder: Callable[..., str]) -> Repository:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the files that were read from the repository."""
     seen: list[str] = []
-    read = Reader.read
+    parts = Reader.parts
 
-    def recorded(self, file):  # type: ignore[no-untyped-def]
-        seen.append(file.path)
-        return read(self, file)
+    def recorded(self, files):  # type: ignore[no-untyped-def]
+        seen.extend(file.path for file in files)
+        return parts(self, files)
 
-    monkeypatch.setattr(Reader, "read", recorded)
+    monkeypatch.setattr(Reader, "parts", recorded)
     return seen
 
 

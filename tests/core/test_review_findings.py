@@ -55,8 +55,8 @@ def test_a_gc_between_reading_and_listing_packs_makes_log_read_again(
     repo.remove("a:v0")
     real, gone = log_module.ingest, []
 
-    def ingest(index: Any, *rest: Any) -> Any:
-        manifest = real(index, *rest)
+    def ingest(index: Any, *rest: Any, **options: Any) -> Any:
+        manifest = real(index, *rest, **options)
         if not gone:
             gone.append(repo.gc(grace=0))
             index.catch_up()  # another process that shares the tables hears of it first

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from mreg import canonical, ingest, scan as scan_module
-from mreg.checkout import Reader
+from mreg import canonical, intake, scan as scan_module, statcache
 from mreg.digest import EMPTY, digest
 from mreg.errors import InvalidInput, MregError
-from mreg.ingest import SourceChanged, stamp
+from mreg.intake import SourceChanged
+from mreg.reader import Reader
 from mreg.repository import Repository
 from mreg.scan import MissingPath, NothingToLog, Selection, UnreadableFile, UnsupportedFile, matching, scan
+from mreg.statcache import stamp
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 
@@ -403,15 +404,15 @@ def test_a_file_that_changes_while_it_is_read_is_not_logged(
     repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     at = Path(folder({"a": LARGE}))
-    chunks = ingest.chunks
+    chunks = intake.chunks
 
-    def changing(*args: Any) -> Iterator[memoryview]:
+    def changing(*args: Any) -> Iterator[Any]:
         for n, chunk in enumerate(chunks(*args)):
             yield chunk
             if n == 0:
                 CHANGES[change](at / "a")
 
-    monkeypatch.setattr(ingest, "chunks", changing)
+    monkeypatch.setattr(intake, "chunks", changing)
 
     with pytest.raises(SourceChanged):
         repo.log(at, "mnist")
@@ -439,11 +440,11 @@ def test_a_file_that_vanished_since_the_look_is_told(
 
 
 def test_a_read_error_names_the_file(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Iterator[memoryview]:
+    def broken(*_: Any) -> Iterator[Any]:
         raise OSError(5, "Input/output error")
         yield
 
-    monkeypatch.setattr(ingest, "chunks", broken)
+    monkeypatch.setattr(intake, "chunks", broken)
 
     with pytest.raises(UnreadableFile, match=r"\.hidden"):
         repo.log(root, "mnist")
@@ -458,19 +459,19 @@ def test_a_read_error_names_the_file(repo: Repository, root: Path, monkeypatch: 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were opened and read to be logged."""
     seen: list[str] = []
-    read = ingest._Ingest._read
+    opened = intake._opened
 
-    def recorded(self: Any, source: Any, path: bytes) -> Any:
+    def recorded(source: Any) -> Any:
         seen.append(source.path)
-        return read(self, source, path)
+        return opened(source)
 
-    monkeypatch.setattr(ingest._Ingest, "_read", recorded)
+    monkeypatch.setattr(intake, "_opened", recorded)
     return seen
 
 
 @pytest.fixture
 def nothing_is_racy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "RACY_SECONDS", -1e9)
+    monkeypatch.setattr(statcache, "FINE_SECONDS", -1e9)
 
 
 def test_an_old_file_that_did_not_change_is_not_read_again(

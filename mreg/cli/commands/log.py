@@ -41,6 +41,14 @@ def log(
     run: RunOption = None,
     inputs: InputOption = None,
     type_: Annotated[str | None, typer.Option("--type", help="The artifact's type, where it is new.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="REFERENCE",
+            help="Store tensors as differences to this version's. Default: the artifact's latest.",
+        ),
+    ] = None,
     include: Annotated[
         list[str] | None, typer.Option("--include", metavar="GLOB", help="Log only what matches. Repeatable.")
     ] = None,
@@ -67,6 +75,7 @@ def log(
             run=run,
             inputs=inputs or (),
             type=type_,
+            base=base,
             include=include or (),
             exclude=exclude or (),
             dry_run=dry_run,
@@ -80,7 +89,8 @@ def _render(out: Out, result: LogResult, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
     if result.created:
         parts = f"{version.files} file{'s' * (version.files != 1)}, {size_text(version.size)}"
-        note(f"{version.name} {would}logged: {parts}, {size_text(result.stored)} of it new")
+        smaller = f", kept in {size_text(result.stored)}" if result.stored < result.new else ""
+        note(f"{version.name} {would}logged: {parts}, {size_text(result.new)} of it new{smaller}")
     else:
         note(f"same content as {version.name}: no new version")
     for model in result.models_created:

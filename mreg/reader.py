@@ -1,0 +1,145 @@
+"""Reading the files of a version: one by one, each byte verified before it is handed out, or many at once, for who
+verifies before anybody else sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from blake3 import blake3
+
+from mreg.buffers import Buffer, Buffers
+from mreg.chunks import ChunkReader
+from mreg.context import Context
+from mreg.errors import Damaged
+from mreg.packs import MAX_CHUNK, DamagedChunk, Located, Piece
+from mreg.records import File
+
+AT_ONCE: Final = 256
+"""So many files are looked up at a time."""
+
+WORTH_A_THREAD: Final = 32 << 10
+"""Shorter chunks are read at once: handing them over would take longer."""
+
+
+class DamagedFile(Damaged):
+    code = "damaged-file"
+    template = "file {path!r} of {version} cannot be read: {reason}"
+
+
+class Part(NamedTuple):
+    """The next bytes of a file, empty after the last; None where they cannot be had."""
+
+    file: File
+    data: Buffer | None
+
+
+class Reader:
+    """Reads the files of one version. version: its name, for messages."""
+
+    def __init__(self, context: Context, version: str) -> None:
+        self._index = context.fresh_index()
+        self._buffers = Buffers()
+        self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
+        self._version = version
+        self._anew = False
+
+    def read(self, file: File) -> Iterator[bytes]:
+        """The file's bytes, piece by piece, each verified. That they are all, and in order, is known only
+        when the last has been given out: raises DamagedFile then at the latest."""
+        whole, size = blake3(), 0
+        pieces = self._pieces(file)
+        if pieces is None and self._look_again():
+            pieces = self._pieces(file)
+        if pieces is None:
+            raise self._damaged(file, "its chunks are missing")
+        verified = [piece.digest.hex() for piece in pieces] == [file.digest]  # with its only chunk
+        for piece in pieces:
+            data = self._chunk(file, piece)
+            size += len(data)
+            if not verified:
+                whole.update(data)
+            yield bytes(data)  # theirs to keep; the buffer is used again
+            self._buffers.give_back(data)
+        if size != file.size or not (verified or whole.hexdigest() == file.digest):
+            raise self._damaged(file, "its chunks do not make up its digest")
+
+    def parts(self, files: Sequence[File]) -> Generator[Part]:
+        """The bytes of all files, in order, decoded by several threads ahead of time and *not verified*: it is
+        for the caller to compare each file with its digest, and to `read` one that is not right. An empty
+        part ends each file."""
+        from mreg.parallel import in_order
+
+        return in_order(self._decoding(files))
+
+    def done_with(self, part: Part) -> None:
+        """The part's bytes are not looked at any more."""
+        if part.data:
+            self._buffers.give_back(part.data)
+
+    def known(self, path: bytes, stamp: str) -> str | None:
+        """The digest that a file outside had when it was last verified, if it still looks as it did then."""
+        return self._index.known(path, stamp)
+
+    def remember(self, rows: Sequence[tuple[bytes, str, str]]) -> None:
+        """Rows of path, stamp and digest, for `known`."""
+        if rows:
+            self._index.keep_known(rows)
+
+    def _decoding(self, files: Sequence[File]) -> Iterator[tuple[bool, Callable[[], Part]]]:
+        for start in range(0, len(files), AT_ONCE):
+            batch = files[start : start + AT_ONCE]
+            with self._index.reading():
+                found = [self._places(file) for file in batch]
+            for file, places in zip(batch, found, strict=True):
+                for located in places:
+                    heavy = located is not None and located.entry.size >= WORTH_A_THREAD
+                    yield heavy, partial(self._decode, file, located)
+                yield False, partial(Part, file, b"")
+
+    def _places(self, file: File) -> Sequence[Located | None]:
+        """Where the file's chunks are kept; one None if any of them is not, or if they do not add up."""
+        pieces = self._pieces(file)
+        if pieces is None or sum(piece.size for piece in pieces) != file.size:
+            return [None]
+        try:
+            return [self._locate(piece) for piece in pieces]
+        except DamagedChunk:
+            return [None]
+
+    def _decode(self, file: File, located: Located | None) -> Part:
+        """In any thread."""
+        try:
+            return Part(file, self._chunks.read(located) if located else None)
+        except DamagedChunk:
+            return Part(file, None)
+
+    def _pieces(self, file: File) -> tuple[Piece, ...] | None:
+        return self._index.pieces(bytes.fromhex(file.digest), file.size)
+
+    def _chunk(self, file: File, piece: Piece) -> memoryview:
+        while True:
+            try:
+                return self._chunks.verified(self._locate(piece))
+            except DamagedChunk as error:
+                if not self._look_again():
+                    raise self._damaged(file, str(error)) from None
+
+    def _locate(self, piece: Piece) -> Located:
+        located = self._index.chunk(piece.digest)
+        if located is None or piece.size > MAX_CHUNK:
+            raise DamagedChunk(digest=piece.digest.hex(), pack="(none)", reason="no pack has it")
+        return located
+
+    def _look_again(self) -> bool:
+        """Make the tables anew, once: since they were made, a pack may have been put back, or its chunks logged
+        again. False where that was done already."""
+        if self._anew:
+            return False
+        self._anew = True
+        self._index.start_anew()
+        return True
+
+    def _damaged(self, file: File, reason: str) -> DamagedFile:
+        return DamagedFile(path=file.path, version=self._version, reason=reason)

@@ -1,0 +1,30 @@
+"""When a file may be taken for the one that was read before, by its stat alone."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+COARSE_SECONDS: Final = 2.0
+FINE_SECONDS: Final = 0.1
+"""A file changed this short before it was looked at may change again without its times showing it: some file
+systems keep time in steps of up to 2 s, those that keep less than milliseconds in steps of up to 10 ms. (git calls
+such an index entry racy.)"""
+
+
+def stamp(status: os.stat_result) -> str:
+    """What changes when a file does, as far as its stat can tell."""
+    fields = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+    return " ".join(map(str, fields))
+
+
+def settled(status: os.stat_result, now: float) -> bool:
+    """Whether any later change is bound to show in the stat. now: when the file was looked at, in seconds since
+    1970."""
+    steps = FINE_SECONDS if status.st_ctime_ns % 10**6 else COARSE_SECONDS
+    return max(status.st_mtime, status.st_ctime) < now - steps
+
+
+def key(path: str) -> bytes:
+    """The name by which the stat cache knows a file."""
+    return os.fsencode(os.path.abspath(path))

@@ -1,0 +1,196 @@
+"""A new folder being filled, under another name beside its place; it gets its name by one `rename`, so it is whole
+wherever it is seen. Paths are walked by folder handles that follow no symbolic link: whatever a manifest says,
+nothing is written outside of the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from io import FileIO
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from mreg.buffers import Buffer
+from mreg.durability import flush_folder, flush_tree
+from mreg.reader import Part, Reader
+from mreg.records import File
+from mreg.statcache import stamp
+from mreg.storage.posix import Flusher
+
+Progress = Callable[[int, int], None]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_BLOCK = 1 << 20
+
+
+class Target(NamedTuple):
+    """A file to be made: its path in the folder, what it is to hold, its mode."""
+
+    path: str
+    file: File
+    mode: int
+
+
+class Tree:
+    """A new folder being filled; thrown away unless `keep` is called. Use as a context manager."""
+
+    def __init__(self, path: str) -> None:
+        os.mkdir(path)
+        self.path = path
+        self.written: list[tuple[File, str]] = []
+        """What `fill` has made: each file with its stamp when it was closed."""
+        self._root = os.open(path, _FOLDER)
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._root)
+        if self.path:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def fill(self, reader: Reader, targets: Sequence[Target], steps: Steps) -> None:
+        """Make all of these files, verified. Raises DamagedFile."""
+        doubtful = []
+        with closing(reader.parts([target.file for target in targets])) as parts:
+            for target in targets:
+                if not self._write(target, reader, parts, steps):
+                    doubtful.append(target)
+        for target in doubtful:  # once more, slowly: what was damaged may be found elsewhere, else it is named
+            self._remove(target.path)
+            self.write(target.path, reader.read(target.file), target.mode)
+
+    def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
+        """Make the file of the next parts; whether it is right."""
+        whole, size, sound = blake3(), 0, True
+        with self._new_file(target.path) as (file, write):
+            for part in parts:
+                if (data := part.data) is None:
+                    sound = False
+                elif not data:
+                    break
+                else:
+                    whole.update(data)
+                    size += len(data)
+                    write(data)
+                    steps.advance(len(data))
+                    reader.done_with(part)
+            os.fchmod(file.fileno(), target.mode)
+            status = os.fstat(file.fileno())
+        if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
+            return False
+        self.written.append((target.file, stamp(status)))
+        return True
+
+    def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
+        """Make the file `path` of `blocks`."""
+        with self._new_file(path) as (file, write):
+            for block in blocks:
+                write(block)
+            os.fchmod(file.fileno(), mode)
+
+    @contextmanager
+    def _new_file(self, path: str) -> Iterator[tuple[FileIO, Callable[[Buffer], None]]]:
+        """A new file, and what writes to it."""
+        with self._folder_of(path) as folder:
+            descriptor = os.open(os.path.basename(path), _NEW_FILE, 0o600, dir_fd=folder)
+        with open(descriptor, "wb", buffering=0) as file:
+            flusher = Flusher(file.fileno())
+
+            def write(data: Buffer) -> None:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+                flusher.wrote(len(data))
+
+            yield file, write
+
+    def _remove(self, path: str) -> None:
+        with self._folder_of(path) as folder:
+            os.unlink(os.path.basename(path), dir_fd=folder)
+
+    def link(self, path: str, existing: str) -> None:
+        """Make `path` another name of the file `existing`."""
+        with self._folder_of(path) as folder:
+            os.link(existing, os.path.basename(path), dst_dir_fd=folder, follow_symlinks=False)
+
+    def flush(self) -> None:
+        """Make all that was written so far durable."""
+        flush_tree(self.path)
+
+    def keep(self, path: str) -> None:
+        """Flush the folder and let it be `path`, where nothing but an empty folder may be.
+
+        Raises FileExistsError where something else has been faster.
+        """
+        self.flush()
+        try:
+            os.rename(self.path, path)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise FileExistsError(error.errno, error.strerror, path) from None
+            raise
+        self.path = ""
+        flush_folder(os.path.dirname(path) or ".")
+
+    @contextmanager
+    def _folder_of(self, path: str) -> Iterator[int]:
+        with open_folder(self._root, path.split("/")[:-1], make=True) as folder:
+            yield folder
+
+
+@contextmanager
+def open_folder(root: int, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
+    """A handle of the folder `parts` below the handle `root`, reached without following any link."""
+    handle = os.dup(root)
+    try:
+        for part in parts:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=handle)
+            below = os.open(part, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = below
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def hash_file(descriptor: int) -> str:
+    """The digest of an open file's bytes, read from where it stands."""
+    whole = blake3()
+    while block := os.read(descriptor, _READ_BLOCK):
+        whole.update(block)
+    return whole.hexdigest()
+
+
+def published_mode(file: File) -> int:
+    """0644 or 0755, less the umask."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return (0o755 if file.executable else 0o644) & ~mask
+
+
+class Steps:
+    """Counts bytes for a progress bar."""
+
+    def __init__(self, files: Sequence[File], progress: Progress | None) -> None:
+        self._total = sum(file.size for file in files)
+        self._done = 0
+        self._progress = progress
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done, self._total)
+
+    def through(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            yield block
+            self.advance(len(block))
