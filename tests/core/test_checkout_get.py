@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mreg import canonical, packs
+from mreg import canonical, packs, reader
 from mreg.checkout import UnsafeDestination
 from mreg.digest import EMPTY, digest
 from mreg.errors import Damaged, MregError
