@@ -41,6 +41,7 @@ _EXPORTS = {
             "Model",
             "RefChange",
             "Usage",
+            "UsageItem",
             "Version",
         ),
         "mreg.entities",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         Model as Model,
         RefChange as RefChange,
         Usage as Usage,
+        UsageItem as UsageItem,
         Version as Version,
     )
     from mreg.errors import (

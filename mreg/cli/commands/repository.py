@@ -14,7 +14,7 @@ from mreg.config import InvalidSetting, parse_seconds
 from mreg.repository import AlreadyInitialised, Repository
 
 if TYPE_CHECKING:
-    from mreg.entities import HistoryEntry, RefChange
+    from mreg.entities import HistoryEntry, RefChange, Usage
     from mreg.operations.findings import Report
 
 DAMAGED = 5
@@ -77,15 +77,36 @@ def _short(value: str | None) -> str:
 def du(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
 ) -> None:
-    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk."""
+    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.
+
+    Of a collection, version by version, with what deleting it would free when the grace period is over: by `mreg
+    gc`, and with `--repack`.
+    """
     found = current.repository().usage(name)
-    pairs = [
+    emit(found, lambda out: _render_usage(out, found))
+
+
+def _render_usage(out: Out, found: Usage) -> None:
+    total = [
         ("versions", str(found.versions)),
         ("logical", f"{size_text(found.logical)} ({found.logical} bytes)"),
         ("unique", f"{size_text(found.unique)} ({found.unique} bytes)"),
         ("stored", f"{size_text(found.stored)} ({found.stored} bytes)"),
     ]
-    emit(found, lambda out: out.fields(pairs))
+    out.fields(total)
+    if not found.items:
+        return
+    headings = ["name", "versions", "logical", "unique", "stored"]
+    rows = [
+        [one.name, str(one.versions), *map(size_text, (one.logical, one.unique, one.stored))] for one in found.items
+    ]
+    if found.items[0].frees is not None:
+        headings += ["frees", "with --repack"]
+        rows = [
+            [*row, size_text(one.frees or 0), size_text(one.frees_repacked or 0)]
+            for row, one in zip(rows, found.items, strict=True)
+        ]
+    out.table(headings, rows)
 
 
 def gc(
