@@ -40,6 +40,7 @@ _EXPORTS = {
             "LogResult",
             "Model",
             "RefChange",
+            "Removed",
             "Usage",
             "Version",
         ),
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         LogResult as LogResult,
         Model as Model,
         RefChange as RefChange,
+        Removed as Removed,
         Usage as Usage,
         Version as Version,
     )
