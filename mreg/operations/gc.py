@@ -25,7 +25,7 @@ from mreg.operations import reach
 from mreg.operations.collections import drop_version
 from mreg.operations.retention import Policy, expired
 from mreg.packs import PackIndex
-from mreg.refs import CONFIG
+from mreg.refs import CONFIG, DamagedRef
 from mreg.resolve import Resolved
 from mreg.storage import Stat, Storage
 from mreg.transaction import Draft
@@ -160,6 +160,9 @@ def _announce(context: Context, plan: _Plan, policy: Policy) -> Mark:
         if draft.view.head != plan.head:
             raise Moved()
         for version in plan.expired:
+            key = version_key(version.artifact, version.number)
+            if draft.value(key) != version.digest:  # else its data would go, and the journal name them still
+                raise DamagedRef(ref=key, reason="it is not what the journal made it")
             drop_version(draft, version.artifact, version.number)
         draft.drops = tuple(sorted(plan.doomed))
 

@@ -17,6 +17,7 @@ from mreg.names import parse_version
 from mreg.operations import coherence
 from mreg.operations.history import UnknownSequence, describe
 from mreg.packs import CountingWriter
+from mreg.refs import DamagedRef
 from mreg.transaction import Draft, MissingPack
 
 _SHOWN = 40
@@ -48,7 +49,7 @@ def undo(context: Context, seq: int) -> HistoryEntry:
     """Put the refs that entry `seq` moved back to what they were before it; the new entry.
 
     Raises UnknownSequence; RefMoved where a ref is not as the entry left it; CannotUndo where something that
-    came later stands in the way; GivenUp where gc has taken the data of a version that would come back.
+    came later stands in the way; GivenUp where gc has taken the data of a version that would come back; Damaged.
     """
     entry = _entry(context, seq)
     moves = _moves(context, entry)
@@ -95,6 +96,8 @@ def _moves(context: Context, entry: Entry) -> list[Change]:
 def _build(context: Context, draft: Draft, seq: int, moves: list[Change], data: _Data) -> None:
     for ref, old, new in moves:
         found = draft.view.ref(ref)
+        if found.seq < seq:
+            raise DamagedRef(ref=ref, reason=f"it is not what entry {seq} made it")
         if found.value != new:
             raise RefMoved(seq=seq, ref=ref, by=found.seq, found=_shown(ref, found.value))
         draft.set(ref, old)

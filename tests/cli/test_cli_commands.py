@@ -385,7 +385,7 @@ def test_a_collection_is_made_described_renamed_and_removed(mreg: Any, kind: str
     assert mreg("--json", kind, "show", "x").json["description"] == "what it is"
     assert mreg(kind, "rename", "x", "y") == (0, "y\n", "")
     assert mreg(kind, "ls").out.startswith("y\t")
-    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y\n")
+    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y; `mreg undo 4` brings it back\n")
     assert mreg(kind, "ls") == (0, "", "")
 
 
@@ -419,7 +419,8 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
     assert filled("rm", "digits:v1") == (
         0,
         "digits:v1\n",
-        "deleted digits:v1; `mreg gc` gives its space back when the grace period is over\n",
+        "deleted digits:v1; `mreg gc` gives its space back when the grace period is over\n"
+        "until then `mreg undo 6` brings it back\n",
     )
     assert filled("resolve", "digits").out == "digits:v0\n"
     assert filled("rm", "digits:v1").code == 3
@@ -489,6 +490,8 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
     assert mreg("config", "get", "log.exclude").out == "*.log tmp/\n"
     assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
         "gc.grace",
+        "gc.keep-last",
+        "gc.older-than",
         "lock.timeout",
         "log.exclude",
     ]
@@ -549,7 +552,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         },
     ),
     ("annotate digits -m x", "changed version", {"version": VERSION}),
-    ("rm digits:v1", "digest name", {}),
+    ("rm digits:v1", "digest name seq", {}),
     ("link digits Classifier", "created link model_created", {"link": LINK}),
     ("unlink Classifier:v0 --force", LINK, {}),
     ("alias set new digits", "alias before name number version", {}),
@@ -566,19 +569,20 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("artifact show digits", ARTIFACT, {}),
     ("artifact describe digits x", "description name", {}),
     ("artifact rename digits x", "before name", {}),
-    ("artifact rm digits --force", "name", {}),
+    ("artifact rm digits --force", "name seq", {}),
     ("model create x", "created name", {}),
     ("model ls", "models", {"models.0": MODEL}),
     ("model show Classifier", MODEL, {}),
     ("model describe Classifier x", "description name", {}),
     ("model rename Classifier x", "before name", {}),
-    ("model rm Classifier --force", "name", {}),
+    ("model rm Classifier --force", "name seq", {}),
     ("search digits", "artifacts models versions", {"artifacts.0": ARTIFACT}),
     ("search second", "artifacts models versions", {"versions.0": VERSION}),
     ("search Class", "artifacts models versions", {"models.0": MODEL}),
     ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": "new old ref"}),
+    ("undo 2", "changes command host seq time who", {"changes.0": "new old ref"}),
     ("du", "logical stored unique versions", {}),
-    ("gc", "bytes kept packs records unfinished", {}),
+    ("gc", "bytes expired kept packs records seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs versions", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),

@@ -17,6 +17,7 @@ from mreg.context import Context
 from mreg.errors import Damaged, MregError
 from mreg.operations import gc as gc_module
 from mreg.operations.gc import Moved
+from mreg.operations.undo import GivenUp
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -389,6 +390,85 @@ def test_records_that_were_swept_between_writing_and_committing_are_written_agai
     assert repo.fsck(full=True).findings == ()
 
 
+def test_an_undo_whose_version_is_swept_between_looking_and_committing_is_refused(
+    repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    log("mnist", a=b"1")
+    seq = repo.remove("mnist:v0").seq
+    sweeper, writer = reopen(storage), reopen(storage)
+    storage.before("lock", "", lambda: sweeper.gc(grace=0))
+
+    with pytest.raises(GivenUp):
+        writer.undo(seq)
+
+    assert storage.hooks == []
+    assert [entry.command for entry in repo.history()] == ["log --artifact mnist", "rm mnist:v0", "gc"]
+    assert reopen(storage).fsck(full=True).findings == ()
+
+
+@pytest.mark.parametrize("turn", range(1, 5))
+def test_an_undo_while_gc_is_at_work_is_whole_or_refused(
+    turn: int,
+    repo: Repository,
+    storage: Hooked,
+    log: Callable[..., Any],
+    reopen: Callable[[Storage], Repository],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As for `log`: the lock is taken to say what goes, then for each thing that is deleted."""
+    monkeypatch.setattr(gc_module, "_BATCH", 1)
+    log("mnist", a=BASE)
+    log("letters", a=BASE)  # the pack stays, of the version only the record goes
+    seq = repo.remove("mnist:v0").seq
+    writer = reopen(storage)
+    came_back: list[bool] = []
+
+    def undo() -> None:
+        try:
+            writer.undo(seq)
+            came_back.append(True)
+        except GivenUp:
+            came_back.append(False)
+
+    storage.before("lock", "", undo, turn)
+    repo.gc(grace=0)
+    if not came_back:  # it was done before its turn came
+        undo()
+
+    assert came_back == [turn <= 2], "until its record is deleted, a version can come back"
+    assert reopen(storage).fsck(full=True).findings == ()
+    if came_back == [True]:
+        repo.gc(grace=0)
+        assert text_of(reopen(storage), "mnist:v0") == BASE
+
+
+def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The killed one had given up its record, but not deleted it."""
+    log("mnist", a=b"shared")
+    log("letters", a=b"shared")
+    seq = repo.remove("mnist:v0").seq
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+
+        def die(*_: Any) -> None:
+            raise Crash
+
+        patch.setattr(gc_module, "_delete", die)
+        repo.gc(grace=0)
+    repo.undo(seq)
+    again = repo.remove("mnist:v0").seq
+    for entry in storage._entries.values():
+        entry.mtime -= DAY
+
+    swept = repo.gc(grace=2 * DAY)
+    repo.undo(again)
+
+    assert (swept.bytes, swept.kept > 0) == (0, True)
+    assert text_of(repo, "mnist:v0") == b"shared"
+    assert repo.fsck(full=True).findings == ()
+
+
 def test_the_latest_version_deleted_and_swept_while_its_content_is_logged_again(
     repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
 ) -> None:
@@ -488,10 +568,10 @@ def test_a_commit_while_gc_marks_makes_it_look_again(
     repo.remove("mnist:v0")
     mark, looks = gc_module._mark, 0
 
-    def mark_then_race(context: Context, grace: float) -> Any:
+    def mark_then_race(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        plan = mark(context, grace)
+        plan = mark(*args)
         if looks <= 2:
             repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
@@ -511,10 +591,10 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
     before = size_of(storage)
     mark, looks = gc_module._mark, 0
 
-    def mark_then_race(context: Context, grace: float) -> Any:
+    def mark_then_race(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        plan = mark(context, grace)
+        plan = mark(*args)
         repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
 
