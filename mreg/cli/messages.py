@@ -59,6 +59,7 @@ HINTS: dict[str, str] = {
     "repository-moved": "repeat the command when fewer writers are busy",
     "missing-pack": "repeat the command",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
+    "unfinished": "repeat the command; the next gc deletes what is left",
     "invalid-name": "a name is 1 to 128 letters, digits, `.`, `_` and `-`",
     "invalid-tag": "a tag is 1 to 128 letters, digits, `_`, `-` and single spaces",
     "alias-taken": "use the alias that is there, or another word",

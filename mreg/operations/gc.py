@@ -19,7 +19,7 @@ from itertools import islice
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
 from mreg.digest import digest
-from mreg.errors import Conflict
+from mreg.errors import Conflict, Failed
 from mreg.journal import Change, DamagedJournal, Entry, Mark
 from mreg.operations import reach
 from mreg.operations.collections import drop_version
@@ -27,7 +27,7 @@ from mreg.operations.retention import Policy, expired
 from mreg.packs import PackIndex
 from mreg.refs import CONFIG, DamagedRef
 from mreg.resolve import Resolved
-from mreg.storage import Stat, Storage
+from mreg.storage import LockTimeout, Stat, Storage
 from mreg.transaction import Draft
 from mreg.view import version_key
 
@@ -41,6 +41,13 @@ TMP_SECONDS = 24 * 3600.0
 class Moved(Conflict):
     code = "repository-moved"
     template = "the repository changed while gc looked at it"
+
+
+class Unfinished(Failed):
+    """What was announced counts as gone, and the next gc deletes what is left of it."""
+
+    code = "unfinished"
+    template = "entry {seq} says what goes, but not all of it could be deleted: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +79,17 @@ def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False)
 
     Both are one change, so that one that fails has let nothing expire. Raises Damaged where a record is not
     readable, having deleted nothing: a damaged repository may need what seems to be garbage. Raises Moved when
-    writers were faster again and again.
+    writers were faster again and again; Unfinished where the change was made, and then the machine failed.
     """
     for _ in range(_TRIES):
         plan = _mark(context, grace, policy)
-        seq = None
+        if dry_run:
+            return _report(plan, None, 0)
         try:
-            if (plan.doomed or plan.expired) and not dry_run:
-                announced = _announce(context, plan, policy)
-                seq = announced.seq if plan.expired else None
-                _delete(context, plan, announced)
+            announced = _announce(context, plan, policy) if plan.doomed or plan.expired else None
         except Moved:
             continue
-        return _report(plan, seq, 0 if dry_run else context.storage.sweep(TMP_SECONDS))
+        return _report(plan, announced, _carry_out(context, plan, announced))
     raise Moved()
 
 
@@ -171,6 +176,19 @@ def _announce(context: Context, plan: _Plan, policy: Policy) -> Mark:
     return Mark(entry.seq, digest(entry.to_bytes()))
 
 
+def _carry_out(context: Context, plan: _Plan, announced: Mark | None) -> int:
+    """Delete what was announced, then unfinished work that nobody will finish; the bytes of that."""
+    try:
+        if announced:
+            _delete(context, plan, announced)
+        return context.storage.sweep(TMP_SECONDS)
+    except (OSError, LockTimeout) as error:
+        if announced is None:
+            raise
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise Unfinished(seq=announced.seq, reason=reason) from error
+
+
 def _delete(context: Context, plan: _Plan, announced: Mark) -> None:
     """Delete what was announced, less what a writer has named since: it was there when that one looked."""
     doomed, seen = dict(plan.doomed), announced
@@ -195,7 +213,7 @@ def _named(context: Context, entry: Entry) -> Iterator[str]:
             yield objects.key_of(context.objects.version(version).manifest)
 
 
-def _report(plan: _Plan, seq: int | None, unfinished: int) -> Swept:
+def _report(plan: _Plan, announced: Mark | None, unfinished: int) -> Swept:
     packs_gone = sum(1 for key in plan.doomed if packs.name_of(key))
     return Swept(
         bytes=sum(plan.doomed.values()),
@@ -204,7 +222,7 @@ def _report(plan: _Plan, seq: int | None, unfinished: int) -> Swept:
         unfinished=unfinished,
         kept=plan.kept,
         expired=tuple(version.name for version in plan.expired),
-        seq=seq,
+        seq=announced.seq if announced and plan.expired else None,
     )
 
 
