@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from mreg import ingest, journal as journals, packs
 from mreg.context import Context
 from mreg.errors import Damaged, MregError
 from mreg.operations import gc as gc_module
-from mreg.operations.gc import Moved
+from mreg.operations.gc import Moved, Unfinished
 from mreg.operations.undo import GivenUp
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -390,9 +392,12 @@ def test_records_that_were_swept_between_writing_and_committing_are_written_agai
     assert repo.fsck(full=True).findings == ()
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["with its pack", "its record alone"])
 def test_an_undo_whose_version_is_swept_between_looking_and_committing_is_refused(
-    repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+    shared: bool, repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
 ) -> None:
+    if shared:
+        log("letters", a=b"1")
     log("mnist", a=b"1")
     seq = repo.remove("mnist:v0").seq
     sweeper, writer = reopen(storage), reopen(storage)
@@ -402,7 +407,7 @@ def test_an_undo_whose_version_is_swept_between_looking_and_committing_is_refuse
         writer.undo(seq)
 
     assert storage.hooks == []
-    assert [entry.command for entry in repo.history()] == ["log --artifact mnist", "rm mnist:v0", "gc"]
+    assert [entry.command for entry in repo.history(since=seq)] == ["gc"]
     assert reopen(storage).fsck(full=True).findings == ()
 
 
@@ -443,7 +448,7 @@ def test_an_undo_while_gc_is_at_work_is_whole_or_refused(
 
 
 def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
-    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    repo: Repository, log: Callable[..., Any], age: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The killed one had given up its record, but not deleted it."""
     log("mnist", a=b"shared")
@@ -457,9 +462,8 @@ def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
         patch.setattr(gc_module, "_delete", die)
         repo.gc(grace=0)
     repo.undo(seq)
+    age(30 * DAY)
     again = repo.remove("mnist:v0").seq
-    for entry in storage._entries.values():
-        entry.mtime -= DAY
 
     swept = repo.gc(grace=2 * DAY)
     repo.undo(again)
@@ -621,6 +625,26 @@ def test_a_gc_that_was_killed_while_it_deleted_is_finished_by_the_next(
 
     repo.gc(grace=0)
 
+    assert size_of(storage) == expected
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_gc_that_fails_while_it_deletes_says_what_happened_and_the_next_goes_on(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    for n in range(3):
+        log("mnist", a=b"%d" % n * 1000)
+    expected = size_of(storage) - repo.gc(grace=0, keep_last=1, dry_run=True).bytes
+    head = len(repo.history())
+    failing = FaultyStorage(storage, 8, lambda: OSError(errno.EIO, os.strerror(errno.EIO)))
+
+    with pytest.raises(Unfinished, match=f"entry {head + 1} .* Input/output error"):
+        reopen(failing).gc(grace=0, keep_last=1)
+
+    assert failing.calls == 8
+    assert [version.number for version in repo.versions("mnist")] == [2], "the change was made"
+    assert size_of(storage) > expected
+    repo.gc(grace=0)
     assert size_of(storage) == expected
     assert repo.fsck(full=True).findings == ()
 

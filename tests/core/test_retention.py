@@ -300,6 +300,15 @@ def test_what_expired_comes_back_within_the_grace_period_and_not_after_it(
     assert log("mnist") == ["mnist:v3"]
 
 
+def test_what_expired_for_good_does_not_trouble_a_later_gc_with_grace(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    log("mnist", 3)
+    repo.gc(grace=0, keep_last=1)
+
+    assert repo.gc(grace=14 * DAY, keep_last=1).bytes == 0
+
+
 def test_a_record_that_another_version_shares_stays(repo: Repository, log: Callable[..., Any]) -> None:
     """Two artifacts may name one record; which of them expires is no reason to take it from the other."""
     log("mnist", 2)

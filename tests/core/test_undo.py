@@ -532,6 +532,31 @@ def test_a_version_whose_pack_was_lost_is_not_brought_back(
     assert head(repo) == seq
 
 
+def test_a_version_whose_list_of_files_is_gone_is_not_brought_back(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
+) -> None:
+    """A gc that was killed may have left the record."""
+    manifest = log("mnist", "1").version.manifest
+    seq = repo.remove("mnist:v0").seq
+    storage.delete(f"objects/{manifest[:2]}/{manifest[2:]}")
+
+    with pytest.raises(GivenUp, match="mnist:v0"):
+        repo.undo(seq)
+
+
+def test_a_rename_is_taken_back_whatever_the_state_of_the_data(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
+) -> None:
+    """As it was made: versions only change their names."""
+    manifest = log("mnist", "1").version.manifest
+    repo.rename_artifact("mnist", "numbers")
+    storage.delete(f"objects/{manifest[:2]}/{manifest[2:]}")
+
+    repo.undo(2)
+
+    assert repo.resolve("mnist:v0").name == "mnist:v0"
+
+
 def test_a_version_comes_back_from_another_pack_than_the_lookup_tables_know(
     repo: Repository, storage: MemoryStorage, log: Callable[..., Any], reopen: Callable[..., Repository]
 ) -> None:
