@@ -139,15 +139,18 @@ def _age(context: Context, seq: int, now: float) -> float:
 
 
 def _remembered(context: Context, entries: list[Entry], now: float, grace: float) -> set[str]:
-    """The versions that refs named within the grace period, less those that a later gc gave up."""
+    """The versions that refs named within the grace period, less those that an earlier gc gave up, unless they
+    have been brought back since."""
     found: set[str] = set()
-    dropped: set[str] = set()
     for entry in reversed(entries):
         if grace == 0 or _age(context, entry.seq, now) > grace:
             break
+        found |= reach.named_by(entry)
+    dropped: set[str] = set()
+    for entry in entries:
         dropped.update(entry.drops)
-        found |= {name for name in reach.named_by(entry) if objects.key_of(name) not in dropped}
-    return found
+        dropped.difference_update(map(objects.key_of, reach.versions_now([entry])))
+    return {name for name in found if objects.key_of(name) not in dropped}
 
 
 def _all_data(storage: Storage, indexes: dict[str, PackIndex]) -> Iterator[tuple[str, Stat]]:

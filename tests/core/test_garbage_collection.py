@@ -220,6 +220,20 @@ def test_what_an_earlier_gc_gave_up_does_not_trouble_a_later_one_with_grace(
     assert repo.gc(grace=14 * DAY).bytes == 0
 
 
+def test_a_rename_that_brings_along_what_a_gc_gave_up_does_not_trouble_a_later_one(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    """The entry of the rename names the versions of removed links, which are gone."""
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    repo.link("mnist:v0", "Digits")
+    repo.remove("mnist:v0", force=True)
+    repo.gc(grace=0)
+    repo.rename_model("Digits", "Numbers")
+
+    assert repo.gc(grace=14 * DAY).bytes == 0
+
+
 def test_abandoned_temporary_files_are_swept_when_they_are_a_day_old(repo: Repository, storage: MemoryStorage) -> None:
     staged = storage.stage()
     staged.write(b"x" * 50)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mreg.context import Context
 from mreg.entities import HistoryEntry
@@ -705,6 +705,12 @@ class Undone(RuleBasedStateMachine):
         self.other.close()
         self.tmp.cleanup()
 
+    @initialize()
+    def begin(self) -> None:
+        self.log("x", 0, ["best"], ["M"])
+        self.log("x", 1, [], [])
+        self.log("y", 1, ["good"], ["M"])
+
     def _try(self, act: Callable[[], object]) -> None:
         before, seq = live(self.other), head(self.other)
         try:
@@ -755,11 +761,11 @@ class Undone(RuleBasedStateMachine):
     def remove_model(self, model: str) -> None:
         self._try(lambda: self.repo.remove_model(model, force=True))
 
-    @rule(name=NAMES, other=NAMES)
+    @rule(name=NAMES, other=st.sampled_from(["x", "y", "z"]))
     def rename_artifact(self, name: str, other: str) -> None:
         self._try(lambda: self.repo.rename_artifact(name, other))
 
-    @rule(model=MODELS, other=MODELS)
+    @rule(model=MODELS, other=st.sampled_from(["M", "N", "O"]))
     def rename_model(self, model: str, other: str) -> None:
         self._try(lambda: self.repo.rename_model(model, other))
 
@@ -769,6 +775,13 @@ class Undone(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 5))
     def undo(self, back: int) -> None:
+        self._undo(back)
+
+    @rule()
+    def undo_the_last(self) -> None:
+        self._undo(0)
+
+    def _undo(self, back: int) -> None:
         seq = head(self.other) - back
         if seq < 1:
             return
