@@ -26,7 +26,7 @@ def fault(context: Context, draft: Draft) -> str | None:
         reason = _left_hanging(draft, key) if value is None else _not_there(context, draft, key, value)
         if reason:
             return reason
-    return _held(context, draft)
+    return _linked_twice(draft) or _held(context, draft)
 
 
 # What comes back must find what it stands on.
@@ -66,9 +66,18 @@ def _link_fault(draft: Draft, model: str, line: str, value: str) -> str | None:
     target = parse_link(model, parse_version(line) or 0, value)
     if draft.value(version_key(target.artifact, target.number)) != target.digest:
         return f"link '{model}:{line}' would name {target.name}, which is not there"
-    for number, other in _links(draft, model).items():
-        if f"v{number}" != line and parse_link(model, number, other).digest == target.digest:
-            return f"{target.name} is linked as {model}:v{number} by now"
+    return None
+
+
+def _linked_twice(draft: Draft) -> str | None:
+    """A version is linked once in a model."""
+    for model in sorted({key.split("/")[1] for key, value in draft.new.items() if value and "/links#" in key}):
+        seen: dict[str, int] = {}
+        for number, value in _links(draft, model).items():
+            target = parse_link(model, number, value)
+            first = seen.setdefault(target.digest, number)
+            if first != number:
+                return f"{target.name} would be linked twice, as {model}:v{first} and {model}:v{number}"
     return None
 
 

@@ -403,7 +403,7 @@ SCENES: dict[str, tuple[Scene, str]] = {
         "alias 'mnist:best' would point at mnist:v0, which is not there",
     ),
     "the link has no version": (_link_to_a_deleted_version, "link 'Digits:v0' would name mnist:v0, which is not there"),
-    "the version was linked again": (_linked_again, "mnist:v0 is linked as Digits:v1 by now"),
+    "the version was linked again": (_linked_again, "mnist:v0 would be linked twice, as Digits:v0 and Digits:v1"),
     "the version has no artifact": (_version_without_its_artifact, "there is no artifact 'mnist' any more"),
     "the link has no model": (_link_without_its_model, "there is no registered model 'Digits' any more"),
     "the card has no model": (_card_without_its_model, "there is no registered model 'Digits' any more"),
