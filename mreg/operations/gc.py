@@ -19,7 +19,7 @@ from itertools import islice
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
 from mreg.digest import digest
-from mreg.errors import Conflict, Failed
+from mreg.errors import Conflict, Damaged, Failed
 from mreg.journal import Change, DamagedJournal, Entry, Mark
 from mreg.operations import reach
 from mreg.operations.collections import drop_version
@@ -82,10 +82,10 @@ def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False)
     writers were faster again and again; Unfinished where the change was made, and then the machine failed.
     """
     for _ in range(_TRIES):
-        plan = _mark(context, grace, policy)
-        if dry_run:
-            return _report(plan, None, 0)
         try:
+            plan = _mark(context, grace, policy)
+            if dry_run:
+                return _report(plan, None, 0)
             announced = _announce(context, plan, policy) if plan.doomed or plan.expired else None
         except Moved:
             continue
@@ -94,22 +94,37 @@ def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False)
 
 
 def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
-    storage = context.storage
+    """What to do. Raises Moved where another gc took what was looked at."""
     now = _now(context)
+    head, entries = _whole_journal(context)
+    try:
+        return _plan(context, head, entries, policy, now, grace)
+    except Damaged:
+        if context.journal.raw(head.seq + 1) is None:
+            raise
+        raise Moved() from None
+
+
+def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
     head, entries = Mark(0, context.journal.origin), []
     for mark, entry in reach.whole_journal(context.journal):
         head = mark
         entries.append(entry)
-    beyond = [key for key in storage.list("journal") if key > journals.key_of(head.seq) and key != journals.APPLIED]
+    keys = context.storage.list("journal")
+    beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
     if beyond and context.journal.raw(head.seq + 1) is None:
         raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
+    return head, entries
+
+
+def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> _Plan:
     going = expired(entries, policy, lambda seq: _age(context, seq, now))
     before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
-    indexes = reach.read_indexes(storage)
+    indexes = reach.read_indexes(context.storage)
     live = _needed(context, current, indexes)
     remembered = _needed(context, (before if grace else current) | _remembered(context, entries, now, grace), indexes)
     doomed, kept = {}, 0
-    for key, stat in _all_data(storage, indexes):
+    for key, stat in _all_data(context.storage, indexes):
         if key in live:
             continue
         if key in remembered or (grace and now - stat.mtime <= grace):

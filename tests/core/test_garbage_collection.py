@@ -296,6 +296,18 @@ class Hooked(MemoryStorage):
                     self.hooks.remove(hook)
                     hook[2]()
 
+    def get(self, key: str) -> Any:
+        self._run("read", key)
+        return super().get(key)
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        self._run("read", key)
+        return super().read(key, start, length)
+
+    def stat(self, key: str) -> Any:
+        self._run("read", key)
+        return super().stat(key)
+
     def put(self, key, value, *args):  # type: ignore[no-untyped-def]
         self._run("put", key)
         return super().put(key, value, *args)
@@ -469,11 +481,7 @@ def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
     log("letters", a=b"shared")
     seq = repo.remove("mnist:v0").seq
     with monkeypatch.context() as patch, pytest.raises(Crash):
-
-        def die(*_: Any) -> None:
-            raise Crash
-
-        patch.setattr(gc_module, "_delete", die)
+        patch.setattr(gc_module, "_delete", _die)
         repo.gc(grace=0)
     repo.undo(seq)
     age(30 * DAY)
@@ -622,6 +630,66 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
         repo.gc(grace=0)
 
     assert size_of(storage) == before
+
+
+@pytest.mark.parametrize("grace", [0, DAY])
+def test_a_gc_beside_another_one_that_deletes_what_it_looks_at_finds_no_damage(
+    grace: float, repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    """The other one comes between any two reads of the first."""
+    for n in range(3):
+        log("mnist", a=b"%d" % n * 1000)
+    repo.remove("mnist:v0")
+    repo.remove("mnist:v1")
+    alone = repo.gc(grace=0, dry_run=True)
+    start = {key: storage.get(key) for key in storage.list("")}
+    turn, rounds = 0, 0
+
+    while not rounds or not storage.hooks:
+        for key in list(storage.list("")):
+            storage.delete(key)
+        for key, value in start.items():
+            assert value is not None
+            storage.put(key, value.data)
+        one, other = reopen(storage), reopen(storage)
+        turn += 1
+        storage.hooks.clear()
+        storage.before("read", "", lambda other=other: other.gc(grace=0), turn)  # type: ignore[misc]
+        one.gc(grace=grace)
+        if not storage.hooks:
+            rounds += 1
+            assert size_of(storage) == sum(map(len, _data(start))) - alone.bytes
+            assert reopen(storage).fsck(full=True).findings == ()
+
+    assert rounds > 20
+
+
+def test_a_pack_that_another_gc_deletes_between_listing_and_reading_it_is_no_damage(
+    repo: Repository, storage: Hooked, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has said so before this one began."""
+    log("mnist", a=b"1")
+    doomed = next(storage.list("packs"))
+    log("mnist", a=b"2")
+    repo.remove("mnist:v0")
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(gc_module, "_delete", _die)
+        repo.gc(grace=0)
+    storage.before("read", doomed, lambda: storage.delete(doomed))
+
+    repo.gc(grace=0)
+
+    assert storage.hooks == []
+    assert text_of(repo, "mnist") == b"2"
+    assert repo.fsck(full=True).findings == ()
+
+
+def _die(*_: Any) -> None:
+    raise Crash
+
+
+def _data(content: dict[str, Any]) -> list[bytes]:
+    return [value.data for key, value in content.items() if key.startswith(("packs", "objects"))]
 
 
 def test_a_gc_that_was_killed_while_it_deleted_is_finished_by_the_next(
