@@ -20,6 +20,7 @@ __all__ = [
     "LogResult",
     "Model",
     "RefChange",
+    "Removed",
     "Usage",
     "UsageItem",
     "Version",
@@ -69,6 +70,21 @@ class LogResult:
     stored: int = 0
     links: tuple[str, ...] = ()
     models_created: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A version that was deleted. seq: the journal entry that did it, which `undo` takes back."""
+
+    artifact: str
+    number: int
+    digest: str
+    seq: int
+
+    @property
+    def name(self) -> str:
+        """`artifact:vN`."""
+        return f"{self.artifact}:v{self.number}"
 
 
 @dataclass(frozen=True, slots=True)

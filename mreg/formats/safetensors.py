@@ -36,8 +36,7 @@ _TENSOR = re.compile(
             | "shape" \s*+ : \s*+ \[ ([0-9,\s]{0,400}+) \]
             | "data_offsets" \s*+ : \s*+ \[ \s*+ ([0-9]{1,16}+) \s*+ , \s*+ ([0-9]{1,16}+) \s*+ \]
           ) \s*+ (?: , | (?=\}) )
-        ){1,3} \}"""
-    + _NEXT,
+        ){1,3} \}""" + _NEXT,
     re.VERBOSE | re.DOTALL,
 )
 _METADATA = re.compile(

@@ -1,4 +1,4 @@
-"""Garbage collection: give back the space of what nothing can reach.
+"""Garbage collection: let versions expire where a policy says so, and give back the space of what nothing can reach.
 
 Reachable is what the refs name, and what they named within the grace period: the journal remembers, so
 that a deletion can be taken back that long. Unreachable data younger than the grace is left alone too, as
@@ -18,13 +18,18 @@ from itertools import islice
 
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
-from mreg.errors import Conflict
-from mreg.journal import DamagedJournal, Entry, Mark
+from mreg.digest import digest
+from mreg.errors import Conflict, Damaged, Failed
+from mreg.journal import Change, DamagedJournal, Entry, Mark
 from mreg.operations import reach
+from mreg.operations.collections import drop_version
+from mreg.operations.retention import Policy, expired
 from mreg.packs import PackIndex
-from mreg.refs import CONFIG
-from mreg.storage import Stat, Storage
+from mreg.refs import CONFIG, DamagedRef
+from mreg.resolve import Resolved
+from mreg.storage import LockTimeout, Stat, Storage
 from mreg.transaction import Draft
+from mreg.view import version_key
 
 _TRIES = 5
 _BATCH = 64
@@ -38,17 +43,27 @@ class Moved(Conflict):
     template = "the repository changed while gc looked at it"
 
 
+class Unfinished(Failed):
+    """What was announced counts as gone, and the next gc deletes what is left of it."""
+
+    code = "unfinished"
+    template = "entry {seq} says what goes, but not all of it could be deleted: {reason}"
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a gc gave back, or would: bytes on disk, and how many packs and records. unfinished: bytes of
     abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
-    written, within the grace period."""
+    written, within the grace period. expired: the versions that the policy let go, or would, and `seq` the
+    entry that did it, None where none was made for it."""
 
     bytes: int
     packs: int
     records: int
     unfinished: int
     kept: int
+    expired: tuple[str, ...] = ()
+    seq: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,50 +71,74 @@ class _Plan:
     head: Mark
     doomed: dict[str, int]
     kept: int
+    expired: list[Resolved]
 
 
-def gc(context: Context, *, grace: float, dry_run: bool = False) -> Swept:
-    """Delete what nothing has reached for `grace` seconds; what that gave back.
+def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False) -> Swept:
+    """Let versions expire, and delete what nothing has reached for `grace` seconds; what that gave back.
 
-    Raises Damaged where a record is not readable, having deleted nothing: a damaged repository may need
-    what seems to be garbage. Raises Moved when writers were faster again and again.
+    Both are one change, so that one that fails has let nothing expire. Raises Damaged where a record is not
+    readable, having deleted nothing: a damaged repository may need what seems to be garbage. Raises Moved when
+    writers were faster again and again; Unfinished where the change was made, and then the machine failed.
     """
     for _ in range(_TRIES):
-        plan = _mark(context, grace)
         try:
-            if plan.doomed and not dry_run:
-                _announce(context, plan)
-                _delete(context, plan)
+            plan = _mark(context, grace, policy)
+            if dry_run:
+                return _report(plan, None, 0)
+            announced = _announce(context, plan, policy) if plan.doomed or plan.expired else None
         except Moved:
             continue
-        return _report(plan, 0 if dry_run else context.storage.sweep(TMP_SECONDS))
+        return _report(plan, announced, _carry_out(context, plan, announced))
     raise Moved()
 
 
-def _mark(context: Context, grace: float) -> _Plan:
-    storage = context.storage
+def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
+    """What to do. Raises Moved where another gc took what was looked at."""
     now = _now(context)
+    head, entries = _whole_journal(context)
+    try:
+        return _plan(context, head, entries, policy, now, grace)
+    except Damaged:
+        if context.journal.raw(head.seq + 1) is None:
+            raise
+        raise Moved() from None
+
+
+def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
     head, entries = Mark(0, context.journal.origin), []
     for mark, entry in reach.whole_journal(context.journal):
         head = mark
         entries.append(entry)
-    beyond = [key for key in storage.list("journal") if key > journals.key_of(head.seq) and key != journals.APPLIED]
+    keys = context.storage.list("journal")
+    beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
     if beyond and context.journal.raw(head.seq + 1) is None:
         raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
-    current = reach.versions_now(entries)
-    indexes = reach.read_indexes(storage)
+    return head, entries
+
+
+def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> _Plan:
+    going = expired(entries, policy, lambda seq: _age(context, seq, now))
+    before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
+    indexes = reach.read_indexes(context.storage)
     read = {name: indexes[name] for name in reach.registered(entries) if name in indexes}
     live = _needed(context, current, read)
-    remembered = _needed(context, current | _remembered(context, entries, now, grace), read)
+    remembered = _needed(context, (before if grace else current) | _remembered(context, entries, now, grace), read)
     doomed, kept = {}, 0
-    for key, stat in _all_data(storage, indexes):
+    for key, stat in _all_data(context.storage, indexes):
         if key in live:
             continue
         if key in remembered or (grace and now - stat.mtime <= grace):
             kept += stat.size
         else:
             doomed[key] = stat.size
-    return _Plan(head, doomed, kept)
+    return _Plan(head, doomed, kept, going)
+
+
+def _without(entries: list[Entry], going: list[Resolved]) -> list[Entry]:
+    """The journal as it will be when these have expired, as far as it tells what refs name."""
+    changes = tuple(Change(version_key(version.artifact, version.number), version.digest, None) for version in going)
+    return [*entries, entries[-1]._replace(changes=changes)] if going else entries
 
 
 def _needed(context: Context, versions: set[str], indexes: dict[str, PackIndex]) -> set[str]:
@@ -109,15 +148,24 @@ def _needed(context: Context, versions: set[str], indexes: dict[str, PackIndex])
     return keys | {objects.key_of(name) for name in found.versions | found.manifests}
 
 
+def _age(context: Context, seq: int, now: float) -> float:
+    """How many seconds ago this entry was made. One that has no file any more is as young as can be."""
+    stat = context.storage.stat(journals.key_of(seq))
+    return now - stat.mtime if stat else 0.0
+
+
 def _remembered(context: Context, entries: list[Entry], now: float, grace: float) -> set[str]:
-    """The versions that refs named within the grace period, less those that an earlier gc gave up."""
+    """The versions that refs named within the grace period, less those that an earlier gc gave up, unless they
+    have been brought back since."""
     found: set[str] = set()
     for entry in reversed(entries):
-        stat = context.storage.stat(journals.key_of(entry.seq))
-        if grace == 0 or stat is None or now - stat.mtime > grace:
+        if grace == 0 or _age(context, entry.seq, now) > grace:
             break
         found |= reach.named_by(entry)
-    dropped = {key for entry in entries for key in entry.drops}
+    dropped: set[str] = set()
+    for entry in entries:
+        dropped.update(entry.drops)
+        dropped.difference_update(map(objects.key_of, reach.versions_now([entry])))
     return {name for name in found if objects.key_of(name) not in dropped}
 
 
@@ -128,20 +176,41 @@ def _all_data(storage: Storage, indexes: dict[str, PackIndex]) -> Iterator[tuple
             yield key, stat
 
 
-def _announce(context: Context, plan: _Plan) -> None:
-    """Say in the journal what goes. Raises Moved where somebody committed since the marking."""
+def _announce(context: Context, plan: _Plan, policy: Policy) -> Mark:
+    """Say in the journal what expires and what goes; where that stands. Raises Moved where somebody committed
+    since the marking."""
 
     def build(draft: Draft) -> None:
         if draft.view.head != plan.head:
             raise Moved()
+        for version in plan.expired:
+            key = version_key(version.artifact, version.number)
+            if draft.value(key) != version.digest:  # else its data would go, and the journal name them still
+                raise DamagedRef(ref=key, reason="it is not what the journal made it")
+            drop_version(draft, version.artifact, version.number)
         draft.drops = tuple(sorted(plan.doomed))
 
-    context.commit("gc", build)
+    entry = context.commit(f"gc{policy.words}", build)
+    assert entry is not None
+    return Mark(entry.seq, digest(entry.to_bytes()))
 
 
-def _delete(context: Context, plan: _Plan) -> None:
+def _carry_out(context: Context, plan: _Plan, announced: Mark | None) -> int:
+    """Delete what was announced, then unfinished work that nobody will finish; the bytes of that."""
+    try:
+        if announced:
+            _delete(context, plan, announced)
+        return context.storage.sweep(TMP_SECONDS)
+    except (OSError, LockTimeout) as error:
+        if announced is None:
+            raise
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise Unfinished(seq=announced.seq, reason=reason) from error
+
+
+def _delete(context: Context, plan: _Plan, announced: Mark) -> None:
     """Delete what was announced, less what a writer has named since: it was there when that one looked."""
-    doomed, seen = dict(plan.doomed), plan.head
+    doomed, seen = dict(plan.doomed), announced
     while doomed:
         batch = list(islice(doomed, _BATCH))
         with context.storage.lock():
@@ -163,9 +232,17 @@ def _named(context: Context, entry: Entry) -> Iterator[str]:
             yield objects.key_of(context.objects.version(version).manifest)
 
 
-def _report(plan: _Plan, unfinished: int) -> Swept:
+def _report(plan: _Plan, announced: Mark | None, unfinished: int) -> Swept:
     packs_gone = sum(1 for key in plan.doomed if packs.name_of(key))
-    return Swept(sum(plan.doomed.values()), packs_gone, len(plan.doomed) - packs_gone, unfinished, plan.kept)
+    return Swept(
+        bytes=sum(plan.doomed.values()),
+        packs=packs_gone,
+        records=len(plan.doomed) - packs_gone,
+        unfinished=unfinished,
+        kept=plan.kept,
+        expired=tuple(version.name for version in plan.expired),
+        seq=announced.seq if announced and plan.expired else None,
+    )
 
 
 def _now(context: Context) -> float:

@@ -94,7 +94,10 @@ ACTS: dict[str, Act] = {
     "model rm": lambda repo, at: repo.remove_model("Digits", force=True),
     "artifact rename": lambda repo, at: repo.rename_artifact("mnist", "numbers"),
     "model rename": lambda repo, at: repo.rename_model("Digits", "Numbers"),
+    "undo of a log": lambda repo, at: repo.undo(3),
+    "undo of a deletion": lambda repo, at: repo.undo(5),
     "gc": lambda repo, at: repo.gc(grace=0),
+    "gc that lets versions expire": lambda repo, at: repo.gc(grace=0, keep_last=1),
     "config set": lambda repo, at: repo.set_setting("gc.grace", "3d"),
     "use with a run": lambda repo, at: repo.use("mnist:v0", run="eval-1"),
 }

@@ -192,11 +192,24 @@ def prepare_big(bench: Bench) -> None:
     fill(bench, 7, size=3_000_000)
 
 
+def prepare_many(bench: Bench) -> None:
+    """Versions enough for some to expire."""
+    for seed in (8, 9):
+        fill(bench, seed)
+        bench.must("log", "../source", "--artifact", "a")
+
+
+def check_only_held_versions_and_the_latest(bench: Bench) -> None:
+    check_no_garbage(bench)
+    assert {(name, number) for name, number, _ in contents(bench)} == {("a", 0), ("a", 3), ("b", 1)}
+
+
 def prepare_card(bench: Bench) -> None:
     (bench.folder / "card.md").write_text("# A model\n\nGood.\n")
 
 
 GONE = frozenset({0, 3})
+UNDONE = frozenset({0, 4})
 
 LOG_CASE = Case("log", LOG)
 CASES = [
@@ -215,6 +228,15 @@ CASES = [
     Case("annotate", ["annotate", "a:v1", "-m", "better", "--meta", "acc=0.9"]),
     Case("config-set", ["config", "set", "gc.grace", "3d"]),
     Case("gc", ["gc", "--grace", "0"], history=False, finished=check_no_garbage),
+    Case(
+        "gc-keep-last",
+        ["gc", "--grace", "0", "--keep-last", "1"],
+        prepare_many,
+        history=False,
+        finished=check_only_held_versions_and_the_latest,
+    ),
+    Case("undo-rm", ["undo", "6"], again=UNDONE),
+    Case("undo-log", ["undo", "2"], again=UNDONE),
     Case("artifact-create", ["artifact", "create", "c", "--type", "dataset"]),
     Case("artifact-rename", ["artifact", "rename", "a", "z"], again=frozenset({0, 3})),
     Case("artifact-rm", ["artifact", "rm", "a", "--force"], again=GONE),

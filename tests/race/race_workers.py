@@ -121,6 +121,29 @@ def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: in
     return kept
 
 
+def move_alias(repository: Repository, *, worker: int, count: int, artifact: str, alias: str, versions: int) -> Any:
+    """Move the alias from version to version, whoever else does; how often it moved."""
+    chance = random.Random(worker)
+    return sum(
+        done.before != done.number
+        for done in (repository.set_alias(alias, f"{artifact}:v{chance.randrange(versions)}") for _ in range(count))
+    )
+
+
+def take_back(repository: Repository, *, worker: int, count: int) -> Any:
+    """Undo the last change, whatever it is, so many times; the entries made, and how often somebody was faster."""
+    made: list[int] = []
+    missed = 0
+    while len(made) < count:
+        (last,) = repository.history(limit=1)
+        try:
+            made.append(repository.undo(last.seq).seq)
+        except Conflict as lost:
+            assert lost.code == "ref-moved"
+            missed += 1
+    return [made, missed]
+
+
 def collect(repository: Repository, *, worker: int, grace: float, stop: str) -> Any:
     """Collect garbage until the file `stop` is there; rounds, packs deleted, rounds that gave up."""
     rounds = packs = gave_up = 0
@@ -158,7 +181,7 @@ def _patiently(attempt: Callable[[], Any]) -> Any:
 
 
 TASKS = {task.__name__: task for task in (log_many, log_pool, log_same, count_up, read, fill_and_remove, collect)}
-TASKS["create"] = create
+TASKS |= {task.__name__: task for task in (create, move_alias, take_back)}
 
 
 def main() -> None:
