@@ -443,6 +443,7 @@ class Repository:
         grace: float | None = None,
         keep_last: int | None = None,
         older_than: float | None = None,
+        repack: bool = False,
         dry_run: bool = False,
     ) -> Swept:
         """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace).
@@ -451,6 +452,9 @@ class Repository:
         `older_than` seconds (0: no such condition; default: the settings gc.keep-last and gc.older-than). The
         latest one, and what an alias or a link holds, always stay. `undo` brings back what expired until its
         data are deleted, a grace period later.
+
+        repack: afterwards write anew the packs of which little is needed any more, or that were stored
+        uncompressed and would be much smaller.
         """
         from mreg.operations.gc import gc
         from mreg.operations.retention import Policy
@@ -460,7 +464,7 @@ class Repository:
             config.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
         )
         seconds = config.parse_seconds(self.setting("gc.grace")) if grace is None else grace
-        return gc(self._context, grace=seconds, policy=policy, dry_run=dry_run)
+        return gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
 
     def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Report:
         """Check every invariant of the format; with `full` also the bytes of every chunk."""

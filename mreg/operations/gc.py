@@ -12,9 +12,10 @@ committed since the marking; and who commits checks under the same lock that all
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
@@ -23,13 +24,17 @@ from mreg.errors import Conflict, Damaged, Failed
 from mreg.journal import Change, DamagedJournal, Entry, Mark
 from mreg.operations import reach
 from mreg.operations.collections import drop_version
+from mreg.operations.reach import Reached
 from mreg.operations.retention import Policy, expired
-from mreg.packs import PackIndex
+from mreg.packs import CountingWriter, PackIndex, PackWriter
 from mreg.refs import CONFIG, DamagedRef
 from mreg.resolve import Resolved
 from mreg.storage import LockTimeout, Stat, Storage
 from mreg.transaction import Draft
 from mreg.view import version_key
+
+if TYPE_CHECKING:
+    from mreg.operations.repack import Rewriter
 
 _TRIES = 5
 _BATCH = 64
@@ -55,7 +60,8 @@ class Swept:
     """What a gc gave back, or would: bytes on disk, and how many packs and records. unfinished: bytes of
     abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
     written, within the grace period. expired: the versions that the policy let go, or would, and `seq` the
-    entry that did it, None where none was made for it."""
+    entry that did it, None where none was made for it. repacked: how many packs were written anew; what that gave
+    back is among the bytes."""
 
     bytes: int
     packs: int
@@ -64,18 +70,24 @@ class Swept:
     kept: int
     expired: tuple[str, ...] = ()
     seq: int | None = None
+    repacked: int = 0
 
 
 @dataclass(frozen=True)
 class _Plan:
+    """indexes: of the packs that stay, of which `needed` is reached, now or within the grace period."""
+
     head: Mark
     doomed: dict[str, int]
     kept: int
     expired: list[Resolved]
+    indexes: dict[str, PackIndex]
+    needed: Reached
 
 
-def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False) -> Swept:
-    """Let versions expire, and delete what nothing has reached for `grace` seconds; what that gave back.
+def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, dry_run: bool = False) -> Swept:
+    """Let versions expire, and delete what nothing has reached for `grace` seconds; what that gave back. repack: then
+    write anew the packs of which little is needed, or that could be much smaller.
 
     Both are one change, so that one that fails has let nothing expire. Raises Damaged where a record is not
     readable, having deleted nothing: a damaged repository may need what seems to be garbage. Raises Moved when
@@ -85,12 +97,76 @@ def gc(context: Context, *, grace: float, policy: Policy, dry_run: bool = False)
         try:
             plan = _mark(context, grace, policy)
             if dry_run:
-                return _report(plan, None, 0)
+                return _with_repacked(_report(plan, None, 0), _foretell_repack(context, plan) if repack else ())
             announced = _announce(context, plan, policy) if plan.doomed or plan.expired else None
         except Moved:
             continue
-        return _report(plan, announced, _carry_out(context, plan, announced))
+        swept = _report(plan, announced, _carry_out(context, plan, announced))
+        return _with_repacked(swept, _repack(context, grace) if repack else ())
     raise Moved()
+
+
+def _repack(context: Context, grace: float) -> Iterator[tuple[int, int]]:
+    """Write packs anew; for each new one how many it takes the place of, and the bytes that this gave back."""
+    tries = 0
+    while True:
+        plan = _mark(context, grace, Policy())
+        batch = next(_rewriter(context, plan).batches(), None)
+        if batch is None:
+            return
+        try:
+            yield len(batch), _rewrite(context, plan, batch)
+        except Moved:
+            tries += 1
+            if tries == _TRIES:
+                raise
+
+
+def _rewrite(context: Context, plan: _Plan, batch: list[str]) -> int:
+    """One new pack in place of these; the bytes that this gives back. Raises Moved, DamagedChunk."""
+    doomed = {packs.key_of(name): _size(context, packs.key_of(name)) for name in batch}
+    with PackWriter(context.storage) as writer:
+        _rewriter(context, plan).write(batch, writer)
+        size = 0 if writer.empty else writer.file_size
+        new = () if writer.empty else (writer.publish(),)
+
+    def build(draft: Draft) -> None:
+        if draft.view.head != plan.head:
+            raise Moved()
+        draft.packs, draft.drops = new, tuple(sorted(doomed))
+
+    entry = context.commit("gc --repack", build)
+    assert entry is not None
+    announced = Mark(entry.seq, digest(entry.to_bytes()))
+    _carry_out(context, replace(plan, doomed=doomed), announced)
+    return sum(doomed.values()) - size
+
+
+def _foretell_repack(context: Context, plan: _Plan) -> Iterator[tuple[int, int]]:
+    """What `_repack` would yield."""
+    rewriter = _rewriter(context, plan)
+    for batch in rewriter.batches():
+        with CountingWriter(context.storage) as writer:
+            rewriter.write(batch, writer)
+            size = 0 if writer.empty else writer.file_size
+        yield len(batch), sum(_size(context, packs.key_of(name)) for name in batch) - size
+
+
+def _rewriter(context: Context, plan: _Plan) -> Rewriter:
+    from mreg.operations.repack import Rewriter
+
+    return Rewriter(context.storage, plan.indexes, plan.needed, encode=context.setting("log.compress"))
+
+
+def _size(context: Context, key: str) -> int:
+    stat = context.storage.stat(key)
+    return stat.size if stat else 0
+
+
+def _with_repacked(swept: Swept, repacked: Iterable[tuple[int, int]]) -> Swept:
+    for count, freed in repacked:
+        swept = replace(swept, bytes=swept.bytes + freed, repacked=swept.repacked + count)
+    return swept
 
 
 def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
@@ -122,17 +198,20 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
     indexes = reach.read_indexes(context.storage)
     read = {name: indexes[name] for name in reach.registered(entries) if name in indexes}
-    live = _needed(context, current, read)
-    remembered = _needed(context, (before if grace else current) | _remembered(context, entries, now, grace), read)
+    live = reach.reach(context.objects, current, read)
+    remembered = (before if grace else current) | _remembered(context, entries, now, grace)
+    needed = reach.reach(context.objects, remembered, read)
+    now_live, spared = _keys(live, read), _keys(needed, read)
     doomed, kept = {}, 0
     for key, stat in _all_data(context.storage, indexes):
-        if key in live:
+        if key in now_live:
             continue
-        if key in remembered or (grace and now - stat.mtime <= grace):
+        if key in spared or (grace and now - stat.mtime <= grace):
             kept += stat.size
         else:
             doomed[key] = stat.size
-    return _Plan(head, doomed, kept, going)
+    stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
+    return _Plan(head, doomed, kept, going, stay, needed)
 
 
 def _without(entries: list[Entry], going: list[Resolved]) -> list[Entry]:
@@ -141,9 +220,8 @@ def _without(entries: list[Entry], going: list[Resolved]) -> list[Entry]:
     return [*entries, entries[-1]._replace(changes=changes)] if going else entries
 
 
-def _needed(context: Context, versions: set[str], indexes: dict[str, PackIndex]) -> set[str]:
-    """The storage keys of all that these version records need."""
-    found = reach.reach(context.objects, versions, indexes)
+def _keys(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
+    """The storage keys of all this."""
     keys = {packs.key_of(name) for name in reach.needed_packs(found, indexes)}
     return keys | {objects.key_of(name) for name in found.versions | found.manifests}
 

@@ -152,6 +152,9 @@ def gc(
         str | None,
         typer.Option("--older-than", metavar="AGE", help="Let only versions expire that are older than AGE (0: any)."),
     ] = None,
+    repack: Annotated[
+        bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
+    ] = False,
 ) -> None:
     """Give back the space of what nothing can reach; before that, let versions expire where a policy says so.
 
@@ -166,11 +169,14 @@ def gc(
     seconds, age = _seconds("--grace", grace), _seconds("--older-than", older_than)
     if seconds == 0 and not dry_run:
         note("grace 0: what a writer has not committed yet may be deleted under its hands")
-    found = current.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, dry_run=dry_run)
+    found = current.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
     _tell_expired(found.expired, "would expire" if dry_run else "expired")
     verb = "would be freed" if dry_run else "freed"
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
     note(f"{size_text(found.bytes)} {verb}: {swept}")
+    if found.repacked:
+        would = "would be" if dry_run else "were"
+        note(f"{count_text(found.repacked, 'pack', 'packs')} {would} written anew")
     if found.kept:
         note(f"{size_text(found.kept)} more are given back when the grace period is over")
         if found.seq is not None:
