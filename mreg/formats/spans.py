@@ -1,15 +1,36 @@
-"""The map of a file: the spans it consists of, and how each is best cut."""
+"""The map of a file: the spans it consists of, how each is best cut, and which tensor it is."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
+from mreg.digest import digest
+
 MOST_PARTS: Final = 1 << 18
 """A file that claims more parts than this gets no map: the list alone would cost too much memory."""
+
+
+TEXT_MOST: Final = 64 << 10
+"""A file that calls a tensor by a longer name gets no map, for the same reason."""
+
+NAME_MOST: Final = 64
+"""Longest name of a span; the digest takes the place of a longer one."""
+
+ITEM_SIZE: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8", "BOOL"), 1),
+}
+"""Bytes of an item of each plain dtype, in the spelling of safetensors. All are little-endian."""
+
+
+class Malformed(Exception):
+    """The file contradicts itself or its format: no map can be made."""
 
 
 class Source(Protocol):
@@ -38,7 +59,27 @@ class Span(NamedTuple):
     length: int
     kind: Kind
     dtype: str = ""
+    """A key of ITEM_SIZE, whose value then divides `length`; or ggml's name of a quantised type, such as
+    "Q4_K" (see `gguf.TYPES`); "" where it is not known, or has no whole bytes, or is big-endian."""
     name: bytes = b""
+    """Which tensor this is, to find it again in another version of the file: made of its name, dtype, shape
+    and length, so that spans of one name are of one length. b"" where it is no tensor. In a hostile file
+    several spans may have the same."""
+
+
+def tensor(start: int, length: int, name: bytes, dtype: str = "", form: bytes = b"") -> Span:
+    """The span of the tensor that its file calls `name`.
+
+    `dtype` is dropped where it is none that a Span may have, or cannot make up `length`. `form` is what else
+    tells tensors apart: dtype and shape, in whatever way the format spells them.
+    """
+    # The name's length keeps a name and a form from being taken for another name and another form.
+    identity = b"%d %d:%b%b" % (length, len(name), name, form)
+    if len(identity) > NAME_MOST:
+        identity = bytes.fromhex(digest(identity))
+    if length % ITEM_SIZE.get(dtype, 1):
+        dtype = ""
+    return Span(start, length, Kind.TENSOR, dtype, identity)
 
 
 def cover(parts: Iterable[Span], size: int) -> list[Span] | None:
@@ -52,7 +93,8 @@ def cover(parts: Iterable[Span], size: int) -> list[Span] | None:
         return None
     result: list[Span] = []
     position = 0
-    for part in sorted(known, key=attrgetter("start")):
+    known.sort(key=attrgetter("start"))
+    for part in known:
         if part.length == 0:
             continue
         if part.length < 0 or part.start < position:

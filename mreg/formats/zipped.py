@@ -3,7 +3,8 @@
 Format: PKWARE APPNOTE.TXT 6.3.x; sections are named where they are used. Every member's bytes are a span
 of their own, so that a member that grows moves no cut in another. Tensors are the stored members
 
-- `data/<n>` and `constants/<n>` of a PyTorch archive (torch `caffe2/serialize/inline_container.h`), and
+- `data/<n>` and `constants/<n>` of a PyTorch archive (torch `caffe2/serialize/inline_container.h`), whose
+  dtypes only the pickle beside them knows, which is never looked into, and
 - `*.npy`, from the array's first byte; the NPY header goes with the gap before it.
 
 The central directory is read here and not with `zipfile`, which builds it whole before its size can be
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mreg.formats import npy
-from mreg.formats.spans import Kind, Source, Span, cover, read_at
+from mreg.formats.spans import Kind, Malformed, Source, Span, cover, read_at, tensor
 
 MAGIC: Final = b"PK\x03\x04"
 DIRECTORY_MOST: Final = 64 << 20
@@ -36,11 +37,8 @@ _ZIP64_EXTRA = 1  # 4.5.3
 _COMMENT_MOST = 0xFFFF
 _IN_ZIP64 = 0xFFFFFFFF  # "too large for this field, look into the zip64 extra field"
 
-_TORCH_TENSOR = re.compile(rb"(?:.*/)?(?:data|constants)/\d+", re.DOTALL)
-
-
-class _Malformed(Exception):
-    """The file contradicts itself or the format."""
+# What is in front is the archive's name, which PyTorch takes from the file's: it may differ between versions.
+_TORCH_TENSOR = re.compile(rb"(?:.*/)?((?:data|constants)/\d+)", re.DOTALL)
 
 
 class _Entry(NamedTuple):
@@ -56,7 +54,7 @@ def spans(file: Source, size: int) -> list[Span] | None:
     try:
         directory = _directory(file, size)
         return cover((_member(file, size, entry) for entry in _entries(directory)), size)
-    except (_Malformed, struct.error):
+    except (Malformed, struct.error):
         return None
 
 
@@ -64,21 +62,19 @@ def _member(file: Source, size: int, entry: _Entry) -> Span:
     start = _data_start(file, size, entry.header)
     if entry.method != _STORED:
         return Span(start, entry.length, Kind.OPAQUE)
-    if _TORCH_TENSOR.fullmatch(entry.name):
-        return Span(start, entry.length, Kind.TENSOR)
-    if entry.name.endswith(b".npy"):
-        array = npy.data_start(read_at(file, start, npy.PREFIX), entry.length)
-        if array is not None:
-            return Span(start + array, entry.length - array, Kind.TENSOR)
+    if storage := _TORCH_TENSOR.fullmatch(entry.name):
+        return tensor(start, entry.length, storage[1])
+    if entry.name.endswith(b".npy") and (array := npy.array(file, start, entry.length, entry.name)):
+        return array
     return Span(start, entry.length, Kind.OPAQUE)
 
 
 def _data_start(file: Source, size: int, header: int) -> int:
     if header > size:
-        raise _Malformed
+        raise Malformed
     signature, name, extra = _LOCAL.unpack(read_at(file, header, _LOCAL.size))
     if signature != MAGIC:
-        raise _Malformed
+        raise Malformed
     # The central directory's copy of the extra field may have another length: PyTorch pads only this one.
     return header + _LOCAL.size + int(name) + int(extra)
 
@@ -89,24 +85,24 @@ def _directory(file: Source, size: int) -> bytes:
     tail = read_at(file, tail_start, size - tail_start)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0:
-        raise _Malformed
+        raise Malformed
     _, length, offset, comment = _END.unpack_from(tail, end)
     if end + _END.size + comment != len(tail):
-        raise _Malformed
+        raise Malformed
     if (locator := end - _LOCATOR.size) >= 0 and tail.startswith(b"PK\x06\x07", locator):
         length, offset = _zip64_directory(file, size, _LOCATOR.unpack_from(tail, locator)[1])
     if length > DIRECTORY_MOST or offset + length > size:
-        raise _Malformed
+        raise Malformed
     return read_at(file, offset, length)
 
 
 def _zip64_directory(file: Source, size: int, offset: int) -> tuple[int, int]:
     """The central directory's length and offset, from the zip64 end record at `offset`."""
     if offset > size:
-        raise _Malformed
+        raise Malformed
     signature, length, start = _END64.unpack(read_at(file, offset, _END64.size))
     if signature != b"PK\x06\x06":
-        raise _Malformed
+        raise Malformed
     return length, start
 
 
@@ -115,12 +111,12 @@ def _entries(directory: bytes) -> Iterator[_Entry]:
     while position < len(directory):
         signature, method, length, full, name, extra, comment, header = _CENTRAL.unpack_from(directory, position)
         if signature != b"PK\x01\x02":
-            raise _Malformed
+            raise Malformed
         position += _CENTRAL.size
         name_end = position + name
         extra_end = name_end + extra
         if extra_end + comment > len(directory):
-            raise _Malformed
+            raise Malformed
         if _IN_ZIP64 in (length, full, header):
             fields = _zip64_extra(directory[name_end:extra_end])
             # In this order, and only those that did not fit (4.5.3).
@@ -140,4 +136,4 @@ def _zip64_extra(extra: bytes) -> Iterator[int]:
                 yield value
             break
         position += length
-    raise _Malformed
+    raise Malformed
