@@ -72,7 +72,7 @@ class Adder:
         lines = [
             "# Figures",
             "",
-            "What one run of `make test-all` has tried, added up by the tests themselves; it is written only when every",
+            "What one run of `make test-all` has tried, added up by the tests themselves; written only when every",
             f"test has passed. {platform.system()}, Python {platform.python_version()}.",
             "",
             "| tried | times | lost, half done or wrong | |",
