@@ -17,7 +17,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +28,8 @@ demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, ser
 test: check testdata strace disks ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks ## all checks and all tests
-	$(PYTEST) $(PYTEST_ARGS)
+test-all: check testdata-all strace disks fuzzer ## all checks and all tests, and the figures of docs/figures.md
+	$(PYTEST) --figures docs/figures $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
 	$(BIN)/ruff check $(SOURCES)
@@ -106,3 +106,8 @@ strace:
 disks:
 	$(call tool,mkfs.ext4,e2fsprogs,power loss)
 	$(call tool,mkfs.xfs,xfsprogs,power loss)
+
+# The coverage-guided fuzzers of the slow tests.
+fuzzer: $(DEV)
+	@$(PIP) install --only-binary :all: --editable '.[fuzz]' 2>/dev/null || \
+	    echo "there is no atheris for this Python: the coverage-guided fuzzers will be skipped"

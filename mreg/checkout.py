@@ -22,6 +22,7 @@ from mreg.durability import flush_folder, flush_tree
 from mreg.errors import Damaged, Refused
 from mreg.packs import MAX_CHUNK, DamagedChunk, Piece
 from mreg.records import File
+from mreg.space import check_space
 
 Progress = Callable[[int, int], None]
 
@@ -174,7 +175,7 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
 
     What else lies there is left alone; a file that differs is replaced. Everything is verified, written
     and flushed in a folder of its own first, so a failure changes nothing.
-    Raises DamagedFile, UnsafeDestination, OSError.
+    Raises DamagedFile, UnsafeDestination, NoSpace, OSError.
     """
     steps = Steps(files, progress)
     destination = os.path.abspath(destination)
@@ -182,6 +183,7 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
     os.makedirs(parent, exist_ok=True)
     staging = os.path.join(parent, f".{os.path.basename(destination)}.mreg-{os.urandom(6).hex()}")
     if not os.path.lexists(destination):
+        check_space(parent, [file.size for file in files])
         with Tree(staging) as tree:
             for file in files:
                 tree.write(file.path, steps.through(reader.read(file)), published_mode(file))
@@ -197,6 +199,7 @@ def _merge(reader: Reader, files: Sequence[File], destination: str, steps: Steps
         wrong = [file for file in files if not _is_right(root, file, steps)]
         if not wrong:
             return 0, len(files)
+        check_space(destination, [file.size for file in wrong])
         staging = os.path.join(destination, f".mreg-{os.urandom(6).hex()}")  # in it: it may be a mount of its own
         with Tree(staging) as tree:
             for file in wrong:

@@ -40,7 +40,7 @@ class ReadyCopies:
     def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
         """The folder of the version with this digest, every file verified just now.
 
-        Raises DamagedFile, OSError.
+        Raises DamagedFile, NoSpace, OSError.
         """
         from mreg.checkout import Tree
 
@@ -65,6 +65,7 @@ class ReadyCopies:
     def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         """See to it that the one copy of each file is there, verified just now."""
         from mreg.checkout import Tree
+        from mreg.space import check_space
 
         missing = {}
         for place, file in {self._place(file): file for file in files}.items():
@@ -73,6 +74,7 @@ class ReadyCopies:
                 steps.advance(file.size)
             else:
                 missing[place] = file
+        check_space(self._cache, [file.size for file in missing.values()])
         with Tree(self._scratch()) as tree:
             for name, file in enumerate(missing.values()):
                 tree.write(str(name), steps.through(reader.read(file)), _mode(file))
