@@ -401,7 +401,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 
 @pytest.mark.parametrize(
-    ("examples", "length"), [(100, 30), pytest.param(800, 60, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("examples", "length"), [(100, 30), pytest.param(400, 60, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_every_sequence_of_commands_leaves_what_the_model_says(
     examples: int, length: int, count: Count, monkeypatch: pytest.MonkeyPatch
