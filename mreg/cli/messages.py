@@ -73,6 +73,7 @@ HINTS: dict[str, str] = {
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
+    "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",
     "no-cache": "open the repository with a cache folder",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
