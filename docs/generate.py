@@ -80,8 +80,8 @@ model: its link of this number |
 
 AFTER_FAILURE = """\
 A command that ends with 2, 3, 4 or 6 has changed nothing. One that failed or was interrupted has made its change as a
-whole or not at all; the error code `uncertain` says that it was made but may not survive a power cut. `fsck` ends with
-5 where it found damage.
+whole or not at all; the error code `uncertain` says that it was made but may not survive a power cut, `unfinished` that
+gc made its change but could not delete all that it may. `fsck` ends with 5 where it found damage.
 """
 
 

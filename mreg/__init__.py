@@ -40,7 +40,9 @@ _EXPORTS = {
             "LogResult",
             "Model",
             "RefChange",
+            "Removed",
             "Usage",
+            "UsageItem",
             "Version",
         ),
         "mreg.entities",
@@ -62,7 +64,9 @@ if TYPE_CHECKING:
         LogResult as LogResult,
         Model as Model,
         RefChange as RefChange,
+        Removed as Removed,
         Usage as Usage,
+        UsageItem as UsageItem,
         Version as Version,
     )
     from mreg.errors import (

@@ -16,6 +16,7 @@ from mreg.durability import flush_folder
 from mreg.errors import Refused
 from mreg.reader import Reader
 from mreg.records import File
+from mreg.space import check_space
 from mreg.statcache import key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
 
@@ -30,7 +31,7 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
 
     What else lies there is left alone; a file that differs is replaced. Everything is verified, written
     and flushed in a folder of its own first, so a failure changes nothing.
-    Raises DamagedFile, UnsafeDestination, OSError.
+    Raises DamagedFile, UnsafeDestination, NoSpace, OSError.
     """
     steps = Steps(files, progress)
     destination = os.path.abspath(destination)
@@ -38,6 +39,7 @@ def get(reader: Reader, files: Sequence[File], destination: str, progress: Progr
     os.makedirs(parent, exist_ok=True)
     staging = os.path.join(parent, f".{os.path.basename(destination)}.mreg-{os.urandom(6).hex()}")
     if not os.path.lexists(destination):
+        check_space(parent, [file.size for file in files])
         with Tree(staging) as tree:
             tree.fill(reader, _targets(files), steps)
             with suppress(FileExistsError):
@@ -65,6 +67,7 @@ def _merge(reader: Reader, files: Sequence[File], destination: str, steps: Steps
 
 
 def _replace(reader: Reader, files: Sequence[File], destination: str, root: int, steps: Steps) -> None:
+    check_space(destination, [file.size for file in files])
     staging = os.path.join(destination, f".mreg-{os.urandom(6).hex()}")  # in it: it may be a mount of its own
     with Tree(staging) as tree:
         tree.fill(reader, _targets(files), steps)

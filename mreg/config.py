@@ -52,17 +52,27 @@ class Identity(NamedTuple):
     id: str
 
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
 def parse_seconds(text: str) -> float:
     """`90`, `90s`, `15m`, `2h`, `14d`, `1w` in seconds. Raises ValueError."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     try:
-        seconds = float(number) * units[unit]
+        seconds = float(number) * _UNITS[unit]
     except ValueError:
         seconds = -1
     if not 0 <= seconds < 1e12:
         raise ValueError("write a number and a unit: s, m, h, d or w")
     return seconds
+
+
+def age_text(seconds: float) -> str:
+    """What `parse_seconds` reads as so many, in the largest unit but weeks that gives a whole number."""
+    for unit in "dhm":
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 def _age(text: str) -> str:
@@ -76,12 +86,22 @@ def _switch(text: str) -> bool:
     return text == "true"
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError("write a whole number")
+    return int(text)
+
+
 def _globs(text: str) -> list[str]:
     return text.split()
 
 
 SETTINGS: dict[str, Setting] = {
     "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
+    "gc.keep-last": Setting(
+        0, _count, "gc lets versions expire that are not among the last so many of their artifact; 0: no limit"
+    ),
+    "gc.older-than": Setting("0", _age, "gc lets versions expire that are older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
     "log.compress": Setting(True, _switch, "whether log makes chunks smaller, or stores them as they are"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
@@ -109,11 +129,15 @@ def identify(data: bytes) -> Identity:
 
 def decode(ref: Ref) -> dict[str, Any]:
     """The settings that the config sets, by their dotted names. Raises DamagedConfig."""
+    text = ref.value or ""
+    if text.count("\n") == 2:
+        return {}  # format and id are all there is: no need to load a parser
+
     import tomllib
 
     try:
-        table = tomllib.loads(ref.value or "")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedConfig(reason=str(error)) from None
     return {
         f"{section}.{key}": value

@@ -20,7 +20,9 @@ __all__ = [
     "LogResult",
     "Model",
     "RefChange",
+    "Removed",
     "Usage",
+    "UsageItem",
     "Version",
 ]
 
@@ -68,6 +70,21 @@ class LogResult:
     stored: int = 0
     links: tuple[str, ...] = ()
     models_created: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A version that was deleted. seq: the journal entry that did it, which `undo` takes back."""
+
+    artifact: str
+    number: int
+    digest: str
+    seq: int
+
+    @property
+    def name(self) -> str:
+        """`artifact:vN`."""
+        return f"{self.artifact}:v{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +186,30 @@ class Checkout:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageItem:
+    """Where the bytes of one artifact or version are. logical: of all its files. unique: of its chunks, equal ones
+    counted once. stored: what these take on disk, with the chunks that they are stored as differences to.
+
+    Of versions also frees: what `gc` gives back when it is deleted and the grace is over; frees_repacked: the
+    same with what it would share packs with written anew (`gc --repack`), but for their headers and indexes.
+    """
+
+    name: str
+    versions: int
+    logical: int
+    unique: int
+    stored: int
+    frees: int | None = None
+    frees_repacked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """Where the bytes are. logical: of all files of all versions. unique: after storing equal chunks once.
-    stored: as kept on disk. versions: how many were counted."""
+    """Where the bytes are, all together (see `UsageItem`) and one by one: by version of a collection, or by
+    artifact."""
 
     versions: int
     logical: int
     unique: int
     stored: int
+    items: tuple[UsageItem, ...] = ()

@@ -231,6 +231,12 @@ class PackWriter:
         """What `add_recipe` was told of this file."""
         return self._recipes.get(name)
 
+    @property
+    def file_size(self) -> int:
+        """Bytes of the pack as it would be published now."""
+        index = PackIndex(tuple(self._chunks.values()), self._recipes)
+        return _HEADER.size + self.stored + len(index.to_bytes()) + _TRAILER.size
+
     def publish(self) -> str:
         """Make the pack durable and visible; its name. Nothing refers to it yet."""
         staged = self._staged or self._storage.stage()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         LinkResult,
         LogResult,
         Model,
+        Removed,
         Usage,
         Version,
     )
@@ -253,9 +254,10 @@ class Repository:
 
         return annotate(self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs)
 
-    def remove(self, reference: str, *, force: bool = False) -> Resolved:
+    def remove(self, reference: str, *, force: bool = False) -> Removed:
         """Delete a version. Refused while an alias or a link holds it, unless `force`, which removes those
-        too. Its number is never given again; its space comes back with `gc`."""
+        too. Its number is never given again; its space comes back with `gc`. `undo` of the entry that is told
+        brings it back, until then."""
         from mreg.operations.versions import remove
 
         return remove(self._context, reference, force=force)
@@ -310,17 +312,19 @@ class Repository:
 
         return create_model(self._context, name, description, list(tags))
 
-    def remove_artifact(self, name: str, *, force: bool = False) -> None:
-        """Delete an artifact; one that has versions only with `force`, aliases and links then go too."""
+    def remove_artifact(self, name: str, *, force: bool = False) -> int:
+        """Delete an artifact; one that has versions only with `force`, aliases and links then go too. The number
+        of the journal entry, which `undo` takes back."""
         from mreg.operations.collections import remove_artifact
 
-        remove_artifact(self._context, name, force=force)
+        return remove_artifact(self._context, name, force=force)
 
-    def remove_model(self, name: str, *, force: bool = False) -> None:
-        """Delete a registered model; one that has links only with `force`. No version is touched."""
+    def remove_model(self, name: str, *, force: bool = False) -> int:
+        """Delete a registered model; one that has links only with `force`. No version is touched. The number of
+        the journal entry, which `undo` takes back."""
         from mreg.operations.collections import remove_model
 
-        remove_model(self._context, name, force=force)
+        return remove_model(self._context, name, force=force)
 
     def rename_artifact(self, old: str, new: str) -> None:
         """Give an artifact another name; versions keep their numbers, aliases and links follow."""
@@ -422,12 +426,45 @@ class Repository:
 
         return history(self._context, name, since=since, limit=limit)
 
-    def gc(self, *, grace: float | None = None, dry_run: bool = False) -> Swept:
-        """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace)."""
-        from mreg.operations.gc import gc
+    def undo(self, seq: int) -> HistoryEntry:
+        """Put all that journal entry `seq` moved back to what it was before, as one change; its entry, which can be
+        undone in its turn. What the entry made is deleted, what it deleted comes back.
 
+        Raises Conflict where something of it has been moved since, and Refused where something that came later
+        stands in the way, or `gc` has given up the data of a version.
+        """
+        from mreg.operations.undo import undo
+
+        return undo(self._context, seq)
+
+    def gc(
+        self,
+        *,
+        grace: float | None = None,
+        keep_last: int | None = None,
+        older_than: float | None = None,
+        repack: bool = False,
+        dry_run: bool = False,
+    ) -> Swept:
+        """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace).
+
+        Before that, versions expire that are not among the last `keep_last` of their artifact, and older than
+        `older_than` seconds (0: no such condition; default: the settings gc.keep-last and gc.older-than). The
+        latest one, and what an alias or a link holds, always stay. `undo` brings back what expired until its
+        data are deleted, a grace period later.
+
+        repack: afterwards write anew the packs of which little is needed any more, or that were stored
+        uncompressed and would be much smaller.
+        """
+        from mreg.operations.gc import gc
+        from mreg.operations.retention import Policy
+
+        policy = Policy(
+            self.setting("gc.keep-last") if keep_last is None else keep_last,
+            config.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
+        )
         seconds = config.parse_seconds(self.setting("gc.grace")) if grace is None else grace
-        return gc(self._context, grace=seconds, dry_run=dry_run)
+        return gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
 
     def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Report:
         """Check every invariant of the format; with `full` also the bytes of every chunk."""

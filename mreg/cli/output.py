@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "with --repack"}
+"""Columns that are set to the right."""
+
+
 class Out:
     """Data for people and pipes."""
 
@@ -41,7 +45,7 @@ class Out:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in headings:
-            table.add_column(heading, justify="right" if heading in ("size", "files", "seq") else "left")
+            table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
         for row in rows:
             table.add_row(*(Text(safe(cell)) for cell in row))
         console().print(table)

@@ -78,6 +78,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "search": Entry("Find models, artifacts and versions.", REPOSITORY, "show", "search"),
     "history": Entry("Show who changed what, and when.", REPOSITORY, "repository", "history"),
+    "undo": Entry("Take a change back.", REPOSITORY, "repository", "undo"),
     "du": Entry("Show where the bytes are.", REPOSITORY, "repository", "du"),
     "gc": Entry("Give back the space of what nothing can reach.", REPOSITORY, "repository", "gc"),
     "fsck": Entry("Verify the repository.", REPOSITORY, "repository", "fsck"),

@@ -57,7 +57,7 @@ def read_properties(text: str | None, key: str) -> dict[str, Any]:
 
     try:
         properties = tomllib.loads(text or "")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedProperties(key=key, reason=str(error)) from None
     tags = properties.get("tags", [])
     texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]
@@ -191,8 +191,9 @@ def describe(context: Context, name: str, text: str) -> None:
 # Removing.
 
 
-def remove_artifact(context: Context, name: str, *, force: bool) -> None:
-    """Delete an artifact. Raises UnknownArtifact; without `force` also NotEmpty and Held."""
+def remove_artifact(context: Context, name: str, *, force: bool) -> int:
+    """Delete an artifact; the journal entry that did it. Raises UnknownArtifact; without `force` also NotEmpty
+    and Held."""
 
     def build(draft: Draft) -> None:
         view = draft.view
@@ -207,11 +208,14 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> None:
             drop_version(draft, name, number)
         draft.set(artifact_key(name), None)
 
-    context.commit(f"artifact rm {name}", build)
+    entry = context.commit(f"artifact rm {name}", build)
+    assert entry is not None
+    return entry.seq
 
 
-def remove_model(context: Context, name: str, *, force: bool) -> None:
-    """Delete a registered model. Raises UnknownModel; without `force` also NotEmpty."""
+def remove_model(context: Context, name: str, *, force: bool) -> int:
+    """Delete a registered model; the journal entry that did it. Raises UnknownModel; without `force` also
+    NotEmpty."""
 
     def build(draft: Draft) -> None:
         view = draft.view
@@ -226,7 +230,9 @@ def remove_model(context: Context, name: str, *, force: bool) -> None:
         draft.set(card_key(name), None)
         draft.set(model_key(name), None)
 
-    context.commit(f"model rm {name}", build)
+    entry = context.commit(f"model rm {name}", build)
+    assert entry is not None
+    return entry.seq
 
 
 def drop_version(draft: Draft, artifact: str, number: int) -> None:
@@ -236,9 +242,10 @@ def drop_version(draft: Draft, artifact: str, number: int) -> None:
 
 
 def check_not_held(context: Context, draft: Draft, artifact: str, numbers: list[int]) -> None:
-    """Raises Held where an alias or a link names one of the versions."""
-    holders = [f"alias '{artifact}:{key.rpartition('/')[2]}'" for key in _aliases_at(context, artifact, numbers)]
-    holders += [f"link '{key.split('/')[1]}:{key.partition('#')[2]}'" for key in _links_at(context, artifact, numbers)]
+    """Raises Held where an alias or a link names one of the versions, as the draft leaves them."""
+    aliases, links = _aliases_at(context, draft, artifact, numbers), _links_at(context, draft, artifact, numbers)
+    holders = [f"alias '{artifact}:{key.rpartition('/')[2]}'" for key in aliases]
+    holders += [f"link '{key.split('/')[1]}:{key.partition('#')[2]}'" for key in links]
     if holders:
         what = f"{artifact}:v{numbers[0]}" if len(numbers) == 1 else f"a version of {artifact!r}"
         shown = holders if len(holders) <= 5 else [*holders[:5], f"{len(holders) - 5} more"]
@@ -248,9 +255,9 @@ def check_not_held(context: Context, draft: Draft, artifact: str, numbers: list[
 def release(context: Context, draft: Draft, artifact: str, numbers: list[int]) -> None:
     """Draft the removal of every alias and link that names one of the versions, and of the aliases of
     those links."""
-    for key in _aliases_at(context, artifact, numbers):
+    for key in _aliases_at(context, draft, artifact, numbers):
         draft.set(key, None)
-    for key in _links_at(context, artifact, numbers):
+    for key in _links_at(context, draft, artifact, numbers):
         model, link = key.split("/")[1], key.partition("#")[2]
         for alias, value in aliases_of(context, model).items():
             if value == link:
@@ -264,14 +271,15 @@ def aliases_of(context: Context, name: str) -> dict[str, str]:
     return {key: ref.value for key, ref in found.items() if ref.value is not None}
 
 
-def _aliases_at(context: Context, artifact: str, numbers: list[int]) -> list[str]:
+def _aliases_at(context: Context, draft: Draft, artifact: str, numbers: list[int]) -> list[str]:
     wanted = {f"v{number}" for number in numbers}
-    return [key for key, value in aliases_of(context, artifact).items() if value in wanted]
+    return [key for key, value in aliases_of(context, artifact).items() if draft.new.get(key, value) in wanted]
 
 
-def _links_at(context: Context, artifact: str, numbers: list[int]) -> list[str]:
+def _links_at(context: Context, draft: Draft, artifact: str, numbers: list[int]) -> list[str]:
     wanted = {f"{artifact}:v{number}" for number in numbers}
-    return [key for key, value in all_links(context).items() if value.partition(" ")[0] in wanted]
+    found = ((key, draft.new.get(key, value)) for key, value in all_links(context).items())
+    return [key for key, value in found if value is not None and value.partition(" ")[0] in wanted]
 
 
 def all_links(context: Context) -> dict[str, str]:

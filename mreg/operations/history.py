@@ -6,6 +6,7 @@ from mreg import names
 from mreg.context import Context
 from mreg.entities import HistoryEntry, RefChange
 from mreg.errors import InvalidInput
+from mreg.journal import Entry
 from mreg.operations.versions import parse_time
 from mreg.resolve import require_kind
 
@@ -34,12 +35,16 @@ def history(
             break
         entry = context.journal.entry(seq)
         if name is None or any(_touches(change.ref, change.old, change.new, name) for change in entry.changes):
-            changes = tuple(RefChange(*change) for change in entry.changes)
-            time = parse_time(entry.time)
-            found.append(HistoryEntry(entry.seq, time, entry.who, entry.host, entry.command, changes))
+            found.append(describe(entry))
     if name is not None and not found and since == 0:
         require_kind(context, context.view(), name)  # a deleted collection has a history too
     return found[::-1]
+
+
+def describe(entry: Entry) -> HistoryEntry:
+    """The entry as the API hands it out."""
+    changes = tuple(RefChange(*change) for change in entry.changes)
+    return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes)
 
 
 def _touches(ref: str, old: str | None, new: str | None, name: str) -> bool:

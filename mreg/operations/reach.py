@@ -13,7 +13,7 @@ from mreg import packs
 from mreg.digest import is_digest
 from mreg.journal import Entry, Journal, Mark
 from mreg.objects import Objects
-from mreg.packs import Located, PackIndex
+from mreg.packs import DamagedPack, Located, PackIndex
 from mreg.records import File
 from mreg.storage import Storage
 
@@ -129,4 +129,11 @@ def needed_packs(found: Reached, indexes: Mapping[str, PackIndex]) -> set[str]:
 
 def read_indexes(storage: Storage) -> dict[str, PackIndex]:
     """The index of every pack that lies in the storage. Raises DamagedPack."""
-    return {name: packs.read_index(storage, name) for name in packs.pack_names(storage)}
+    found = {}
+    for name in packs.pack_names(storage):
+        try:
+            found[name] = packs.read_index(storage, name)
+        except DamagedPack:
+            if storage.stat(packs.key_of(name)):  # else another gc has deleted it since it was listed
+                raise
+    return found

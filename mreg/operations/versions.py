@@ -9,7 +9,7 @@ from typing import Any
 from mreg import annotation, metadata, names
 from mreg.annotation import Said
 from mreg.context import Context
-from mreg.entities import Version
+from mreg.entities import Removed, Version
 from mreg.operations.collections import (
     DEFAULT_TYPE,
     aliases_of,
@@ -114,9 +114,9 @@ def annotate(
     return load(context, context.view(), target), entry is not None
 
 
-def remove(context: Context, reference: str, *, force: bool) -> Resolved:
+def remove(context: Context, reference: str, *, force: bool) -> Removed:
     """Delete a version; its number is never given again. Raises Held while an alias or a link names it,
-    unless `force`, which takes those away too. Returns what was deleted."""
+    unless `force`, which takes those away too."""
     wanted = names.parse_exact(reference, "say which version to delete, as NAME:vN")
     target: Resolved | None = None
 
@@ -131,9 +131,9 @@ def remove(context: Context, reference: str, *, force: bool) -> Resolved:
         release(context, draft, target.artifact, [target.number])
         drop_version(draft, target.artifact, target.number)
 
-    context.commit(f"rm {reference}", build)
-    assert target is not None
-    return target
+    entry = context.commit(f"rm {reference}", build)
+    assert target is not None and entry is not None
+    return Removed(target.artifact, target.number, target.digest, entry.seq)
 
 
 def record_use(context: Context, resolved: Resolved, run: str) -> None:

@@ -385,7 +385,7 @@ def test_a_collection_is_made_described_renamed_and_removed(mreg: Any, kind: str
     assert mreg("--json", kind, "show", "x").json["description"] == "what it is"
     assert mreg(kind, "rename", "x", "y") == (0, "y\n", "")
     assert mreg(kind, "ls").out.startswith("y\t")
-    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y\n")
+    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y; `mreg undo 4` brings it back\n")
     assert mreg(kind, "ls") == (0, "", "")
 
 
@@ -419,7 +419,8 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
     assert filled("rm", "digits:v1") == (
         0,
         "digits:v1\n",
-        "deleted digits:v1; `mreg gc` gives its space back when the grace period is over\n",
+        "deleted digits:v1; `mreg gc` gives its space back when the grace period is over\n"
+        "until then `mreg undo 6` brings it back\n",
     )
     assert filled("resolve", "digits").out == "digits:v0\n"
     assert filled("rm", "digits:v1").code == 3
@@ -447,6 +448,127 @@ def test_history_tells_who_did_what_since_when(filled: Any, monkeypatch: pytest.
     assert len(filled("history", "digits").out.splitlines()) < len(rows)
     changes = filled("--json", "history", "--limit", "1").json["entries"][0]["changes"]
     assert [change["ref"] for change in changes] == ["registered/Classifier/model.toml"]
+
+
+def test_rm_and_undo_bring_back_the_version_with_all_that_held_it(filled: Any) -> None:
+    filled.must("annotate", "digits:v0", "-m", "noted")
+    shown = [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")]
+    files = filled.must("files", "digits:v0")
+    removed = filled("--json", "rm", "digits:v0", "--force").json
+    assert filled("resolve", "Classifier:prod").code == 3
+
+    undone = filled("undo", str(removed["seq"]))
+
+    assert (undone.code, undone.out) == (0, f"{removed['seq'] + 1}\n")
+    told = undone.errors.splitlines()
+    assert "aliases/digits/best: (none) -> v0" in told
+    assert "artifacts/digits/v0.toml: made" in told
+    assert told[-1] == f"entry {removed['seq']} is undone; `mreg undo {removed['seq'] + 1}` makes the change again"
+    assert [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")] == shown
+    assert filled.must("files", "digits:v0") == files
+    assert filled("fsck", "--full").code == 0
+
+
+def test_undo_of_an_undo_makes_the_change_again(filled: Any) -> None:
+    filled.must("alias", "set", "best", "digits:v1")
+
+    first, second = filled("--json", "undo", "6").json, filled("-q", "undo", "7")
+
+    assert (first["seq"], first["command"]) == (7, "undo 6")
+    assert first["changes"] == [{"ref": "aliases/digits/best", "old": "v1", "new": "v0"}]
+    assert second == (0, "8\n", "")
+    assert filled("resolve", "digits:best").out == "digits:v1\n"
+    rows = [line.split("\t") for line in filled.must("history", "--since", "5").splitlines()]
+    assert [(row[0], *row[4:]) for row in rows] == [
+        ("6", "alias set best digits:v1", "aliases/digits/best", "v0", "v1"),
+        ("7", "undo 6", "aliases/digits/best", "v1", "v0"),
+        ("8", "undo 7", "aliases/digits/best", "v0", "v1"),
+    ]
+
+
+def test_undo_tells_only_the_first_of_many_moves(mreg: Any, model: Model) -> None:
+    for n in range(12):
+        mreg.must("log", model("m", {"w": b"%d" % n}), "-a", "many")
+
+    result = mreg("undo", str(mreg("--json", "artifact", "rm", "many", "--force").json["seq"]))
+
+    assert len(result.errors.splitlines()) == 12
+    assert result.errors.splitlines()[-2] == "and 3 more"
+    assert len(mreg.must("ls", "many").splitlines()) == 12
+
+
+def test_history_says_on_a_terminal_how_to_take_a_change_back(filled: Any) -> None:
+    shown = filled.terminal("history")
+
+    assert shown.out.endswith("`mreg undo SEQ` takes a change back\n")
+    assert filled("history").errors == ""
+
+
+def disk_use(home: Path) -> int:
+    """Bytes of all packs and records, as the file system counts them."""
+    places = (home / ".mreg" / part for part in ("packs", "objects"))
+    return sum(path.stat().st_size for place in places for path in place.rglob("*") if path.is_file())
+
+
+def _log_many(mreg: Any, model: Model) -> None:
+    for _ in range(5):
+        mreg.must("log", model("m", {"w": os.urandom(5000)}), "-a", "digits")
+    mreg.must("alias", "set", "best", "digits:v0")
+    mreg.must("link", "digits:v1", "Reader")
+
+
+def test_gc_lets_versions_expire_and_frees_what_the_dry_run_foretold(
+    mreg: Any, model: Model, unchanged: Unchanged
+) -> None:
+    _log_many(mreg, model)
+    before = disk_use(mreg.home)
+
+    with unchanged():
+        would = mreg("gc", "--dry-run", "--grace", "0", "--keep-last", "1")
+        document = mreg("--json", "gc", "--dry-run", "--grace", "0", "--keep-last", "1").json
+    done = mreg("gc", "--grace", "0", "--keep-last", "1")
+
+    freed = before - disk_use(mreg.home)
+    assert (would.code, done.code) == (0, 0)
+    assert would.out == done.out == f"{freed}\n"
+    assert freed > 10_000
+    assert would.errors.splitlines()[0] == "2 versions of digits would expire: v2 v3"
+    assert document["expired"] == ["digits:v2", "digits:v3"]
+    assert (document["bytes"], document["seq"]) == (freed, None)
+    assert "2 versions of digits expired: v2 v3" in done.errors.splitlines()
+    assert "undo" not in done.errors
+    assert [line.split("\t")[0] for line in mreg.must("ls", "digits").splitlines()] == ["v0", "v1", "v4"]
+    assert mreg("undo", "8").code == 6
+    assert mreg("fsck", "--full").code == 0
+
+
+def test_gc_says_what_is_free_now_and_what_later_and_how_it_comes_back(mreg: Any, model: Model) -> None:
+    _log_many(mreg, model)
+    before = disk_use(mreg.home)
+
+    done = mreg("gc", "--keep-last", "1")
+
+    kept = mreg("--json", "gc", "--dry-run").json["kept"]
+    assert (done.code, done.out) == (0, "0\n")
+    assert done.errors.splitlines() == [
+        "2 versions of digits expired: v2 v3",
+        "0 B freed: 0 packs, 0 records",
+        f"{kept / 1024:.1f} KiB more are given back when the grace period is over",
+        "until then `mreg undo 8` brings back what expired",
+    ]
+    assert disk_use(mreg.home) == before
+    assert mreg("undo", "8").code == 0
+    assert len(mreg.must("ls", "digits").splitlines()) == 5
+
+
+def test_gc_follows_the_policy_of_the_settings(mreg: Any, model: Model) -> None:
+    _log_many(mreg, model)
+    mreg.must("config", "set", "gc.keep-last", "1")
+    mreg.must("config", "set", "gc.older-than", "30d")
+
+    assert mreg("--json", "gc", "--dry-run").json["expired"] == []
+    assert mreg("--json", "gc", "--dry-run", "--older-than", "0").json["expired"] == ["digits:v2", "digits:v3"]
+    assert mreg("--json", "gc", "--dry-run", "--older-than", "0", "--keep-last", "2").json["expired"] == ["digits:v2"]
 
 
 def test_gc_gives_back_what_it_says_after_the_grace(filled: Any, unchanged: Unchanged) -> None:
@@ -477,8 +599,30 @@ def test_fsck_and_du_tell_what_they_counted(filled: Any) -> None:
         "logical:  604 B (604 bytes)",
         "unique:   602 B (602 bytes)",
         "stored:   52 B (52 bytes)",
+        "digits\t2\t604 B\t602 B\t52 B",
     ]
     assert filled("--json", "du", "Classifier").json["versions"] == 1
+
+
+def test_du_and_gc_repack_tell_what_a_deletion_gives_back(mreg: Any, model: Model) -> None:
+    shared = os.urandom(50_000)
+    mreg.must("log", model("one", {"a.bin": shared, "b.bin": os.urandom(300_000)}), "-a", "one")
+    mreg.must("log", model("two", {"a.bin": shared}), "-a", "two")
+
+    (item,) = mreg("--json", "du", "one").json["items"]
+    shown = mreg("du", "one").out.splitlines()[-1].split("\t")
+    mreg.must("rm", "one:v0")
+    before = sum(path.stat().st_size for path in (mreg.home / ".mreg" / "packs").rglob("*.pack"))
+    would = mreg("gc", "--repack", "--dry-run", "--grace", "0")
+    done = mreg("gc", "--repack", "--grace", "0")
+    after = sum(path.stat().st_size for path in (mreg.home / ".mreg" / "packs").rglob("*.pack"))
+
+    assert shown[:5] == ["one:v0", "1", "341.8 KiB", "341.8 KiB", "341.8 KiB"]
+    assert item["frees"] < 1000 < 300_000 < item["frees_repacked"]
+    assert would.out == done.out
+    assert "1 pack would be written anew\n" in would.errors and "1 pack was written anew\n" in done.errors
+    assert int(done.out) == before - after + item["frees"]
+    assert mreg("fsck", "--full").code == 0
 
 
 def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
@@ -489,6 +633,8 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
     assert mreg("config", "get", "log.exclude").out == "*.log tmp/\n"
     assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
         "gc.grace",
+        "gc.keep-last",
+        "gc.older-than",
         "lock.timeout",
         "log.compress",
         "log.exclude",
@@ -550,7 +696,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         },
     ),
     ("annotate digits -m x", "changed version", {"version": VERSION}),
-    ("rm digits:v1", "digest name", {}),
+    ("rm digits:v1", "digest name seq", {}),
     ("link digits Classifier", "created link model_created", {"link": LINK}),
     ("unlink Classifier:v0 --force", LINK, {}),
     ("alias set new digits", "alias before name number version", {}),
@@ -567,19 +713,20 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("artifact show digits", ARTIFACT, {}),
     ("artifact describe digits x", "description name", {}),
     ("artifact rename digits x", "before name", {}),
-    ("artifact rm digits --force", "name", {}),
+    ("artifact rm digits --force", "name seq", {}),
     ("model create x", "created name", {}),
     ("model ls", "models", {"models.0": MODEL}),
     ("model show Classifier", MODEL, {}),
     ("model describe Classifier x", "description name", {}),
     ("model rename Classifier x", "before name", {}),
-    ("model rm Classifier --force", "name", {}),
+    ("model rm Classifier --force", "name seq", {}),
     ("search digits", "artifacts models versions", {"artifacts.0": ARTIFACT}),
     ("search second", "artifacts models versions", {"versions.0": VERSION}),
     ("search Class", "artifacts models versions", {"models.0": MODEL}),
     ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": "new old ref"}),
-    ("du", "logical stored unique versions", {}),
-    ("gc", "bytes kept packs records unfinished", {}),
+    ("undo 2", "changes command host seq time who", {"changes.0": "new old ref"}),
+    ("du", "items logical stored unique versions", {}),
+    ("gc", "bytes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs versions", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),

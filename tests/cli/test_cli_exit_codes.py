@@ -34,6 +34,11 @@ FAILURES = [
     (2, "invalid-metadata", "log one -a digits --meta novalue", "novalue", "KEY=VALUE"),
     (2, "invalid-setting", "config set gc.grace soon", "'soon'", ""),
     (2, "unknown-sequence", "history --since 999", "no entry 999", "mreg history"),
+    (2, "unknown-sequence", "undo 999", "no entry 999", "mreg history"),
+    (2, "usage", "undo 0", "0 is not in the range", "mreg undo --help"),
+    (2, "usage", "gc --keep-last -1", "-1 is not in the range", "mreg gc --help"),
+    (2, "invalid-setting", "gc --older-than soon", "'soon'", ""),
+    (2, "invalid-setting", "config set gc.keep-last few", "write a whole number", ""),
     (2, "nothing-to-log", "log void -a digits", "'void' holds no file", "--include"),
     (2, "one-source", "card Classifier --file card.md --edit", "cannot go together", ""),
     (3, "missing-path", "log nowhere -a digits", "'nowhere'", "check the path"),
@@ -57,9 +62,13 @@ FAILURES = [
     (4, "alias-moved", "alias set best digits:v1 --expect v1", "expected v1, found v0", "mreg show digits:best"),
     (4, "alias-moved", "alias set best digits:v1 --expect none", "expected none, found v0", "mreg show digits:best"),
     (4, "alias-moved", "alias set new digits:v1 --expect v0", "expected v0, found none", ""),
+    (4, "ref-moved", "undo 6", "entry 7 has moved artifacts/digits/v2 since, it is deleted now", "undo entry 7 first"),
     (5, "damaged-ref", "resolve torn:v0", "artifacts/torn/v0", "mreg fsck"),
     (5, "damaged-ref", "log one -a torn", "artifacts/torn/v0", "mreg fsck"),
     (6, "held", "rm digits:v0", "digits:v0 is held by alias 'digits:best'", "--force"),
+    (6, "given-up", "undo 7", "gc has given up the files of digits:v2", "log its files again"),
+    (6, "cannot-undo", "undo 8", "it moved nothing, and what gc deletes is gone", "mreg history --since 8"),
+    (6, "cannot-undo", "undo 2", "digits:v1 is held by alias 'digits:late'", "mreg history --since 2"),
     (6, "held", "unlink Classifier:v0", "alias 'Classifier:prod'", "--force"),
     (6, "not-empty", "artifact rm empty2", "'empty2' still holds 1 version", "--force"),
     (6, "not-empty", "model rm Classifier", "still holds 1 link", "--force"),
@@ -83,6 +92,8 @@ def world(filled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     (home / "third").write_text("3")
     filled.must("log", "third", "-a", "digits")
     filled.must("rm", "digits:v2")
+    filled.must("gc", "--grace", "0")
+    filled.must("alias", "set", "late", "digits:v1")
     filled.must("artifact", "create", "empty")
     filled.must("log", "third", "-a", "empty2")
     filled.must("log", "third", "-a", "torn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from mreg import journal as journals, packs, statcache
 from mreg.context import Context
 from mreg.errors import Damaged, MregError
 from mreg.operations import gc as gc_module
-from mreg.operations.gc import Moved
+from mreg.operations.gc import Moved, Unfinished
+from mreg.operations.undo import GivenUp
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -218,6 +220,20 @@ def test_what_an_earlier_gc_gave_up_does_not_trouble_a_later_one_with_grace(
     assert repo.gc(grace=14 * DAY).bytes == 0
 
 
+def test_a_rename_that_brings_along_what_a_gc_gave_up_does_not_trouble_a_later_one(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    """The entry of the rename names the versions of removed links, which are gone."""
+    log("mnist", a=b"1")
+    log("mnist", a=b"2")
+    repo.link("mnist:v0", "Digits")
+    repo.remove("mnist:v0", force=True)
+    repo.gc(grace=0)
+    repo.rename_model("Digits", "Numbers")
+
+    assert repo.gc(grace=14 * DAY).bytes == 0
+
+
 def test_abandoned_temporary_files_are_swept_when_they_are_a_day_old(repo: Repository, storage: MemoryStorage) -> None:
     staged = storage.stage()
     staged.write(b"x" * 50)
@@ -279,6 +295,18 @@ class Hooked(MemoryStorage):
                 if hook[3] == 0:
                     self.hooks.remove(hook)
                     hook[2]()
+
+    def get(self, key: str) -> Any:
+        self._run("read", key)
+        return super().get(key)
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        self._run("read", key)
+        return super().read(key, start, length)
+
+    def stat(self, key: str) -> Any:
+        self._run("read", key)
+        return super().stat(key)
 
     def put(self, key, value, *args):  # type: ignore[no-untyped-def]
         self._run("put", key)
@@ -390,6 +418,83 @@ def test_records_that_were_swept_between_writing_and_committing_are_written_agai
     assert repo.fsck(full=True).findings == ()
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["with its pack", "its record alone"])
+def test_an_undo_whose_version_is_swept_between_looking_and_committing_is_refused(
+    shared: bool, repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    if shared:
+        log("letters", a=b"1")
+    log("mnist", a=b"1")
+    seq = repo.remove("mnist:v0").seq
+    sweeper, writer = reopen(storage), reopen(storage)
+    storage.before("lock", "", lambda: sweeper.gc(grace=0))
+
+    with pytest.raises(GivenUp):
+        writer.undo(seq)
+
+    assert storage.hooks == []
+    assert [entry.command for entry in repo.history(since=seq)] == ["gc"]
+    assert reopen(storage).fsck(full=True).findings == ()
+
+
+@pytest.mark.parametrize("turn", range(1, 5))
+def test_an_undo_while_gc_is_at_work_is_whole_or_refused(
+    turn: int,
+    repo: Repository,
+    storage: Hooked,
+    log: Callable[..., Any],
+    reopen: Callable[[Storage], Repository],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As for `log`: the lock is taken to say what goes, then for each thing that is deleted."""
+    monkeypatch.setattr(gc_module, "_BATCH", 1)
+    log("mnist", a=BASE)
+    log("letters", a=BASE)  # the pack stays, of the version only the record goes
+    seq = repo.remove("mnist:v0").seq
+    writer = reopen(storage)
+    came_back: list[bool] = []
+
+    def undo() -> None:
+        try:
+            writer.undo(seq)
+            came_back.append(True)
+        except GivenUp:
+            came_back.append(False)
+
+    storage.before("lock", "", undo, turn)
+    repo.gc(grace=0)
+    if not came_back:  # it was done before its turn came
+        undo()
+
+    assert came_back == [turn <= 2], "until its record is deleted, a version can come back"
+    assert reopen(storage).fsck(full=True).findings == ()
+    if came_back == [True]:
+        repo.gc(grace=0)
+        assert text_of(reopen(storage), "mnist:v0") == BASE
+
+
+def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
+    repo: Repository, log: Callable[..., Any], age: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The killed one had given up its record, but not deleted it."""
+    log("mnist", a=b"shared")
+    log("letters", a=b"shared")
+    seq = repo.remove("mnist:v0").seq
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(gc_module, "_delete", _die)
+        repo.gc(grace=0)
+    repo.undo(seq)
+    age(30 * DAY)
+    again = repo.remove("mnist:v0").seq
+
+    swept = repo.gc(grace=2 * DAY)
+    repo.undo(again)
+
+    assert (swept.bytes, swept.kept > 0) == (0, True)
+    assert text_of(repo, "mnist:v0") == b"shared"
+    assert repo.fsck(full=True).findings == ()
+
+
 def test_the_latest_version_deleted_and_swept_while_its_content_is_logged_again(
     repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
 ) -> None:
@@ -489,10 +594,10 @@ def test_a_commit_while_gc_marks_makes_it_look_again(
     repo.remove("mnist:v0")
     mark, looks = gc_module._mark, 0
 
-    def mark_then_race(context: Context, grace: float) -> Any:
+    def mark_then_race(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        plan = mark(context, grace)
+        plan = mark(*args)
         if looks <= 2:
             repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
@@ -512,10 +617,10 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
     before = size_of(storage)
     mark, looks = gc_module._mark, 0
 
-    def mark_then_race(context: Context, grace: float) -> Any:
+    def mark_then_race(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        plan = mark(context, grace)
+        plan = mark(*args)
         repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
 
@@ -525,6 +630,66 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
         repo.gc(grace=0)
 
     assert size_of(storage) == before
+
+
+@pytest.mark.parametrize("grace", [0, DAY])
+def test_a_gc_beside_another_one_that_deletes_what_it_looks_at_finds_no_damage(
+    grace: float, repo: Repository, storage: Hooked, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    """The other one comes between any two reads of the first."""
+    for n in range(3):
+        log("mnist", a=b"%d" % n * 1000)
+    repo.remove("mnist:v0")
+    repo.remove("mnist:v1")
+    alone = repo.gc(grace=0, dry_run=True)
+    start = {key: storage.get(key) for key in storage.list("")}
+    turn, rounds = 0, 0
+
+    while not rounds or not storage.hooks:
+        for key in list(storage.list("")):
+            storage.delete(key)
+        for key, value in start.items():
+            assert value is not None
+            storage.put(key, value.data)
+        one, other = reopen(storage), reopen(storage)
+        turn += 1
+        storage.hooks.clear()
+        storage.before("read", "", lambda other=other: other.gc(grace=0), turn)  # type: ignore[misc]
+        one.gc(grace=grace)
+        if not storage.hooks:
+            rounds += 1
+            assert size_of(storage) == sum(map(len, _data(start))) - alone.bytes
+            assert reopen(storage).fsck(full=True).findings == ()
+
+    assert rounds > 20
+
+
+def test_a_pack_that_another_gc_deletes_between_listing_and_reading_it_is_no_damage(
+    repo: Repository, storage: Hooked, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has said so before this one began."""
+    log("mnist", a=b"1")
+    doomed = next(storage.list("packs"))
+    log("mnist", a=b"2")
+    repo.remove("mnist:v0")
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(gc_module, "_delete", _die)
+        repo.gc(grace=0)
+    storage.before("read", doomed, lambda: storage.delete(doomed))
+
+    repo.gc(grace=0)
+
+    assert storage.hooks == []
+    assert text_of(repo, "mnist") == b"2"
+    assert repo.fsck(full=True).findings == ()
+
+
+def _die(*_: Any) -> None:
+    raise Crash
+
+
+def _data(content: dict[str, Any]) -> list[bytes]:
+    return [value.data for key, value in content.items() if key.startswith(("packs", "objects"))]
 
 
 def test_a_gc_that_was_killed_while_it_deleted_is_finished_by_the_next(
@@ -542,6 +707,26 @@ def test_a_gc_that_was_killed_while_it_deleted_is_finished_by_the_next(
 
     repo.gc(grace=0)
 
+    assert size_of(storage) == expected
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_gc_that_fails_while_it_deletes_says_what_happened_and_the_next_goes_on(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], reopen: Callable[[Storage], Repository]
+) -> None:
+    for n in range(3):
+        log("mnist", a=b"%d" % n * 1000)
+    expected = size_of(storage) - repo.gc(grace=0, keep_last=1, dry_run=True).bytes
+    head = len(repo.history())
+    failing = FaultyStorage(storage, 8, lambda: OSError(errno.EIO, os.strerror(errno.EIO)))
+
+    with pytest.raises(Unfinished, match=f"entry {head + 1} .* Input/output error"):
+        reopen(failing).gc(grace=0, keep_last=1)
+
+    assert failing.calls == 8
+    assert [version.number for version in repo.versions("mnist")] == [2], "the change was made"
+    assert size_of(storage) > expected
+    repo.gc(grace=0)
     assert size_of(storage) == expected
     assert repo.fsck(full=True).findings == ()
 

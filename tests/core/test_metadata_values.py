@@ -436,15 +436,35 @@ def test_what_is_no_age_is_refused(text: str, repo: Repository) -> None:
     assert repo.setting("gc.grace") == "14d"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (1.5, "1.5s"), (90, "90s"), (120, "2m"), (7200, "2h"), (129600, "36h"), (1e7, "1e+07s")],
+)
+def test_an_age_is_told_in_words_that_mean_it(seconds: float, text: str) -> None:
+    assert config.age_text(seconds) == text
+    assert config.parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "²", "1" * 10])
+def test_what_is_no_count_is_refused(text: str, repo: Repository) -> None:
+    with pytest.raises(InvalidSetting):
+        repo.set_setting("gc.keep-last", text)
+
+    assert repo.setting("gc.keep-last") == 0
+
+
 def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) -> None:
     repo.set_setting("gc.grace", "3d")
     repo.set_setting("log.exclude", "*.tmp cache/")
     repo.set_setting("gc.grace", "4d")
 
+    repo.set_setting("gc.keep-last", "7")
     repo.set_setting("log.compress", "false")
 
     assert repo.settings() == {
         "gc.grace": "4d",
+        "gc.keep-last": 7,
+        "gc.older-than": "0",
         "lock.timeout": "30s",
         "log.compress": False,
         "log.exclude": ["*.tmp", "cache/"],

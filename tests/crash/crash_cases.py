@@ -104,9 +104,9 @@ def _model(repository: Repository, name: str) -> Any:
     return found.description, found.tags, found.card, found.aliases, links
 
 
-def contents(bench: Bench) -> dict[tuple[str, int, str], bytes]:
+def contents(bench: Bench, *, cache: str | None = None) -> dict[tuple[str, int, str], bytes]:
     """The bytes of every file of every version, read through mreg."""
-    with Repository.open(bench.repository, cache=str(bench.cache)) as repository:
+    with Repository.open(bench.repository, cache=cache or str(bench.cache)) as repository:
         return {
             (artifact.name, version.number, file.path): b"".join(repository.read(version.name, file.path))
             for artifact in repository.artifacts()
@@ -144,8 +144,13 @@ def prepare_old_destination(bench: Bench) -> None:
     (bench.place / "a-v0" / "mine.txt").write_text("stays")
 
 
+def _named_files(folder: Path) -> dict[str, bytes]:
+    """What is in a folder that `get` was writing to, less what it had not given its name yet."""
+    return {path: data for path, data in tree(folder).items() if not path.startswith(".mreg-")}
+
+
 def check_each_file_is_old_or_new(bench: Bench) -> None:
-    found = tree(bench.place / "a-v0")
+    found = _named_files(bench.place / "a-v0")
     assert found.pop("mine.txt") == b"stays"
     versions = contents(bench)
     for path, data in found.items():
@@ -153,7 +158,7 @@ def check_each_file_is_old_or_new(bench: Bench) -> None:
 
 
 def check_each_file_is_new(bench: Bench) -> None:
-    assert tree(bench.place / "a-v0") == _expected_files(bench) | {"mine.txt": b"stays"}
+    assert _named_files(bench.place / "a-v0") == _expected_files(bench) | {"mine.txt": b"stays"}
 
 
 def _ready_copy(bench: Bench) -> Path:
@@ -192,11 +197,24 @@ def prepare_big(bench: Bench) -> None:
     fill(bench, 7, size=3_000_000)
 
 
+def prepare_many(bench: Bench) -> None:
+    """Versions enough for some to expire."""
+    for seed in (8, 9):
+        fill(bench, seed)
+        bench.must("log", "../source", "--artifact", "a")
+
+
+def check_only_held_versions_and_the_latest(bench: Bench) -> None:
+    check_no_garbage(bench)
+    assert {(name, number) for name, number, _ in contents(bench)} == {("a", 0), ("a", 3), ("b", 1)}
+
+
 def prepare_card(bench: Bench) -> None:
     (bench.folder / "card.md").write_text("# A model\n\nGood.\n")
 
 
 GONE = frozenset({0, 3})
+UNDONE = frozenset({0, 4})
 
 LOG_CASE = Case("log", LOG)
 CASES = [
@@ -215,6 +233,15 @@ CASES = [
     Case("annotate", ["annotate", "a:v1", "-m", "better", "--meta", "acc=0.9"]),
     Case("config-set", ["config", "set", "gc.grace", "3d"]),
     Case("gc", ["gc", "--grace", "0"], history=False, finished=check_no_garbage),
+    Case(
+        "gc-keep-last",
+        ["gc", "--grace", "0", "--keep-last", "1"],
+        prepare_many,
+        history=False,
+        finished=check_only_held_versions_and_the_latest,
+    ),
+    Case("undo-rm", ["undo", "6"], again=UNDONE),
+    Case("undo-log", ["undo", "2"], again=UNDONE),
     Case("artifact-create", ["artifact", "create", "c", "--type", "dataset"]),
     Case("artifact-rename", ["artifact", "rename", "a", "z"], again=frozenset({0, 3})),
     Case("artifact-rm", ["artifact", "rm", "a", "--force"], again=GONE),

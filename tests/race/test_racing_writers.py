@@ -150,6 +150,35 @@ def test_readers_see_whole_versions_and_never_go_back_while_writers_write(
     assert_clean()
 
 
+def test_each_undo_takes_back_what_one_entry_moved_while_others_move_it(
+    race: Any, repository: Repository, assert_clean: Check, tmp_path: Path
+) -> None:
+    for number in range(8):
+        (tmp_path / "w.bin").write_bytes(b"%d" % number)
+        repository.log(tmp_path / "w.bin", "a")
+    repository.set_alias("best", "a:v0")
+    before, count = len(repository.history()), 15
+
+    results = race.run(
+        *(
+            ("move_alias", {"worker": n, "count": count, "artifact": "a", "alias": "best", "versions": 8})
+            for n in range(6)
+        ),
+        *(("take_back", {"worker": n, "count": count}) for n in range(6, 12)),
+    )
+
+    moved, took = results[:6], results[6:]
+    entries = repository.history()
+    undone = [entry for entry in entries if entry.command.startswith("undo ")]
+    assert sorted(seq for made, _ in took for seq in made) == [entry.seq for entry in undone]
+    for entry in undone:
+        (back,), (change,) = entry.changes, entries[int(entry.command.split()[1]) - 1].changes
+        assert (back.ref, back.old, back.new) == (change.ref, change.new, change.old)
+    assert sum(missed for _, missed in took) > 0, "they never met: this was no race"
+    assert_journal_in_place(repository, before + sum(moved) + len(undone))
+    assert_clean()
+
+
 @pytest.mark.parametrize(
     ("writers", "count", "grace"),
     [

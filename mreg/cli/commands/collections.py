@@ -55,8 +55,7 @@ def artifact_rename(name: ArtifactArgument, new: NewNameArgument) -> None:
 
 def artifact_rm(name: ArtifactArgument, force: ForceOption = False) -> None:
     """Delete an artifact: one that has versions only with --force."""
-    current.repository().remove_artifact(name, force=force)
-    _removed("artifact", name)
+    _removed("artifact", name, current.repository().remove_artifact(name, force=force))
 
 
 def model_create(
@@ -100,18 +99,19 @@ def model_rename(name: ModelArgument, new: NewNameArgument) -> None:
 
 def model_rm(name: ModelArgument, force: ForceOption = False) -> None:
     """Delete a registered model: one that has links only with --force. No version is touched."""
-    current.repository().remove_model(name, force=force)
-    _removed("model", name)
+    _removed("model", name, current.repository().remove_model(name, force=force))
 
 
 def rm(reference: ReferenceArgument, force: ForceOption = False) -> None:
     """Delete a version. Refused while an alias or a link holds it, unless --force.
 
-    Its number is never given again; the space comes back with `mreg gc`.
+    Its number is never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the
+    version, with the aliases and links that --force removed.
     """
     gone = current.repository().remove(reference, force=force)
     note(f"deleted {gone.name}; `mreg gc` gives its space back when the grace period is over")
-    emit({"name": gone.name, "digest": gone.digest}, lambda out: out.line(gone.name))
+    note(f"until then `mreg undo {gone.seq}` brings it back")
+    emit({"name": gone.name, "digest": gone.digest, "seq": gone.seq}, lambda out: out.line(gone.name))
 
 
 def _created(kind: str, name: str, made: bool) -> None:
@@ -119,6 +119,6 @@ def _created(kind: str, name: str, made: bool) -> None:
     emit({"name": name, "created": made}, lambda out: out.line(name))
 
 
-def _removed(kind: str, name: str) -> None:
-    note(f"deleted {kind} {name}")
-    emit({"name": name}, lambda out: out.line(name))
+def _removed(kind: str, name: str, seq: int) -> None:
+    note(f"deleted {kind} {name}; `mreg undo {seq}` brings it back")
+    emit({"name": name, "seq": seq}, lambda out: out.line(name))

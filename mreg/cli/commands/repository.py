@@ -1,4 +1,4 @@
-"""Commands about the repository as a whole: `init`, `history`, `du`, `gc`, `fsck`, `version`."""
+"""Commands about the repository as a whole: `init`, `history`, `undo`, `du`, `gc`, `fsck`, `version`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from mreg.config import InvalidSetting, parse_seconds
 from mreg.repository import AlreadyInitialised, Repository
 
 if TYPE_CHECKING:
-    from mreg.entities import HistoryEntry, RefChange
+    from mreg.entities import HistoryEntry, RefChange, Usage
     from mreg.operations.findings import Report
 
 DAMAGED = 5
+MOVES_SHOWN = 10
+"""How many of the refs that an undo moved are told."""
 
 
 def init(
@@ -43,6 +45,8 @@ def history(
     """Show who changed what, when, from what to what; oldest first."""
     found = current.repository().history(name, since=since, limit=limit)
     emit({"entries": found}, lambda out: _render_history(out, found))
+    if found and current.terminal:
+        note("`mreg undo SEQ` takes a change back")
 
 
 def _render_history(out: Out, found: list[HistoryEntry]) -> None:
@@ -74,45 +78,127 @@ def _short(value: str | None) -> str:
     return value if len(value) <= 40 else f"{value[:40]}…"
 
 
+def undo(
+    seq: Annotated[int, typer.Argument(metavar="SEQ", min=1, help="The change's number, as `mreg history` shows it.")],
+) -> None:
+    """Put back what a change moved, all of it, as a change of its own; print the number of that.
+
+    What the change made is deleted, what it deleted comes back. Undoing the undoing change makes it again. Exit code
+    4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg
+    gc` has given up the files of a version.
+    """
+    made = current.repository().undo(seq)
+    for change in made.changes[:MOVES_SHOWN]:
+        note(f"{change.ref}: {_move(change)}")
+    if len(made.changes) > MOVES_SHOWN:
+        note(f"and {len(made.changes) - MOVES_SHOWN} more")
+    note(f"entry {seq} is undone; `mreg undo {made.seq}` makes the change again")
+    emit(made, lambda out: out.line(str(made.seq)))
+
+
 def du(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
 ) -> None:
-    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk."""
+    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.
+
+    Of a collection, version by version, with what deleting it would free when the grace period is over: by `mreg
+    gc`, and with `--repack`.
+    """
     found = current.repository().usage(name)
-    pairs = [
+    emit(found, lambda out: _render_usage(out, found))
+
+
+def _render_usage(out: Out, found: Usage) -> None:
+    total = [
         ("versions", str(found.versions)),
         ("logical", f"{size_text(found.logical)} ({found.logical} bytes)"),
         ("unique", f"{size_text(found.unique)} ({found.unique} bytes)"),
         ("stored", f"{size_text(found.stored)} ({found.stored} bytes)"),
     ]
-    emit(found, lambda out: out.fields(pairs))
+    out.fields(total)
+    if not found.items:
+        return
+    headings = ["name", "versions", "logical", "unique", "stored"]
+    rows = [
+        [one.name, str(one.versions), *map(size_text, (one.logical, one.unique, one.stored))] for one in found.items
+    ]
+    if found.items[0].frees is not None:
+        headings += ["frees", "with --repack"]
+        rows = [
+            [*row, size_text(one.frees or 0), size_text(one.frees_repacked or 0)]
+            for row, one in zip(rows, found.items, strict=True)
+        ]
+    out.table(headings, rows)
 
 
 def gc(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; tell the exact bytes.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would go, and the bytes.")
+    ] = False,
     grace: Annotated[
         str | None,
         typer.Option("--grace", metavar="AGE", help="Leave alone what was in use within AGE (14d, 2h, 0)."),
     ] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-last",
+            metavar="N",
+            min=0,
+            help="Let versions expire that are not among the last N of their artifact (0: no limit).",
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Let only versions expire that are older than AGE (0: any)."),
+    ] = None,
+    repack: Annotated[
+        bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
+    ] = False,
 ) -> None:
-    """Give back the space of what nothing can reach.
+    """Give back the space of what nothing can reach; before that, let versions expire where a policy says so.
 
-    Deleted versions stay until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
+    Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
     that no other writer is at work.
+
+    Versions expire by --keep-last, by --older-than, or, if both are given, where both say so. Without them the
+    settings gc.keep-last and gc.older-than count. What an alias or a link holds never expires, nor does the latest
+    version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the
+    grace period.
     """
-    try:
-        seconds = None if grace is None else parse_seconds(grace)
-    except ValueError as error:
-        raise InvalidSetting(name="--grace", value=grace, reason=str(error)) from None
+    seconds, age = _seconds("--grace", grace), _seconds("--older-than", older_than)
     if seconds == 0 and not dry_run:
         note("grace 0: what a writer has not committed yet may be deleted under its hands")
-    found = current.repository().gc(grace=seconds, dry_run=dry_run)
+    found = current.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
+    _tell_expired(found.expired, "would expire" if dry_run else "expired")
     verb = "would be freed" if dry_run else "freed"
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
     note(f"{size_text(found.bytes)} {verb}: {swept}")
+    if found.repacked:
+        verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
+        note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} written anew")
     if found.kept:
         note(f"{size_text(found.kept)} more are given back when the grace period is over")
+        if found.seq is not None:
+            note(f"until then `mreg undo {found.seq}` brings back what expired")
     emit(found, lambda out: out.line(str(found.bytes)))
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_seconds(text)
+    except ValueError as error:
+        raise InvalidSetting(name=option, value=text, reason=str(error)) from None
+
+
+def _tell_expired(names: tuple[str, ...], verb: str) -> None:
+    """One line an artifact."""
+    numbers: dict[str, list[str]] = {}
+    for name in names:
+        artifact, _, number = name.rpartition(":")
+        numbers.setdefault(artifact, []).append(number)
+    for artifact, gone in numbers.items():
+        note(f"{count_text(len(gone), 'version', 'versions')} of {artifact} {verb}: {' '.join(gone)}")
 
 
 def fsck(
