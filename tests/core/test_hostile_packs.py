@@ -47,6 +47,7 @@ def encoded(data: bytes, base: bytes | None = None) -> bytes:
 
 X, Y = weights(1), weights(2)
 NEAR_X = (np.frombuffer(X, "<u4") + 3).tobytes()
+BELOW_X = (np.frombuffer(X, "<u4") - 3).tobytes()
 LONGER = X + b"abcd"
 DELTA_OF_X = encoded(NEAR_X, X)
 
@@ -149,7 +150,12 @@ HOSTILE: dict[str, list[list[Stored]]] = {
     "a base of no length": [[raw(b"", size=0), delta(name_of(b""))]],
     "another base of the same length": [[raw(Y), delta(name_of(Y))]],
     "a base whose bytes are others": [[raw(X, form=Y), delta()]],
-    "a base at a higher position": [[Stored(name_of(X), encoded(X, Y), len(X), DELTA, 5, name_of(Y)), raw(Y), delta()]],
+    "a base at a higher position": [
+        [Stored(name_of(X), encoded(X, BELOW_X), len(X), DELTA, 5, name_of(BELOW_X)), raw(BELOW_X), delta()]
+    ],
+    "a base at the same position": [
+        [Stored(name_of(X), encoded(X, BELOW_X), len(X), DELTA, 1, name_of(BELOW_X)), raw(BELOW_X), delta()]
+    ],
     "position 64": [[raw(X), delta(position=64)]],
     "position 255": [[raw(X), delta(position=255)]],
     "position 0 of a difference": [[raw(X), delta(None, 0)]],
@@ -178,6 +184,9 @@ SOUND: dict[str, list[list[Stored]]] = {
     "a difference": [[raw(X), delta()]],
     "a base in a pack that comes later": [[delta()], [raw(X)]],
     "a base that is encoded": [[planes(X), delta()]],
+    "a base that has a base": [
+        [Stored(name_of(X), encoded(X, BELOW_X), len(X), DELTA, 1, name_of(BELOW_X)), raw(BELOW_X), delta(position=2)]
+    ],
     "a position above that of its base by more than one": [[raw(X), delta(position=63)]],
     "bytes as they are, with a base that is not needed": [[raw(X), raw(NEAR_X, position=1, base=name_of(X))]],
     "a copy with a base that is missing, and one by itself": [[delta(name_of(Y), 1)], [planes(NEAR_X)]],
