@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -331,6 +332,36 @@ def test_the_manifest_of_the_last_version_may_be_damaged_unless_it_was_asked_for
         repo.log(folder({"m.safetensors": safetensors({"a": drawn(3)})}), "net", base="net:v0")
 
     assert [version.name for version in repo.versions("net")] == ["net:v0", "net:v1"]
+
+
+class BadDisk(MemoryStorage):
+    """A disk that cannot read what lies in some packs."""
+
+    unreadable: frozenset[str] = frozenset()
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        if key in self.unreadable:
+            raise OSError(errno.EIO, "Input/output error", key)
+        return super().read(key, start, length)
+
+
+@pytest.mark.parametrize("map_is_readable", [False, True])
+def test_a_base_that_the_disk_cannot_read_is_none(folder: Callable[..., str], map_is_readable: bool) -> None:
+    storage = BadDisk()
+    with Repository.init_storage(storage, "bad", author="ann") as repo:
+        log = Logger(repo, folder)
+        a = drawn(1)
+        log("net", {"m.safetensors": {"a": a}})
+        unreadable = frozenset(map(packs.key_of, packs.pack_names(storage)))
+        if map_is_readable:  # the header of the last version is in a pack of its own then
+            log("net", {"m.safetensors": {"a": a, "b": drawn(2)}})
+        storage.unreadable = unreadable
+
+        name = log("net", {"m.safetensors": {"a": moved(a)}})
+
+        storage.unreadable = frozenset()
+        assert entry_of(storage, moved(a)).base is None
+        assert text_of(repo, name, "m.safetensors") == log.expected[name]["m.safetensors"]
 
 
 # What rests on a version that is deleted.
