@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from mreg import annotation, canonical, config, journal, metadata, names, packs, refs
+from mreg import annotation, canonical, codecs, config, journal, metadata, names, packs, refs
 from mreg.canonical import Malformed
+from mreg.chunks import ChunkReader
 from mreg.digest import digest
 from mreg.errors import Damaged, InvalidInput
 from mreg.formats import detect
 from mreg.journal import Change, Entry, Mark
 from mreg.operations.collections import read_properties
-from mreg.packs import PackIndex, PackWriter, Piece
+from mreg.packs import Base, Located, PackIndex, PackWriter, Piece
 from mreg.records import File, Input, Manifest, VersionRecord
 from mreg.refs import CONFIG, Ref
 from mreg.storage.memory import MemoryStorage
@@ -179,10 +182,17 @@ def _properties(data: bytes) -> None:
 
 def _pack_sample() -> tuple[str, bytes]:
     storage = MemoryStorage()
-    chunks = [b"first chunk " * 20, b"second" * 50, bytes(range(256))]
+    weights = struct.pack("<256f", *(math.sin(n) / 50 for n in range(256)))
+    moved = struct.pack("<256f", *(math.sin(n) / 50 + 1e-5 * math.cos(n) for n in range(256)))
+    chunks = [b"as it is", b"second" * 50, weights, moved]
+    base = Base(bytes.fromhex(digest(weights)), 1)
     with PackWriter(storage) as writer:
         for chunk in chunks:
-            writer.add(bytes.fromhex(digest(chunk)), chunk)
+            room = memoryview(bytearray(len(chunk) + codecs.EXTRA))
+            near = weights if chunk is moved else None
+            stored = codecs.encode(memoryview(chunk), room, "F32" if chunk in (weights, moved) else "", near)
+            writer.add(bytes.fromhex(digest(chunk)), chunk, stored, base if near else None)
+        assert [writer.entry(bytes.fromhex(digest(chunk))).codec for chunk in chunks] == [0, 1, 1, 2]
         pieces = tuple(Piece(bytes.fromhex(digest(chunk)), len(chunk)) for chunk in chunks)
         writer.add_recipe(bytes.fromhex(digest(b"".join(chunks))), pieces)
         name = writer.publish()
@@ -203,6 +213,10 @@ def _pack_entries() -> tuple[Any, ...]:
 ENTRIES = _pack_entries()
 
 
+def _locate(name: bytes) -> Located | None:
+    return next((Located(PACK_NAME, entry) for entry in ENTRIES if entry.digest == name), None)
+
+
 def _pack(data: bytes) -> None:
     """Other bytes under the name of a pack: its index is the right one or refused, each chunk as well."""
     storage = MemoryStorage()
@@ -213,7 +227,8 @@ def _pack(data: bytes) -> None:
         assert str(error)
     for entry in ENTRIES:
         try:
-            assert digest(packs.read_chunk(storage, PACK_NAME, entry)) == entry.digest.hex()
+            data = ChunkReader(storage, _locate).verified(Located(PACK_NAME, entry))
+            assert digest(data) == entry.digest.hex()
         except packs.DamagedChunk as error:
             assert str(error)
 
