@@ -40,7 +40,7 @@ _EXPONENT_AT = {b"\x0a": "F16", b"\x07": "BF16"}
 
 
 def spans(file: Source, size: int) -> list[Span] | None:
-    """The tensors and what lies between them; None where none can be found."""
+    """The tensors that are found, and what lies between them; None where they contradict each other."""
     return cover(tensors(file, 0, size), size)
 
 
