@@ -6,5 +6,5 @@ has no map, and that is not an error. Only `OSError` of real input and output le
 
 What a map costs is bounded, whatever a file claims: time by the length of its header or directory, memory by
 a small multiple of what is read of it (`HEADER_MOST`, `DIRECTORY_MOST` or `READ_MOST` of each module) and of
-`spans.MOST_PARTS` parts. Measured on hostile files, see docs/adr/0008-formats.md: some 2 s, and 90 MiB.
+`spans.MOST_PARTS` parts. What hostile files cost is measured in docs/adr/0013-formats.md.
 """

@@ -22,7 +22,6 @@ READ_MOST: Final = 32 << 20
 """Bytes of structure that are looked at: those of some 60,000 datasets."""
 
 _READ_COST = 64  # beside the bytes: so that reads of few bytes are bounded as well
-_NAME_MOST = 4 << 10
 
 _SUPERBLOCK = struct.Struct("<8sB4xBB9xQ32xQ")  # II.A: signature, version, two sizes, base address; root's header
 _NODE = struct.Struct("<4sBxH")  # III.A.1 and III.B: signature, type or version, number of entries
@@ -41,7 +40,7 @@ _EXPONENT_AT = {b"\x0a": "F16", b"\x07": "BF16"}
 
 
 def spans(file: Source, size: int) -> list[Span] | None:
-    """The tensors and what lies between them; None where none can be found."""
+    """The tensors that are found, and what lies between them; None where they contradict each other."""
     return cover(tensors(file, 0, size), size)
 
 
@@ -117,7 +116,7 @@ class _Walk:
                 raise Malformed
 
     def _name(self, names: bytes, start: int) -> bytes:
-        end = names.find(b"\0", start, start + _NAME_MOST)
+        end = names.find(b"\0", start)
         if end < 0:
             raise Malformed
         self._spend(end - start)

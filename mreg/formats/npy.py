@@ -41,7 +41,7 @@ def array(file: Source, start: int, length: int, name: bytes) -> Span | None:
 
     None where what lies there is no NPY file.
     """
-    prefix = read_at(file, start, min(_PREFIX, length))
+    prefix = read_at(file, start, _PREFIX)
     if len(prefix) < _PREFIX or not prefix.startswith(MAGIC):
         return None
     width = _LENGTH_BYTES.get(prefix[6])

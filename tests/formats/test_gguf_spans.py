@@ -216,6 +216,8 @@ HUGE = [1 << 32, 1 << 62, 1 << 63, (1 << 64) - 1]
         *(pytest.param(file_of([A], pairs=[pair(b"a", STRING, text(b"", n))]), id=f"text of {n}") for n in HUGE),
         *(pytest.param(file_of([A], pairs=[pair(b"a", ARRAY, array(U8, n))]), id=f"{n} bytes") for n in HUGE),
         *(pytest.param(file_of([A], pairs=[pair(b"a", ARRAY, array(STRING, n))]), id=f"{n} texts") for n in HUGE),
+        pytest.param(file_of([info(b"x" * (TEXT_MOST + 1), 0, 8)]), id="long name"),
+        pytest.param(file_of([A], pairs=[pair(b"x" * (TEXT_MOST + 1), U8, b"1")]), id="long key"),
         pytest.param(file_of([A], pairs=[pair(b"a", ARRAY, array(ARRAY, 1, array(U8, 0)))]), id="array of arrays"),
         pytest.param(file_of([A], pairs=[pair(b"a", 13, b"")]), id="unknown kind of value"),
         pytest.param(file_of([info(b"a", 0, *[1] * 5)]), id="five dimensions"),
@@ -226,7 +228,7 @@ HUGE = [1 << 32, 1 << 62, 1 << 63, (1 << 64) - 1]
         pytest.param(file_of([info(b"a", 0, 8, kind=99), info(b"b", 0, 8, kind=99)]), id="two unknown at one place"),
         *(
             pytest.param(file_of([A], pairs=[pair(b"general.alignment", kind, value)]), id=f"alignment {value}")
-            for kind, value in [(U32, bytes(4)), (U32, b"\x21\0\0\0"), (U8, b"\x20")]
+            for kind, value in [(U32, bytes(4)), (U32, b"\x21\0\0\0"), (5, b"\x20\0\0\0")]
         ),
         pytest.param(file_of([A], pairs=[pair(b"general.alignment", U32, b"\0\0\0\x80")]), id="alignment of 2 GiB"),
     ],

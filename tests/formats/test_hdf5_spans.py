@@ -91,17 +91,18 @@ def test_dtypes_of_datasets(h5, written, dtype):
     assert tensor.dtype == dtype
 
 
-def test_brain_floats_are_told_from_half_floats():
+@pytest.mark.parametrize(("mantissa", "dtype"), [(10, "F16"), (7, "BF16"), (9, "")])
+def test_floats_of_two_bytes_are_told_apart(mantissa, dtype):
     file = io.BytesIO()
     kind = h5py.h5t.IEEE_F16LE.copy()
-    kind.set_fields(15, 7, 8, 0, 7)  # sign, exponent of 8 bits at bit 7, mantissa of 7
+    kind.set_fields(15, mantissa, 15 - mantissa, 0, mantissa)  # sign, exponent, mantissa: first bit and length
     kind.set_ebias(127)
     with h5py.File(file, "w") as writer:
         h5py.h5d.create(writer.id, b"a", kind, h5py.h5s.create_simple((8,))).write(
             h5py.h5s.ALL, h5py.h5s.ALL, np.zeros(8, "u2"), mtype=kind
         )
 
-    assert [span.dtype for span in tensors(file.getvalue())] == ["BF16"]
+    assert [span.dtype for span in tensors(file.getvalue())] == [dtype]
 
 
 def test_datasets_of_other_layouts_are_passed_over():
@@ -110,6 +111,9 @@ def test_datasets_of_other_layouts_are_passed_over():
         writer.create_dataset("in chunks", data=np.arange(1000.0), chunks=(100,))
         writer.create_dataset("compressed", data=np.arange(1000.0), compression="gzip")
         writer.create_dataset("without bytes", shape=(1000,), dtype="f4")
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        h5py.h5d.create(writer.id, b"in its header", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((3,)), compact)
         writer.create_dataset("in one piece", data=np.arange(50.0))
     data = file.getvalue()
 
@@ -172,6 +176,21 @@ def test_a_compressed_or_damaged_weights_file_is_an_opaque_member(h5, assert_cov
         assert_covers(found, len(data))
         assert {span.kind for span in found} == {Kind.OPAQUE}
         assert len(found) == 5  # a local header before each member, and the directory
+
+
+def test_a_dataset_that_leaves_its_member_makes_it_opaque(h5, assert_covers):
+    weights = bytearray(h5({"a": np.arange(100.0)}))
+    (begin, length) = datasets(bytes(weights))["layers/a/vars/0"]
+    struct.pack_into("<Q", weights, weights.find(struct.pack("<QQ", begin, length)) + 8, len(weights) - begin + 1)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model.weights.h5", weights)
+    data = file.getvalue()
+
+    found = zipped.spans(io.BytesIO(data), len(data))
+
+    assert_covers(found, len(data))
+    assert (data.find(weights), len(weights), Kind.OPAQUE) in [span[:3] for span in found]
 
 
 def test_only_the_first_weights_file_of_an_archive_is_looked_into(h5):
@@ -265,22 +284,39 @@ def header_that_goes_on_in_itself() -> bytearray:
     return data
 
 
-def groups_of_one_another() -> bytearray:
-    """Each of 65,000 members of the root is a group with the same members, at an address of its own."""
-    count = 65_000
-    head, names = sound()[:96], b"n" * 4000 + b"\0"
-    tree, heap = 96, 96 + 32 + 16
-    symbols = heap + 32 + len(names)
-    objects = symbols + 8 + 40 * count
-    struct.pack_into("<Q", head, 64, objects)
-    data = head + struct.pack("<4sBBHQQQQ", b"TREE", 0, 0, 1, 0, 0, 0, symbols)
-    data += bytes(heap - len(data)) + struct.pack("<4s4xQQQ", b"HEAP", len(names), 0, heap + 32) + names
-    data += struct.pack("<4sBBH", b"SNOD", 1, 0, count)
-    data += b"".join(struct.pack("<QQ24x", 0, objects + 40 * number) for number in range(count))
-    return data + struct.pack("<BxHIIxxxxHHIQQ", 1, 1, 1, 24, 17, 16, 0, tree, heap) * count
+def nested_groups(names: list[bytes], members: int) -> bytes:
+    """The root holds one group, that one another, and so on; the innermost holds many objects of one name."""
+    superblock, header = bytes(sound()[:96]), struct.Struct("<BxHIIxxxxHHIQQ")
+    nothing = len(superblock) + header.size * len(names)  # an object header of no known version, wherever it begins
+    place = nothing + members + 16
+    headers, structures = b"", b""
+    for depth, name in enumerate(names):
+        inside = [len(superblock) + header.size * (depth + 1)]
+        if depth == len(names) - 1:
+            inside = [nothing + number for number in range(members)]
+        heap, symbols = place + 40, place + 72 + len(name) + 1
+        structure = struct.pack("<4sBBHQQQQ", b"TREE", 0, 0, 1, 0, 0, 0, symbols)
+        structure += struct.pack("<4s4xQQQ", b"HEAP", len(name) + 1, 0, heap + 32) + name + b"\0"
+        structure += struct.pack("<4sBBH", b"SNOD", 1, 0, len(inside))
+        structure += b"".join(struct.pack("<QQ24x", 0, address) for address in inside)
+        headers += header.pack(1, 1, 1, 24, 17, 16, 0, place, heap)
+        structures += structure
+        place += len(structure)
+    root = struct.pack("<Q", len(superblock))
+    return superblock[:64] + root + superblock[72:] + headers + bytes(members + 16) + structures
 
 
-@pytest.mark.parametrize("make", [tree_of_itself, header_that_goes_on_in_itself, groups_of_one_another])
+def members_of_long_names() -> bytes:
+    return nested_groups([b"n" * 4000], 65_000)
+
+
+def members_of_long_paths() -> bytes:
+    return nested_groups([b"n" * 8000] * 10 + [b"x"], 8_000)
+
+
+@pytest.mark.parametrize(
+    "make", [tree_of_itself, header_that_goes_on_in_itself, members_of_long_names, members_of_long_paths]
+)
 def test_structure_that_never_ends_costs_bounded_memory(make, measured):
     file = io.BytesIO(data := bytes(make()))
 

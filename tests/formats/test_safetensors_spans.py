@@ -152,6 +152,7 @@ OFFSETS = b"{%b}" % ENTRY
         pytest.param((3).to_bytes(8, "little") + b"{}", id="header one byte too long"),
         pytest.param(model(b""), id="no header"),
         pytest.param(model(b'["data_offsets":[0,8]]'), id="header is no object"),
+        pytest.param(model(b"[%b}" % ENTRY % b"[0,8]"), id="header begins otherwise"),
         pytest.param(model(OFFSETS % b"[0,65]"), id="ends behind the file"),
         pytest.param(model(OFFSETS % b"[8,0]"), id="ends before it begins"),
         pytest.param(model(OFFSETS % b"[0,9999999999999999]"), id="huge end"),
@@ -176,6 +177,7 @@ def test_a_header_that_contradicts_itself_gives_no_map(data):
     "offsets",
     [
         *(b"[-8,8]", b"[0,-8]", b"[true,8]", b"[0.0,8.0]", b"[0,1e1]", b"[0," + b"9" * 10_000 + b"]"),
+        b"[%b,8]" % (b"0" * 10_000),
         *(b"[0]", b"[0,8,16]", b"[[0,8]]", b"[0,", b'["0","8"]', b'{"0":8}', b"null", b"8"),
     ],
 )
@@ -194,6 +196,12 @@ def test_a_file_shorter_than_said_gives_no_map():
     data = model(OFFSETS % b"[0,8]")[:20]
 
     assert spans(io.BytesIO(data), 1 << 40) is None
+
+
+def test_a_header_cut_short_in_its_padding_gives_no_map():
+    data = model(OFFSETS % b"[0,8]" + b" " * 50)
+
+    assert spans(io.BytesIO(data[:-100]), len(data)) is None
 
 
 def test_a_header_that_ends_behind_the_size_said_gives_no_map():

@@ -141,6 +141,16 @@ def test_an_array_whose_header_is_too_long_to_look_into_is_known_by_its_length(n
     assert (span.length, span.dtype) == (array.nbytes, "")
 
 
+def test_a_header_that_is_too_long_is_not_read(measured):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }".ljust(32 << 20)
+    data = b"\x93NUMPY\2\0" + len(header).to_bytes(4, "little") + header + bytes(24)
+
+    found, peak = measured(lambda: spans(io.BytesIO(data), len(data)))
+
+    assert found[1][1:4] == (24, Kind.TENSOR, "")
+    assert peak < 1 << 20
+
+
 parts = st.tuples(st.integers(0, 1 << 40), st.binary(max_size=70), st.binary(max_size=20))
 
 
