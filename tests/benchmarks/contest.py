@@ -20,8 +20,11 @@ REQUIRED = (COPY, DIGEST, MREG)  # MREG_PLAIN needs a setting
 class Target(NamedTuple):
     """The most that the ratio should be, and what is wished for."""
 
-    most: float
+    most: float | None
     aim: float | None = None
+
+
+NONE = Target(None)
 
 
 class Outcome(NamedTuple):
@@ -50,9 +53,11 @@ class Results:
         for step in self.outcomes[MREG][0].costs:
             for tool in self._in_order():
                 if step in self.outcomes[tool][0].costs:
-                    target = targets.get((tool, step))
+                    target = targets.get((tool, step), NONE)
                     bounds = self.costs(COPY, "log")
-                    yield _row(group, f"{step}, {what}", self.costs(tool, step), bounds, target, _label(tool, step))
+                    costs = self.costs(tool, step)
+                    name, note = f"{step}, {what}", _note(tool, step)
+                    yield compare(group, name, costs, bounds, *target, tool=tool.name, note=note)
 
     def beside_fastest(
         self, group: str, name: str, step: str, target: Target, may: Callable[[Tool], bool]
@@ -62,9 +67,9 @@ class Results:
         if peers:
             fastest = min(peers, key=lambda tool: statistics.median(cost.wall for cost in self.costs(tool, step)))
             bounds = self.costs(fastest, step)
-            yield _row(
-                group, f"{name}: {_label(fastest, step)}", self.costs(MREG, step)[: len(bounds)], bounds, target, "mreg"
-            )
+            costs = self.costs(MREG, step)[: len(bounds)]
+            note = _note(fastest, step)
+            yield compare(group, f"{name}: {fastest.name}{note and ' '}{note}", costs, bounds, *target)
 
     def bytes_kept(self, group: str, what: str, sizes: Sizes, target: float | None) -> Iterator[Row]:
         """A row for each tool, beside the entropy of what is new. target: bytes."""
@@ -101,7 +106,7 @@ def contest(
                     results.outcomes.setdefault(tool, []).append(once(station))
             except BenchmarkFailed as error:
                 if tool in REQUIRED:
-                    raise
+                    raise BenchmarkFailed(f"{tool.name}: {error}") from error
                 results.missing[tool] = str(error)
                 results.outcomes.pop(tool, None)
     return results
@@ -120,11 +125,8 @@ def log_all(station: Station, versions: list[Path]) -> Outcome:
     return Outcome({"log": total(costs)}, kept)
 
 
-def _label(tool: Tool, step: str) -> str:
+def _note(tool: Tool, step: str) -> str:
+    """What was added to make it durable, and what it saved itself."""
     flushed = tool.log_flushed if step.startswith("log") else tool.get_flushed
-    moved = " (moves)" if tool.moves and step == "log" else ""
-    return tool.name + ("" if flushed else " + flush") + moved
-
-
-def _row(group: str, name: str, costs: list[Cost], bounds: list[Cost], target: Target | None, tool: str) -> Row:
-    return compare(group, name, costs, bounds, *(target or (None, None)), tool=tool)
+    notes = ["+ flush"] * (not flushed) + ["(moves)"] * (tool.moves and step == "log")
+    return " ".join(notes)

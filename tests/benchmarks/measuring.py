@@ -34,9 +34,9 @@ class BenchmarkFailed(Exception):
 class Row:
     """One line of the result.
 
-    tool: what was measured. measured, bound: medians, in `unit` ("s" or "bytes"). ratio: what the target is about;
-    for times the median of the ratios of each round, of which `low` and `high` are the quartiles. more: further
-    figures, by name.
+    tool: what was measured, and note: what has to be known of it. measured, bound: medians, in `unit` ("s" or
+    "bytes"). ratio: what the target is about; for times the median of the ratios of each round, of which `low` and
+    `high` are the quartiles. more: further figures, by name.
     """
 
     group: str
@@ -51,6 +51,7 @@ class Row:
     aim: float | None = None
     more: dict[str, float] = field(default_factory=dict)
     tool: str = "mreg"
+    note: str = ""
 
 
 class Skipped(NamedTuple):
@@ -123,6 +124,7 @@ def compare(
     target: float | None = None,
     aim: float | None = None,
     tool: str = "mreg",
+    note: str = "",
 ) -> Row:
     """The row for a command measured round by round beside its bound. It may have been left out of the last rounds."""
     bounds = bounds[: len(costs)]
@@ -138,7 +140,7 @@ def compare(
     }
     measured = statistics.median(cost.wall for cost in costs)
     bound = statistics.median(bound.wall for bound in bounds)
-    return Row(group, name, "s", measured, bound, middle, low, high, target, aim, more, tool)
+    return Row(group, name, "s", measured, bound, middle, low, high, target, aim, more, tool, note)
 
 
 def total(costs: Sequence[Cost]) -> Cost:

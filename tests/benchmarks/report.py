@@ -17,20 +17,21 @@ from workloads import MIB, Form
 
 import mreg
 
-Facts = dict[str, str | int]
+Facts = dict[str, str | int | float]
 
 SCHEMA = 2
 HEADINGS = ("", "measured", "bound", "ratio", "quartiles", "cpu ratio", "peak", "target", "")
 
 
 def machine(folder: str) -> Facts:
-    """What the figures depend on: no names, no places."""
+    """What the figures depend on: no names, no places. The load is what others do while this begins."""
     return {
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "file_system": _file_system(folder),
         "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "load": round(os.getloadavg()[0], 1),
         "mreg": mreg.__version__,
     }
 
@@ -62,11 +63,11 @@ def verdict(row: Row) -> str:
 def table(facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], lines: Sequence[Row | Skipped]) -> str:
     """The same as plain text."""
     text = [
-        f"mreg {facts['mreg']}, {facts['python']}, {facts['system']}, {facts['cpus']} CPUs, {facts['file_system']}; "
-        f"{form.name} form, {rounds} round{'s' * (rounds != 1)}",
+        f"mreg {facts['mreg']}, {facts['python']}, {facts['system']}, {facts['cpus']} CPUs, {facts['file_system']}, "
+        f"load {facts['load']}; {form.name} form, {rounds} round{'s' * (rounds != 1)}",
         *(f"{program}: {version}" for program, version in versions.items()),
     ]
-    cells = [HEADINGS]
+    cells: list[tuple[str, ...]] = [HEADINGS]
     for group, members in groupby(lines, key=lambda line: line.group):
         cells.append(_only(f"[{group}]"))
         name = ""
@@ -84,6 +85,25 @@ def table(facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], li
     return "\n".join(text)
 
 
+def markdown(lines: Sequence[Row | Skipped]) -> str:
+    """What was measured as tables for a page, one a group: a column for each thing measured, a row for each tool. In
+    the cells the ratio, and what it is the ratio of. Notes of tools are left out."""
+    tables = []
+    for group, members in groupby((line for line in lines if isinstance(line, Row)), key=lambda row: row.group):
+        rows = list(members)
+        columns = {row.name: row for row in reversed(rows)}
+        names = list(dict.fromkeys(row.name for row in rows))
+        cells = {(row.name, row.tool): f"{row.ratio:.2f} · {_amount(row.measured, row.unit)}" for row in rows}
+        found = [
+            ["", *names],
+            ["---", *["--:"] * len(names)],
+            ["bound", *(_amount(columns[name].bound, columns[name].unit) for name in names)],
+            *([tool, *(cells.get((name, tool), "") for name in names)] for tool in dict.fromkeys(r.tool for r in rows)),
+        ]
+        tables.append(f"{group}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in found))
+    return "\n\n".join(tables)
+
+
 def _only(first: str) -> tuple[str, ...]:
     return (first, *[""] * (len(HEADINGS) - 1))
 
@@ -91,7 +111,7 @@ def _only(first: str) -> tuple[str, ...]:
 def _cells(row: Row) -> tuple[str, ...]:
     timed = row.unit == "s"
     return (
-        f"  {row.name}" if row.tool == MREG.name else f"    {row.tool}",
+        f"  {row.name}" if row.tool == MREG.name else f"    {row.tool} {row.note}",
         _amount(row.measured, row.unit),
         _amount(row.bound, row.unit),
         f"{row.ratio:.2f}",

@@ -62,6 +62,8 @@ def main() -> int:
     if options.json:
         document = report.document(facts, form, options.rounds, found.versions, lines)
         Path(options.json).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if options.markdown:
+        Path(options.markdown).write_text(report.markdown(lines) + "\n", encoding="utf-8")
     return 0
 
 
@@ -72,6 +74,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--markdown", metavar="FILE", help="write tables for a page there too")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--full", dest="form", action="store_const", const="full", help="the sizes of the targets")
     form.add_argument("--tiny", dest="form", action="store_const", const="tiny", help="only to see that all runs")

@@ -125,8 +125,8 @@ def test_peers_are_measured_where_they_work_and_otherwise_the_reason_is_told(tmp
         rows["bytes kept, 2 MiB", "restic"]["measured"] == rows["bytes kept, 2 MiB", "restic"]["more"]["logical_bytes"]
     )
     reasons = {line["name"]: line["reason"] for line in document["skipped"]}
-    assert reasons["borg"] == "what borg wrote is not what was logged"
-    assert reasons["dvc"] == reasons["dvc, hard links"].replace(", hard links", "") == "dvc: exit code 7: no space"
+    assert reasons["borg"] == "get: what it wrote is not what was logged"
+    assert reasons["dvc"] == reasons["dvc, hard links"] == "set-up: exit code 7: no space"
     assert reasons["git-lfs"] == "not installed (apt-get install git-lfs)"
     assert document["peers"]["restic"] == "restic of a test"
 

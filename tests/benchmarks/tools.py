@@ -91,7 +91,7 @@ class Station:
     def __enter__(self) -> Station:
         self._folder.mkdir()
         try:
-            self._run(self.tool.setup, flushed=True)
+            self._run("set-up", self.tool.setup, flushed=True)
         except BenchmarkFailed:
             self.__exit__(None, None, None)
             raise
@@ -115,7 +115,7 @@ class Station:
     def log(self) -> Cost:
         """Make a version of it."""
         self._number += 1
-        return self._run(self.tool.log, self.tool.log_flushed)
+        return self._run("log", self.tool.log, self.tool.log_flushed)
 
     def clear(self) -> None:
         """So that `get` finds nothing where it is to write."""
@@ -123,13 +123,13 @@ class Station:
 
     def get(self) -> Cost:
         """Write the last version, and see that it is what was logged: a fast `get` of something else is none."""
-        cost = self._run(self.tool.get, self.tool.get_flushed)
+        cost = self._run("get", self.tool.get, self.tool.get_flushed)
         try:
             same = _files(self._folder / self.tool.out) == _files(self._source)
         except FileNotFoundError:  # a link to nothing
             same = False
         if not same:
-            raise BenchmarkFailed(f"what {self.tool.name} wrote is not what was logged")
+            raise BenchmarkFailed("get: what it wrote is not what was logged")
         return cost
 
     def kept(self) -> int:
@@ -146,12 +146,10 @@ class Station:
         if (self._folder / name).exists():
             shutil.rmtree(self._folder / name)
 
-    def _run(self, script: str, flushed: bool) -> Cost:
+    def _run(self, step: str, script: str, flushed: bool) -> Cost:
         os.sync()  # not what others have written
-        lines = ["set -e", script, "" if flushed else FLUSH]
-        return self._bench.run(
-            *("sh", "-c", "\n".join(lines)), name=self.tool.name, folder=self._folder, more=self._environment()
-        )
+        command = ("sh", "-c", "\n".join(["set -e", script, "" if flushed else FLUSH]))
+        return self._bench.run(*command, name=step, folder=self._folder, more=self._environment())
 
     def _environment(self) -> dict[str, str]:
         """Nothing of the person's settings, nothing kept elsewhere, nobody called."""

@@ -65,19 +65,20 @@ def write_series(files: Sequence[Path], series: Sequence[Sequence[Tensor]]) -> S
             opened.append((file, _places(start, tensors)))
         for name in dict.fromkeys(tensor.name for tensors in series for tensor in tensors):
             before: Tensor | None = None
-            values = data = last = None
+            values: Floats | None = None
+            data: Bytes | None = None
             for file, places in opened:
                 if name not in places:
                     continue
                 offset, tensor = places[name]
-                if tensor != before:
-                    values = _next_values(tensor, before, values)
+                if data is None or tensor != before:
+                    values, last = _next_values(tensor, before, values), data
                     data = encode(values, tensor.dtype)
                     new += tensor.size
                     bound += entropy(data, last, ITEM_SIZES[tensor.dtype])
                 file.seek(offset)
                 file.write(data)
-                before, last = tensor, data
+                before = tensor
     return Sizes(logical, new, round(bound))
 
 
@@ -138,17 +139,18 @@ def _entropy_of_planes(numbers: NDArray[Any], size: int) -> float:
 
 def _next_values(tensor: Tensor, before: Tensor | None, values: Floats | None) -> Floats:
     if tensor.moved == 0:
-        return _draw(tensor, tensor.seed)
+        return _draw(tensor, tensor.seed, SPREAD)
     if values is None or before != tensor._replace(moved=tensor.moved - 1):
         raise ValueError(f"{tensor.name} can only move on from the step before")
-    return values + _draw(tensor, (*tensor.seed, tensor.moved)) * type(values[0])(NUDGE)
+    moved: Floats = values + _draw(tensor, (*tensor.seed, tensor.moved), SPREAD * NUDGE)
+    return moved
 
 
-def _draw(tensor: Tensor, seed: tuple[int, ...]) -> Floats:
+def _draw(tensor: Tensor, seed: tuple[int, ...], spread: float) -> Floats:
     import numpy as np
 
     generator = np.random.Generator(np.random.SFC64(seed))
-    return generator.standard_normal(math.prod(tensor.shape), dtype=np.float32) * np.float32(SPREAD)
+    return generator.standard_normal(math.prod(tensor.shape), dtype=np.float32) * np.float32(spread)
 
 
 def _write_header(file: BinaryIO, entries: Sequence[tuple[str, str, Sequence[int], int]]) -> int:
