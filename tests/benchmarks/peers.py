@@ -149,7 +149,7 @@ class Peers:
 
 def try_out(bench: Bench, names: Sequence[str], levels: Sequence[int]) -> Peers:
     """Let the peers of these names, and mreg, log a small file and get it back: who cannot is missing. It also fills
-    their caches of bytecode. levels: of zstd."""
+    their caches of bytecode. levels: of zstd. Raises BenchmarkFailed where it is mreg that cannot."""
     source = bench.folder / "small"
     source.mkdir()
     (source / "small.bin").write_bytes(b"small" * 1000)
@@ -169,5 +169,7 @@ def try_out(bench: Bench, names: Sequence[str], levels: Sequence[int]) -> Peers:
                     station.clear()
                     station.get()
         except BenchmarkFailed as error:
+            if tool is MREG:
+                raise BenchmarkFailed(f"{tool.name}: {error}") from error
             missing[tool] = str(error)
     return Peers(wanted, missing, versions)

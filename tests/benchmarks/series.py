@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -62,6 +63,7 @@ def _measure(bench: Bench, form: Form, rounds: int, peers: Peers, series: Series
         return log_all(station, folders)
 
     results = contest(bench, (COPY, MREG, *peers.stores), peers.missing, form, rounds, once)
+    shutil.rmtree(folder)
     targets = {(MREG, "log"): series.time} if series.time else {}
     yield from results.times(group, what, targets)
     if series.beside_peers:

@@ -65,7 +65,8 @@ def test_every_row_is_a_finite_number_and_nothing_is_left_behind(tmp_path: Path)
     scratch, result = tmp_path / "scratch", tmp_path / "result.json"
     scratch.mkdir()
 
-    done = bench("--no-peers", "--json", str(result), TMPDIR=str(scratch))
+    page = tmp_path / "page.md"
+    done = bench("--no-peers", "--json", str(result), "--markdown", str(page), TMPDIR=str(scratch))
 
     assert done.returncode == 0, done.stderr
     document = json.loads(result.read_text())
@@ -81,7 +82,7 @@ def test_every_row_is_a_finite_number_and_nothing_is_left_behind(tmp_path: Path)
     for row in rows:
         figures = [row[key] for key in ("measured", "bound", "ratio", "low", "high")] + list(row["more"].values())
         assert all(math.isfinite(figure) and figure >= 0 for figure in figures), row
-        assert row["name"] in done.stdout
+        assert row["name"] in done.stdout and row["name"] in page.read_text()
     for line in document["skipped"]:
         assert line["name"] in done.stdout and line["reason"] in done.stdout
     # Bytes are the same each time, so here something may be asked for: nothing that did not change is kept twice.
@@ -118,8 +119,10 @@ def test_peers_are_measured_where_they_work_and_otherwise_the_reason_is_told(tmp
     assert done.returncode == 0, done.stderr
     document = json.loads(result.read_text())
     rows = {(row["name"], row["tool"]): row for row in document["rows"]}
-    assert {tool for _, tool in rows} - {"mreg", "mreg, not encoded", "BLAKE3 only"} == {"restic", "restic + flush"}
-    assert ("log, 2 MiB", "restic") in rows and ("get, 2 MiB", "restic + flush") in rows
+    assert {tool for _, tool in rows} - {"mreg", "mreg, not encoded", "BLAKE3 only"} == {"restic"}
+    assert {name for name, tool in rows if tool == "restic"} == {f"{step}, 2 MiB" for step in STEPS}
+    assert rows["log, 2 MiB", "restic"]["note"] == ""
+    assert rows["get, 2 MiB", "restic"]["note"] == "+ flush"
     assert ("log, 2 MiB, beside the fastest peer that flushes: restic", "mreg") in rows
     assert (
         rows["bytes kept, 2 MiB", "restic"]["measured"] == rows["bytes kept, 2 MiB", "restic"]["more"]["logical_bytes"]

@@ -77,7 +77,7 @@ def write_series(files: Sequence[Path], series: Sequence[Sequence[Tensor]]) -> S
                     new += tensor.size
                     bound += entropy(data, last, ITEM_SIZES[tensor.dtype])
                 file.seek(offset)
-                file.write(data)
+                file.write(data.data)
                 before = tensor
     return Sizes(logical, new, round(bound))
 
