@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 SOURCES := mreg tests docs
 BIN := .venv/bin
@@ -37,8 +38,8 @@ check: $(DEV) ## style, types, import direction
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(DEV) ## measure what is promised about speed
-	$(BIN)/python tests/benchmarks/run.py
+bench: $(DEV) ## measure what is promised about speed and space
+	$(BIN)/python tests/benchmarks/run.py $(BENCH_ARGS)
 
 fmt: $(DEV) ## format the code, and repair what can be
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -2,72 +2,86 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import Bench, BenchmarkFailed, Cost, Row, compare
-from workloads import MIB, Form, transformer, write_safetensors, write_small_files
+from contest import Outcome, Results, Target, contest
+from measuring import Bench, Row, Skipped
+from peers import Peers
+from tools import COPY, DIGEST, MREG, MREG_PLAIN, Station
+from weights import Sizes
+from workloads import (
+    FILE_SIZE,
+    MIB,
+    Form,
+    fill_memory,
+    one_file,
+    read_all,
+    write_checkpoints,
+    write_small_files,
+)
 
 ONE, MANY = "one file", "many files"
-STEPS = ("log", "log again, unchanged", "get", "get where it is")
+LOG, AGAIN, GET, THERE = "log", "log again, unchanged", "get", "get where it is"
+
+MEMORY = 200 * MIB
 
 
-def measure_one(bench: Bench, form: Form, rounds: int) -> Iterator[Row]:
+def measure_one(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row | Skipped]:
     """The rows for one large file."""
-    source = bench.folder / "source"
-    source.mkdir()
-    write_safetensors(source / "model.safetensors", transformer(form.file))
-    yield from _measure(bench, ONE, f"{form.file // MIB:,} MiB", form, rounds)
+    folders, sizes = write_checkpoints(bench.folder, one_file(form.file))
+    results = _measure(bench, folders[0], form.file, form, rounds, peers)
+    what = f"{form.file // MIB:,} MiB"
+    targets = {
+        (MREG, LOG): Target(2.5, 2),
+        (MREG_PLAIN, LOG): Target(1.6, 1.3),
+        (MREG, AGAIN): Target(0.12),
+        (MREG, GET): Target(1.5),
+        (MREG, THERE): Target(0.2),
+    }
+    yield from results.times(ONE, what, targets)
+    yield from results.beside_fastest(
+        ONE, f"log, {what}, beside the fastest peer that flushes", LOG, Target(1), lambda tool: tool.log_flushed
+    )
+    yield _memory(results, what)
+    yield from results.bytes_kept(ONE, what, sizes, None)
+    yield from results.skipped(ONE)
 
 
-def measure_many(bench: Bench, form: Form, rounds: int) -> Iterator[Row]:
+def measure_many(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row | Skipped]:
     """The rows for many small files."""
-    write_small_files(bench.folder / "source", form.files)
-    yield from _measure(bench, MANY, f"{form.files:,} x 4 KiB", form, rounds)
+    source = bench.folder / "source"
+    write_small_files(source, form.files)
+    results = _measure(bench, source, form.files * FILE_SIZE, form, rounds, peers)
+    yield from results.times(MANY, f"{form.files:,} x 4 KiB", {(MREG, LOG): Target(1), (MREG, GET): Target(1.5)})
+    size = form.files * FILE_SIZE
+    yield from results.bytes_kept(MANY, f"{form.files:,} x 4 KiB", Sizes(size, size, size), None)
+    yield from results.skipped(MANY)
 
 
-def _measure(bench: Bench, group: str, what: str, form: Form, rounds: int) -> Iterator[Row]:
+def _measure(bench: Bench, source: Path, size: int, form: Form, rounds: int, peers: Peers) -> Results:
+    fill_memory(4 * size)  # the source, a repository, what comes out of it, and a copy in a tool's own folder
+    read_all(source)
     time.sleep(form.settled)
-    costs: dict[str, list[Cost]] = {step: [] for step in STEPS}
-    bounds: list[Cost] = []
-    for number in range(rounds):
-        folder = bench.folder / f"round-{number}"
-        folder.mkdir()
-        tasks: list[Callable[[], None]] = [
-            lambda: bounds.append(_copy(bench, folder)),  # noqa: B023 (called in this round)
-            lambda: _log_and_get(bench, folder, costs),  # noqa: B023
-        ]
-        for task in tasks if number % 2 == 0 else reversed(tasks):
-            task()
-        _check_same(folder / "copy", folder / "got")
-        shutil.rmtree(folder)
-        shutil.rmtree(bench.environment["MREG_CACHE"], ignore_errors=True)
-    for step in STEPS:
-        yield compare(group, f"{step}, {what}", costs[step], bounds)
+
+    def once(station: Station) -> Outcome:
+        station.take(source)
+        costs = {LOG: station.log()}
+        kept = station.kept()
+        if station.tool.get:
+            costs[AGAIN] = station.log()
+            station.clear()
+            costs[GET] = station.get()
+            costs[THERE] = station.get()
+        return Outcome(costs, kept)
+
+    return contest(bench, (COPY, DIGEST, MREG, MREG_PLAIN, *peers.stores), peers.missing, form, rounds, once)
 
 
-def _copy(bench: Bench, folder: Path) -> Cost:
-    flush = 'sync -f "$2"' if os.uname().sysname == "Linux" else "sync"
-    os.sync()  # not what others have written
-    return bench.run("sh", "-c", f'cp -r "$1" "$2" && {flush}', "copy", "source", str(folder / "copy"))
-
-
-def _log_and_get(bench: Bench, folder: Path, costs: dict[str, list[Cost]]) -> None:
-    repo = ["--repo", str(folder / ".mreg")]
-    bench.answer(bench.mreg, "init", str(folder))
-    log = ["log", "source", "-a", "net", *repo]
-    get = ["get", "net", "-o", str(folder / "got"), *repo]
-    for step, arguments in zip(STEPS, (log, log, get, get), strict=True):
-        os.sync()
-        costs[step].append(bench.run(bench.mreg, *arguments))
-
-
-def _check_same(first: Path, second: Path) -> None:
-    """That it came out as it went in: a fast `get` of nothing is none."""
-    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    others = sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
-    if files != others or any((first / name).stat().st_size != (second / name).stat().st_size for name in files):
-        raise BenchmarkFailed("what `mreg get` wrote is not what was logged")
+def _memory(results: Results, what: str) -> Row:
+    """The most that any step of mreg has needed."""
+    costs = (outcome.costs for tool in (MREG, MREG_PLAIN) for outcome in results.outcomes.get(tool, ()))
+    peak = max(cost.peak for steps in costs for cost in steps.values())
+    ratio = peak / MEMORY
+    return Row(ONE, f"most memory of all steps, {what}", "bytes", peak, MEMORY, ratio, ratio, ratio, 1)

@@ -7,34 +7,48 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from measuring import Row
+from measuring import Row, Skipped
+from tools import MREG
 from workloads import MIB, Form
 
 import mreg
 
-SCHEMA = 1
+Facts = dict[str, str | int | float]
+
+SCHEMA = 2
 HEADINGS = ("", "measured", "bound", "ratio", "quartiles", "cpu ratio", "peak", "target", "")
 
 
-def machine(folder: str) -> dict[str, str | int]:
-    """What the figures depend on: no names, no places."""
+def machine(folder: str) -> Facts:
+    """What the figures depend on: no names, no places. The load is what others do while this begins."""
     return {
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "file_system": _file_system(folder),
+        "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "load": round(os.getloadavg()[0], 1),
         "mreg": mreg.__version__,
     }
 
 
-def document(facts: dict[str, str | int], form: Form, rounds: int, rows: Sequence[Row]) -> dict[str, object]:
-    """The JSON document."""
-    listed = [asdict(row) | {"verdict": verdict(row)} for row in rows]
-    return {"schema": SCHEMA, "form": form.name, "rounds": rounds, "machine": facts, "rows": listed}
+def document(
+    facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], lines: Sequence[Row | Skipped]
+) -> dict[str, object]:
+    """The JSON document. versions: of the peers."""
+    return {
+        "schema": SCHEMA,
+        "form": form.name,
+        "rounds": rounds,
+        "machine": facts,
+        "peers": dict(versions),
+        "rows": [asdict(line) | {"verdict": verdict(line)} for line in lines if isinstance(line, Row)],
+        "skipped": [line._asdict() for line in lines if isinstance(line, Skipped)],
+    }
 
 
 def verdict(row: Row) -> str:
@@ -46,37 +60,75 @@ def verdict(row: Row) -> str:
     return "met, aim missed" if row.aim is not None and row.ratio > row.aim else "met"
 
 
-def table(facts: dict[str, str | int], form: Form, rounds: int, rows: Sequence[Row]) -> str:
+def table(facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], lines: Sequence[Row | Skipped]) -> str:
     """The same as plain text."""
-    lines = [
-        f"mreg {facts['mreg']}, {facts['python']}, {facts['system']}, {facts['cpus']} CPUs, {facts['file_system']}; "
-        f"{form.name} form, {rounds} round{'s' * (rounds != 1)}"
+    text = [
+        f"mreg {facts['mreg']}, {facts['python']}, {facts['system']}, {facts['cpus']} CPUs, {facts['file_system']}, "
+        f"load {facts['load']}; {form.name} form, {rounds} round{'s' * (rounds != 1)}",
+        *(f"{program}: {version}" for program, version in versions.items()),
     ]
-    cells = [HEADINGS]
-    for group, members in groupby(rows, key=lambda row: row.group):
-        cells.append((f"[{group}]", *[""] * (len(HEADINGS) - 1)))
-        cells += map(_cells, members)
+    cells: list[tuple[str, ...]] = [HEADINGS]
+    for group, members in groupby(lines, key=lambda line: line.group):
+        cells.append(_only(f"[{group}]"))
+        name = ""
+        for line in members:
+            if isinstance(line, Row):
+                if line.name != name and line.tool != MREG.name:  # where mreg has no row of its own
+                    cells.append(_only(f"  {line.name}"))
+                name = line.name
+                cells.append(_cells(line))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for first, *others, last in cells:
         middle = (cell.rjust(width) for cell, width in zip(others, widths[1:-1], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *middle, last]).rstrip())
-    return "\n".join(lines)
+        text.append("  ".join([first.ljust(widths[0]), *middle, last]).rstrip())
+    text += [f"skipped in [{line.group}]: {line.name}: {line.reason}" for line in lines if isinstance(line, Skipped)]
+    return "\n".join(text)
+
+
+def markdown(lines: Sequence[Row | Skipped]) -> str:
+    """What was measured as tables for a page, one a group: a column for each thing measured, a row for each tool. In
+    the cells the ratio, and what it is the ratio of. Notes of tools are left out."""
+    tables = []
+    for group, members in groupby((line for line in lines if isinstance(line, Row)), key=lambda row: row.group):
+        rows = list(members)
+        columns = {row.name: row for row in reversed(rows)}
+        names = list(dict.fromkeys(row.name for row in rows))
+        cells = {(row.name, row.tool): f"{row.ratio:.2f} · {_amount(row.measured, row.unit)}" for row in rows}
+        found = [
+            ["", *names],
+            ["---", *["--:"] * len(names)],
+            ["bound", *(_amount(columns[name].bound, columns[name].unit) for name in names)],
+            *([tool, *(cells.get((name, tool), "") for name in names)] for tool in dict.fromkeys(r.tool for r in rows)),
+        ]
+        tables.append(f"{group}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in found))
+    return "\n\n".join(tables)
+
+
+def _only(first: str) -> tuple[str, ...]:
+    return (first, *[""] * (len(HEADINGS) - 1))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     timed = row.unit == "s"
-    target = "" if row.target is None else f"<= {row.target:g}" + (f" (aim {row.aim:g})" if row.aim else "")
     return (
-        f"  {row.name}",
+        f"  {row.name}" if row.tool == MREG.name else f"    {row.tool} {row.note}",
         _amount(row.measured, row.unit),
         _amount(row.bound, row.unit),
         f"{row.ratio:.2f}",
         f"{row.low:.2f}-{row.high:.2f}" if timed else "",
         f"{row.more['cpu_ratio']:.2f}" if timed else "",
         f"{row.more['peak_bytes'] / MIB:.0f} MiB" if timed else "",
-        target,
+        _target(row),
         verdict(row),
     )
+
+
+def _target(row: Row) -> str:
+    if row.target is None:
+        return ""
+    if row.unit == "bytes":
+        return f"<= {_amount(row.target * row.bound, row.unit)}"
+    return f"<= {row.target:g}" + (f" (aim {row.aim:g})" if row.aim else "")
 
 
 def _amount(value: float, unit: str) -> str:

@@ -7,26 +7,33 @@ is no failure: times depend on the machine, and only its owner knows what else i
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import copying
-import deduplication
+import real_models
 import report
+import series
 import startup
-from measuring import Bench, BenchmarkFailed, Row
+from measuring import Bench, BenchmarkFailed, Row, Skipped
+from peers import NAMES, Peers, try_out
 from workloads import FORMS, Form
 
-Measure = Callable[[Bench, Form, int], Iterator[Row]]
+import mreg
+
+Measure = Callable[[Bench, Form, int, Peers], Iterator[Row | Skipped]]
 
 GROUPS: dict[str, tuple[Measure, int]] = {
     startup.GROUP: (startup.measure, 1),
-    deduplication.GROUP: (deduplication.measure, 1),
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),
+    series.GROUP: (series.measure, 5),
+    real_models.GROUP: (real_models.measure, 15),
 }
 """How each group is measured, and the share of the rounds that it makes do with, as a divisor."""
 
@@ -34,35 +41,68 @@ GROUPS: dict[str, tuple[Measure, int]] = {
 def main() -> int:
     options = _options()
     form = FORMS[options.form]
-    rows: list[Row] = []
+    if options.peer_rounds:
+        form = replace(form, peer_rounds=options.peer_rounds)
+    compileall.compile_dir(next(iter(mreg.__path__)), quiet=1)
+    lines: list[Row | Skipped] = []
     with tempfile.TemporaryDirectory(prefix="mreg-bench-") as folder:
         facts = report.machine(folder)
-        for group in options.only or GROUPS:
-            print(f"measuring: {group}", file=sys.stderr)
-            measure, divisor = GROUPS[group]
-            with tempfile.TemporaryDirectory(dir=folder) as below:
-                try:
-                    rows += measure(Bench(Path(below)), form, max(1, options.rounds // divisor))
-                except BenchmarkFailed as error:
-                    print(f"error: {error}", file=sys.stderr)
-                    return 1
-    print(report.table(facts, form, options.rounds, rows))
+        try:
+            found = try_out(Bench(Path(folder), options.peers_path), options.peers, form.levels)
+            for group in options.only or GROUPS:
+                print(f"measuring: {group}", file=sys.stderr)
+                measure, divisor = GROUPS[group]
+                with tempfile.TemporaryDirectory(dir=folder) as below:
+                    bench = Bench(Path(below), options.peers_path)
+                    lines += measure(bench, form, max(1, options.rounds // divisor), found)
+        except BenchmarkFailed as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    print(report.table(facts, form, options.rounds, found.versions, lines))
     if options.json:
-        document = report.document(facts, form, options.rounds, rows)
+        document = report.document(facts, form, options.rounds, found.versions, lines)
         Path(options.json).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if options.markdown:
+        Path(options.markdown).write_text(report.markdown(lines) + "\n", encoding="utf-8")
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what mreg promises about speed and space.")
-    parser.add_argument("--rounds", type=_positive, default=15, help="rounds for start-up; a third for copies (15)")
+    parser.add_argument(
+        "--rounds", type=_positive, default=15, help="for start-up; a third for copies, a fifth for checkpoints (15)"
+    )
     parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--markdown", metavar="FILE", help="write tables for a page there too")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--full", dest="form", action="store_const", const="full", help="the sizes of the targets")
     form.add_argument("--tiny", dest="form", action="store_const", const="tiny", help="only to see that all runs")
+    peers = parser.add_mutually_exclusive_group()
+    peers.add_argument(
+        "--peers",
+        type=_peers,
+        default=NAMES,
+        metavar="NAME,...",
+        help=f"which, where installed: {', '.join(NAMES)} (all)",
+    )
+    peers.add_argument("--no-peers", dest="peers", action="store_const", const=(), help="only mreg and its bounds")
+    parser.add_argument("--peers-path", type=Path, metavar="DIR", help="look for the programs of peers there first")
+    parser.add_argument(
+        "--peer-rounds",
+        type=_positive,
+        metavar="N",
+        help="rounds that peers take part in, at most (1; 3 with --full)",
+    )
     parser.set_defaults(form="quick")
     return parser.parse_args()
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(NAMES):
+        raise argparse.ArgumentTypeError(f"no such peer: {', '.join(sorted(unknown))}")
+    return names
 
 
 def _positive(text: str) -> int:

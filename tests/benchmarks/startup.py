@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import compileall
 import sys
 from collections.abc import Iterator
 
 from measuring import Bench, BenchmarkFailed, Cost, Row, compare
+from peers import Peers
 from workloads import Form
 
 import mreg
@@ -16,9 +16,8 @@ GROUP = "start-up"
 ALIASES = ("production", "staging", "best")
 
 
-def measure(bench: Bench, form: Form, rounds: int) -> Iterator[Row]:
-    """The rows of this group."""
-    compileall.compile_dir(next(iter(mreg.__path__)), quiet=1)
+def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row]:
+    """The rows of this group, in which peers have no part."""
     _make_repository(bench, form.versions)
     last = f"net:v{form.versions - 1}"
     # What it must print (None: whatever), and the target and the aim of the ratio.

@@ -2,131 +2,158 @@
 
 from __future__ import annotations
 
-import json
 import math
+import mmap
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import ParamSpec, TypeVar
+
+from weights import ITEM_SIZES, Sizes, Tensor, write_series
 
 MIB = 1 << 20
 LAYERS = 20
 TRAINED = 2
-"""So many of the last layers are changed by a step of training, the others are frozen."""
+"""So many of the last layers are drawn anew by a step of partial training, the others are frozen."""
 
-SPREAD = 0.02
+CHECKPOINTS = 10
 FILE_SIZE = 4096
 FILES_A_FOLDER = 100
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How much is done. checkpoint: bytes of one of the ten; file: bytes of the large file; files: how many
-    small ones; versions: how many the artifact of the start-up rows has; settled: seconds to wait until mreg trusts
-    the times of the files (it reads those again that changed less than 2 s before they were read)."""
+    """How much is done.
+
+    checkpoint: bytes of one of the ten. file: bytes of the large file. files: how many small ones. versions: how many
+    the artifact of the start-up rows has. hidden, epochs: of the network that is trained. levels: of zstd, beside
+    real models. large_models: whether those of many MiB are among these. peer_rounds: the most rounds that peers take
+    part in. settled: seconds to wait until mreg trusts the
+    times of the files (it reads those again that changed less than 2 s before they were read).
+    """
 
     name: str
     checkpoint: int
     file: int
     files: int
     versions: int
+    hidden: int
+    epochs: int
+    levels: tuple[int, ...] = (1, 3)
+    large_models: bool = True
+    peer_rounds: int = 1
     settled: float = 2.5
 
 
 FORMS = {
     form.name: form
     for form in (
-        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, settled=0),
-        Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000),
-        Form("full", 256 * MIB, 1024 * MIB, 10_000, 1_000),
+        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, hidden=32, epochs=10, large_models=False, settled=0),
+        Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
+        Form("full", 256 * MIB, 1024 * MIB, 10_000, 1_000, hidden=1024, epochs=12, levels=(1, 3, 19), peer_rounds=3),
     )
 }
 
 
-class Tensor(NamedTuple):
-    """A tensor of bf16, given by its seed: Gaussian, as weights are."""
-
-    name: str
-    shape: tuple[int, ...]
-    seed: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return 2 * math.prod(self.shape)
-
-    def to_bytes(self) -> bytes:
-        import numpy as np
-
-        generator = np.random.Generator(np.random.SFC64(self.seed))
-        values = generator.standard_normal(math.prod(self.shape), dtype=np.float32) * np.float32(SPREAD)
-        return (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+def one_file(size: int) -> list[list[Tensor]]:
+    """A single checkpoint in bf16."""
+    return [_transformer(size)]
 
 
-def transformer(size: int, trained: int = 0) -> list[Tensor]:
-    """Twenty layers of five tensors, `size` bytes together, or a little less; with the last layers as they
-    are after the step `trained`."""
-    width = math.isqrt(size // (LAYERS * 12 * 2)) // 8 * 8
-    shapes = {
-        "attention.qkv": (width, 3 * width),
-        "attention.out": (width, width),
-        "mlp.up": (width, 4 * width),
-        "mlp.down": (4 * width, width),
-        "norm": (width,),
-    }
+def trained_in_part(size: int) -> list[list[Tensor]]:
+    """Ten checkpoints, the last two layers of each drawn anew."""
     return [
-        Tensor(f"layers.{layer:02}.{name}", shape, (layer, part, trained if layer >= LAYERS - TRAINED else 0))
-        for layer in range(LAYERS)
-        for part, (name, shape) in enumerate(shapes.items())
+        [
+            tensor._replace(seed=(*tensor.seed, step)) if number >= (LAYERS - TRAINED) * len(SHAPES) else tensor
+            for number, tensor in enumerate(_transformer(size))
+        ]
+        for step in range(CHECKPOINTS)
     ]
 
 
-def trained_again(size: int, step: int) -> tuple[list[Tensor], list[Tensor]]:
-    """The checkpoint after `step` steps, and those of its tensors that the step has changed."""
-    tensors = transformer(size, step)
-    return tensors, tensors[-len(tensors) * TRAINED // LAYERS :]
+def fine_tuned(size: int) -> list[list[Tensor]]:
+    """Ten checkpoints, half of the bytes in bf16 and half in float32 (the layers take turns), every weight of each a
+    little away from where it was in the one before."""
+    return [
+        [tensor._replace(moved=step) for tensor in _transformer(size, ("BF16", "F32"))] for step in range(CHECKPOINTS)
+    ]
 
 
-def grown_in_front(size: int, step: int) -> tuple[list[Tensor], list[Tensor]]:
-    """The checkpoint with `step` tensors more in front of all others, and the one that came last."""
-    tensors = transformer(size)
+def grown_in_front(size: int) -> list[list[Tensor]]:
+    """Ten checkpoints in bf16, each with one tensor more, in front of all others."""
+    tensors = _transformer(size)
     width = tensors[-1].shape[0]
-    added = [Tensor(f"adapters.{number:02}", (width, width), (LAYERS, number)) for number in range(step, 0, -1)]
-    return added + tensors, added[:1]
+    added = [Tensor(f"adapters.{number:02}", (width, width), (LAYERS, number)) for number in range(CHECKPOINTS)]
+    return [added[step:0:-1] + tensors for step in range(CHECKPOINTS)]
 
 
-def write_safetensors(path: Path, tensors: Sequence[Tensor]) -> None:
-    """Write them in the order given, which the safetensors library would change."""
-    _apart(_write_safetensors, path, tensors)
+SHAPES = {
+    "attention.qkv": (1, 3),
+    "attention.out": (1, 1),
+    "mlp.up": (1, 4),
+    "mlp.down": (4, 1),
+    "norm": (1,),
+}
+"""The tensors of a layer, in widths of the layer."""
+
+
+def _transformer(size: int, dtypes: Sequence[str] = ("BF16",)) -> list[Tensor]:
+    """Twenty layers of five tensors, `size` bytes together, or a little less. Each layer has the same bytes."""
+    tensors = []
+    for layer in range(LAYERS):
+        dtype = dtypes[layer % len(dtypes)]
+        width = math.isqrt(size // (LAYERS * 12 * ITEM_SIZES[dtype])) // 8 * 8
+        for part, (name, shape) in enumerate(SHAPES.items()):
+            widths = tuple(width * factor for factor in shape)
+            tensors.append(Tensor(f"layers.{layer:02}.{name}", widths, (layer, part), dtype))
+    return tensors
+
+
+def write_checkpoints(folder: Path, series: Sequence[Sequence[Tensor]]) -> tuple[list[Path], Sizes]:
+    """A folder for each checkpoint, and what their bytes come to."""
+    folders = [folder / f"step-{step:02}" for step in range(len(series))]
+    return folders, apart(write_series, [step / "model.safetensors" for step in folders], series)
 
 
 def write_small_files(folder: Path, count: int) -> None:
     """`count` files of random bytes, a hundred in a folder."""
-    _apart(_write_small_files, folder, count)
+    apart(_write_small_files, folder, count)
 
 
-def _apart(work: Callable[..., None], *arguments: Any) -> None:
+def fill_memory(size: int) -> None:
+    """Use so much memory once, but never more than half of what is free. Virtual machines hand memory that is free
+    back to their host, and the first use of it is slow; without this the first that is measured would pay for that."""
+    if "SC_AVPHYS_PAGES" in os.sysconf_names:  # not on macOS
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        apart(_touch, min(size, free // 2))
+
+
+def read_all(folder: Path) -> None:
+    """Bring what lies in a folder into the page cache."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb", buffering=0) as file:
+                while file.read(MIB):
+                    pass
+
+
+def apart(work: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
     """Do it in a process of its own. The peak of memory that Linux tells of a program is never less than that
     of the process that started it, so the one that measures has to stay small."""
-    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise RuntimeError("the data could not be written")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        return pool.submit(work, *arguments, **named).result()
 
 
-def _write_safetensors(path: Path, tensors: Sequence[Tensor]) -> None:
-    header: dict[str, object] = {}
-    end = 0
-    for tensor in tensors:
-        offsets = [end, end := end + tensor.size]
-        header[tensor.name] = {"dtype": "BF16", "shape": tensor.shape, "data_offsets": offsets}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in tensors:
-            file.write(tensor.to_bytes())
+def _touch(size: int) -> None:
+    with mmap.mmap(-1, max(size, mmap.PAGESIZE)) as memory:
+        for offset in range(0, size, mmap.PAGESIZE):
+            memory[offset] = 1
 
 
 def _write_small_files(folder: Path, count: int) -> None:
