@@ -1,5 +1,6 @@
 """Where things are by the customs of the platform: the one module of the library that looks at the
-environment and the home folder, and only when a caller asked it to, or named no cache folder."""
+environment and the home folder, and only when a caller asked it to, named no cache folder, or is about to
+write to a repository that somebody else owns."""
 
 from __future__ import annotations
 
@@ -20,6 +21,23 @@ def default_cache() -> str:
     if sys.platform == "darwin":
         return os.path.join(home, "Library", "Caches", "mreg")
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "mreg")
+
+
+def user_config() -> str:
+    """The file of the user's own settings, which may be missing."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(home, "mreg", "config.toml")
+
+
+def safe_by_environment() -> list[str]:
+    """The repositories that `$MREG_SAFE` lists as safe."""
+    return [path for path in os.environ.get("MREG_SAFE", "").split(os.pathsep) if path]
+
+
+def account_behind_sudo() -> int | None:
+    """Who became root by sudo."""
+    given = os.environ.get("SUDO_UID", "")
+    return int(given) if os.geteuid() == 0 and given.isascii() and given.isdigit() else None
 
 
 def find_repository(start: str | None = None) -> str:

@@ -63,16 +63,22 @@ class Repository:
 
     @classmethod
     def init(
-        cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
+        cls,
+        location: str | os.PathLike[str] = ".",
+        *,
+        shared: bool = False,
+        cache: str | None = None,
+        author: str | None = None,
     ) -> Repository:
         """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
 
-        Raises AlreadyInitialised.
+        shared: let the folder's group write to it, whatever the umask is. Raises AlreadyInitialised.
         """
         path = os.path.abspath(location)
         if os.path.basename(path) != places.FOLDER:
             path = os.path.join(path, places.FOLDER)
-        return cls.init_storage(LocalStorage(path), path, cache=cache or places.default_cache, author=author)
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        return cls.init_storage(storage, path, shared=shared, cache=cache or places.default_cache, author=author)
 
     @classmethod
     def open(
@@ -82,9 +88,13 @@ class Repository:
 
         cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`.
         author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
+
+        Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
+        until the user's own settings, or MREG_SAFE, list it as safe.
         """
         path = places.locate(location)
-        return cls(Context(LocalStorage(path), path, cache=cache or places.default_cache, author=author))
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        return cls(Context(storage, path, cache=cache or places.default_cache, author=author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Repository:
@@ -97,16 +107,19 @@ class Repository:
         storage: Storage,
         location: str,
         *,
+        shared: bool = False,
         cache: str | Callable[[], str] | None = None,
         author: str | None = None,
     ) -> Repository:
         """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
         be called. Raises AlreadyInitialised."""
-        text = config.initial(os.urandom(16).hex())
+        text = config.initial(os.urandom(16).hex(), shared=shared)
         if storage.get(CONFIG) is not None:  # also where nothing could be written
             raise AlreadyInitialised(location=location)
         if has_journal(storage):
             raise config.DamagedConfig(reason="it is missing")
+        if shared:
+            storage.share()
         try:
             storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
         except PutLost:
@@ -493,6 +506,12 @@ class Repository:
         from mreg.operations.settings import set_setting
 
         return set_setting(self._context, name, text)
+
+
+def _permit(path: str) -> None:
+    from mreg.trust import check_owner
+
+    check_owner(path)
 
 
 def _texts(given: Sequence[str]) -> tuple[str, ...]:

@@ -99,6 +99,9 @@ class FaultyStorage(Storage):
     def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
         return self.inner.lock(timeout)
 
+    def share(self) -> None:
+        self.inner.share()
+
     def sweep(self, older_than: float) -> int:
         if self.is_dead:
             raise self._new_error()
