@@ -120,13 +120,13 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def initial(identity: str, *, shared: bool = False) -> str:
+def initial(identity: str) -> str:
     """The text of a new repository's config."""
-    return f'format = {FORMAT}\nid = "{identity}"\n' + (f'\n[core]\nshared = "{GROUP}"\n' if shared else "")
+    return f'format = {FORMAT}\nid = "{identity}"\n'
 
 
 def is_shared(data: bytes) -> bool:
-    """Whether the group may write, told without a TOML parser from what `initial` and `encode` write."""
+    """Whether the group may write, told without a TOML parser from what `encode` writes."""
     _, found, rest = data.partition(b"\n[core]\n")
     return bool(found) and b'shared = "group"' in rest.partition(b"\n[")[0].split(b"\n")
 

@@ -4,6 +4,7 @@ write to a repository that somebody else owns."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -42,18 +43,26 @@ def account_behind_sudo() -> int | None:
 
 def find_repository(start: str | None = None) -> str:
     """The repository for a folder: `$MREG_REPO`, else the nearest `.mreg` from `start` (the working folder)
-    upwards, as git looks for its own. Raises NoRepository."""
+    upwards, as git looks for its own. Raises NoRepository, PermissionError where that one may not be entered."""
     given = os.environ.get("MREG_REPO")
     if given and start is None:
         return given
     folder = top = os.path.abspath(start or os.getcwd())
     while True:
-        if any(os.path.exists(os.path.join(folder, FOLDER, name)) for name in ("config.toml", "journal")):
+        if _is_repository(os.path.join(folder, FOLDER)):
             return os.path.join(folder, FOLDER)
         parent = os.path.dirname(folder)
         if parent == folder:
             raise NoRepository(location=top, where=f"in {top} or above it")
         folder = parent
+
+
+def _is_repository(folder: str) -> bool:
+    if any(os.path.exists(os.path.join(folder, name)) for name in ("config.toml", "journal")):
+        return True
+    if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # else it would be said that there is none
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return False
 
 
 def locate(location: str | os.PathLike[str]) -> str:

@@ -78,7 +78,10 @@ class Repository:
         if os.path.basename(path) != places.FOLDER:
             path = os.path.join(path, places.FOLDER)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        return cls.init_storage(storage, path, shared=shared, cache=cache or places.default_cache, author=author)
+        repository = cls.init_storage(storage, path, cache=cache or places.default_cache, author=author)
+        if shared:  # by the journal, as every setting, so that it can be made again from there
+            repository.set_setting(config.SHARED, config.GROUP)
+        return repository
 
     @classmethod
     def open(
@@ -107,19 +110,16 @@ class Repository:
         storage: Storage,
         location: str,
         *,
-        shared: bool = False,
         cache: str | Callable[[], str] | None = None,
         author: str | None = None,
     ) -> Repository:
         """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
         be called. Raises AlreadyInitialised."""
-        text = config.initial(os.urandom(16).hex(), shared=shared)
+        text = config.initial(os.urandom(16).hex())
         if storage.get(CONFIG) is not None:  # also where nothing could be written
             raise AlreadyInitialised(location=location)
         if has_journal(storage):
             raise config.DamagedConfig(reason="it is missing")
-        if shared:
-            storage.share()
         try:
             storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
         except PutLost:
