@@ -91,6 +91,7 @@ _MACHINE: dict[int, tuple[str, str]] = {
     errno.EROFS: ("the file system is read-only", "reading works; to change something, mount it writable"),
     errno.EACCES: ("permission denied", _ASK_OWNER),
     errno.EPERM: ("the system does not permit it", _ASK_OWNER),
+    errno.ENOSYS: ("", "the file system lacks what mreg needs; put the repository on another, such as ext4 or xfs"),
     errno.EIO: ("the disk reported an input/output error", "check the disk, then run `mreg fsck`"),
 }
 
@@ -168,6 +169,7 @@ def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:
 
 def _explain_machine(error: OSError) -> tuple[str, str, str, int, dict[str, Any]]:
     words, hint = _MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
+    words = words or error.strerror or str(error)
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     return "io-error", f"{words}{where}", hint, FAILED, {"errno": errno.errorcode.get(error.errno or 0, "")}
 
