@@ -34,6 +34,10 @@ ENVIRONMENT = {
     "MREG_CACHE": "The folder of the cache. Without it `$XDG_CACHE_HOME/mreg` or `~/.cache/mreg`; on macOS "
     "`~/Library/Caches/mreg`.",
     "MREG_AUTHOR": "Who stands in the history and in new versions. Without it the account's name.",
+    "MREG_SAFE": "Repositories of other people that may be written to, beside those that the user's setting "
+    "`safe.directory` lists: paths, with `:` between them, or `*`.",
+    "XDG_CONFIG_HOME": "The user's own settings are in `mreg/config.toml` below it; without it below `~/.config`.",
+    "SUDO_UID": "To root, the repositories of this account are as its own.",
     "MREG_DEBUG": "`1`: show the traceback of an error too.",
     "TERM": "`dumb`: no colour.",
     "NO_COLOR": "Set to anything: no colour, as with `--no-color`.",

@@ -15,6 +15,7 @@ from mreg.errors import Damaged, InvalidInput, NotFound, Refused
 from mreg.refs import CONFIG, Ref
 
 FORMAT = 1
+SHARED = "core.shared"
 
 
 class NewerFormat(Refused):
@@ -96,7 +97,18 @@ def _globs(text: str) -> list[str]:
     return text.split()
 
 
+def _sharing(text: str) -> str:
+    if text not in (GROUP, "umask"):
+        raise ValueError("write group or umask")
+    return text
+
+
+GROUP = "group"
+
 SETTINGS: dict[str, Setting] = {
+    SHARED: Setting(
+        "umask", _sharing, "group: all members of the folder's group may write; umask: the umask of each writer decides"
+    ),
     "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
     "gc.keep-last": Setting(
         0, _count, "gc lets versions expire that are not among the last so many of their artifact; 0: no limit"
@@ -111,6 +123,12 @@ SETTINGS: dict[str, Setting] = {
 def initial(identity: str) -> str:
     """The text of a new repository's config."""
     return f'format = {FORMAT}\nid = "{identity}"\n'
+
+
+def is_shared(data: bytes) -> bool:
+    """Whether the group may write, told without a TOML parser from what `encode` writes."""
+    _, found, rest = data.partition(b"\n[core]\n")
+    return bool(found) and b'shared = "group"' in rest.partition(b"\n[")[0].split(b"\n")
 
 
 def identify(data: bytes) -> Identity:

@@ -46,6 +46,8 @@ class Context:
         if value is None:
             raise NoRepository(location=location, where=f"at {location}")
         self.identity = config.identify(value.data)
+        if config.is_shared(value.data):
+            storage.share()
         self.storage = storage
         self.location = location
         self.journal = Journal(storage, self.identity.id)
@@ -102,7 +104,10 @@ class Context:
     def settings(self) -> dict[str, Any]:
         """The settings that the repository sets, as committed by now."""
         config.check(self._config)
-        return config.decode(self.view().ref(CONFIG))
+        settings = config.decode(self.view().ref(CONFIG))
+        if settings.get(config.SHARED) == config.GROUP:  # also if that came about since the repository was opened
+            self.storage.share()
+        return settings
 
     def commit(self, command: str, build: Callable[[Draft], None]) -> Entry | None:
         """See `mreg.transaction.commit`."""

@@ -1,8 +1,10 @@
 """Where things are by the customs of the platform: the one module of the library that looks at the
-environment and the home folder, and only when a caller asked it to, or named no cache folder."""
+environment and the home folder, and only when a caller asked it to, named no cache folder, or is about to
+write to a repository that somebody else owns."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -22,20 +24,45 @@ def default_cache() -> str:
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "mreg")
 
 
+def user_config() -> str:
+    """The file of the user's own settings, which may be missing."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(home, "mreg", "config.toml")
+
+
+def safe_by_environment() -> list[str]:
+    """The repositories that `$MREG_SAFE` lists as safe."""
+    return [path for path in os.environ.get("MREG_SAFE", "").split(os.pathsep) if path]
+
+
+def account_behind_sudo() -> int | None:
+    """Who became root by sudo."""
+    given = os.environ.get("SUDO_UID", "")
+    return int(given) if os.geteuid() == 0 and given.isascii() and given.isdigit() else None
+
+
 def find_repository(start: str | None = None) -> str:
     """The repository for a folder: `$MREG_REPO`, else the nearest `.mreg` from `start` (the working folder)
-    upwards, as git looks for its own. Raises NoRepository."""
+    upwards, as git looks for its own. Raises NoRepository, PermissionError where that one may not be entered."""
     given = os.environ.get("MREG_REPO")
     if given and start is None:
         return given
     folder = top = os.path.abspath(start or os.getcwd())
     while True:
-        if any(os.path.exists(os.path.join(folder, FOLDER, name)) for name in ("config.toml", "journal")):
+        if _is_repository(os.path.join(folder, FOLDER)):
             return os.path.join(folder, FOLDER)
         parent = os.path.dirname(folder)
         if parent == folder:
             raise NoRepository(location=top, where=f"in {top} or above it")
         folder = parent
+
+
+def _is_repository(folder: str) -> bool:
+    if any(os.path.exists(os.path.join(folder, name)) for name in ("config.toml", "journal")):
+        return True
+    if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # else it would be said that there is none
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return False
 
 
 def locate(location: str | os.PathLike[str]) -> str:

@@ -63,16 +63,25 @@ class Repository:
 
     @classmethod
     def init(
-        cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
+        cls,
+        location: str | os.PathLike[str] = ".",
+        *,
+        shared: bool = False,
+        cache: str | None = None,
+        author: str | None = None,
     ) -> Repository:
         """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
 
-        Raises AlreadyInitialised.
+        shared: let the folder's group write to it, whatever the umask is. Raises AlreadyInitialised.
         """
         path = os.path.abspath(location)
         if os.path.basename(path) != places.FOLDER:
             path = os.path.join(path, places.FOLDER)
-        return cls.init_storage(LocalStorage(path), path, cache=cache or places.default_cache, author=author)
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        repository = cls.init_storage(storage, path, cache=cache or places.default_cache, author=author)
+        if shared:  # by the journal, as every setting, so that it can be made again from there
+            repository.set_setting(config.SHARED, config.GROUP)
+        return repository
 
     @classmethod
     def open(
@@ -82,9 +91,13 @@ class Repository:
 
         cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`.
         author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
+
+        Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
+        until the user's own settings, or MREG_SAFE, list it as safe.
         """
         path = places.locate(location)
-        return cls(Context(LocalStorage(path), path, cache=cache or places.default_cache, author=author))
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        return cls(Context(storage, path, cache=cache or places.default_cache, author=author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Repository:
@@ -493,6 +506,12 @@ class Repository:
         from mreg.operations.settings import set_setting
 
         return set_setting(self._context, name, text)
+
+
+def _permit(path: str) -> None:
+    from mreg.trust import check_owner
+
+    check_owner(path)
 
 
 def _texts(given: Sequence[str]) -> tuple[str, ...]:

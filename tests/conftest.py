@@ -46,6 +46,8 @@ def _no_settings_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iter
         for name in [name for name in os.environ if name.startswith("MREG_") and name != "MREG_TESTDATA"]:
             patch.delenv(name)
         patch.setenv("MREG_CACHE", str(tmp_path_factory.mktemp("mreg-cache")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("mreg-config")))
+        patch.delenv("SUDO_UID", raising=False)
         yield
 
 

@@ -37,7 +37,7 @@ HINTS: dict[str, str] = {
     "unknown-file": "list the files with `mreg files {version}`",
     "nothing-included": "list the files with `mreg files {version}`",
     "unknown-tag": "list tags with `mreg tag ls`",
-    "unknown-setting": "list the settings with `mreg config ls`",
+    "unknown-setting": "list the settings with `mreg config ls`, your own with `mreg config ls --user`",
     "unknown-command": "list the commands with `{where} --help`",
     "empty": "log one with `mreg log PATH --artifact NAME`, or link one with `mreg link REFERENCE {name}`",
     "ambiguous-digest": "give more digits, or a version number",
@@ -54,6 +54,10 @@ HINTS: dict[str, str] = {
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "choose another folder with `-o DIR`",
+    "untrusted": "if you trust {owner}, say `mreg config set --user safe.directory {location!r}`, or set MREG_SAFE",
+    "not-all-shared": "let their owners, or root, run `mreg config set core.shared group` too",
+    "damaged-user-config": "correct the file, or delete it",
+    "unknown-user-setting": "`mreg config ls --user` lists the user's settings, `mreg config ls` the repository's",
     "newer-format": "install a newer release of mreg",
     "locked": "repeat the command; if the holder is dead, the lock gives way by itself",
     "repository-moved": "repeat the command when fewer writers are busy",
@@ -78,12 +82,17 @@ HINTS: dict[str, str] = {
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
+_ASK_OWNER = (
+    "ask the folder's owner for access; `mreg config set core.shared group`, run by the owner of a repository, shares "
+    "it with the folder's group"
+)
 _MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
     errno.EROFS: ("the file system is read-only", "reading works; to change something, mount it writable"),
-    errno.EACCES: ("permission denied", "ask the folder's owner for access, or choose another repository"),
-    errno.EPERM: ("the system does not permit it", "ask the folder's owner for access, or choose another repository"),
+    errno.EACCES: ("permission denied", _ASK_OWNER),
+    errno.EPERM: ("the system does not permit it", _ASK_OWNER),
+    errno.ENOSYS: ("", "the file system lacks what mreg needs; put the repository on another, such as ext4 or xfs"),
     errno.EIO: ("the disk reported an input/output error", "check the disk, then run `mreg fsck`"),
 }
 
@@ -161,6 +170,7 @@ def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:
 
 def _explain_machine(error: OSError) -> tuple[str, str, str, int, dict[str, Any]]:
     words, hint = _MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
+    words = words or error.strerror or str(error)
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     return "io-error", f"{words}{where}", hint, FAILED, {"errno": errno.errorcode.get(error.errno or 0, "")}
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from mreg import journal as journals, objects, packs
 from mreg.context import Context
 from mreg.digest import digest
-from mreg.errors import Conflict, Damaged, Failed
+from mreg.errors import Conflict, Damaged, Failed, Refused
 from mreg.journal import Change, DamagedJournal, Entry, Mark
 from mreg.operations import reach
 from mreg.operations.collections import drop_version
@@ -327,7 +327,7 @@ def _now(context: Context) -> float:
     """The time by the storage's own clock: ages are told by it, and this machine's may be off."""
     try:
         context.storage.touch(CONFIG)
-    except OSError:  # read-only, where nothing can be deleted either: good enough for a dry run
+    except (OSError, Refused):  # not ours to write to, so that nothing can be deleted: good enough for a dry run
         return time.time()
     stat = context.storage.stat(CONFIG)
     assert stat is not None

@@ -6,12 +6,22 @@ from typing import Any
 
 from mreg import config
 from mreg.context import Context
+from mreg.errors import Failed
 from mreg.refs import CONFIG
 from mreg.transaction import Draft
 
+_MOST_TOLD = 100
+
+
+class NotAllShared(Failed):
+    """core.shared is group, and some files and folders that were there before have not got the group's rights."""
+
+    code = "not-all-shared"
+    template = "{count} files or folders, such as {path!r}, belong to others, and keep their rights"
+
 
 def set_setting(context: Context, name: str, text: str) -> Any:
-    """Set a setting from its text; the value. Raises UnknownSetting, InvalidSetting."""
+    """Set a setting from its text; the value. Raises UnknownSetting, InvalidSetting, NotAllShared."""
     value = config.parse(name, text)
 
     def build(draft: Draft) -> None:
@@ -19,4 +29,18 @@ def set_setting(context: Context, name: str, text: str) -> Any:
         draft.set(CONFIG, config.encode(context.identity, settings | {name: value}))
 
     context.commit(f"config set {name} {text}", build)
+    if name == config.SHARED and value == config.GROUP:
+        open_to_group(context)
     return value
+
+
+def open_to_group(context: Context) -> None:
+    """Let the group write to what is there already. Again, it goes on where it was interrupted.
+
+    Raises NotAllShared where some of it belongs to others.
+    """
+    context.storage.share()
+    with context.storage.lock():  # among the files is that of the lock
+        left = list(context.storage.open_to_group())
+    if left:
+        raise NotAllShared(count=len(left), path=left[0], paths=left[:_MOST_TOLD])

@@ -175,6 +175,13 @@ class Storage(ABC):
         Raises LockTimeout after `timeout` seconds, naming the holder.
         """
 
+    def share(self) -> None:  # noqa: B027 - most stores have no rights of their own
+        """From now on, let the group of the store's folder change all that is made, whatever the umask is."""
+
+    def open_to_group(self) -> Iterator[str]:
+        """Give the group its rights to what is there already; where that belongs to others, its name is yielded."""
+        return iter(())
+
     @abstractmethod
     def sweep(self, older_than: float) -> int:
         """Remove unfinished work last touched more than `older_than` seconds ago; the bytes given back."""

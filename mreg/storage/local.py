@@ -10,6 +10,8 @@ fsynced at most once: after a failure the kernel may drop the bytes and call the
 
 Of two puts with ABSENT the kernel lets one through (`link` refuses a taken name), so create-if-absent needs
 no lock, and holds between machines. Compare-and-swap is as good as the lock.
+
+Modes are those that the umask leaves, unless a group shares the store (`mreg.storage.rights`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
@@ -43,13 +45,18 @@ class LocalStorage(Storage):
     """The store in the folder `root`, which is made by the first write.
 
     durable: False leaves out every fsync, for tests and throw-away stores.
+    permit: called before the first change; what it raises is raised instead, and nothing is changed.
     Names that are not keys, symbolic links, and the `.nfs…` files of open deleted files are not listed.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, durable: bool = True) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], *, durable: bool = True, permit: Callable[[], None] | None = None
+    ) -> None:
         self._root = os.path.abspath(root)
         self._tmp = os.path.join(self._root, "tmp")
         self._durable = durable
+        self._permit = permit
+        self._shared = False
         self._locks: dict[str, WritersLock] = {}
 
     def __repr__(self) -> str:
@@ -83,11 +90,30 @@ class LocalStorage(Storage):
             check_key(prefix)
         return self._walk(prefix)
 
+    def share(self) -> None:
+        self._shared = True
+
+    def open_to_group(self) -> Iterator[str]:
+        self._ask()
+        from mreg.storage import rights
+
+        return rights.open_all(self._root)
+
     def stage(self) -> LocalStaged:
-        path = os.path.join(self._tmp, f"{os.getpid()}-{os.urandom(8).hex()}")
+        self._ask()
+        path = self._scratch()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         # Read-only by mode from the start; the descriptor may write all the same.
-        return LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
+        staged = LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
+        if self._shared:
+            from mreg.storage import rights
+
+            try:
+                rights.open_file(staged.fd)
+            except BaseException:
+                staged.discard()
+                raise
+        return staged
 
     def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
         path = self._path(key)
@@ -101,15 +127,30 @@ class LocalStorage(Storage):
             raise TypeError(f"not staged by this store: {value!r}")
 
     def touch(self, key: str) -> bool:
+        self._ask()
         if self.stat(key) is None:
             return False
         try:
             os.utime(self._path(key))  # no time given: the file server's clock, not ours
         except FileNotFoundError:
             return False
+        except PermissionError:
+            return self._renew(key)
+        return True
+
+    def _renew(self, key: str) -> bool:
+        """A file that another user owns: a copy of ours takes its place, if the folder lets us."""
+        present = self.get(key)
+        if present is None:
+            return False
+        try:
+            self.put(key, present.data, present.etag)
+        except PutLost:
+            return self.stat(key) is not None  # whoever was faster has made it young
         return True
 
     def delete(self, key: str) -> bool:
+        self._ask()
         path = self._path(key)
         try:
             os.unlink(path)
@@ -123,22 +164,36 @@ class LocalStorage(Storage):
         return True
 
     def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
+        self._ask()
         if not os.path.isdir(self._root):
             self._make_folder(self._root)
+        if self._shared and not os.path.isdir(self._tmp):
+            self._make_folder(self._tmp)  # with the rights that the lock would not give it
         if not self._locks:
             from mreg.storage.lock import WritersLock
 
-            self._locks.setdefault("writers", WritersLock(self._root, link_new))  # one, whichever thread is first
+            lock = WritersLock(self._root, link_new, is_shared=lambda: self._shared)
+            self._locks.setdefault("writers", lock)  # one, whichever thread is first
         return self._locks["writers"].hold(timeout)
 
     def sweep(self, older_than: float) -> int:
+        self._ask()
         try:
             # The file system's own clock, read without needing space on a disk that may be full.
             os.utime(self._tmp)
             now = os.stat(self._tmp).st_mtime
         except FileNotFoundError:
             return 0
-        return sum(_remove_if_older(path, now - older_than) for path in _files_in(self._tmp))
+        return sum(_remove_if_older(path, now - older_than) for path in _paths_in(self._tmp))
+
+    def _ask(self) -> None:
+        if self._permit is not None:
+            self._permit()
+            self._permit = None
+
+    def _scratch(self) -> str:
+        """A new name in `tmp/`."""
+        return os.path.join(self._tmp, f"{os.getpid()}-{os.urandom(8).hex()}")
 
     def _path(self, key: str) -> str:
         check_key(key)
@@ -202,14 +257,24 @@ class LocalStorage(Storage):
         """Make `folder` and what is missing above it, with their names flushed."""
         above = os.path.dirname(folder)
         try:
-            os.mkdir(folder)
+            self._mkdir(folder)
         except FileNotFoundError:
             self._make_folder(above)
             with suppress(FileExistsError):
-                os.mkdir(folder)
+                self._mkdir(folder)
         except FileExistsError:
             pass  # made a moment ago by somebody who may not have come to the flush, so it is done here too
         self._sync_folder(above)
+
+    def _mkdir(self, folder: str) -> None:
+        if not (self._shared and folder.startswith(self._root)):  # what is above is not shared
+            os.mkdir(folder)
+            return
+        from mreg.storage import rights
+
+        if folder not in (self._root, self._tmp) and not os.path.isdir(self._tmp):
+            self._make_folder(self._tmp)
+        rights.make_folder(folder, None if folder in (self._root, self._tmp) else self._scratch())
 
     def _sync_folder(self, folder: str) -> None:
         if not self._durable:
@@ -239,6 +304,11 @@ class LocalStaged(Staged):
     @property
     def size(self) -> int:
         return self._size
+
+    @property
+    def fd(self) -> int:
+        """The open file; -1 when the writing has ended."""
+        return self._fd
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._fd < 0:
@@ -388,8 +458,8 @@ def _is_nfs_remains(name: str) -> bool:
     return len(name) == 28 and name.startswith(".nfs")
 
 
-def _files_in(folder: str) -> list[str]:
-    return [f"{folder}/{name}" for name in _names_in(folder) if not name.endswith("/")]
+def _paths_in(folder: str) -> list[str]:
+    return [f"{folder}/{name}".rstrip("/") for name in _names_in(folder)]
 
 
 def _remove_if_older(path: str, limit: float) -> int:
@@ -397,6 +467,10 @@ def _remove_if_older(path: str, limit: float) -> int:
     try:
         found = os.lstat(path)
         if found.st_mtime >= limit:
+            return 0
+        if S_ISDIR(found.st_mode):
+            with suppress(OSError):  # not empty, so none of ours
+                os.rmdir(path)
             return 0
         os.unlink(path)
     except FileNotFoundError:

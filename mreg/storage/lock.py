@@ -38,11 +38,15 @@ class WritersLock:
     """The lock of the folder `root`, for all threads of this process that share the object, and all others.
 
     link: gives a file a second name or raises FileExistsError, as `mreg.storage.posix.link_new`.
+    is_shared: tells whether the folder's group must be able to take the lock too.
     """
 
-    def __init__(self, root: str, link: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, root: str, link: Callable[[str, str], None], is_shared: Callable[[], bool] = lambda: False
+    ) -> None:
         self._root = root
         self._link = link
+        self._is_shared = is_shared
         self._flock_works: bool | None = None  # not known before the first use
         self._holding: set[tuple[int, int]] = set()  # (process, thread)
 
@@ -69,6 +73,8 @@ class WritersLock:
     def _take(self, timeout: float) -> _Flock | _LinkLock:
         deadline = time.monotonic() + timeout
         if self._flock_works is not False:
+            if self._is_shared():
+                self._make_shared_file()
             lock = _Flock(self._root, probe=self._flock_works is None)
             try:
                 _wait_for(lock, deadline, timeout)
@@ -79,9 +85,27 @@ class WritersLock:
             else:
                 self._flock_works = True
                 return lock
-        link_lock = _LinkLock(self._root, self._link)
+        link_lock = _LinkLock(self._root, self._link, shared=self._is_shared())
         _wait_for(link_lock, deadline, timeout)
         return link_lock
+
+    def _make_shared_file(self) -> None:
+        """The file must never be there without the group's rights: others could not lock it."""
+        path = f"{self._root}/lock"
+        if os.path.exists(path):
+            return
+        from mreg.storage import rights
+
+        temp = _aside_name(f"{self._root}/tmp")
+        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            rights.open_lock(fd)
+            with suppress(FileExistsError):
+                self._link(temp, path)
+        finally:
+            os.close(fd)
+            with suppress(FileNotFoundError):
+                os.unlink(temp)
 
 
 def _wait_for(lock: _Flock | _LinkLock, deadline: float, timeout: float) -> None:
@@ -201,10 +225,11 @@ os.register_at_fork(after_in_child=_close_inherited)
 class _LinkLock:
     """One acquisition by a lock file of its own, given the name `lock.held` by link."""
 
-    def __init__(self, root: str, link: Callable[[str, str], None]) -> None:
+    def __init__(self, root: str, link: Callable[[str, str], None], *, shared: bool) -> None:
         self._path = f"{root}/lock.held"
         self._tmp = f"{root}/tmp"
         self._link = link
+        self._shared = shared
         self._temp = ""
         self._note = b""
         self._clock_offset = 0.0  # from this process's monotonic clock to the file system's
@@ -227,11 +252,15 @@ class _LinkLock:
 
     def _prepare(self) -> None:
         os.makedirs(self._tmp, exist_ok=True)
-        self._temp = self._aside_name()
+        self._temp = _aside_name(self._tmp)
         note = Holder.me()._replace(nonce=os.path.basename(self._temp)).encode()
         fd = os.open(self._temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
             os.write(fd, note)
+            if self._shared:
+                from mreg.storage import rights
+
+                rights.open_file(fd)
             self._clock_offset = os.fstat(fd).st_mtime - time.monotonic()
         finally:
             os.close(fd)
@@ -257,7 +286,7 @@ class _LinkLock:
             return True
         if not self._is_stale(note):
             return False
-        aside = self._aside_name()
+        aside = _aside_name(self._tmp)
         try:
             os.rename(self._path, aside)
         except FileNotFoundError:
@@ -279,8 +308,9 @@ class _LinkLock:
             return False  # nothing left to break; the next try will see
         return self._clock_offset + time.monotonic() - made > STALE_AFTER
 
-    def _aside_name(self) -> str:
-        return f"{self._tmp}/{os.getpid()}-{os.urandom(8).hex()}"
+
+def _aside_name(tmp: str) -> str:
+    return f"{tmp}/{os.getpid()}-{os.urandom(8).hex()}"
 
 
 class Holder(NamedTuple):

@@ -9,6 +9,8 @@ import sys
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
 
+_NO_EXCLUSIVE_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+
 _FLUSH_STEP = 16 << 20
 
 
@@ -92,7 +94,14 @@ def _rename_new(temp: str, path: str) -> None:
         else:
             failed = libc.renameat2(-100, old, -100, new, 1)  # AT_FDCWD, RENAME_NOREPLACE
     except AttributeError:
-        raise OSError(errno.ENOSYS, "neither hard links nor exclusive renames here", path) from None
+        raise _unable(path) from None
     if failed:
         code = ctypes.get_errno()
+        if code in _NO_EXCLUSIVE_RENAME:
+            raise _unable(path)
         raise OSError(code, os.strerror(code), temp, None, path)
+
+
+def _unable(path: str) -> OSError:
+    """With neither, nothing tells which of two writers was first."""
+    return OSError(errno.ENOSYS, "the file system has neither hard links nor exclusive renames", path)

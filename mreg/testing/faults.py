@@ -109,6 +109,9 @@ class FaultyStorage(Storage):
         with self.inner.lock(timeout):
             yield
 
+    def share(self) -> None:
+        self.inner.share()
+
     def sweep(self, older_than: float) -> int:
         if self.is_dead:
             raise self._new_error()

@@ -231,11 +231,23 @@ def public_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield work
 
 
-_AS_NOBODY = """
-import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pathspec, pyfastcdc
-for module in pkgutil.walk_packages(mreg.__path__, "mreg."):  # nobody may not be able to read them
+_AS_SOMEBODY = """
+import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pathspec, pyfastcdc, fcntl, sqlite3
+for module in pkgutil.walk_packages(mreg.__path__, "mreg."):  # the others may not be able to read them
     importlib.import_module(module.name) if ".testing" not in module.name else None
-os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+uid, groups, mask, killed_at = (sys.argv.pop(1) for _ in range(4))
+os.setgroups([int(group) for group in groups.split(",") if group])
+os.setresgid(*[int(uid)] * 3); os.setresuid(*[int(uid)] * 3); os.umask(int(mask, 8))
+if int(killed_at):
+    left = int(killed_at)
+    def die(event, arguments):
+        global left
+        changes = event in ("os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "os.utime")
+        if changes or event == "open" and "/.mreg/" in str(arguments[0]) and arguments[2] & os.O_CREAT:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), 9)
+    sys.addaudithook(die)
 sys.argv[0] = "mreg"
 from mreg.__main__ import main
 sys.exit(main())
@@ -248,7 +260,7 @@ def as_nobody(public_home: Path) -> Callable[..., Result]:
 
     def as_nobody(*command: str) -> Result:
         done = subprocess.run(
-            [sys.executable, "-c", _AS_NOBODY, *command],
+            [sys.executable, "-c", _AS_SOMEBODY, "65534", "", "022", "0", *command],
             cwd=public_home,
             capture_output=True,
             timeout=PATIENCE,
@@ -257,3 +269,62 @@ def as_nobody(public_home: Path) -> Callable[..., Result]:
         return Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
 
     return as_nobody
+
+
+TEAM = 45000
+"""A group that needs no name."""
+
+
+class Person:
+    """Somebody with an account of their own, in the group TEAM, whose umask keeps everything to themselves.
+
+    They work in `work`, and have their own home, with cache and settings. `safe`: what they have in MREG_SAFE.
+    """
+
+    def __init__(self, uid: int, home: Path, work: Path) -> None:
+        self.uid, self.home, self.work = uid, home, work
+        self.safe, self.umask, self.groups = "", "077", str(TEAM)
+        home.mkdir()
+        os.chown(home, uid, uid)
+
+    def start(self, *command: str, killed_at: int = 0) -> subprocess.Popen[bytes]:
+        """killed_at: the number of the changing call at which it dies."""
+        account = [str(self.uid), self.groups, self.umask, str(killed_at)]
+        return subprocess.Popen(
+            [sys.executable, "-c", _AS_SOMEBODY, *account, *command],
+            cwd=self.work,
+            env={name: value for name, value in os.environ.items() if not name.startswith(("MREG_", "XDG_"))}
+            | {"HOME": str(self.home), "MREG_SAFE": self.safe},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __call__(self, *command: str, killed_at: int = 0) -> Result:
+        with self.start(*command, killed_at=killed_at) as process:
+            out, errors = process.communicate(timeout=PATIENCE)
+        result = Result(process.returncode, os.fsdecode(out), os.fsdecode(errors))
+        assert "Traceback" not in result.errors, result.errors
+        return result
+
+    def must(self, *command: str) -> str:
+        result = self(*command)
+        assert result.code == 0, (command, result)
+        return result.out
+
+
+@pytest.fixture
+def people() -> Iterator[tuple[Person, Person, Path]]:
+    """Ann, Bob, and the folder that they work in, which is the team's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run commands as two users")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        work = Path(folder, "work")
+        work.mkdir()
+        os.chown(work, 0, TEAM)
+        os.chmod(work, 0o2775)
+        for name in ("one", "two", "three"):
+            (work / name).mkdir()
+            (work / name / "weights.bin").write_bytes(name.encode() * 100)
+            (work / name / "config.json").write_bytes(b"{}")
+        yield Person(41001, Path(folder, "ann"), work), Person(41002, Path(folder, "bob"), work), work

@@ -632,6 +632,7 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
     assert mreg("config", "set", "log.exclude", "*.log tmp/").code == 0
     assert mreg("config", "get", "log.exclude").out == "*.log tmp/\n"
     assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
+        "core.shared",
         "gc.grace",
         "gc.keep-last",
         "gc.older-than",

@@ -75,6 +75,9 @@ RUNS = [
     ("mreg config set", "config set log.exclude *.tmp"),
     ("mreg config get", "config get log.exclude"),
     ("mreg config ls", "config ls"),
+    ("mreg config set", "config set --user safe.directory /data/models"),
+    ("mreg config get", "config get --user safe.directory"),
+    ("mreg config ls", "config ls --user"),
     ("mreg version", "version"),
 ]
 

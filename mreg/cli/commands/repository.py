@@ -26,13 +26,19 @@ def init(
     directory: Annotated[
         str | None, typer.Argument(metavar="[DIR]", help="Where to make `.mreg`. Default: --repo, MREG_REPO, or here.")
     ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Let all members of the folder's group write to it, whatever the umask.")
+    ] = False,
 ) -> None:
     """Make the repository DIR/.mreg. Where there is one already, say so and change nothing."""
+    place = directory or current.repo or os.environ.get("MREG_REPO") or "."
     try:
-        repository, created = Repository.init(directory or current.repo or os.environ.get("MREG_REPO") or "."), True
+        repository, created = Repository.init(place, shared=shared), True
     except AlreadyInitialised as error:
         repository, created = Repository.open(error.location), False
     note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
+    if shared and not created:
+        note("`mreg config set core.shared group` shares it")
     body = {"location": repository.location, "id": repository.id, "created": created}
     emit(body, lambda out: out.path(repository.location))
 

@@ -1,4 +1,4 @@
-"""`mreg config get`, `set` and `ls`."""
+"""`mreg config get`, `set` and `ls`: of the repository, or (`--user`) of the user in all repositories."""
 
 from __future__ import annotations
 
@@ -10,31 +10,60 @@ from mreg.cli.output import emit, note, value_text
 from mreg.cli.state import current
 
 SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
+UserOption = Annotated[
+    bool, typer.Option("--user", help="A setting of your own, in all repositories: `safe.directory`.")
+]
 
 
-def get(name: SettingArgument) -> None:
+def get(name: SettingArgument, user: UserOption = False) -> None:
     """Print a setting's value."""
-    value = current.repository().setting(name)
+    value = _user_setting(name) if user else current.repository().setting(name)
     emit({"name": name, "value": value}, lambda out: out.line(_text(value)))
 
 
 def set_(
     name: SettingArgument,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
+    user: UserOption = False,
 ) -> None:
-    """Change a setting of the repository."""
-    stored = current.repository().set_setting(name, value)
+    """Change a setting of the repository.
+
+    `core.shared group` also gives the group its rights to what is there already. `--user safe.directory PATH` adds a
+    repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.
+    """
+    stored = _set_user_setting(name, value) if user else current.repository().set_setting(name, value)
     note(f"{name} is {_text(stored)} now")
     emit({"name": name, "value": stored}, lambda out: None)
 
 
-def ls() -> None:
+def ls(user: UserOption = False) -> None:
     """List all settings: name, value, meaning."""
     from mreg.config import SETTINGS
 
-    values = current.repository().settings()
-    rows = [[name, _text(value), SETTINGS[name].meaning] for name, value in values.items()]
+    if user:
+        from mreg.trust import MEANING, SETTING
+
+        values: dict[str, Any] = {SETTING: _user_setting(SETTING)}
+        meanings = {SETTING: MEANING}
+    else:
+        values = current.repository().settings()
+        meanings = {name: setting.meaning for name, setting in SETTINGS.items()}
+    rows = [[name, _text(value), meanings[name]] for name, value in values.items()]
     emit({"settings": values}, lambda out: out.table(["name", "value", "meaning"], rows))
+
+
+def _user_setting(name: str) -> list[str]:
+    from mreg import trust
+
+    trust.check_setting(name)
+    return trust.safe_directories()
+
+
+def _set_user_setting(name: str, text: str) -> list[str]:
+    from mreg import trust
+
+    trust.check_setting(name)
+    return trust.add_safe_directory(text)
 
 
 def _text(value: Any) -> str:
