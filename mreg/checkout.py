@@ -9,16 +9,20 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from typing import Final
 
 from mreg.durability import flush_folder
 from mreg.errors import Refused
 from mreg.reader import Reader
 from mreg.records import File
 from mreg.space import check_space
-from mreg.statcache import key, settled, stamp
+from mreg.statcache import FINE_SECONDS, key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
+
+WORTH_A_WAIT: Final = 16 << 20
+"""To read a file of this length again takes longer than to wait for its times."""
 
 
 class UnsafeDestination(Refused):
@@ -136,9 +140,11 @@ class _Present:
         return True
 
 
-def _unchanged(destination: str, written: Iterable[tuple[File, str]]) -> list[tuple[bytes, str, str]]:
+def _unchanged(destination: str, written: Collection[tuple[File, str]]) -> list[tuple[bytes, str, str]]:
     """What the stat cache may keep of files that were written and verified just now, each with its stamp when it
     was closed, so that the next `get` or `log` need not read them."""
+    if any(file.size >= WORTH_A_WAIT for file, _ in written):
+        time.sleep(FINE_SECONDS)  # until their times can be trusted
     now = time.time()
     rows = []
     for file, closed in written:
