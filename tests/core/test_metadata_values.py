@@ -462,6 +462,7 @@ def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) 
     repo.set_setting("log.compress", "false")
 
     assert repo.settings() == {
+        "core.shared": "umask",
         "gc.grace": "4d",
         "gc.keep-last": 7,
         "gc.older-than": "0",
