@@ -73,6 +73,9 @@ HINTS: dict[str, str] = {
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
+    "repair-only": "add --repair",
+    "damaged-config": "`mreg fsck --repair` makes it again from the journal",
+    "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
     "no-cache": "open the repository with a cache folder",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"

@@ -105,11 +105,11 @@ def _check_loose_objects(context: Context, check: Findings) -> None:
         name = key.removeprefix("objects/").replace("/", "")
         if digest(value.data) != name:
             check.add("object", key, "its bytes do not match its name", check.users.get(name, ()))
-        elif not _is_record(value.data):
+        elif not is_record(value.data):
             check.add("object", key, "it is no record that mreg writes")
 
 
-def _is_record(data: bytes) -> bool:
+def is_record(data: bytes) -> bool:
     for kind in (Manifest, VersionRecord):
         try:
             kind.from_bytes(data)
@@ -156,7 +156,7 @@ def _check_chunks(context: Context, check: Findings, progress: Progress | None) 
     buffers = Buffers()
     reader = ChunkReader(context.storage, check.places.get, buffers)
     loose = ChunkReader(context.storage, copies(check.indexes).get, buffers)  # of packs that nobody reads from
-    users = _users_by_chunk(check)
+    users = users_by_chunk(check)
     for name, index in check.indexes.items():
         for entry in index.chunks:
             located = Located(name, entry)
@@ -187,7 +187,7 @@ def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], 
     return whole.digest() == file
 
 
-def _users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
+def users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
     """Which versions need each chunk, by itself or as a base."""
     users: dict[bytes, set[str]] = defaultdict(set)
     for manifest in check.manifests.values():
