@@ -217,6 +217,7 @@ class Repository:
         destination: str | os.PathLike[str] | None = None,
         *,
         include: Sequence[str] = (),
+        partial: bool = False,
         progress: Progress | None = None,
     ) -> Checkout:
         """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
@@ -224,11 +225,14 @@ class Repository:
         A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
         been verified and flushed: those that are there and right are left, those that differ are replaced,
         others stay.
+
+        A version of which a file is damaged is refused; with `partial`, such files are left out, and named in the
+        result.
         """
         from mreg.operations.files import get
 
         path = None if destination is None else os.fspath(destination)
-        return get(self._context, reference, path, include, progress)
+        return get(self._context, reference, path, include, progress, partial=partial)
 
     def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
         """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.output import Out, count_text, emit, note, size_text, time_text
+from mreg.cli.output import DAMAGED, Out, count_text, emit, note, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
 from mreg.config import InvalidSetting, parse_seconds
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mreg.entities import HistoryEntry, RefChange, Usage
     from mreg.operations.findings import Report
 
-DAMAGED = 5
 MOVES_SHOWN = 10
 """How many of the refs that an undo moved are told."""
 
