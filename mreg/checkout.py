@@ -17,6 +17,7 @@ from mreg.durability import flush_folder
 from mreg.errors import Refused
 from mreg.reader import DamagedFile, Reader
 from mreg.records import File
+from mreg.staging import drop_abandoned, staging_name
 from mreg.statcache import key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
 
@@ -53,7 +54,9 @@ def get(
     destination = os.path.abspath(destination)
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)
-    staging = os.path.join(parent, f".{os.path.basename(destination)}.mreg-{os.urandom(6).hex()}")
+    prefix = f".{os.path.basename(destination)}."
+    drop_abandoned(parent, prefix)
+    staging = os.path.join(parent, staging_name(prefix))
     if not os.path.lexists(destination):
         with Tree(staging) as tree:
             tree.fill(reader, _targets(files), steps, damage)
@@ -102,7 +105,8 @@ def _replace(
     steps: Steps,
     damage: list[DamagedFile] | None,
 ) -> None:
-    staging = os.path.join(destination, f".mreg-{os.urandom(6).hex()}")  # in it: it may be a mount of its own
+    drop_abandoned(destination, ".")
+    staging = os.path.join(destination, staging_name("."))  # in it: it may be a mount of its own
     with Tree(staging) as tree:
         tree.fill(reader, _targets(files), steps, damage)
         tree.flush()

@@ -12,14 +12,19 @@ from typing import Final
 from blake3 import blake3
 
 from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage.base import MAX_VALUE
 
 FOLDER: Final = "lost-found"
 _BLOCK = 1 << 20
 _DIGITS = 16
 
 
-def keep_aside(storage: Storage, key: str) -> str | None:
-    """Copy what lies under `key`, and tell the copy's key; None where nothing is there any more."""
+def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:
+    """Copy what lies under `key`, and tell the copy's key; None where nothing is there any more, or more than `limit`
+    bytes, which are nothing of mreg's, and would fill the disk a second time."""
+    present = storage.stat(key)
+    if present is None or present.size > limit:
+        return None
     whole = blake3()
     with storage.stage() as staged:
         try:
@@ -34,9 +39,9 @@ def keep_aside(storage: Storage, key: str) -> str | None:
     return place
 
 
-def move_aside(storage: Storage, key: str) -> str | None:
+def move_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:
     """The same, and delete what was copied."""
-    place = keep_aside(storage, key)
+    place = keep_aside(storage, key, limit)
     if place:
         storage.delete(key)
     return place

@@ -25,6 +25,7 @@ from mreg.records import File
 from mreg.transaction import Draft
 
 _BLOCK = 1 << 20
+_ANY_SIZE = 1 << 62
 
 
 class Moved(Conflict):
@@ -169,7 +170,7 @@ def _set_loose_aside(context: Context, check: Findings, plan: _Plan) -> list[Rep
     """Packs from which nothing is read are moved aside, also without a word in the journal."""
     loose = [name for name in plan.useless if name not in check.registered]
     loose += sorted({located.pack for located in check.broken} - check.registered)
-    moved = ((packs.key_of(name), move_aside(context.storage, packs.key_of(name))) for name in loose)
+    moved = ((packs.key_of(name), move_aside(context.storage, packs.key_of(name), _ANY_SIZE)) for name in loose)
     return [Repaired("pack", key, f"nothing is read from it: moved to {place}") for key, place in moved if place]
 
 
@@ -194,7 +195,7 @@ def _delete(context: Context, entry: Entry, plan: _Plan) -> None:
                 context.storage.delete(packs.key_of(name))
         for name in plan.useless:
             if name not in named:
-                move_aside(context.storage, packs.key_of(name))
+                move_aside(context.storage, packs.key_of(name), _ANY_SIZE)
 
 
 class _Healer:

@@ -130,12 +130,18 @@ def _expected_files(bench: Bench) -> dict[str, bytes]:
     return {path: data for (name, number, path), data in contents(bench).items() if (name, number) == ("a", 0)}
 
 
+def check_nothing_left_beside(bench: Bench) -> None:
+    """The one that was repeated takes away what the killed one left."""
+    assert not [path for path in bench.place.rglob("*") if ".mreg-" in path.name]
+
+
 def check_got_whole_or_not_at_all(bench: Bench) -> None:
     folder = bench.place / "a-v0"
     assert not folder.exists() or tree(folder) == _expected_files(bench)
 
 
 def check_got(bench: Bench) -> None:
+    check_nothing_left_beside(bench)
     assert tree(bench.place / "a-v0") == _expected_files(bench)
 
 
@@ -153,6 +159,7 @@ def check_each_file_is_old_or_new(bench: Bench) -> None:
 
 
 def check_each_file_is_new(bench: Bench) -> None:
+    check_nothing_left_beside(bench)
     assert tree(bench.place / "a-v0") == _expected_files(bench) | {"mine.txt": b"stays"}
 
 
