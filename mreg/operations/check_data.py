@@ -166,7 +166,7 @@ def _check_chunks(context: Context, check: Findings, progress: Progress | None) 
                 buffers.give_back((reader if name in check.registered else loose).verified(located))
                 check.sound.add(entry.digest)
             except DamagedChunk as error:
-                if context.storage.stat(packs.key_of(name)) is not None:  # else a gc has swept it meanwhile
+                if not _is_swept(context, check, located):
                     check.broken.add(located)
                     check.add("chunk", f"{packs.key_of(name)} at {entry.offset}", error.reason, users[entry.digest])
             if progress:
@@ -174,6 +174,16 @@ def _check_chunks(context: Context, check: Findings, progress: Progress | None) 
     for file, pieces in check.recipes.items():
         if all(piece.digest in check.sound for piece in pieces) and not _adds_up(reader, file, pieces, check):
             check.add("recipe", file.hex(), "its chunks do not make up its digest", check.users.get(file.hex(), ()))
+
+
+def _is_swept(context: Context, check: Findings, located: Located) -> bool:
+    """Has a gc taken the chunk, or one that it is the difference to, since it was looked up?"""
+    try:
+        links = chain(located, check.places.get)
+    except DamagedChunk:
+        links = [located]
+    gone = [link.pack for link in links if context.storage.stat(packs.key_of(link.pack)) is None]
+    return bool(gone) and context.journal.raw(check.head.seq + 1) is not None
 
 
 def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], check: Findings) -> bool:

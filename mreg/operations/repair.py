@@ -14,7 +14,7 @@ from mreg.errors import Damaged, InvalidInput
 from mreg.operations.check_data import Progress
 from mreg.operations.findings import Findings, Repaired, Report
 from mreg.operations.fsck import look
-from mreg.operations.gc import TMP_SECONDS
+from mreg.operations.gc import TMP_SECONDS, Moved
 from mreg.operations.repair_data import Source, repair_chunks, repair_packs, repair_records
 from mreg.operations.repair_refs import repair_refs
 
@@ -34,9 +34,12 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     check = look(context, full=full, progress=progress)
     others = Source(source) if check.found else Source(None)
     for _ in range(_ROUNDS):
-        mended = _mend(context, check, source, others) if check.found else []
-        if not mended:
-            break
+        try:
+            mended = _mend(context, check, source, others) if check.found else []
+            if not mended:
+                break
+        except Moved:
+            mended = []  # look again
         done += mended
         context.read_config()
         check = look(context, full=full, progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -14,12 +15,12 @@ from mreg.buffers import Buffers
 from mreg.chunks import ChunkReader, chain
 from mreg.context import Context
 from mreg.digest import digest
-from mreg.errors import Conflict, Damaged
 from mreg.journal import Entry, Mark
 from mreg.operations import reach
 from mreg.operations.aside import move_aside
 from mreg.operations.check_data import is_record, users_by_chunk
 from mreg.operations.findings import Findings, Repaired
+from mreg.operations.gc import Moved
 from mreg.packs import DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece, read_stored
 from mreg.records import File
 from mreg.transaction import Draft
@@ -28,25 +29,30 @@ _BLOCK = 1 << 20
 _ANY_SIZE = 1 << 62
 
 
-class Moved(Conflict):
-    """Somebody committed since the damage was looked at."""
-
-    code = "moved-meanwhile"
-    template = "the repository changed while it was repaired"
-
-
 class Source:
     """Another repository, or nothing at all: what of its data is sound."""
 
     def __init__(self, context: Context | None) -> None:
         self._context = context
-        self._indexes: dict[str, PackIndex] = {}
-        if context:
-            for name in packs.pack_names(context.storage):
-                with suppress(DamagedPack):
-                    self._indexes[name] = packs.read_index(context.storage, name)
-        self._places = reach.copies(self._indexes)
-        self._reader = ChunkReader(context.storage, self._places.get) if context else None
+
+    @cached_property
+    def _indexes(self) -> dict[str, PackIndex]:
+        found: dict[str, PackIndex] = {}
+        if self._context is None:
+            return found
+        storage = self._context.storage
+        for name in packs.pack_names(storage):
+            with suppress(DamagedPack):
+                found[name] = packs.read_index(storage, name)
+        return found
+
+    @cached_property
+    def _places(self) -> dict[bytes, Located]:
+        return reach.copies(self._indexes)
+
+    @cached_property
+    def _reader(self) -> ChunkReader | None:
+        return ChunkReader(self._context.storage, self._places.get) if self._context else None
 
     @property
     def location(self) -> str:
@@ -130,8 +136,8 @@ class _Plan(NamedTuple):
 
 def repair_chunks(context: Context, check: Findings, source: Source) -> list[Repaired]:
     """Write a new pack of the chunks that are damaged or missing here and sound in the source, and of what is still
-    good in the packs that they were damaged in, which it takes the place of. Does not where somebody committed
-    meanwhile. Raises Damaged."""
+    good in the packs that they were damaged in, which it takes the place of. Raises Moved where somebody
+    committed meanwhile; Damaged."""
     if not check.whole:
         return []  # nobody knows which packs are read from
     with PackWriter(context.storage) as writer:
@@ -141,17 +147,14 @@ def repair_chunks(context: Context, check: Findings, source: Source) -> list[Rep
         plan = healer.plan()
         for name in plan.replaced:
             healer.carry(name)
-        done = _set_loose_aside(context, check, plan)
         pack = ""
         gone = [name for name in (*plan.replaced, *plan.useless) if name in check.registered]
         if writer.empty and not gone:
-            return done
+            return _set_loose_aside(context, check, plan)
         if not writer.empty:
             pack = writer.publish()
-    try:
-        entry = _commit(context, check, (pack,) if pack else (), gone)
-    except (Moved, Damaged):
-        return done
+    entry = _commit(context, check, (pack,) if pack else (), gone)
+    done = _set_loose_aside(context, check, plan)
     if brought:
         what = f"{brought} chunk{'s' * (brought != 1)} ({size} bytes) from {healer.whence}, named by entry {entry.seq}"
         done.append(Repaired("chunk", packs.key_of(pack), what))

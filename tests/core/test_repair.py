@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -486,3 +487,36 @@ def test_a_repair_that_dies_at_any_call_can_be_repeated(kind: str, scene: Scene,
             again = mend(storage, reopen, source)
             assert again is not None and again[1].findings == (), n
             check_never_wrong(again[0], all_of_it=True)
+
+
+def test_repairs_beside_writers_lose_nothing_of_theirs(
+    scene: Scene, storage: MemoryStorage, reopen: Reopen, folder: Callable[..., str]
+) -> None:
+    """Refs, and a chunk that a new pack is committed for, are mended while aliases move and versions are logged."""
+    rounds = 12
+    at = [folder({"a": b"round %d" % number}) for number in range(rounds)]
+    writer = reopen(storage)
+
+    def write() -> None:
+        for number in range(rounds):
+            writer.log(at[number], "busy", aliases=["last"])
+            writer.set_alias("best", f"mnist:v{number % 2}")
+
+    (pack,) = Context(storage, "memory").journal.entry(1).packs
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        for _ in range(rounds):
+            storage.put("registered/Digits/card.md", b"damaged")
+            storage.put("aliases/mnist/foreign", b"v0")
+            present = storage.get(packs.key_of(pack))
+            if present:
+                storage.put(packs.key_of(pack), flip(present.data, 33))
+            scene.repo.fsck(full=True, repair=True, source=scene.other)
+        writing.result()
+
+    assert scene.repo.fsck(full=True, repair=True, source=scene.other).findings == ()
+    check_never_wrong(scene.repo, all_of_it=True)
+    assert scene.repo.resolve("busy:last").name == f"busy:v{rounds - 1}"
+    assert scene.repo.resolve("mnist:best").name == f"mnist:v{(rounds - 1) % 2}"
+    for number in range(rounds):
+        assert b"".join(scene.repo.read(f"busy:v{number}", "a")) == b"round %d" % number

@@ -160,6 +160,8 @@ def check_each_file_is_old_or_new(bench: Bench) -> None:
     assert found.pop("mine.txt") == b"stays"
     versions = contents(bench)
     for path, data in found.items():
+        if path.startswith(".mreg-"):
+            continue  # what a killed one left, until the next one
         assert data in (versions["a", 0, path], versions["a", 1, path])
 
 
