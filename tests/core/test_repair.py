@@ -520,3 +520,32 @@ def test_repairs_beside_writers_lose_nothing_of_theirs(
     assert scene.repo.resolve("mnist:best").name == f"mnist:v{(rounds - 1) % 2}"
     for number in range(rounds):
         assert b"".join(scene.repo.read(f"busy:v{number}", "a")) == b"round %d" % number
+
+
+def test_unfinished_work_is_dropped_when_nobody_can_be_at_it_any_more(scene: Scene, storage: MemoryStorage) -> None:
+    old, young = storage.stage(), storage.stage()
+    for staged in (old, young):
+        staged.write(b"ten bytes.")
+    old.touched -= 2 * 86400
+
+    report = scene.repo.fsck(repair=True)
+
+    assert [(one.code, one.done) for one in report.repaired] == [
+        ("leftover", "10 bytes of unfinished work of long ago dropped")
+    ]
+    with pytest.raises(FileNotFoundError):
+        storage.put("objects/old", old)
+    storage.put("objects/young", young)
+
+
+def test_a_rule_that_an_entry_broke_stays_broken_and_is_named(
+    scene: Scene, storage: MemoryStorage, content: Content
+) -> None:
+    scene.repo._context.commit("planted", lambda draft: draft.set("aliases/mnist/nowhere", "v9"))
+    before = content(storage)
+
+    report = scene.repo.fsck(full=True, repair=True, source=scene.other)
+
+    assert [(finding.code, finding.what) for finding in report.findings] == [("pointer", "aliases/mnist/nowhere")]
+    assert report.repaired == ()
+    assert content(storage) == before
