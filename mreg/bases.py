@@ -61,7 +61,7 @@ class Bases:
             below, base = found
             # Verified: what is told by its difference to damaged bytes would be lost when they are mended.
             return self._reader.verified(below), base
-        except DamagedChunk:
+        except (DamagedChunk, OSError):  # the disk may not be able to read it: the log does not need it
             return None
 
     def _piece(self, path: str, tensor: bytes, offset: int) -> Piece | None:
@@ -94,7 +94,7 @@ class Bases:
             for span in detect.spans(stored, file.size):
                 if span.kind is Kind.TENSOR and span.name:
                     yield span.name, _Tensor(file, span.start)
-        except DamagedChunk:
+        except (DamagedChunk, OSError):
             return
 
     def _pieces_of(self, file: File) -> dict[int, Piece]:

@@ -33,7 +33,14 @@ class Buffers:
         return memoryview(bytearray(CAPACITY))[:length]
 
     def give_back(self, buffer: Buffer) -> None:
-        """Nobody looks at what `take` gave any more. What came from elsewhere is left alone."""
-        whole = buffer.obj if isinstance(buffer, memoryview) else None
+        """Nobody looks at what `take` gave any more. What came from elsewhere is left alone.
+
+        Raises ValueError for what was given back before, and whoever looks at it still will get one: the memory is
+        another one's by then.
+        """
+        if not isinstance(buffer, memoryview):
+            return
+        whole = buffer.obj
+        buffer.release()
         if isinstance(whole, bytearray) and len(whole) == CAPACITY:
             self._free.append(whole)

@@ -17,6 +17,7 @@ from mreg.durability import flush_folder
 from mreg.errors import Refused
 from mreg.reader import DamagedFile, Reader
 from mreg.records import File
+from mreg.space import check_space
 from mreg.staging import drop_abandoned, staging_name
 from mreg.statcache import key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
@@ -47,7 +48,7 @@ def get(
 
     What else lies there is left alone; a file that differs is replaced. Everything is verified, written
     and flushed in a folder of its own first, so a failure changes nothing. partial: leave out what is damaged.
-    Raises DamagedFile (with `partial` only where no file is whole), UnsafeDestination, OSError.
+    Raises DamagedFile (with `partial` only where no file is whole), UnsafeDestination, NoSpace, OSError.
     """
     damage: list[DamagedFile] | None = [] if partial else None
     steps = Steps(files, progress)
@@ -58,6 +59,7 @@ def get(
     drop_abandoned(parent, prefix)
     staging = os.path.join(parent, staging_name(prefix))
     if not os.path.lexists(destination):
+        check_space(parent, [file.size for file in files])
         with Tree(staging) as tree:
             tree.fill(reader, _targets(files), steps, damage)
             left_out = _left_out(files, damage)
@@ -106,6 +108,7 @@ def _replace(
     damage: list[DamagedFile] | None,
 ) -> None:
     drop_abandoned(destination, ".")
+    check_space(destination, [file.size for file in files])
     staging = os.path.join(destination, staging_name("."))  # in it: it may be a mount of its own
     with Tree(staging) as tree:
         tree.fill(reader, _targets(files), steps, damage)

@@ -137,7 +137,7 @@ def decode(ref: Ref) -> dict[str, Any]:
 
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedConfig(reason=str(error)) from None
     return {
         f"{section}.{key}": value

@@ -53,7 +53,7 @@ class Reader:
         if pieces is None and self._look_again():
             pieces = self._pieces(file)
         if pieces is None:
-            raise self._damaged(file, "its chunks are missing")
+            raise self._damaged(file, "its chunks are missing, or do not make up its size")
         verified = [piece.digest.hex() for piece in pieces] == [file.digest]  # with its only chunk
         for piece in pieces:
             data = self._chunk(file, piece)
@@ -101,7 +101,7 @@ class Reader:
     def _places(self, file: File) -> Sequence[Located | None]:
         """Where the file's chunks are kept; one None if any of them is not, or if they do not add up."""
         pieces = self._pieces(file)
-        if pieces is None or sum(piece.size for piece in pieces) != file.size:
+        if pieces is None:
             return [None]
         try:
             return [self._locate(piece) for piece in pieces]
@@ -116,7 +116,10 @@ class Reader:
             return Part(file, None)
 
     def _pieces(self, file: File) -> tuple[Piece, ...] | None:
-        return self._index.pieces(bytes.fromhex(file.digest), file.size)
+        """The file's chunks; None also where they are more or less than the file: a few bytes of hostile recipe
+        stand for more than any disk holds."""
+        pieces = self._index.pieces(bytes.fromhex(file.digest), file.size)
+        return pieces if pieces is not None and sum(piece.size for piece in pieces) == file.size else None
 
     def _chunk(self, file: File, piece: Piece) -> memoryview:
         while True:
@@ -130,6 +133,8 @@ class Reader:
         located = self._index.chunk(piece.digest)
         if located is None or piece.size > MAX_CHUNK:
             raise DamagedChunk(digest=piece.digest.hex(), pack="(none)", reason="no pack has it")
+        if located.entry.size != piece.size:
+            raise DamagedChunk(digest=piece.digest.hex(), pack=located.pack, reason="it has another length")
         return located
 
     def _look_again(self) -> bool:

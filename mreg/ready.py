@@ -41,7 +41,7 @@ class ReadyCopies:
     def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
         """The folder of the version with this digest, every file verified just now.
 
-        Raises DamagedFile, OSError.
+        Raises DamagedFile, NoSpace, OSError.
         """
         from mreg.tree import Tree
 
@@ -65,6 +65,7 @@ class ReadyCopies:
 
     def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         """See to it that the one copy of each file is there, verified just now."""
+        from mreg.space import check_space
         from mreg.tree import Target, Tree
 
         missing = {}
@@ -74,6 +75,7 @@ class ReadyCopies:
                 steps.advance(file.size)
             else:
                 missing[place] = file
+        check_space(self._cache, [file.size for file in missing.values()])
         with Tree(self._scratch()) as tree:
             targets = [Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())]
             tree.fill(reader, targets, steps)

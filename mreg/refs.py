@@ -150,6 +150,8 @@ def decode_table(file: str, data: bytes) -> dict[str, Ref]:
         dead = state.endswith(" deleted")
         last = state.removesuffix(" deleted")
         table[name] = Ref(None, seq, last) if dead else Ref(state, seq)
+    if encode_table(file, table) != data:
+        raise DamagedRef(ref=file, reason="it has a line twice, or another number than its lines")
     return table
 
 

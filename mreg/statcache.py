@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 COARSE_SECONDS: Final = 2.0
-FINE_SECONDS: Final = 0.1
+FINE_SECONDS: Final = 0.03
 """A file changed this short before it was looked at may change again without its times showing it: some file
 systems keep time in steps of up to 2 s, those that keep less than milliseconds in steps of up to 10 ms. (git calls
 such an index entry racy.)"""

@@ -1,14 +1,42 @@
-"""What all tests share: nothing of the person's own settings or cache, and the real models of the test data."""
+"""What all tests share: nothing of the person's own settings or cache, the real models of the test data, and the
+figures that the tests add up to."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `figures` is: test folders are no packages
+
+import figures
+
 TESTDATA = Path(__file__).parent.parent / ".testdata"
+
+Count = Callable[[str, int], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    figures.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    figures.install(config)
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Count:
+    """Tell, at the end of a test, how much was tried in it and survived; `--figures FILE` adds it all up."""
+
+    def count(figure: str, number: int) -> None:
+        assert figure in figures.ROWS, f"{figure!r} has no row in the table"
+        assert number > 0, f"nothing was tried: {figure}"
+        request.node.user_properties.append((figures.PROPERTY, [figure, number]))
+
+    return count
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -76,6 +76,7 @@ HINTS: dict[str, str] = {
     "repair-only": "add --repair",
     "damaged-config": "`mreg fsck --repair` makes it again from the journal",
     "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
+    "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",
     "no-cache": "open the repository with a cache folder",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mreg.formats import gguf, npy, safetensors, zipped
+from mreg.formats import gguf, hdf5, npy, safetensors, zipped
 from mreg.formats.spans import Kind, Source, Span, read_at
 
 
@@ -22,6 +22,8 @@ def spans(file: Source, size: int) -> list[Span]:
         found = npy.spans(file, size)
     elif head.startswith(gguf.MAGIC):
         found = gguf.spans(file, size)
+    elif head.startswith(hdf5.MAGIC):
+        found = hdf5.spans(file, size)
     elif head.endswith(b"{"):  # safetensors has no magic: 8 bytes of length, then a JSON object
         found = safetensors.spans(file, size)
     return found or [Span(0, size, Kind.OPAQUE)]

@@ -69,8 +69,7 @@ def spans(file: Source, size: int) -> list[Span] | None:
         except Malformed:
             return None
         except (struct.error, OverflowError):  # it goes on behind what was read
-            if length >= size:
-                return None
+            pass
     return None
 
 
@@ -85,12 +84,12 @@ def _tensors(header: bytes, size: int) -> Iterator[Span]:
         offsets.append(info.offset)
         end = info.end
     data = -(-end // alignment) * alignment
-    ordered = sorted(offsets)
+    offsets = array("Q", sorted(offsets))
     for info in _infos(header, position, count):
-        yield _tensor(info, data, ordered, size)
+        yield _tensor(info, data, offsets, size)
 
 
-def _tensor(info: _Info, data: int, offsets: list[int], size: int) -> Span:
+def _tensor(info: _Info, data: int, offsets: array[int], size: int) -> Span:
     name, block, block_size = TYPES.get(info.type, ("", 0, 0))
     if block:
         blocks, rest = divmod(prod(info.dimensions), block)

@@ -3,8 +3,8 @@
 Format (NumPy NEP 1; `numpy.lib.format`): 6 bytes magic, a byte each for the major and minor version, the
 header's length as a little-endian integer of 2 bytes (version 1) or 4 (versions 2 and 3), the header, and
 the array's bytes. The header is a Python dictionary as text, of `descr` (the dtype), `fortran_order` and
-`shape`, padded with spaces. It is not parsed: the whole of it tells arrays apart, and only `descr` is
-looked for in it.
+`shape`, padded with spaces. It is not parsed: the whole of it tells arrays apart, and of `descr`, which NumPy
+writes first, only plain dtypes are told.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PREFIX = 12
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 
 # What NumPy calls the dtypes. Those of structured, big-endian, text and other arrays have no name here.
-_DESCR = re.compile(rb"'descr'\s*+:\s*+'([<|][a-z]\d)'")
+_DESCR = re.compile(rb"\s*+\{\s*+'descr'\s*+:\s*+'([<|][a-z]\d)'")
 _DTYPES = {
     **{b"<f8": "F64", b"<f4": "F32", b"<f2": "F16", b"<c8": "C64", b"|b1": "BOOL"},
     **{b"<i8": "I64", b"<i4": "I32", b"<i2": "I16", b"|i1": "I8"},
@@ -41,7 +41,7 @@ def array(file: Source, start: int, length: int, name: bytes) -> Span | None:
 
     None where what lies there is no NPY file.
     """
-    prefix = read_at(file, start, min(_PREFIX, length))
+    prefix = read_at(file, start, _PREFIX)
     if len(prefix) < _PREFIX or not prefix.startswith(MAGIC):
         return None
     width = _LENGTH_BYTES.get(prefix[6])
@@ -54,6 +54,6 @@ def array(file: Source, start: int, length: int, name: bytes) -> Span | None:
     dtype, form = "", b""
     if header_length <= HEADER_MOST:
         form = read_at(file, start + 8 + width, header_length).rstrip()  # NumPy releases pad differently
-        if found := _DESCR.search(form):
+        if found := _DESCR.match(form):
             dtype = _DTYPES.get(found[1], "")
     return tensor(start + skipped, length - skipped, name, dtype, form)

@@ -25,23 +25,25 @@ HEADER_MOST: Final = 32 << 20
 _DTYPES = {name.encode(): name for name in ITEM_SIZE}
 
 _STRING = rb'"[^"\\]*+ (?: \\. [^"\\]*+ )*+"'
-_NEXT = rb"\s*+ (?: , | (?P<last> \} \s*+ \Z ) )"
+_END = rb"\s*+ (?: , | (?P<last> \} \s*+ \Z ) )"
 
 # The three fields in any order. Sixteen digits reach beyond any file, and keep Python from building huge
 # integers.
+_FIELDS = rb"""
+    (?: \s*+
+        (?: "dtype" \s*+ : \s*+ "([A-Z0-9_]{1,16}+)"
+          | "shape" \s*+ : \s*+ \[ ([0-9,\s]{0,400}+) \]
+          | "data_offsets" \s*+ : \s*+ \[ \s*+ ([0-9]{1,16}+) \s*+ , \s*+ ([0-9]{1,16}+) \s*+ \]
+        ) \s*+ (?: , | (?=\}) )
+    ){1,3}"""
+_PAIRS = rb"(?: \s*+ %b \s*+ : \s*+ %b \s*+ ,?+ )*+ \s*+" % (_STRING, _STRING)
+
 _TENSOR = re.compile(
-    rb"\s*+ (" + _STRING + rb") \s*+ : \s*+ \{"
-    rb"""(?: \s*+
-          (?: "dtype" \s*+ : \s*+ "([A-Z0-9_]{1,16}+)"
-            | "shape" \s*+ : \s*+ \[ ([0-9,\s]{0,400}+) \]
-            | "data_offsets" \s*+ : \s*+ \[ \s*+ ([0-9]{1,16}+) \s*+ , \s*+ ([0-9]{1,16}+) \s*+ \]
-          ) \s*+ (?: , | (?=\}) )
-        ){1,3} \}""" + _NEXT,
+    rb"\s*+ (%b) \s*+ : \s*+ \{ %b \} %b" % (_STRING, _FIELDS, _END),
     re.VERBOSE | re.DOTALL,
 )
 _METADATA = re.compile(
-    rb'\s*+ "__metadata__" \s*+ : \s*+ \{'
-    rb"(?: \s*+ " + _STRING + rb"\s*+ : \s*+" + _STRING + rb"\s*+ ,? )*+ \s*+ \}" + _NEXT,
+    rb'\s*+ "__metadata__" \s*+ : \s*+ \{ %b \} %b' % (_PAIRS, _END),
     re.VERBOSE | re.DOTALL,
 )
 

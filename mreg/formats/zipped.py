@@ -7,6 +7,9 @@ of their own, so that a member that grows moves no cut in another. Tensors are t
   dtypes only the pickle beside them knows, which is never looked into, and
 - `*.npy`, from the array's first byte; the NPY header goes with the gap before it.
 
+So are the datasets in the stored `*.h5` of a Keras archive: of the first such member, for it may cost as much
+as an HDF5 file of its own.
+
 The central directory is read here and not with `zipfile`, which builds it whole before its size can be
 bounded, needs half a KiB of memory a member, and answers damage with whichever exception comes first.
 """
@@ -18,7 +21,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from mreg.formats import npy
+from mreg.formats import hdf5, npy
 from mreg.formats.spans import Kind, Malformed, Source, Span, cover, read_at, tensor
 
 MAGIC: Final = b"PK\x03\x04"
@@ -53,13 +56,22 @@ def spans(file: Source, size: int) -> list[Span] | None:
     """Each member's bytes, and what lies between; None where this is no sound ZIP file."""
     try:
         directory = _directory(file, size)
-        return cover((_member(file, size, entry) for entry in _entries(directory)), size)
+        return cover(_parts(file, size, directory), size)
     except (Malformed, struct.error):
         return None
 
 
-def _member(file: Source, size: int, entry: _Entry) -> Span:
-    start = _data_start(file, size, entry.header)
+def _parts(file: Source, size: int, directory: bytes) -> Iterator[Span]:
+    hdf5_seen = False
+    for entry in _entries(directory):
+        start = _data_start(file, size, entry.header)
+        datasets: list[Span] = []
+        if not hdf5_seen and entry.method == _STORED and entry.name.endswith(b".h5"):
+            hdf5_seen, datasets = True, hdf5.tensors(file, start, entry.length)
+        yield from datasets or [_member(file, start, entry)]
+
+
+def _member(file: Source, start: int, entry: _Entry) -> Span:
     if entry.method != _STORED:
         return Span(start, entry.length, Kind.OPAQUE)
     if storage := _TORCH_TENSOR.fullmatch(entry.name):

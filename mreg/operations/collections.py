@@ -57,7 +57,7 @@ def read_properties(text: str | None, key: str) -> dict[str, Any]:
 
     try:
         properties = tomllib.loads(text or "")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedProperties(key=key, reason=str(error)) from None
     tags = properties.get("tags", [])
     texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]

@@ -51,6 +51,11 @@ class LogRequest:
     selection: Selection = field(default_factory=Selection)
     dry_run: bool = False
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether files are all there is to it: then the same files again change nothing."""
+        return not (self.aliases or self.links or self.metadata or self.inputs) and self.message is None
+
     def check(self) -> None:
         """Raises InvalidName."""
         names.check_name(self.artifact, "artifact name")
@@ -107,11 +112,13 @@ class _Log:
             encode = context.setting("log.compress")
             manifest = ingest(index, writer, self._sources, progress, encode=encode, bases=self._bases)
             record = self._record(manifest)
-            number = self._same_as_latest(context.view(), manifest, record.manifest)
+            same = self._same_as_latest(context.view(), manifest, record.manifest)
+            if same and (dry_run or self._request.says_nothing):
+                return LogResult(load(context, context.view(), same), created=False)
             if dry_run:
-                return self._foretell(number, record, writer)
-            packs = packs_of(index, writer, manifest) if number is None else set()
-            if number is None:
+                return self._foretell(record, writer)
+            packs = set() if same else packs_of(index, writer, manifest)
+            if not same:
                 if not writer.empty:
                     packs.add(writer.publish())
                 context.objects.put(manifest.to_bytes())
@@ -152,28 +159,26 @@ class _Log:
             inputs=self._inputs,
         )
 
-    def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> int | None:
-        """The number of the latest version if its content is this, else None."""
+    def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> Resolved | None:
+        """The latest version if its content is this, else None."""
         latest = view.latest(self._request.artifact)
         if latest is None:
             return None
         version = view.version(self._request.artifact, latest).value
         assert version is not None
+        found = Resolved(self._request.artifact, latest, version)
         record = self._context.objects.version(version)
         if record.manifest == digest:
-            return latest
+            return found
         if (record.files, record.size) != (len(manifest.files), manifest.size):
             return None
-        return latest if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
+        return found if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
 
-    def _foretell(self, number: int | None, record: VersionRecord, writer: PackWriter) -> LogResult:
+    def _foretell(self, record: VersionRecord, writer: PackWriter) -> LogResult:
         view, artifact = self._context.view(), self._request.artifact
-        if number is None:
-            number, digest = view.next_number(artifact), digest_of(record.to_bytes())
-            version = load(self._context, view, Resolved(artifact, number, digest), record=record)
-            return LogResult(version, created=True, new=writer.new, stored=writer.stored)
-        existing = Resolved(artifact, number, view.version(artifact, number).value or "")
-        return LogResult(load(self._context, view, existing), created=False)
+        number, digest = view.next_number(artifact), digest_of(record.to_bytes())
+        version = load(self._context, view, Resolved(artifact, number, digest), record=record)
+        return LogResult(version, created=True, new=writer.new, stored=writer.stored)
 
     def _commit(
         self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter
@@ -197,8 +202,7 @@ class _Log:
                 draft.set(version_key(request.artifact, number), digest)
                 target = Resolved(request.artifact, number, digest)
             else:
-                number = same
-                target = Resolved(request.artifact, same, draft.view.version(request.artifact, same).value or "")
+                number, target = same.number, same
                 self._annotate(draft, target)
             for alias in request.aliases:
                 set_in_draft(self._context, draft, request.artifact, alias, number)

@@ -70,11 +70,10 @@ class Rewriter:
         """Put all that is needed of these packs into the writer. Raises DamagedChunk."""
         names = list(batch)
         entries = [(name, entry) for name in names for entry in self._live(name)]
-        for entry, data, form, base in in_order((True, partial(self._again, *one)) for one in entries):
-            if entry.digest not in writer:
-                writer.add(entry.digest, data, form, base)
-            self._buffers.give_back(data)
-            self._buffers.give_back(form.data)
+        for again in in_order((True, partial(self._again, *one)) for one in entries):
+            if again.entry.digest not in writer:
+                writer.add(again.entry.digest, again.data, again.form, again.base)
+            self._give_back(again)
         for name in names:
             for file, pieces in self._indexes[name].recipes.items():
                 if file in self._files:
@@ -104,10 +103,9 @@ class Rewriter:
         samples = raw[:: max(1, len(raw) // SAMPLES)]
         after = 0
         for entry in samples:
-            _, data, form, _ = self._again(name, entry)
-            after += len(form.data)
-            self._buffers.give_back(data)
-            self._buffers.give_back(form.data)
+            again = self._again(name, entry)
+            after += len(again.form.data)
+            self._give_back(again)
         return after < SMALLER * sum(entry.size for entry in samples)
 
     def _again(self, name: str, entry: ChunkEntry) -> _Rewritten:
@@ -124,6 +122,11 @@ class Rewriter:
         read_stored(self._storage, located, stored)
         base = Base(entry.base, entry.position) if entry.base is not None else None
         return _Rewritten(entry, data, Encoded(entry.codec, stored), base)
+
+    def _give_back(self, again: _Rewritten) -> None:
+        self._buffers.give_back(again.data)
+        if again.form.data is not again.data:
+            self._buffers.give_back(again.form.data)
 
     def _loosened(self, kept: Reached) -> tuple[set[bytes], set[bytes]]:
         """Chunks to be stored by themselves from now on, and their bases, which are then spared: those that no file

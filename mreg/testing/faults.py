@@ -2,13 +2,16 @@
 
 Run the operation once with `fail_at=0`, which never fails, and read `calls`; then once for each n up to that
 number, looking at the inner store after each.
+
+A process that dies between two changes leaves the same bytes wherever that was, so for deaths the changes are
+points enough; a single call that *fails* may be any, and what catches the error is what is tried: `reads=True`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import TypeVar
 
 from mreg.storage.base import ANY, Expect, Staged, Stat, Storage, Value
@@ -23,12 +26,13 @@ class Crash(BaseException):
 class FaultyStorage(Storage):
     """`inner`, but the `fail_at`-th call (from 1) that changes something raises `error`.
 
-    Counted are put, delete, touch and `write` of a staged value. Reading never fails.
+    Counted are put, delete, touch and `write` of a staged value. Without `reads`, reading never fails.
 
     error: raised as it is, or called for a new one.
     after: raise when the call has been performed: its reply was lost.
     dead:  what is tried later fails alike, and staged values are not discarded but left behind, as a
            process that was killed leaves them. Locks are given back, as the kernel does.
+    reads: get, read, stat, list, stage, sweep and taking the lock are counted and fail too.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class FaultyStorage(Storage):
         *,
         after: bool = False,
         dead: bool = False,
+        reads: bool = False,
     ) -> None:
         self.inner = inner
         self._fail_at = fail_at
         self._error = error
         self._after = after
         self._dies = dead
+        self._reads = reads
         self._mutex = threading.Lock()
         self._calls = 0
 
@@ -72,19 +78,19 @@ class FaultyStorage(Storage):
         return result
 
     def get(self, key: str) -> Value | None:
-        return self.inner.get(key)
+        return self._other(lambda: self.inner.get(key))
 
     def read(self, key: str, start: int, length: int) -> bytes:
-        return self.inner.read(key, start, length)
+        return self._other(lambda: self.inner.read(key, start, length))
 
     def stat(self, key: str) -> Stat | None:
-        return self.inner.stat(key)
+        return self._other(lambda: self.inner.stat(key))
 
     def list(self, prefix: str) -> Iterator[str]:
-        return self.inner.list(prefix)
+        return self._other(lambda: self.inner.list(prefix))
 
     def stage(self) -> Staged:
-        return FaultyStaged(self, self.inner.stage())
+        return self._other(lambda: FaultyStaged(self, self.inner.stage()))
 
     def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
         real = value.inner if isinstance(value, FaultyStaged) else value
@@ -96,13 +102,21 @@ class FaultyStorage(Storage):
     def delete(self, key: str) -> bool:
         return self.change(lambda: self.inner.delete(key))
 
-    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
-        return self.inner.lock(timeout)
+    @contextmanager
+    def lock(self, timeout: float = 30.0) -> Iterator[None]:
+        if self._reads:
+            self.change(lambda: None)
+        with self.inner.lock(timeout):
+            yield
 
     def sweep(self, older_than: float) -> int:
         if self.is_dead:
             raise self._new_error()
-        return self.inner.sweep(older_than)
+        return self._other(lambda: self.inner.sweep(older_than))
+
+    def _other(self, call: Callable[[], _T]) -> _T:
+        """Perform what changes nothing that others see."""
+        return self.change(call) if self._reads else call()
 
     def _new_error(self) -> BaseException:
         return self._error if isinstance(self._error, BaseException) else self._error()

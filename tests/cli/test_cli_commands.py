@@ -599,8 +599,30 @@ def test_fsck_and_du_tell_what_they_counted(filled: Any) -> None:
         "logical:  604 B (604 bytes)",
         "unique:   602 B (602 bytes)",
         "stored:   52 B (52 bytes)",
+        "digits\t2\t604 B\t602 B\t52 B",
     ]
     assert filled("--json", "du", "Classifier").json["versions"] == 1
+
+
+def test_du_and_gc_repack_tell_what_a_deletion_gives_back(mreg: Any, model: Model) -> None:
+    shared = os.urandom(50_000)
+    mreg.must("log", model("one", {"a.bin": shared, "b.bin": os.urandom(300_000)}), "-a", "one")
+    mreg.must("log", model("two", {"a.bin": shared}), "-a", "two")
+
+    (item,) = mreg("--json", "du", "one").json["items"]
+    shown = mreg("du", "one").out.splitlines()[-1].split("\t")
+    mreg.must("rm", "one:v0")
+    before = sum(path.stat().st_size for path in (mreg.home / ".mreg" / "packs").rglob("*.pack"))
+    would = mreg("gc", "--repack", "--dry-run", "--grace", "0")
+    done = mreg("gc", "--repack", "--grace", "0")
+    after = sum(path.stat().st_size for path in (mreg.home / ".mreg" / "packs").rglob("*.pack"))
+
+    assert shown[:5] == ["one:v0", "1", "341.8 KiB", "341.8 KiB", "341.8 KiB"]
+    assert item["frees"] < 1000 < 300_000 < item["frees_repacked"]
+    assert would.out == done.out
+    assert "1 pack would be written anew\n" in would.errors and "1 pack was written anew\n" in done.errors
+    assert int(done.out) == before - after + item["frees"]
+    assert mreg("fsck", "--full").code == 0
 
 
 def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
@@ -703,8 +725,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("search Class", "artifacts models versions", {"models.0": MODEL}),
     ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": "new old ref"}),
     ("undo 2", "changes command host seq time who", {"changes.0": "new old ref"}),
-    ("du", "logical stored unique versions", {}),
-    ("gc", "bytes expired kept packs records seq unfinished", {}),
+    ("du", "items logical stored unique versions", {}),
+    ("gc", "bytes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired versions", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),

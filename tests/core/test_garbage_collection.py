@@ -507,7 +507,7 @@ def test_the_latest_version_deleted_and_swept_while_its_content_is_logged_again(
         other.gc(grace=0)
 
     storage.before("lock", "", delete)
-    result = writer.log(at, "mnist")
+    result = writer.log(at, "mnist", message="again")  # which is to be said of the version
 
     assert (result.created, result.version.name) == (True, "mnist:v1")
     assert text_of(repo, "mnist") == BASE

@@ -64,6 +64,7 @@ def prepare(repo: Repository, folder: Callable[..., str]) -> None:
     repo.set_alias("champion", "Digits:v0")
 
 
+Count = Callable[[str, int], None]
 Act = Callable[[Repository, dict[str, str]], object]
 
 ACTS: dict[str, Act] = {
@@ -102,13 +103,21 @@ ACTS: dict[str, Act] = {
     "use with a run": lambda repo, at: repo.use("mnist:v0", run="eval-1"),
 }
 
+
+def error_of(name: str) -> Callable[[], OSError]:
+    number = getattr(errno, name)
+    return lambda: OSError(number, os.strerror(number))
+
+
 # name -> (error, whether the call was performed before it, whether the process is dead from then on)
 FAULTS: dict[str, tuple[Any, bool, bool]] = {
     "killed before the call": (Crash, False, True),
     "killed after the call": (Crash, True, True),
-    "I/O error": (lambda: OSError(errno.EIO, os.strerror(errno.EIO)), False, False),
-    "I/O error although it worked": (lambda: OSError(errno.EIO, os.strerror(errno.EIO)), True, False),
-    "disk full from then on": (lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), False, True),
+    "I/O error": (error_of("EIO"), False, False),
+    "I/O error although it worked": (error_of("EIO"), True, False),
+    "disk full from then on": (error_of("ENOSPC"), False, True),
+    "quota used up from then on": (error_of("EDQUOT"), False, True),
+    "permission denied": (error_of("EACCES"), False, False),
 }
 
 
@@ -142,7 +151,7 @@ def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("act", ACTS)
 def test_a_change_is_whole_or_absent_wherever_it_fails(
-    act: str, fault: str, scene: Scene, copy_of: Callable[..., MemoryStorage], no_disk: None
+    act: str, fault: str, scene: Scene, copy_of: Callable[..., MemoryStorage], no_disk: None, count: Count
 ) -> None:
     error, after, dead = FAULTS[fault]
     start = scene.open(scene.storage)
@@ -177,27 +186,91 @@ def test_a_change_is_whole_or_absent_wherever_it_fails(
         assert True in seen, "no failure came after the commit point"
     if fault == "killed before the call" and before != whole:
         assert False in seen, "no failure came before the commit point"
+    count("deaths in memory" if error is Crash else "failures in memory", counted.calls)
 
 
 @pytest.mark.parametrize("act", ACTS)
 def test_a_command_that_was_killed_can_be_run_again(
-    act: str, scene: Scene, copy_of: Callable[..., MemoryStorage], no_disk: None
+    act: str, scene: Scene, copy_of: Callable[..., MemoryStorage], no_disk: None, count: Count
 ) -> None:
+    before = state_of(scene.open(scene.storage))
     done = copy_of(scene.storage)
     counted = FaultyStorage(done, 0, Crash)
     ACTS[act](scene.open(counted), scene.at)
     whole = state_of(scene.open(done))
+    deaths = 0
 
     for n in range(1, counted.calls + 1):
         inner = copy_of(scene.storage)
         with pytest.raises(Crash):
             ACTS[act](scene.open(FaultyStorage(inner, n, Crash, dead=True)), scene.at)
         was_done = state_of(scene.open(inner)) == whole
+        deaths += 1 + die_again(act, inner, scene, copy_of, (whole,) if was_done else (before, whole))
 
-        try:
-            ACTS[act](scene.open(inner), scene.at)
-        except MregError:
-            assert was_done, f"refused after call {n}, although nothing had changed"
+        repeat(act, scene.open(inner), scene, was_done=was_done)
 
         assert state_of(scene.open(inner)) == whole
         assert scene.open(inner).fsck(full=True).findings == ()
+    count("deaths in memory, then again", deaths)
+
+
+def die_again(
+    act: str, hurt: MemoryStorage, scene: Scene, copy_of: Callable[..., MemoryStorage], allowed: tuple[Any, ...]
+) -> int:
+    """Kill the repetition too, at every change that it makes; how many these were."""
+    n = 0
+    while True:
+        n += 1
+        inner = copy_of(hurt)
+        faulty = FaultyStorage(inner, n, Crash, dead=True)
+        try:
+            ACTS[act](scene.open(faulty), scene.at)
+        except (Crash, MregError):
+            pass
+        if not faulty.is_dead:
+            return n - 1
+        survivor = scene.open(inner)
+        assert state_of(survivor) in allowed, f"half a change after call {n} of the repetition"
+        assert survivor.fsck(full=True).findings == (), f"after call {n} of the repetition"
+
+
+def repeat(act: str, repo: Repository, scene: Scene, *, was_done: bool) -> None:
+    """Do it once more; refused only where it had been done (what is deleted cannot be found any more)."""
+    try:
+        ACTS[act](repo, scene.at)
+    except MregError:
+        assert was_done, "refused, although nothing had changed"
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_operation_that_fails_half_way_can_be_repeated_on_the_same_repository(
+    act: str, scene: Scene, copy_of: Callable[..., MemoryStorage], no_disk: None, count: Count
+) -> None:
+    before = state_of(scene.open(scene.storage))
+    done = copy_of(scene.storage)
+    counted = FaultyStorage(done, 0, Crash, reads=True)
+    ACTS[act](scene.open(counted), scene.at)
+    whole = state_of(scene.open(done))
+
+    for n in range(1, counted.calls + 1):
+        inner = copy_of(scene.storage)
+        name = ("EIO", "EACCES")[n % 2]
+        faulty = FaultyStorage(inner, n, error_of(name), after=n % 3 == 0, reads=True)
+        failed = True
+        repo = scene.open(inner)  # where opening fails
+        try:
+            repo = scene.open(faulty)
+            ACTS[act](repo, scene.at)
+            failed = False
+        except (OSError, MregError):
+            pass
+
+        found = state_of(scene.open(inner))
+        assert found in (before, whole), f"half a change after operation {n}"
+        assert found == whole or failed, f"success was reported after operation {n}, but nothing changed"
+        repeat(act, repo, scene, was_done=found == whole)
+        assert state_of(scene.open(inner)) == whole, f"after operation {n}, and once more"
+        assert scene.open(inner).fsck().findings == (), f"after operation {n}, and once more"
+        with inner.lock(0.0):
+            pass
+    count("failures in memory", counted.calls)

@@ -8,6 +8,7 @@ stopped until strace has taken hold of it.
     points    one run under strace, unhurt: every call that changes the repository, the cache or the destination
     kill      one run in which that call never happens, because the process is dead
     fail      one run in which that call returns an error
+    stop      one run that is stopped at that call, for something else to happen, and then killed
 
 The count of a call is that of its name (strace's `when=N` counts each name for itself).
 """
@@ -24,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +37,7 @@ CHANGING = (
 )
 PATIENCE = 60.0
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
+_STOPPED = re.compile(r"--- SIGSTOP|\+\+\+ ")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC")
 
 
@@ -96,9 +99,16 @@ class Server:
         self._process.wait(PATIENCE)
         self._process.stdout.close()
 
-    def run(self, command: Sequence[str], folder: str, strace: Sequence[str] | None = None) -> Done:
+    def run(
+        self,
+        command: Sequence[str],
+        folder: str,
+        strace: Sequence[str] | None = None,
+        stopped: Callable[[], None] | None = None,
+    ) -> Done:
         """Run `mreg COMMAND` in the folder; under strace with these options, where they are given.
 
+        stopped: called when the process has got the signal SIGSTOP (or ended without); then it is killed.
         Raises RuntimeError where strace cannot take hold of the process.
         """
         out, errors = os.path.join(self._folder, "out"), os.path.join(self._folder, "errors")
@@ -111,11 +121,22 @@ class Server:
             assert tracer.stderr is not None
             said = tracer.stderr.readline()
             os.kill(pid, signal.SIGCONT)
+            if stopped:
+                self._await_stop()
+                stopped()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             code = self._next()["code"]
             tracer.wait(PATIENCE)
         if "attached" not in said:
             raise RuntimeError(said.strip())
         return Done(code, _read(out), _read(errors))
+
+    def _await_stop(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not _STOPPED.search(_read(self.trace)):
+            assert time.monotonic() < deadline, "the process neither stopped nor ended"
+            time.sleep(0.001)
 
     def _tracer(self, pid: int, options: Sequence[str]) -> subprocess.Popen[str]:
         command = ["strace", "-f", "-y", "-s", "0", "-e", "signal=none", "-o", self.trace, *options, "-p", str(pid)]
@@ -141,23 +162,16 @@ class Bench:
     another one has other lookup tables.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self.folder = folder
         self.place = folder / "place"
         self.repository = self.place / ".mreg"
-        self.cache = self.place / "cache"
+        self.cache = cache or self.place / "cache"
         self.source = folder / "source"
         self._kept = folder / "kept"
-        for path in (self.place, self.source, folder / "home", folder / "server"):
+        for path in (self.place, self.source, folder / "server"):
             path.mkdir(parents=True)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MREG_")}
-        environment |= {
-            "MREG_CACHE": str(self.cache),
-            "HOME": str(folder / "home"),
-            "TMPDIR": str(folder / "server"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        self._server = Server(str(folder / "server"), environment)
+        self._server = Server(str(folder / "server"), environment(folder, self.cache))
 
     def close(self) -> None:
         self._server.close()
@@ -204,9 +218,26 @@ class Bench:
         """Run the command, and let the call (lasting: and all of its name that follow) fail."""
         return self._inject(command, point, f"error={error}", "+" if lasting else "")
 
+    def stop(self, command: Sequence[str], point: Point, then: Callable[[], None]) -> Done:
+        """Run the command until it has made the call, do `then`, and kill it."""
+        options = ["-e", f"trace={point.call}", "-e", f"inject={point.call}:signal=STOP:when={point.number}"]
+        return self._server.run(command, str(self.place), [*options, "-e", "signal=STOP"], then)
+
     def _inject(self, command: Sequence[str], point: Point, what: str, more: str) -> Done:
         options = ["-e", f"trace={point.call}", "-e", f"inject={point.call}:{what}:when={point.number}{more}"]
         return self._server.run(command, str(self.place), options)
+
+
+def environment(folder: Path, cache: Path) -> dict[str, str]:
+    """What a command is to see: this cache, and nothing of the person's."""
+    (folder / "home").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MREG_")}
+    return kept | {
+        "MREG_CACHE": str(cache),
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 class Team:

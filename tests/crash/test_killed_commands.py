@@ -13,6 +13,10 @@ from crash_cases import CASES, LOG_CASE, Case, contents, prepare, state, state_w
 from sweep import Bench, Done, Point, Team
 
 Tell = Callable[[str], None]
+Count = Callable[[str, int], None]
+
+OFTEN = {"link", "alias-set", "tag-add", "rm", "gc"}
+"""Killed at every third call in every run of the tests, and at every call in the slow ones."""
 
 LONGEST_RETRY = 10.0
 """Seconds. A lock that outlived its holder would make the next command wait for longer."""
@@ -146,51 +150,66 @@ def may_fail(point: Point) -> bool:
     return point.call in WRITING
 
 
-def test_a_log_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell) -> None:
-    count = hurt(team, LOG_CASE, Subject.killed, everywhere)
+def test_a_log_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell, count: Count) -> None:
+    points = hurt(team, LOG_CASE, Subject.killed, everywhere)
 
-    assert count >= 60, "the calls of a log were not found"
-    tell(f"log: killed at {count} calls, survived all")
+    assert points >= 60, "the calls of a log were not found"
+    tell(f"log: killed at {points} calls, survived all")
+    count("kills", points)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in OFTEN], ids=lambda case: case.name)
+def test_a_command_killed_now_and_then_leaves_all_or_nothing(team: Team, count: Count, case: Case) -> None:
+    points = hurt(team, case, Subject.killed, lambda point: point.number % 3 == 0)
+
+    assert points >= 1, "the calls of the command were not found"
+    count("kills", points)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_command_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell, case: Case) -> None:
-    count = hurt(team, case, Subject.killed, everywhere)
+def test_a_command_killed_at_any_call_leaves_all_or_nothing(team: Team, tell: Tell, count: Count, case: Case) -> None:
+    points = hurt(team, case, Subject.killed, everywhere)
 
-    assert count >= 5, "the calls of the command were not found"
-    tell(f"{case.name}: killed at {count} calls, survived all")
+    assert points >= 5, "the calls of the command were not found"
+    tell(f"{case.name}: killed at {points} calls, survived all")
+    count("kills", points)
 
 
-def test_a_log_in_which_a_call_fails_changes_nothing_or_is_done(team: Team, tell: Tell) -> None:
-    count = hurt(team, LOG_CASE, lambda subject, point: subject.failed(point, _error_for(point)), may_fail)
+def test_a_log_in_which_a_call_fails_changes_nothing_or_is_done(team: Team, tell: Tell, count: Count) -> None:
+    points = hurt(team, LOG_CASE, lambda subject, point: subject.failed(point, _error_for(point)), may_fail)
 
-    assert count >= 1, "the calls of the command were not found"
-    tell(f"log: {count} calls failed, no half state")
+    assert points >= 1, "the calls of the command were not found"
+    tell(f"log: {points} calls failed, no half state")
+    count("failing calls", points)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"])
 @pytest.mark.parametrize("case", [LOG_CASE, *CASES], ids=lambda case: case.name)
 def test_a_command_in_which_a_call_fails_changes_nothing_or_is_done(
-    team: Team, tell: Tell, case: Case, error: str
+    team: Team, tell: Tell, count: Count, case: Case, error: str
 ) -> None:
-    count = hurt(team, case, lambda subject, point: subject.failed(point, error), may_fail)
+    points = hurt(team, case, lambda subject, point: subject.failed(point, error), may_fail)
 
-    assert count >= 1, "the calls of the command were not found"
-    tell(f"{case.name}: {count} calls failed with {error}, no half state")
+    assert points >= 1, "the calls of the command were not found"
+    tell(f"{case.name}: {points} calls failed with {error}, no half state")
+    count("failing calls", points)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", [LOG_CASE, *CASES], ids=lambda case: case.name)
-def test_a_command_on_a_disk_that_stays_full_changes_nothing_or_is_done(team: Team, tell: Tell, case: Case) -> None:
+def test_a_command_on_a_disk_that_stays_full_changes_nothing_or_is_done(
+    team: Team, tell: Tell, count: Count, case: Case
+) -> None:
     def judge(subject: Subject, point: Point) -> None:  # no openat: on a full disk files can still be opened
         subject.failed(point, "ENOSPC", lasting=True)
 
-    count = hurt(team, case, judge, lambda point: point.call in ("write", "pwrite64", "mkdir", "link"))
+    points = hurt(team, case, judge, lambda point: point.call in ("write", "pwrite64", "mkdir", "link"))
 
-    assert count >= 1, "the calls of the command were not found"
-    tell(f"{case.name}: the disk was full from {count} calls on, no half state")
+    assert points >= 1, "the calls of the command were not found"
+    tell(f"{case.name}: the disk was full from {points} calls on, no half state")
+    count("full disk", points)
 
 
 def _error_for(point: Point) -> str:

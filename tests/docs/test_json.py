@@ -66,6 +66,8 @@ RUNS = [
     ("mreg undo", "undo 21"),
     ("mreg history", "history"),
     ("mreg du", "du"),
+    ("mreg du", "du base"),
+    ("mreg gc", "gc --repack --dry-run"),
     ("mreg gc", "gc --dry-run --grace 0"),
     ("mreg log", "log other -a base"),
     ("mreg gc", "gc --keep-last 1"),

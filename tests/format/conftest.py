@@ -1,4 +1,4 @@
-"""Makes `make_repository_1` importable: test folders are no packages."""
+"""Makes the `make_…` scripts importable: test folders are no packages."""
 
 from __future__ import annotations
 

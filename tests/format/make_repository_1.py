@@ -1,6 +1,6 @@
 """How `data/repository-1.tar.gz` was made. It is never made again: it stands for what is out there.
 
-When there is a format 2, write its own script beside this one:
+A format that is new gets a script of its own beside this one (`make_repository_2.py`):
 
     python tests/format/make_repository_1.py
 """
@@ -76,7 +76,7 @@ def fill(repository: Repository, source: Path) -> None:
 
 def describe(repository: Repository) -> dict[str, object]:
     """What must be read from it for ever."""
-    versions = [*repository.versions("digits"), *repository.versions("vocabulary")]
+    versions = [version for artifact in repository.artifacts() for version in repository.versions(artifact.name)]
     return {
         "id": repository.id,
         "versions": {
@@ -119,11 +119,11 @@ def main() -> None:
             assert not repository.fsck(full=True).findings
             expected = describe(repository)
         with tarfile.open(DATA / "repository-1.tar.gz", "w:gz") as archive:
-            archive.add(root / ".mreg", ".mreg", filter=_anonymous)
+            archive.add(root / ".mreg", ".mreg", filter=anonymous)
     (DATA / "repository-1.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
     info.uid = info.gid = 0
     info.uname = info.gname = ""
     return None if info.name in (".mreg/lock", ".mreg/tmp") else info

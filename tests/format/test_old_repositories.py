@@ -1,7 +1,8 @@
 """Repositories as earlier releases wrote them stay readable, with all that was in them.
 
-`data/repository-<format>.tar.gz` is the `.mreg` folder, `.json` what must be read from it. Neither is ever
-changed; a new format gets files of its own.
+`data/repository-<number>.tar.gz` is the `.mreg` folder, `.json` what must be read from it. Neither is ever
+changed; a new format, also of packs only, gets files of its own. The number is that of the packs' format; repository
+2 is 1 with more in it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ from typing import Any
 import pytest
 from make_repository_1 import describe
 
-from mreg import Repository
+from mreg import Repository, packs
 from mreg.digest import digest
 from mreg.errors import NotFound
+from mreg.storage.local import LocalStorage
 
 DATA = Path(__file__).parent / "data"
-EXPECTED: dict[str, Any] = json.loads((DATA / "repository-1.json").read_text("utf-8"))
+EXPECTED: dict[int, Any] = {
+    number: json.loads((DATA / f"repository-{number}.json").read_text("utf-8")) for number in (1, 2)
+}
+ALL = [(number, name) for number in EXPECTED for name in EXPECTED[number]["versions"]]
+
+
+@pytest.fixture(params=EXPECTED)
+def number(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Iterator[Repository]:
-    with tarfile.open(DATA / "repository-1.tar.gz") as archive:
+def repo(tmp_path: Path, number: int) -> Iterator[Repository]:
+    with tarfile.open(DATA / f"repository-{number}.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     with Repository.open(tmp_path, cache=str(tmp_path / "cache"), author="test") as repository:
         yield repository
@@ -36,13 +46,15 @@ def test_an_old_repository_is_sound(repo: Repository) -> None:
     assert repo.fsck(full=True).findings == ()
 
 
-def test_an_old_repository_says_what_it_said(repo: Repository) -> None:
-    assert json.loads(json.dumps(describe(repo))) == EXPECTED
+def test_an_old_repository_says_what_it_said(repo: Repository, number: int) -> None:
+    assert json.loads(json.dumps(describe(repo))) == EXPECTED[number]
 
 
-@pytest.mark.parametrize("name", EXPECTED["versions"])
-def test_the_files_of_an_old_repository_have_the_bytes_they_had(repo: Repository, tmp_path: Path, name: str) -> None:
-    expected = EXPECTED["versions"][name]["files"]
+@pytest.mark.parametrize(("number", "name"), ALL)
+def test_the_files_of_an_old_repository_have_the_bytes_they_had(
+    repo: Repository, tmp_path: Path, number: int, name: str
+) -> None:
+    expected = EXPECTED[number]["versions"][name]["files"]
     copies = [repo.get(name, tmp_path / "got").path, repo.use(name)]
 
     for copy in copies:
@@ -58,23 +70,26 @@ def test_the_files_of_an_old_repository_have_the_bytes_they_had(repo: Repository
         assert found == expected
 
 
-@pytest.mark.parametrize("reference", EXPECTED["deleted"])
+@pytest.mark.parametrize("reference", EXPECTED[1]["deleted"])
 def test_what_was_deleted_from_an_old_repository_stays_deleted(repo: Repository, reference: str) -> None:
     with pytest.raises(NotFound):
         repo.resolve(reference)
 
 
-def test_an_old_repository_goes_on_with_its_numbers(repo: Repository, tmp_path: Path) -> None:
+def test_an_old_repository_goes_on_with_its_numbers(repo: Repository, number: int, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "file").write_bytes(b"new")
 
     made = repo.log(tmp_path / "new", "digits", links=["Reader"])
 
     assert (made.version.name, made.links) == ("digits:v4", ("Reader:v3",))
-    assert repo.history()[-1].seq == EXPECTED["history"][-1][0] + 1
+    assert repo.history()[-1].seq == EXPECTED[number]["history"][-1][0] + 1
     assert repo.fsck(full=True).findings == ()
     got = repo.get("digits:best", tmp_path / "best").path
-    assert digest(Path(got, "notes.bin").read_bytes()) == EXPECTED["versions"]["digits:v2"]["files"]["notes.bin"][1]
+    assert (
+        digest(Path(got, "notes.bin").read_bytes())
+        == EXPECTED[number]["versions"]["digits:v2"]["files"]["notes.bin"][1]
+    )
 
 
 def test_logging_what_an_old_repository_has_stores_nothing(repo: Repository, tmp_path: Path) -> None:
@@ -85,3 +100,14 @@ def test_logging_what_an_old_repository_has_stores_nothing(repo: Repository, tmp
 
     assert (again.version.name, again.stored) == ("copy:v0", 0)
     assert repo.fsck(full=True).findings == ()
+
+
+def test_the_packs_are_of_every_format_and_codec_up_to_the_repositorys_number(repo: Repository, number: int) -> None:
+    storage = LocalStorage(repo.location)
+    names = list(packs.pack_names(storage))
+    headers = {storage.read(packs.key_of(name), 8, 4)[0] for name in names}
+    entries = [entry for name in names for entry in packs.read_index(storage, name).chunks]
+
+    assert headers == set(range(1, number + 1))
+    assert {entry.codec for entry in entries} == ({0} if number == 1 else {0, 1, 2})
+    assert max(entry.position for entry in entries) == (0 if number == 1 else 8)

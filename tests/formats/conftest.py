@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+from gguf import GGUFWriter
 from safetensors.numpy import save
 
-from mreg.formats.spans import Span
+from mreg.formats.gguf import TYPES
+from mreg.formats.spans import ITEM_SIZE, NAME_MOST, Kind, Span
 
 
 def _torch_zip(members: Mapping[str, bytes]) -> bytes:
@@ -52,6 +58,43 @@ def _npy(array: np.ndarray[Any, Any], version: tuple[int, int] | None = None) ->
     return file.getvalue()
 
 
+def _gguf(arrays: Mapping[str, Any], *, alignment: int = 32, **metadata: Any) -> bytes:
+    """A GGUF file; an array may be a pair, of a block-quantised tensor's bytes (row by row) and its type."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.gguf"
+        writer = GGUFWriter(path, "llama")
+        if alignment != 32:
+            writer.add_custom_alignment(alignment)
+        for key, value in metadata.items():
+            (writer.add_array if isinstance(value, list) else writer.add_string)(f"test.{key}", value)
+        for name, array in arrays.items():
+            data, kind = array if isinstance(array, tuple) else (array, None)
+            writer.add_tensor(name, data, raw_dtype=kind)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return path.read_bytes()
+
+
+def _h5(arrays: Mapping[str, Any], **options: Any) -> bytes:
+    """An HDF5 file with a dataset in a group of its own for each array, as Keras lays them out."""
+    file = io.BytesIO()
+    with h5py.File(file, "w", **options) as writer:
+        for name, array in arrays.items():
+            writer[f"layers/{name}/vars/0"] = array
+    return file.getvalue()
+
+
+def _keras(arrays: Mapping[str, Any]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", "{}" * 900)
+        archive.writestr("model.weights.h5", _h5(arrays))
+    return file.getvalue()
+
+
 class _Models(dict[str, bytes]):
     def __repr__(self) -> str:  # Hypothesis prints a failing test's arguments
         return f"<{', '.join(self)}>"
@@ -73,6 +116,35 @@ def npy() -> Callable[..., bytes]:
 
 
 @pytest.fixture(scope="session")
+def gguf() -> Callable[..., bytes]:
+    return _gguf
+
+
+@pytest.fixture(scope="session")
+def h5() -> Callable[..., bytes]:
+    return _h5
+
+
+@pytest.fixture(scope="session")
+def keras() -> Callable[..., bytes]:
+    return _keras
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[[Callable[[], Any]], tuple[Any, int]]:
+    """What a call returns, and the most memory that it took."""
+
+    def measure(call: Callable[[], Any]) -> tuple[Any, int]:
+        tracemalloc.start()
+        try:
+            return call(), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measure
+
+
+@pytest.fixture(scope="session")
 def models() -> dict[str, bytes]:
     """One file of every format that is known, each with tensors shorter and longer than any threshold."""
     random = np.random.default_rng(7)
@@ -85,30 +157,43 @@ def models() -> dict[str, bytes]:
     }
     torch = {"m/data.pkl": random.bytes(1500), "m/version": b"3\n"}
     torch |= {f"m/data/{number}": array.tobytes() for number, array in enumerate(arrays.values())}
-    keras = io.BytesIO()
-    with zipfile.ZipFile(keras, "w") as archive:
-        archive.writestr("config.json", "{}" * 900, zipfile.ZIP_DEFLATED)
-        archive.writestr("model.weights.h5", random.bytes(200_000))
+    some = {name: array for name, array in arrays.items() if array.ndim and array.size}
     return _Models(
         {
             "safetensors": save({name: np.asarray(array) for name, array in arrays.items()}),
             "torch": _torch_zip(torch),
             "npz": _npz(arrays),
             "npz compressed": _npz(arrays, compressed=True),
-            "keras": keras.getvalue(),
+            "keras": _keras(arrays),
+            "h5": _h5(arrays),
+            "gguf": _gguf(some, words=["a", "list", "of", "words"] * 100),
             "npy": _npy(arrays["embedding"]),
             "opaque": random.bytes(300_000),
         }
     )
 
 
+QUANTISED = {name for name, block, _ in TYPES.values() if block > 1}
+
+
 @pytest.fixture(scope="session")
 def assert_covers() -> Callable[[list[Span] | None, int], None]:
+    """What is promised of every map, whatever the file."""
+
     def check(spans: list[Span] | None, size: int) -> None:
         assert spans is not None
         ends = [0, *(span.start + span.length for span in spans)]
         assert [span.start for span in spans] == ends[:-1]
         assert ends[-1] == size
         assert all(before < after for before, after in pairwise(ends))
+        lengths: dict[bytes, int] = {}
+        for span in spans:
+            assert (span.name != b"") == (span.kind is Kind.TENSOR)
+            assert len(span.name) <= NAME_MOST
+            assert span.dtype in {"", *ITEM_SIZE, *QUANTISED}
+            assert span.length % ITEM_SIZE.get(span.dtype, 1) == 0
+            assert span.kind is Kind.TENSOR or span.dtype == ""
+            if span.name:
+                assert lengths.setdefault(span.name, span.length) == span.length
 
     return check

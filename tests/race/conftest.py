@@ -13,6 +13,8 @@ import pytest
 
 from mreg import Repository
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `linearizable` is: test folders are no packages
+
 WORKERS = Path(__file__).with_name("race_workers.py")
 PATIENCE = 300
 

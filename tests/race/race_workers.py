@@ -171,6 +171,166 @@ def create(repository: Repository, *, worker: int, rounds: int) -> Any:
     return made
 
 
+class Notes:
+    """Does the operations of a race, and notes them: [key, what, given, result, began, ended]."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self.history: list[list[Any]] = []
+
+    def note(self, key: str, what: str, given: Any, attempt: Callable[[], Any]) -> Any:
+        began = time.monotonic_ns()
+        result = attempt()
+        self.history.append([key, what, given, result, began, time.monotonic_ns()])
+        return result
+
+    def read(self, name: str, selector: str) -> int | None:
+        return self.note(f"{name}:{selector}", "read", None, lambda: self._number(name, selector))
+
+    def _number(self, name: str, selector: str) -> int | None:
+        try:
+            return self._repository.resolve(f"{name}:{selector}").number
+        except NotFound as error:
+            assert error.code in ("unknown-alias", "empty"), error
+            return None
+
+    def set(self, name: str, alias: str, number: int) -> None:
+        self.note(
+            f"{name}:{alias}", "set", number, lambda: self._repository.set_alias(alias, f"{name}:v{number}").before
+        )
+
+    def swap(self, name: str, alias: str, expected: int | None, number: int) -> None:
+        def attempt() -> Any:
+            expect = "none" if expected is None else f"v{expected}"
+            try:
+                self._repository.set_alias(alias, f"{name}:v{number}", expect=expect)
+            except Conflict as lost:
+                assert lost.code == "alias-moved"
+                return None if lost.found == "none" else int(lost.found[1:])
+            return "done"
+
+        self.note(f"{name}:{alias}", "swap", [expected, number], attempt)
+
+    def remove_alias(self, name: str, alias: str) -> None:
+        def attempt() -> int | None:
+            try:
+                return self._repository.remove_alias(alias, name)
+            except NotFound:
+                return None
+
+        self.note(f"{name}:{alias}", "remove", None, attempt)
+
+    def log(self, name: str, folder: str) -> None:
+        self.note(f"{name}:latest", "log", None, lambda: _patiently(lambda: self._log(name, folder)))
+
+    def _log(self, name: str, folder: str) -> int:
+        done = self._repository.log(folder, name)
+        assert done.created
+        return done.version.number
+
+    def remove(self, name: str, number: int) -> None:
+        def attempt() -> str:
+            try:
+                self._repository.remove(f"{name}:v{number}")
+            except NotFound as error:
+                return error.code
+            return "done"
+
+        self.note(f"{name}:latest", "remove", number, attempt)
+
+    def link(self, version: str, model: str) -> None:
+        def attempt() -> list[Any]:
+            done = self._repository.link(version, model)
+            return [done.link.number, done.created]
+
+        self.note(model, "link", version, attempt)
+
+    def unlink(self, model: str, number: int) -> None:
+        def attempt() -> str:
+            try:
+                self._repository.unlink(f"{model}:v{number}")
+            except NotFound as error:
+                return error.code
+            return "done"
+
+        self.note(model, "unlink", number, attempt)
+
+    def linked(self, model: str) -> None:
+        def attempt() -> str | None:
+            try:
+                return self._repository.resolve(model).name
+            except NotFound:
+                return None
+
+        self.note(model, "read", None, attempt)
+
+
+def mix(repository: Repository, *, worker: int, count: int, versions: int, folder: str) -> Any:
+    """`count` operations at random: on the aliases of `a`, which has so many versions, on the versions of `b`,
+    on the links of `m`. All that comes out is looked at. The notes, and faults that were seen."""
+    chance = random.Random(worker)
+    notes = Notes(repository)
+    faults: list[str] = []
+    source, destination = Path(folder, f"source-{worker}"), Path(folder, f"got-{worker}")
+    source.mkdir()
+    for turn in range(count):
+        alias, number = chance.choice(("best", "prod")), chance.randrange(versions)
+        match chance.randrange(12):
+            case 0 | 1:
+                notes.set("a", alias, number)
+            case 2 | 3:
+                notes.swap("a", alias, notes.read("a", alias), number)
+            case 4:
+                notes.remove_alias("a", alias)
+            case 5:
+                notes.link(f"a:v{number}", "m")
+            case 6:
+                notes.unlink("m", chance.randrange(1 + turn))
+            case 7:
+                notes.linked("m")
+            case 8:
+                (source / "weights.bin").write_bytes(content(worker + 1000, turn))
+                notes.log("b", str(source))
+            case 9:
+                latest = notes.read("b", "latest")
+                notes.remove("b", chance.randint(0, latest or 0))
+            case 10:
+                faults += _look_at(Path(repository.use(f"a:v{number}"), "weights.bin"), number)
+            case 11:
+                done = repository.get(f"a:v{number}", destination)
+                faults += _look_at(Path(done.path, "weights.bin"), number)
+    return [notes.history, faults]
+
+
+def _look_at(path: Path, number: int) -> list[str]:
+    data = path.read_bytes()
+    return [] if data == content(0, number) else [f"a:v{number} was wrong: {data[:60]!r}"]
+
+
+def inspect(repository: Repository, *, worker: int, stop: str) -> Any:
+    """fsck until the file `stop` is there; how often, and what was found."""
+    rounds, findings = 0, []
+    while not os.path.exists(stop):
+        findings += [str(finding) for finding in repository.fsck().findings]
+        rounds += 1
+    return [rounds, findings]
+
+
+def move(repository: Repository, *, worker: int, artifact: str, alias: str, versions: int, stop: str) -> Any:
+    """Move the alias round all versions until the file `stop` is there; how often."""
+    moves = 0
+    while not os.path.exists(stop):
+        repository.set_alias(alias, f"{artifact}:v{(worker + moves) % versions}")
+        moves += 1
+    return moves
+
+
+def read_alias(repository: Repository, *, worker: int, artifact: str, alias: str, count: int) -> Any:
+    """Resolve the alias so often; how many different versions came out, each as a pair of number and digest."""
+    seen = {repository.resolve(f"{artifact}:{alias}")[1:3] for _ in range(count)}
+    return sorted(seen)
+
+
 def _patiently(attempt: Callable[[], Any]) -> Any:
     """A conflict is safe to repeat: that is its promise."""
     while True:
@@ -180,8 +340,23 @@ def _patiently(attempt: Callable[[], Any]) -> Any:
             time.sleep(0.01)
 
 
-TASKS = {task.__name__: task for task in (log_many, log_pool, log_same, count_up, read, fill_and_remove, collect)}
-TASKS |= {task.__name__: task for task in (create, move_alias, take_back)}
+_ALL = (
+    log_many,
+    log_pool,
+    log_same,
+    count_up,
+    read,
+    fill_and_remove,
+    collect,
+    create,
+    mix,
+    inspect,
+    move,
+    read_alias,
+    move_alias,
+    take_back,
+)
+TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 
 def main() -> None:

@@ -109,6 +109,46 @@ def test_the_dead_leave_their_unfinished_work_behind_and_no_lock(inner: MemorySt
         assert inner.sweep(-1.0) == 10
 
 
+def test_any_call_may_be_the_chosen_one_where_reads_are_counted(inner: MemoryStorage) -> None:
+    inner.put("a", b"1")
+
+    def read_all(storage: Storage) -> None:
+        storage.get("a")
+        storage.read("a", 0, 1)
+        storage.stat("a")
+        list(storage.list(""))
+        storage.stage().discard()
+        with storage.lock():
+            storage.sweep(1.0)
+
+    counted = FaultyStorage(inner, 0, Crash, reads=True)
+    read_all(counted)
+    assert counted.calls == 7
+    for n in range(1, 8):
+        storage = FaultyStorage(inner, n, OSError("broken"), reads=True)
+        with pytest.raises(OSError, match="broken"):
+            read_all(storage)
+        assert storage.calls == n
+        with inner.lock(0.0):
+            read_all(storage)
+
+
+def test_the_dead_read_nothing_more_where_reads_are_counted(inner: MemoryStorage) -> None:
+    inner.put("a", b"1")
+    storage = FaultyStorage(inner, 1, Crash, dead=True, reads=True)
+
+    for read in (
+        lambda: storage.get("a"),
+        lambda: storage.read("a", 0, 1),
+        lambda: storage.stat("a"),
+        lambda: storage.list(""),
+        lambda: storage.stage(),
+        lambda: storage.lock().__enter__(),
+    ):
+        with pytest.raises(Crash):
+            read()
+
+
 def test_errors_are_new_each_time_where_a_maker_is_given(inner: MemoryStorage) -> None:
     storage = FaultyStorage(inner, 1, lambda: OSError("broken"), dead=True)
     caught = []

@@ -175,8 +175,8 @@ def gc(
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
     note(f"{size_text(found.bytes)} {verb}: {swept}")
     if found.repacked:
-        would = "would be" if dry_run else "were"
-        note(f"{count_text(found.repacked, 'pack', 'packs')} {would} written anew")
+        verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
+        note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} written anew")
     if found.kept:
         note(f"{size_text(found.kept)} more are given back when the grace period is over")
         if found.seq is not None:

@@ -1,0 +1,223 @@
+"""Makes section 11 of docs/format.md again, from real commands:
+
+    python tests/format/make_worked_bytes.py
+
+What is random is `11…`, `22…` and so on, in the order of its making; each look at the clock is a second after the
+one before. The sentences between the blocks are here too: whoever changes the format reads them again. They
+take apart what one release of zstd has made; where another one makes other frames, this stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import shlex
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+from mreg import refs
+from mreg.journal import key_of as entry_key
+from mreg.objects import key_of as object_key
+from mreg.packs import PackIndex
+from mreg.records import VersionRecord
+
+PAGE = Path(__file__).parents[2] / "docs" / "format.md"
+TITLE = "## 11. Worked bytes\n"
+
+COMMANDS = """\
+mreg init
+mreg log FOLDER --artifact digits --alias best --link Reader -m "first epoch" \\
+    --meta-file meta.json --run run-1                # entry 1
+mreg annotate digits:best --meta accuracy=0.625      # entry 2
+mreg alias rm best digits                            # entry 3
+mreg card Reader --file card.md                      # entry 4
+mreg unlink Reader:v0                                # entry 5
+mreg log FOLDER --artifact digits -m "second epoch"  # entry 6
+"""
+
+INTRODUCTION = """
+A whole repository after seven commands, the first `init`. The folder held an empty `empty.txt`, and
+`model.safetensors`: a header of 80 bytes, then a tensor of 512 elements of bf16. Element i, rotated left by a bit,
+has the high byte `7e`, and the low byte 77 i mod 256, from i = 256 on 91 i mod 256. Before the second `log` each
+element was raised by one step, as an integer.
+"""
+
+
+CONFIG = """
+The config. Its check sum is the start of the digest of `config.toml\\n0\\n0\\nformat = 1\\nid = "1111…"\\n`: the value
+ends in a newline of its own.
+"""
+
+TABLE = "A table with one line, deleted by entry 5. The other refs of the model follow."
+
+
+def elements(epoch: int) -> list[int]:
+    """The tensor's elements as 16 bits each."""
+    rotated = [0x7E00 | number * (77 if number < 256 else 91) % 256 for number in range(512)]
+    return [(value >> 1 | (value & 1) << 15) + epoch for value in rotated]
+
+
+def model(epoch: int) -> bytes:
+    """model.safetensors in epoch 0 or 1."""
+    tensors = {"weight": {"dtype": "BF16", "shape": [512], "data_offsets": [0, 1024]}}
+    header = json.dumps(tensors, separators=(",", ":")).encode().ljust(72)
+    return len(header).to_bytes(8, "little") + header + b"".join(e.to_bytes(2, "little") for e in elements(epoch))
+
+
+def make(root: Path) -> dict[str, bytes]:
+    """Run the commands in the folder `root`; the repository's files by key."""
+    from mreg.cli.main import run
+
+    source = root / "FOLDER"
+    source.mkdir()
+    (source / "empty.txt").write_bytes(b"")
+    (root / "meta.json").write_text('{"accuracy": 0.5, "layers": [64, 10]}')
+    (root / "card.md").write_text("# Reader\n\nReads digits.\n")
+    told = {"MREG_CACHE": str(root / "cache"), "MREG_AUTHOR": "ann"}
+    with _nothing_by_chance(), patch.dict(os.environ, told), contextlib.chdir(root):
+        for line in COMMANDS.replace("\\\n", "").splitlines():
+            (source / "model.safetensors").write_bytes(model(epoch=int("second epoch" in line)))
+            with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+                assert run(shlex.split(line, comments=True)[1:]) == 0, line
+    here = root / ".mreg"
+    keys = sorted(path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file())
+    return {key: (here / key).read_bytes() for key in keys if not key.startswith(("tmp/", "lock"))}
+
+
+@contextlib.contextmanager
+def _nothing_by_chance() -> Iterator[None]:
+    seconds = itertools.count(1767323045)  # 2026-01-02T03:04:05Z
+    digits = itertools.cycle("123456789abcdef")
+    real = os.urandom
+    with (
+        patch("os.urandom", lambda size: bytes.fromhex(next(digits) * 32) if size == 16 else real(size)),
+        patch("time.time_ns", lambda: next(seconds) * 10**9 + 6000),
+        patch("os.uname", lambda: os.uname_result(("Linux", "alpha", "", "", ""))),
+    ):
+        yield
+
+
+def section(files: dict[str, bytes]) -> str:
+    """Section 11 of the page."""
+    first, second = (_Version(files, number) for number in range(2))
+    packs = {key: _index(data) for key, data in files.items() if key.startswith("packs/")}
+    old, new = sorted(packs, key=lambda key: any(entry.base for entry in packs[key].chunks))
+    of_artifact, of_model = "artifacts/digits/{}".format, "registered/Reader/{}".format
+    parts = [TITLE, "\n", _filled(INTRODUCTION), *(f"    {line}\n" for line in COMMANDS.splitlines()), "\n"]
+    for text, keys in (
+        (CONFIG, ["config.toml"]),
+        ("A ref of an artifact.", [of_artifact("artifact.toml")]),
+        ("A version ref, and its annotation; another version ref.", map(of_artifact, ("v0", "v0.toml", "v1"))),
+        ("A tombstone: the alias was at v0 when entry 3 deleted it.", ["aliases/digits/best"]),
+        (TABLE, map(of_model, ("links", "model.toml", "card.md"))),
+        ("The version records. An object ends with its last brace.", [first.key, second.key]),
+        ("The manifests.", [first.manifest, second.manifest]),
+        (_first_pack(files[old], packs[old]), [old]),
+        (_second_pack(files[new], packs[new]), [new]),
+        ("The entries. The digest of each is the `prev` of the next.", map(entry_key, range(1, 7))),
+        ("The mark.", ["journal/applied"]),
+    ):
+        parts += [_filled(text), *(_block(key, files[key]) for key in keys)]
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _filled(text: str) -> str:
+    paragraphs = text.strip().split("\n\n")
+    return "".join(
+        textwrap.fill(paragraph, 118, break_on_hyphens=False, break_long_words=False) + "\n\n"
+        for paragraph in paragraphs
+    )
+
+
+class _Version:
+    """The keys of a version's record and manifest."""
+
+    def __init__(self, files: dict[str, bytes], number: int) -> None:
+        key = f"artifacts/digits/v{number}"
+        digest = refs.decode(key, files[key]).value
+        assert digest is not None
+        self.key = object_key(digest)
+        self.manifest = object_key(VersionRecord.from_bytes(files[self.key]).manifest)
+
+
+def _index(data: bytes) -> PackIndex:
+    offset, length = (int.from_bytes(data[at : at + 8], "little") for at in (len(data) - 24, len(data) - 16))
+    return PackIndex.from_bytes(data[offset : offset + length], offset)
+
+
+def _block(key: str, data: bytes) -> str:
+    if key.startswith("packs/"):
+        kind, text, note = "hexdump", _dump(data), ""
+    elif data.endswith(b"\n"):
+        kind, text, note = "text", data.decode()[:-1], ""
+    else:
+        kind, text, note = "text, no newline at the end", data.decode(), ", no newline at the end"
+    return f"`{key}`{note}:\n\n<!-- worked {key} ({kind}) -->\n```\n{text}\n```\n\n"
+
+
+def _dump(data: bytes) -> str:
+    """What `hexdump -C` prints."""
+    lines, last = [], b""
+    for at in range(0, len(data), 16):
+        row = data[at : at + 16]
+        if row == last:
+            lines += [] if lines[-1] == "*" else ["*"]
+            continue
+        last = row
+        halves = f"{row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}"
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        lines.append(f"{at:08x}  {halves}  |{shown}|")
+    return "\n".join([*lines, f"{len(data):08x}"])
+
+
+def _first_pack(data: bytes, index: PackIndex) -> str:
+    header, tensor = index.chunks
+    at, form = tensor.offset, data[tensor.offset : tensor.offset + tensor.stored]
+    low, high = (int.from_bytes(form[1 + 4 * n : 5 + 4 * n], "little") for n in range(2))
+    counts = at + len(form)
+    entries, recipe = counts + 16, counts + 16 + 2 * 56
+    assert (header.codec, tensor.codec, form[0], low) == (0, 1, 2, 512)
+    assert form[9 + low :].hex() == "28b52ffd60000125000005207e00"
+    return f"""
+The first pack: header to `1f`; chunk 1 (the safetensors header, as it is) at `{header.offset:x}`; chunk 2 (the tensor,
+codec 1) at `{at:x}`; counts at `{counts:x}`: 2 chunks, 1 recipe; chunk entries at `{entries:x}` and `{entries + 56:x}`;
+the recipe at `{recipe:x}`, its two pieces at `{recipe + 40:x}` and `{recipe + 76:x}`; trailer at `{len(data) - 24:x}`.
+
+Chunk 2 has elements of `02` bytes; its planes take {low} and {high} bytes. At `{at + 9:x}` the low bytes: 512 is the
+number of elements, so they are as they are. At `{at + 9 + low:x}` the high bytes, a frame: magic number `28 b5 2f fd`;
+`60`, a single segment whose length takes two bytes; `00 01`, 256 and 256 more bytes; block header `25 00 00`: the last
+block, compressed, of 4 bytes; literals `05 20 7e`: 512 times `7e`; `00`: no sequences.
+"""
+
+
+def _second_pack(data: bytes, index: PackIndex) -> str:
+    (tensor,) = index.chunks
+    at, form = tensor.offset, data[tensor.offset : tensor.offset + tensor.stored]
+    counts = at + len(form)
+    entry = counts + 16
+    assert (tensor.codec, tensor.position) == (2, 1)
+    assert form.hex() == "020e0000000e000000" + "28b52ffd60000125000005200200" + "28b52ffd60000125000005200000"
+    return f"""
+The second pack. The safetensors header is kept already. The tensor, codec 2, is at `{at:x}`: two frames of 14 bytes,
+the low bytes all `02`, the high ones all `00`. 0002 is the fold of +1. Counts at `{counts:x}`; the chunk entry at
+`{entry:x}`, its codec at `{entry + 48:x}`, its position, 1, at `{entry + 49:x}`; the one base, the digest of chunk 2 of
+the first pack, at `{entry + 56:x}`; the recipe at `{entry + 88:x}`.
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        made = section(make(Path(folder)))
+    before, title, _ = PAGE.read_text("utf-8").partition(TITLE)
+    assert title
+    PAGE.write_text(before + made, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
