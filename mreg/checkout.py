@@ -85,6 +85,7 @@ def _merge(
     reader: Reader, files: Sequence[File], destination: str, steps: Steps, damage: list[DamagedFile] | None
 ) -> Done:
     root = _open_destination(destination)
+    drop_abandoned(destination, ".")
     try:
         present = _Present(reader, root, destination, steps)
         wrong = [file for file in files if not present.has(file)]
@@ -107,7 +108,6 @@ def _replace(
     steps: Steps,
     damage: list[DamagedFile] | None,
 ) -> None:
-    drop_abandoned(destination, ".")
     check_space(destination, [file.size for file in files])
     staging = os.path.join(destination, staging_name("."))  # in it: it may be a mount of its own
     with Tree(staging) as tree:
