@@ -11,13 +11,14 @@ import stat
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from mreg.durability import flush_folder
 from mreg.errors import Refused
-from mreg.reader import Reader
+from mreg.reader import DamagedFile, Reader
 from mreg.records import File
 from mreg.space import check_space
+from mreg.staging import drop_abandoned, staging_name
 from mreg.statcache import FINE_SECONDS, key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
 
@@ -30,55 +31,96 @@ class UnsafeDestination(Refused):
     template = "cannot write to {path!r}: {reason}"
 
 
-def get(reader: Reader, files: Sequence[File], destination: str, progress: Progress | None = None) -> tuple[int, int]:
-    """Write `files` below the folder `destination`; how many were written, how many were right already.
+class Done(NamedTuple):
+    """How many files were written, how many were right already, and which are damaged and were left out."""
+
+    written: int
+    kept: int
+    left_out: tuple[File, ...] = ()
+
+
+def get(
+    reader: Reader,
+    files: Sequence[File],
+    destination: str,
+    progress: Progress | None = None,
+    *,
+    partial: bool = False,
+) -> Done:
+    """Write `files` below the folder `destination`.
 
     What else lies there is left alone; a file that differs is replaced. Everything is verified, written
-    and flushed in a folder of its own first, so a failure changes nothing.
-    Raises DamagedFile, UnsafeDestination, NoSpace, OSError.
+    and flushed in a folder of its own first, so a failure changes nothing. partial: leave out what is damaged.
+    Raises DamagedFile (with `partial` only where no file is whole), UnsafeDestination, NoSpace, OSError.
     """
+    damage: list[DamagedFile] | None = [] if partial else None
     steps = Steps(files, progress)
     destination = os.path.abspath(destination)
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)
-    staging = os.path.join(parent, f".{os.path.basename(destination)}.mreg-{os.urandom(6).hex()}")
+    prefix = f".{os.path.basename(destination)}."
+    drop_abandoned(parent, prefix)
+    staging = os.path.join(parent, staging_name(prefix))
     if not os.path.lexists(destination):
         check_space(parent, [file.size for file in files])
         with Tree(staging) as tree:
-            tree.fill(reader, _targets(files), steps)
+            tree.fill(reader, _targets(files), steps, damage)
+            left_out = _left_out(files, damage)
+            if left_out and damage and len(left_out) == len(files):
+                raise damage[0]
             with suppress(FileExistsError):
                 tree.keep(destination)
                 reader.remember(_unchanged(destination, tree.written))
-                return len(files), 0
-    return _merge(reader, files, destination, steps)
+                return Done(len(files) - len(left_out), 0, left_out)
+    return _merge(reader, files, destination, steps, None if damage is None else [])
 
 
 def _targets(files: Sequence[File]) -> list[Target]:
     return [Target(file.path, file, published_mode(file)) for file in files]
 
 
-def _merge(reader: Reader, files: Sequence[File], destination: str, steps: Steps) -> tuple[int, int]:
+def _left_out(files: Sequence[File], damage: list[DamagedFile] | None) -> tuple[File, ...]:
+    paths = {error.path for error in damage or ()}
+    return tuple(file for file in files if file.path in paths)
+
+
+def _merge(
+    reader: Reader, files: Sequence[File], destination: str, steps: Steps, damage: list[DamagedFile] | None
+) -> Done:
     root = _open_destination(destination)
+    drop_abandoned(destination, ".")
     try:
         present = _Present(reader, root, destination, steps)
         wrong = [file for file in files if not present.has(file)]
         if wrong:
-            _replace(reader, wrong, destination, root, steps)
+            _replace(reader, wrong, destination, root, steps, damage)
+        left_out = _left_out(wrong, damage)
+        if left_out and damage and len(left_out) == len(files):
+            raise damage[0]
         reader.remember(present.seen)
-        return len(wrong), len(files) - len(wrong)
+        return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out)
     finally:
         os.close(root)
 
 
-def _replace(reader: Reader, files: Sequence[File], destination: str, root: int, steps: Steps) -> None:
+def _replace(
+    reader: Reader,
+    files: Sequence[File],
+    destination: str,
+    root: int,
+    steps: Steps,
+    damage: list[DamagedFile] | None,
+) -> None:
     check_space(destination, [file.size for file in files])
-    staging = os.path.join(destination, f".mreg-{os.urandom(6).hex()}")  # in it: it may be a mount of its own
+    staging = os.path.join(destination, staging_name("."))  # in it: it may be a mount of its own
     with Tree(staging) as tree:
-        tree.fill(reader, _targets(files), steps)
+        tree.fill(reader, _targets(files), steps, damage)
         tree.flush()
-        for file in files:
+        left_out = set(_left_out(files, damage))
+        whole = [file for file in files if file not in left_out]
+        for file in whole:
             _move_in(staging, root, file.path)
-        for folder in {os.path.dirname(file.path) for file in files}:
+        for folder in {os.path.dirname(file.path) for file in whole}:
             flush_folder(os.path.join(destination, folder))
 
 

@@ -90,6 +90,12 @@ class Context:
 
         return Signature(self._author or _user(), os.uname().nodename)
 
+    def read_config(self) -> None:
+        """Read config.toml again: it may have been mended since the repository was opened."""
+        value = self.storage.get(CONFIG)
+        if value is not None:
+            self._config = value.data
+
     def view(self) -> View:
         return View(self.storage, self.journal)
 

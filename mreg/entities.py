@@ -177,12 +177,14 @@ class Diff:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """What `get` did: the folder, and how many files it wrote and found right already."""
+    """What `get` did: the folder, and how many files it wrote and found right already. damaged: the paths of those
+    that it left out, as it was told to (`partial`)."""
 
     path: str
     version: str
     written: int
     kept: int
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,11 @@ class Index:
     def start_anew(self) -> None:
         """Read everything again: something was not where the tables have it, or is where they have nothing."""
         with self._guard:
-            with self._transaction():
-                self._reset()
+            try:
+                with self._transaction():
+                    self._reset()
+            except sqlite3.DatabaseError as error:
+                self._start_over(error)
             self.catch_up()
 
     def _forget_pack(self, name: str) -> None:

@@ -188,6 +188,12 @@ def key_of(seq: int) -> str:
     return f"journal/{seq // 1000:06}/{seq:09}.json"
 
 
+def seq_of(key: str) -> int | None:
+    """The number of the entry whose key this is, or None where it is no entry's."""
+    seq = canonical.parse_digits(key.rpartition("/")[2].removesuffix(".json"))
+    return seq if seq and key == key_of(seq) else None
+
+
 def parse(seq: int, data: bytes) -> Entry:
     """Raises DamagedJournal."""
     try:

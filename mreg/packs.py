@@ -214,6 +214,10 @@ class PackWriter:
             name, self._write(form.data), len(form.data), len(data), form.codec, position, near
         )
 
+    def carry(self, entry: ChunkEntry, form: Buffer) -> None:
+        """Append a chunk that the pack has not, stored as another pack has it."""
+        self._chunks[entry.digest] = entry._replace(offset=self._write(form))
+
     def _write(self, form: Buffer) -> int:
         """Write a stored form; the offset where it begins."""
         if self._staged is None:

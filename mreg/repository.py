@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         Version,
     )
     from mreg.operations.aliases import Alias, AliasSet
-    from mreg.operations.findings import Report
+    from mreg.operations.findings import Repaired, Report
     from mreg.operations.gc import Swept
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -230,6 +230,7 @@ class Repository:
         destination: str | os.PathLike[str] | None = None,
         *,
         include: Sequence[str] = (),
+        partial: bool = False,
         progress: Progress | None = None,
     ) -> Checkout:
         """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
@@ -237,11 +238,14 @@ class Repository:
         A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
         been verified and flushed: those that are there and right are left, those that differ are replaced,
         others stay.
+
+        A version of which a file is damaged is refused; with `partial`, such files are left out, and named in the
+        result.
         """
         from mreg.operations.files import get
 
         path = None if destination is None else os.fspath(destination)
-        return get(self._context, reference, path, include, progress)
+        return get(self._context, reference, path, include, progress, partial=partial)
 
     def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
         """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.
@@ -479,11 +483,44 @@ class Repository:
         seconds = config.parse_seconds(self.setting("gc.grace")) if grace is None else grace
         return gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
 
-    def fsck(self, *, full: bool = False, progress: Progress | None = None) -> Report:
-        """Check every invariant of the format; with `full` also the bytes of every chunk."""
-        from mreg.operations.fsck import fsck
+    def fsck(
+        self,
+        *,
+        full: bool = False,
+        repair: bool = False,
+        source: Repository | str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Check every invariant of the format; with `full` also the bytes of every chunk.
 
-        return fsck(self._context, full=full, progress=progress)
+        repair: mend what can be proven, and tell what was done and what is left. source: a repository from which
+        damaged or missing data is taken where its digests say that it is the same; entries of the journal only from
+        one that has the same id. Its refs are never looked at. See also `rescue`.
+        """
+        if not repair:
+            from mreg.operations.fsck import fsck
+
+            if source is not None:
+                from mreg.operations.repair import RepairOnly
+
+                raise RepairOnly()
+            return fsck(self._context, full=full, progress=progress)
+        from mreg.operations.repair import repair as mend
+
+        other = _other(source)
+        return mend(self._context, full=full, source=other._context if other else None, progress=progress)
+
+    @classmethod
+    def rescue(
+        cls, location: str | os.PathLike[str] = ".", *, source: Repository | str | os.PathLike[str] | None = None
+    ) -> tuple[Repaired, ...]:
+        """Make the config.toml of a repository again from its journal where it is lost or damaged, so that the
+        repository can be opened; what was done, nothing where it can be opened. source: a copy of the repository, from
+        which entries of the journal are taken where they are missing too."""
+        from mreg.operations.repair_refs import rescue
+
+        other = _other(source)
+        return tuple(rescue(LocalStorage(places.locate(location)), other._context if other else None))
 
     def usage(self, name: str | None = None) -> Usage:
         """Where the bytes of a collection, or of all artifacts, are."""
@@ -512,6 +549,11 @@ def _permit(path: str) -> None:
     from mreg.trust import check_owner
 
     check_owner(path)
+
+
+def _other(source: Repository | str | os.PathLike[str] | None) -> Repository | None:
+    """The repository that is meant, open."""
+    return source if source is None or isinstance(source, Repository) else Repository.open(source)
 
 
 def _texts(given: Sequence[str]) -> tuple[str, ...]:

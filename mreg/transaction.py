@@ -102,7 +102,7 @@ def commit(
             draft = Draft(view)
             build(draft)
             changes = draft.changes()
-            if not changes and not draft.drops:
+            if not (changes or draft.drops or draft.packs):
                 return None
             _check_packs(storage, draft.packs)
             entry = Entry(

@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from mreg.buffers import Buffer
 from mreg.durability import flush_folder, flush_tree
-from mreg.reader import Part, Reader
+from mreg.reader import DamagedFile, Part, Reader
 from mreg.records import File
 from mreg.statcache import stamp
 from mreg.storage.posix import Flusher
@@ -55,8 +55,11 @@ class Tree:
         if self.path:
             shutil.rmtree(self.path, ignore_errors=True)
 
-    def fill(self, reader: Reader, targets: Sequence[Target], steps: Steps) -> None:
-        """Make all of these files, verified. Raises DamagedFile."""
+    def fill(
+        self, reader: Reader, targets: Sequence[Target], steps: Steps, left_out: list[DamagedFile] | None = None
+    ) -> None:
+        """Make all of these files, verified. Raises DamagedFile; with `left_out`, files that cannot be read are left
+        out instead, and that is put there."""
         doubtful = []
         with closing(reader.parts([target.file for target in targets])) as parts:
             for target in targets:
@@ -64,7 +67,13 @@ class Tree:
                     doubtful.append(target)
         for target in doubtful:  # once more, slowly: what was damaged may be found elsewhere, else it is named
             self._remove(target.path)
-            self.write(target.path, reader.read(target.file), target.mode)
+            try:
+                self.write(target.path, reader.read(target.file), target.mode)
+            except DamagedFile as error:
+                if left_out is None:
+                    raise
+                self._remove(target.path)
+                left_out.append(error)
 
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
         """Make the file of the next parts; whether it is right."""

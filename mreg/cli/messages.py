@@ -77,6 +77,9 @@ HINTS: dict[str, str] = {
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
+    "repair-only": "add --repair",
+    "damaged-config": "`mreg fsck --repair` makes it again from the journal",
+    "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
     "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",
     "no-cache": "open the repository with a cache folder",
 }

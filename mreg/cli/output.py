@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+DAMAGED = 5
+"""Exit code of commands that find damage, and do the rest of what they are for."""
+
 _NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "with --repack"}
 """Columns that are set to the right."""
 
@@ -108,6 +111,12 @@ def plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell the person something that is no data."""
     if not current.quiet and not current.json:
+        print(safe(text), file=sys.stderr)
+
+
+def warn(text: str) -> None:
+    """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
+    if not current.json:
         print(safe(text), file=sys.stderr)
 
 

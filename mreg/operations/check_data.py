@@ -11,9 +11,10 @@ from blake3 import blake3
 from mreg import objects, packs
 from mreg.buffers import Buffers
 from mreg.canonical import Malformed
-from mreg.chunks import ChunkReader, Locate, chain
+from mreg.chunks import ChunkReader, chain
 from mreg.context import Context
-from mreg.digest import EMPTY, digest
+from mreg.digest import EMPTY, digest, is_digest
+from mreg.journal import DamagedJournal
 from mreg.objects import DamagedObject
 from mreg.operations.findings import Findings
 from mreg.operations.reach import copies, with_bases
@@ -35,20 +36,44 @@ def check_data(context: Context, check: Findings, *, full: bool, progress: Progr
 
 
 def _check_packs(context: Context, check: Findings) -> None:
-    for name in packs.pack_names(context.storage):
-        try:
-            index = packs.read_index(context.storage, name)
-        except DamagedPack as error:
-            if context.storage.stat(packs.key_of(name)) is None:
-                continue  # swept by a gc meanwhile; whoever needs it will be named as lacking chunks
-            check.add("pack", packs.key_of(name), error.reason)
-            continue
-        check.indexes[name] = index
-    kept = {entry.digest for index in check.indexes.values() for entry in index.chunks}
-    for index in check.indexes.values():
+    for key in context.storage.list("packs"):
+        name = packs.name_of(key)
+        if name is None or not is_digest(name) or packs.key_of(name) != key:
+            check.add("foreign-file", key, "it is not called like a pack")
+        else:
+            _read_index(context, check, name)
+    _catch_up(context, check)
+    known = {name: index for name, index in check.indexes.items() if name in check.registered or not check.whole}
+    check.places = copies(known)
+    for index in known.values():
         for file, pieces in index.recipes.items():  # of several, one whose chunks are all there
-            if file not in check.recipes or all(piece.digest in kept for piece in pieces):
+            if file not in check.recipes or all(piece.digest in check.places for piece in pieces):
                 check.recipes[file] = pieces
+
+
+def _read_index(context: Context, check: Findings, name: str) -> None:
+    try:
+        check.indexes[name] = packs.read_index(context.storage, name)
+    except DamagedPack as error:
+        if context.storage.stat(packs.key_of(name)) is not None:
+            check.add("pack", packs.key_of(name), error.reason)
+        # else a gc has swept it meanwhile
+
+
+def _catch_up(context: Context, check: Findings) -> None:
+    """The packs that are read from are those of the journal as it now is: a gc may have put others in the place of
+    those that we knew."""
+    try:
+        for mark, entry in context.journal.after(check.head) if check.whole else ():
+            check.head = mark
+            check.note_packs(entry)
+    except DamagedJournal:
+        check.whole = False
+    for name in check.registered - check.indexes.keys():
+        if context.storage.stat(packs.key_of(name)) is None:
+            check.missing.add(name)
+        elif not any(finding.what == packs.key_of(name) for finding in check.found):
+            _read_index(context, check, name)
 
 
 def _check_versions(context: Context, check: Findings) -> None:
@@ -80,11 +105,11 @@ def _check_loose_objects(context: Context, check: Findings) -> None:
         name = key.removeprefix("objects/").replace("/", "")
         if digest(value.data) != name:
             check.add("object", key, "its bytes do not match its name", check.users.get(name, ()))
-        elif not _is_record(value.data):
+        elif not is_record(value.data):
             check.add("object", key, "it is no record that mreg writes")
 
 
-def _is_record(data: bytes) -> bool:
+def is_record(data: bytes) -> bool:
     for kind in (Manifest, VersionRecord):
         try:
             kind.from_bytes(data)
@@ -96,29 +121,28 @@ def _is_record(data: bytes) -> bool:
 
 def _check_files(check: Findings) -> None:
     """Every file of every version can be put together from chunks that are there."""
-    places = copies(check.indexes)
     seen: set[tuple[str, int]] = set()
     for manifest in check.manifests.values():
         for file in manifest.files:
             if (file.digest, file.size) in seen:
                 continue
             seen.add((file.digest, file.size))
-            fault = _file_fault(check, file, places)
+            fault = _file_fault(check, file)
             if fault:
                 check.add("file", file.path, fault, check.users[file.digest])
 
 
-def _file_fault(check: Findings, file: File, places: dict[bytes, Located]) -> str | None:
+def _file_fault(check: Findings, file: File) -> str | None:
     if file.size == 0:
         return None if file.digest == EMPTY else "it is empty, but its digest is not that of no bytes"
     name = bytes.fromhex(file.digest)
     pieces = check.recipes.get(name) or (packs.Piece(name, file.size),)
     for piece in pieces:
-        located = places.get(piece.digest)
+        located = check.places.get(piece.digest)
         if located is None or located.entry.size != piece.size:
-            return f"chunk {piece.digest.hex()} is in no pack"
+            return f"chunk {piece.digest.hex()} is in no pack that the journal names"
         try:
-            chain(located, places.get)
+            chain(located, check.places.get)
         except DamagedChunk as error:
             return str(error)
     if sum(piece.size for piece in pieces) != file.size:
@@ -129,31 +153,43 @@ def _file_fault(check: Findings, file: File, places: dict[bytes, Located]) -> st
 def _check_chunks(context: Context, check: Findings, progress: Progress | None) -> None:
     """Read every chunk, and put together every file that has a recipe, to compare the digests."""
     total = sum(entry.stored for index in check.indexes.values() for entry in index.chunks)
-    locate = copies(check.indexes).get
     buffers = Buffers()
-    reader = ChunkReader(context.storage, locate, buffers)
-    users = _users_by_chunk(check)
-    sound: set[bytes] = set()
+    reader = ChunkReader(context.storage, check.places.get, buffers)
+    loose = ChunkReader(context.storage, copies(check.indexes).get, buffers)  # of packs that nobody reads from
+    users = users_by_chunk(check)
     for name, index in check.indexes.items():
         for entry in index.chunks:
+            located = Located(name, entry)
             check.chunks_read += 1
             check.bytes_read += entry.stored
             try:
-                buffers.give_back(reader.verified(Located(name, entry)))
-                sound.add(entry.digest)
+                buffers.give_back((reader if name in check.registered else loose).verified(located))
+                check.sound.add(entry.digest)
             except DamagedChunk as error:
-                check.add("chunk", f"{packs.key_of(name)} at {entry.offset}", error.reason, users[entry.digest])
+                if not _is_swept(context, check, located):
+                    check.broken.add(located)
+                    check.add("chunk", f"{packs.key_of(name)} at {entry.offset}", error.reason, users[entry.digest])
             if progress:
                 progress(check.bytes_read, total)
     for file, pieces in check.recipes.items():
-        if all(piece.digest in sound for piece in pieces) and not _adds_up(reader, file, pieces, locate):
+        if all(piece.digest in check.sound for piece in pieces) and not _adds_up(reader, file, pieces, check):
             check.add("recipe", file.hex(), "its chunks do not make up its digest", check.users.get(file.hex(), ()))
 
 
-def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], locate: Locate) -> bool:
+def _is_swept(context: Context, check: Findings, located: Located) -> bool:
+    """Has a gc taken the chunk, or one that it is the difference to, since it was looked up?"""
+    try:
+        links = chain(located, check.places.get)
+    except DamagedChunk:
+        links = [located]
+    gone = [link.pack for link in links if context.storage.stat(packs.key_of(link.pack)) is None]
+    return bool(gone) and context.journal.raw(check.head.seq + 1) is not None
+
+
+def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], check: Findings) -> bool:
     whole = blake3()
     for piece in pieces:
-        located = locate(piece.digest)
+        located = check.places.get(piece.digest)
         try:
             whole.update(reader.read(located) if located else b"")
         except DamagedChunk:
@@ -161,22 +197,32 @@ def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], 
     return whole.digest() == file
 
 
-def _users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
+def users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
     """Which versions need each chunk, by itself or as a base."""
-    places = copies(check.indexes)
     users: dict[bytes, set[str]] = defaultdict(set)
     for manifest in check.manifests.values():
         for file in manifest.files:
             name = bytes.fromhex(file.digest)
             for piece in check.recipes.get(name) or (packs.Piece(name, file.size),):
-                for chunk in with_bases(piece.digest, places):
+                for chunk in with_bases(piece.digest, check.places):
                     users[chunk] |= check.users[file.digest]
     return users
 
 
 def _name_the_hurt(check: Findings) -> None:
-    """A damaged pack hurts the versions whose files lack chunks: those findings stand beside it."""
-    lacking = sorted({version for finding in check.found if finding.code == "file" for version in finding.hurts})
-    check.found = [
-        replace(finding, hurts=tuple(lacking)) if finding.code == "pack" else finding for finding in check.found
-    ]
+    """A damaged or lost pack hurts versions whose files lack chunks: those for which it was named, or any where
+    that cannot be told. A lost pack that nobody lacks is no damage: its files were logged again."""
+    lacking = {version for finding in check.found if finding.code == "file" for version in finding.hurts}
+    for name in sorted(check.missing) if lacking else ():
+        check.add("pack", packs.key_of(name), "it is missing")
+    damaged = {
+        finding.what: check.brought[packs.name_of(finding.what) or ""]
+        for finding in check.found
+        if finding.code == "pack"
+    }
+    told = {version for version in lacking if any(check.versions[version] in named for named in damaged.values())}
+    for at, finding in enumerate(check.found):
+        if finding.code == "pack":
+            named = damaged[finding.what]
+            hurts = {one for one in lacking if one not in told or None in named or check.versions[one] in named}
+            check.found[at] = replace(finding, hurts=tuple(sorted(hurts)))

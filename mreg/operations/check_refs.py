@@ -4,15 +4,17 @@ from a damaged one by its entry number."""
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 from mreg import config, refs
 from mreg.annotation import decode as decode_annotation
 from mreg.context import Context
 from mreg.digest import is_digest
 from mreg.errors import Damaged
-from mreg.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark
-from mreg.names import fold, parse_version
+from mreg.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
+from mreg.names import InvalidTag, check_tag, is_name, parse_version
 from mreg.operations import reach
+from mreg.operations.check_names import check_names, key_fault
 from mreg.operations.collections import read_properties
 from mreg.operations.findings import Findings
 from mreg.refs import CONFIG, NEVER, DamagedRef, Ref
@@ -32,7 +34,7 @@ def check_refs(context: Context, check: Findings) -> None:
     _check_files(context, check, applied, head)
     _check_pointers(check)
     _check_numbers(check)
-    _check_names(check)
+    check_names(check)
 
 
 def _check_mark(context: Context, check: Findings) -> Mark:
@@ -46,28 +48,45 @@ def _check_mark(context: Context, check: Findings) -> Mark:
 def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
     """Read the whole journal; each ref's last state goes to `check.state`."""
     journal = context.journal
-    mark = Mark(0, journal.origin)
+    mark = check.head = Mark(0, journal.origin)
+    kept: dict[str, str] = {}
     check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
     try:
         for mark, entry in reach.whole_journal(journal):
             if mark.seq == applied.seq and mark != applied:
                 check.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
             check.entries += 1
-            _replay_entry(check, entry)
+            _replay_entry(check, entry, kept)
+            check.note_packs(entry)
+            check.head = mark
     except DamagedJournal as error:
         check.add("journal-entry", key_of(error.seq), error.reason)
-    beyond = [key for key in context.storage.list("journal") if key > key_of(mark.seq + 1) and key != APPLIED]
+        check.whole = False
+    beyond = 0
+    for key in context.storage.list("journal"):
+        seq = seq_of(key)
+        if seq is None and key != APPLIED:
+            check.add("foreign-file", key, "it is no journal entry")
+        beyond += seq is not None and seq > mark.seq + 1
     if beyond and context.journal.raw(mark.seq + 1) is None:
-        check.add("journal-gap", key_of(mark.seq + 1), f"it is missing, and {len(beyond)} entries follow it")
+        check.add("journal-gap", key_of(mark.seq + 1), f"it is missing, and {beyond} entries follow it")
+        check.whole = False
     return mark
 
 
-def _replay_entry(check: Findings, entry: Entry) -> None:
+def _replay_entry(check: Findings, entry: Entry, kept: dict[str, str]) -> None:
+    """kept: the digest that each version ref was made with, which it has for ever."""
     for ref, old, new in entry.changes:
         before = check.state.get(ref, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:
             check.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
+        version = version_of(ref)
+        for value in (old, new) if version else ():
+            if value is not None and kept.setdefault(ref, value) != value:
+                check.add(
+                    "journal-change", key_of(entry.seq), f"it makes another version of {version}", [version or ""]
+                )
         check.state[ref] = Ref(new, entry.seq, old if new is None else None)
 
 
@@ -79,12 +98,16 @@ def _check_config(context: Context, check: Findings) -> None:
             return
         identity = config.identify(value.data)
         ref = config.check(value.data)
-        config.decode(ref)
+        settings = config.decode(ref)
     except Damaged as error:
         check.add("config", CONFIG, error.reason)
         return
     if identity != context.identity:
         check.add("config", CONFIG, "it changed its format or id")
+    for name in settings.keys() & config.SETTINGS.keys():
+        kind = type(config.SETTINGS[name].default)
+        if type(settings[name]) is not kind:
+            check.add("config", CONFIG, f"{name} is no {kind.__name__}")
 
 
 def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:
@@ -132,16 +155,22 @@ def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
 
 
 def _hurt(wanted: dict[str, Ref]) -> list[str]:
-    names = (key.split("/") for key, ref in wanted.items() if ref.value is not None)
-    return [
-        f"{parts[1]}:{parts[2]}" for parts in names if parts[0] == "artifacts" and parse_version(parts[2]) is not None
-    ]
+    versions = (version_of(key) for key, ref in wanted.items() if ref.value is not None)
+    return [version for version in versions if version]
+
+
+def version_of(key: str) -> str | None:
+    """`artifact:vN` where this is the key of a version's ref, else None."""
+    match key.split("/"):
+        case ["artifacts", name, number] if parse_version(number) is not None:
+            return f"{name}:{number}"
+    return None
 
 
 def _check_pointers(check: Findings) -> None:
     """What refs name exists, and is of the right form."""
     for key, ref in check.state.items():
-        if ref.value is None:
+        if ref.value is None or key_fault(key):
             continue
         fault = _pointer_fault(check, key, ref.value)
         if fault:
@@ -149,22 +178,39 @@ def _check_pointers(check: Findings) -> None:
 
 
 def _pointer_fault(check: Findings, key: str, value: str) -> str | None:
-    parts = key.split("/")
     try:
-        if parts[0] == "artifacts" and parse_version(parts[2]) is not None:
-            check.versions[f"{parts[1]}:{parts[2]}"] = value
-            return None if is_digest(value) else "it holds no digest"
-        if parts[0] == "artifacts" and parts[2] != "artifact.toml":
-            decode_annotation(value, key)
-        elif key.endswith(".toml"):
-            read_properties(value, key)
-        elif parts[0] == "aliases":
-            return _alias_fault(check, parts[1], value)
-        elif parts[0] == "registered" and "#" in key:
-            return _link_fault(check, parts[1], key.partition("#")[2], value)
+        match key.split("/"):
+            case ["artifacts" | "registered", _, "artifact.toml" | "model.toml" as file]:
+                return _properties_fault(read_properties(value, key), file)
+            case ["artifacts", name, file]:
+                if file.endswith(".toml"):
+                    decode_annotation(value, key)
+                    return None
+                if not is_digest(value):
+                    return "it holds no digest"
+                check.versions[f"{name}:{file}"] = value
+                return None
+            case ["aliases", name, _]:
+                return _alias_fault(check, name, value)
+            case ["registered", model, file] if "#" in file:
+                return _link_fault(check, model, file.partition("#")[2], value)
+            case ["runs", _]:
+                name, _, number = value.partition(":")
+                return None if is_name(name) and parse_version(number) is not None else "it names no version"
     except Damaged as error:
         return str(error.reason)
     return None
+
+
+def _properties_fault(properties: dict[str, Any], file: str) -> str | None:
+    wanted = {"artifact.toml": {"type", "description"}, "model.toml": {"description", "tags"}}[file]
+    if properties.keys() != wanted:
+        return f"it has not the keys {' and '.join(sorted(wanted))}"
+    tags = properties.get("tags", [])
+    try:
+        return None if tags == sorted({check_tag(tag) for tag in tags}) else "its tags are not sorted"
+    except InvalidTag as error:
+        return str(error)
 
 
 def _alias_fault(check: Findings, name: str, value: str) -> str | None:
@@ -195,15 +241,3 @@ def _check_numbers(check: Findings) -> None:
     for folder, numbers in given.items():
         if sorted(numbers) != list(range(len(numbers))):
             check.add("numbers", folder, "its version numbers have a gap")
-
-
-def _check_names(check: Findings) -> None:
-    """Artifacts and models share one namespace, in which case does not count."""
-    seen: dict[str, str] = {}
-    for key, ref in sorted(check.state.items()):
-        if ref.value is None or not key.endswith(("/artifact.toml", "/model.toml")):
-            continue
-        name = key.split("/")[1]
-        other = seen.setdefault(fold(name), key)
-        if other != key:
-            check.add("name", key, f"its name is taken by {other}")

@@ -50,7 +50,13 @@ def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
 
 
 def get(
-    context: Context, reference: str, destination: str | None, include: Sequence[str], progress: Progress | None
+    context: Context,
+    reference: str,
+    destination: str | None,
+    include: Sequence[str],
+    progress: Progress | None,
+    *,
+    partial: bool = False,
 ) -> Checkout:
     """See `Repository.get`."""
     from mreg import checkout
@@ -65,8 +71,8 @@ def get(
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
-    written, kept = checkout.get(Reader(context, resolved.name), files, path, progress)
-    return Checkout(path, resolved.name, written, kept)
+    done = checkout.get(Reader(context, resolved.name), files, path, progress, partial=partial)
+    return Checkout(path, resolved.name, done.written, done.kept, tuple(file.path for file in done.left_out))
 
 
 def use(context: Context, reference: str, run: str | None, progress: Progress | None) -> str:

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mreg.packs import PackIndex, Piece
+from mreg import packs
+from mreg.digest import is_digest
+from mreg.journal import Entry, Mark
+from mreg.packs import Located, PackIndex, Piece
 from mreg.records import Manifest
 from mreg.refs import Ref
 
@@ -23,8 +26,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair mended. code: the class of damage; what: the damaged thing; done: what was done about it."""
+
+    code: str
+    what: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """findings: empty where all is well. The rest says how much was looked at."""
+    """findings: empty where all is well; after a repair, what is left. repaired: what it mended. The rest says how
+    much was looked at."""
 
     findings: tuple[Finding, ...]
     entries: int
@@ -33,26 +46,50 @@ class Report:
     packs: int
     chunks_read: int
     bytes_read: int
+    repaired: tuple[Repaired, ...] = ()
 
 
 @dataclass
 class Findings:
-    """A check in progress. state: every ref as the journal leaves it. users: which versions need which
-    pack, record or file (by digest)."""
+    """A check in progress.
+
+    state: every ref as the journal leaves it, up to `head`; whole: whether that is all of the journal. registered:
+    the packs that are read from; brought: for which versions (by digest) they were named, None standing for an
+    entry that made no version. users: which versions need which record or file (by digest). places, recipes: of
+    the packs that are read from. missing: those of them that are not there. sound: the chunks of which there is a
+    whole copy; broken: the copies that are none; both known only when the bytes were read.
+    """
 
     found: list[Finding] = field(default_factory=list)
     state: dict[str, Ref] = field(default_factory=dict)
     entries: int = 0
+    head: Mark = field(default_factory=lambda: Mark(0, ""))
+    whole: bool = True
+    registered: set[str] = field(default_factory=set)
+    brought: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     versions: dict[str, str] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     indexes: dict[str, PackIndex] = field(default_factory=dict)
+    places: dict[bytes, Located] = field(default_factory=dict)
     recipes: dict[bytes, tuple[Piece, ...]] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    sound: set[bytes] = field(default_factory=set)
+    broken: set[Located] = field(default_factory=set)
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     chunks_read: int = 0
     bytes_read: int = 0
 
     def add(self, code: str, what: str, reason: str, hurts: Iterable[str] = ()) -> None:
         self.found.append(Finding(code, what, reason, tuple(sorted(set(hurts)))))
+
+    def note_packs(self, entry: Entry) -> None:
+        """Learn which packs are read from after this entry too."""
+        versions = {change.new for change in entry.changes if change.ref.startswith("artifacts/")}
+        made: set[str | None] = {value for value in versions if is_digest(value)} or {None}
+        for name in entry.packs:
+            self.brought[name] |= made
+        self.registered.update(entry.packs)
+        self.registered.difference_update(filter(None, map(packs.name_of, entry.drops)))
 
     def report(self) -> Report:
         return Report(

@@ -1,6 +1,6 @@
 """`fsck`: every invariant of docs/format.md, checked against the repository itself (no lookup tables).
 
-Writes nothing and takes no lock, so it works beside writers and on read-only media. Nothing is repaired.
+Writes nothing and takes no lock, so it works beside writers and on read-only media. `mreg.operations.repair` mends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from mreg.operations.findings import Findings, Report
 
 def fsck(context: Context, *, full: bool = False, progress: Progress | None = None) -> Report:
     """Check everything but the bytes of chunks; with `full`, these too."""
+    return look(context, full=full, progress=progress).report()
+
+
+def look(context: Context, *, full: bool, progress: Progress | None) -> Findings:
+    """The same, with all that was learned on the way, for who repairs."""
     check = Findings()
     check_refs(context, check)
     check_data(context, check, full=full, progress=progress)
-    return check.report()
+    return check

@@ -55,6 +55,9 @@ class Expect(enum.Enum):
     ABSENT = "absent"
 
 
+MAX_VALUE: Final = 128 << 20
+"""Bytes that `get` gives at most: more than any entry, record or ref is allowed to have."""
+
 ANY: Final = Expect.ANY
 ABSENT: Final = Expect.ABSENT
 
@@ -120,7 +123,11 @@ class Storage(ABC):
 
     @abstractmethod
     def get(self, key: str) -> Value | None:
-        """The whole value, or None where there is none. For small values; see `read` for large ones."""
+        """The whole value, or None where there is none. For small values; see `read` for large ones.
+
+        Of one larger than MAX_VALUE only so much is read, which no digest and no check sum will fit: what somebody
+        hostile put there costs no more memory than that.
+        """
 
     @abstractmethod
     def read(self, key: str, start: int, length: int) -> bytes:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
-from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
 from mreg.storage.posix import Flusher, fsync, link_new
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
@@ -390,7 +390,11 @@ def _read_whole(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        return b"".join(iter(lambda: os.read(fd, _CHUNK), b""))
+        parts, left = [], MAX_VALUE
+        while block := os.read(fd, min(_CHUNK, left)):
+            parts.append(block)
+            left -= len(block)
+        return b"".join(parts)
     except IsADirectoryError:
         return None
     finally:

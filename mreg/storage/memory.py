@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from mreg.storage.base import (
     ABSENT,
     ANY,
+    MAX_VALUE,
     Expect,
     LockTimeout,
     PutLost,
@@ -49,7 +50,7 @@ class MemoryStorage(Storage):
 
     def get(self, key: str) -> Value | None:
         entry = self._find(key)
-        return Value(entry.data, entry.etag) if entry else None
+        return Value(entry.data[:MAX_VALUE], entry.etag) if entry else None
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:

@@ -41,6 +41,7 @@ FAILURES = [
     (2, "invalid-setting", "config set gc.keep-last few", "write a whole number", ""),
     (2, "nothing-to-log", "log void -a digits", "'void' holds no file", "--include"),
     (2, "one-source", "card Classifier --file card.md --edit", "cannot go together", ""),
+    (2, "repair-only", "fsck --from .", "only for a repair", "--repair"),
     (3, "missing-path", "log nowhere -a digits", "'nowhere'", "check the path"),
     (3, "unknown-name", "resolve digit", "'digit'", "did you mean `digits`?"),
     (3, "unknown-name", "resolve zzz", "'zzz'", "mreg ls"),

@@ -286,6 +286,69 @@ def test_a_damaged_chunk_leaves_the_destination_as_it_was(
     assert leftovers(there) == []
 
 
+def damage_file(storage: MemoryStorage, data: bytes) -> None:
+    """Flip a bit of the (last) chunk of a file that holds these bytes."""
+    (pack,) = packs.pack_names(storage)
+    index = packs.read_index(storage, pack)
+    name = bytes.fromhex(digest(data))
+    chunk = index.recipes[name][-1].digest if name in index.recipes else name
+    flip_chunk(storage, next(entry.offset for entry in index.chunks if entry.digest == chunk))
+
+
+def whole_but(*damaged: str) -> dict[str, bytes]:
+    return {path: data for path, data in FILES.items() if path not in damaged}
+
+
+@pytest.mark.parametrize("path", [path for path, data in FILES.items() if data])
+def test_what_is_whole_can_be_had_of_a_damaged_version(
+    path: str, logged: Repository, storage: MemoryStorage, there: Path, tree: Callable[[str], dict[str, bytes]]
+) -> None:
+    damage_file(storage, FILES[path])
+
+    done = logged.get("mnist", there, partial=True)
+
+    assert (done.written, done.kept, done.damaged) == (len(FILES) - 1, 0, (path,))
+    assert tree(str(there)) == whole_but(path)
+    assert leftovers(there) == []
+    again = logged.get("mnist", there, partial=True)
+    assert (again.written, again.kept, again.damaged) == (0, len(FILES) - 1, (path,))
+
+
+def test_a_damaged_file_does_not_take_the_place_of_one_that_is_there(
+    logged: Repository, storage: MemoryStorage, there: Path, tree: Callable[[str], dict[str, bytes]]
+) -> None:
+    for name in FILES:
+        put(there / name, b"mine")
+    damage_file(storage, LARGE)
+
+    done = logged.get("mnist", there, partial=True)
+
+    assert done.damaged == ("weights.bin",)
+    assert tree(str(there)) == whole_but("weights.bin") | {"weights.bin": b"mine"}
+    assert leftovers(there) == []
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_of_a_version_of_which_no_file_is_whole_nothing_can_be_had(
+    present: bool, logged: Repository, storage: MemoryStorage, there: Path, tree: Callable[[str], dict[str, bytes]]
+) -> None:
+    if present:
+        put(there / "weights.bin", b"mine")
+    damage_file(storage, LARGE)
+
+    with pytest.raises(DamagedFile, match=r"weights\.bin"):
+        logged.get("mnist", there, include=["weights.bin"], partial=True)
+
+    assert (tree(str(there)) if present else there.exists()) == ({"weights.bin": b"mine"} if present else False)
+    assert leftovers(there) == []
+
+
+def test_of_a_whole_version_all_can_be_had(logged: Repository, there: Path) -> None:
+    done = logged.get("mnist", there, partial=True)
+
+    assert (done.written, done.damaged) == (len(FILES), ())
+
+
 def test_files_that_are_right_already_need_no_repository(
     logged: Repository, storage: MemoryStorage, there: Path
 ) -> None:
@@ -329,7 +392,7 @@ def craft(repo: Repository, storage: MemoryStorage, manifest: bytes, size: int =
     storage.put(object_key(digest(record)), record)
 
     def build(draft: Any) -> None:
-        draft.set(artifact_key("mnist"), 'type = "model"\n')
+        draft.set(artifact_key("mnist"), 'type = "model"\ndescription = ""\n')
         draft.set(version_key("mnist", 0), digest(record))
         draft.packs = tuple(packs.pack_names(storage))
 

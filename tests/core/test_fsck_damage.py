@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,12 +13,13 @@ import pytest
 from mreg import packs
 from mreg.context import Context
 from mreg.digest import digest
-from mreg.errors import MregError
+from mreg.errors import Damaged, MregError
 from mreg.journal import key_of as entry_key
 from mreg.objects import key_of as object_key
 from mreg.operations.findings import Report
 from mreg.repository import Repository
 from mreg.storage import Storage
+from mreg.storage.local import LocalStorage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 
@@ -347,3 +350,25 @@ def test_no_damage_makes_a_command_fail_with_anything_but_an_error_of_mreg(
                     command(repo)
             except MregError:
                 pass
+
+
+@pytest.mark.parametrize("what", ["version ref", "middle entry", "record", "manifest", "card", "config"])
+def test_a_file_of_a_size_that_none_has_is_damage_and_costs_no_memory(
+    what: str, scene: Scene, tmp_path: Path, content: Callable[[Storage], dict[str, bytes]]
+) -> None:
+    local = LocalStorage(tmp_path / "hostile", durable=False)
+    for key, data in content(scene.storage).items():
+        local.put(key, data)
+    path = tmp_path / "hostile" / scene.key(what)
+    path.chmod(0o644)
+    os.truncate(path, 1 << 40)  # a hole: costs nothing to have
+
+    with Repository(Context(local, "hostile", author="eve")) as repo:
+        report = repo.fsck()
+        assert scene.key(what) in {finding.what for finding in report.findings}
+        if what in ("version ref", "card", "config"):
+            assert repo.fsck(repair=True).findings == ()
+            assert get(local, scene.key(what)) == get(scene.storage, scene.key(what))
+        elif what != "middle entry":
+            with pytest.raises(Damaged):
+                repo.files("mnist:v0")

@@ -261,3 +261,17 @@ def test_many_threads_may_ask_one_repository_while_it_changes(repo: Repository, 
 
     assert all(1 <= count <= 21 for count in counts)
     assert len(repo.versions("mnist")) == 21
+
+
+def test_tables_that_cannot_be_made_anew_in_their_file_are_made_in_memory(
+    repo: Repository, folder: Callable[..., str]
+) -> None:
+    """What the disk refuses at that moment costs time only."""
+    repo.log(folder({"a": b"first"}), "mnist")
+    index = repo._context.index
+    index._db.execute("PRAGMA query_only=ON")
+
+    index.start_anew()
+
+    assert index.refs("artifacts/mnist/v0")["artifacts/mnist/v0"].value is not None
+    assert b"".join(repo.read("mnist", "a")) == b"first"

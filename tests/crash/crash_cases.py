@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blake3 import blake3
 from sweep import Bench
 
 from mreg import MregError, Repository
@@ -28,7 +31,8 @@ class Case:
     that the same command may give when it is repeated (what is deleted already is not found). history:
     whether the repetition of a command that was done leaves no entry. check: what else must hold, whenever
     the command was hurt; finished: what else must hold when it has been repeated. bare: there is no repository
-    yet. unsure: where the last flush fails, the change may be there though the command says that it failed."""
+    yet. unsure: where the last flush fails, the change may be there though the command says that it failed.
+    damaged: the repository is, until the command was done."""
 
     name: str
     command: Sequence[str]
@@ -39,6 +43,7 @@ class Case:
     finished: Check = nothing
     bare: bool = False
     unsure: bool = False
+    damaged: bool = False
 
 
 def fill(bench: Bench, seed: int, *, size: int = 3000) -> None:
@@ -130,12 +135,18 @@ def _expected_files(bench: Bench) -> dict[str, bytes]:
     return {path: data for (name, number, path), data in contents(bench).items() if (name, number) == ("a", 0)}
 
 
+def check_nothing_left_beside(bench: Bench) -> None:
+    """The one that was repeated takes away what the killed one left."""
+    assert not [path for path in bench.place.rglob("*") if ".mreg-" in path.name]
+
+
 def check_got_whole_or_not_at_all(bench: Bench) -> None:
     folder = bench.place / "a-v0"
     assert not folder.exists() or tree(folder) == _expected_files(bench)
 
 
 def check_got(bench: Bench) -> None:
+    check_nothing_left_beside(bench)
     assert tree(bench.place / "a-v0") == _expected_files(bench)
 
 
@@ -158,6 +169,7 @@ def check_each_file_is_old_or_new(bench: Bench) -> None:
 
 
 def check_each_file_is_new(bench: Bench) -> None:
+    check_nothing_left_beside(bench)
     assert _named_files(bench.place / "a-v0") == _expected_files(bench) | {"mine.txt": b"stays"}
 
 
@@ -209,6 +221,62 @@ def check_only_held_versions_and_the_latest(bench: Bench) -> None:
     assert {(name, number) for name, number, _ in contents(bench)} == {("a", 0), ("a", 3), ("b", 1)}
 
 
+def _damage(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
+def prepare_damage(bench: Bench) -> None:
+    """A copy beside; then refs and a chunk are damaged."""
+    shutil.copytree(bench.repository, bench.folder / "copy" / ".mreg", dirs_exist_ok=True)
+    _damage_refs(bench)
+    _damage_chunk(bench)
+
+
+def prepare_damage_and_another(bench: Bench) -> None:
+    """Another repository with the same files beside, whose packs have other names; then the same damage."""
+    other = bench.folder / "other"
+    bench.must("init", str(other))
+    fill(bench, 1)
+    bench.must("--repo", str(other), "log", "../source", "--artifact", "theirs")
+    _damage_refs(bench)
+    _damage_chunk(bench)
+
+
+def _damage_refs(bench: Bench) -> None:
+    _damage(bench.repository / "registered" / "m" / "links", b"damaged")
+    _damage(bench.repository / "aliases" / "a" / "foreign", b"v0")
+    _damage(bench.repository / "journal" / "applied", b"damaged")
+
+
+def _damage_chunk(bench: Bench) -> None:
+    """In the first version's pack, whose chunks begin at byte 32."""
+    entry = json.loads((bench.repository / "journal" / "000000" / "000000001.json").read_text())
+    (name,) = entry["packs"]
+    path = bench.repository / "packs" / name[:2] / f"{name[2:]}.pack"
+    data = path.read_bytes()
+    _damage(path, data[:40] + bytes([data[40] ^ 1]) + data[41:])
+
+
+def check_never_wrong(bench: Bench) -> None:
+    """Each file that can be read is right."""
+    with Repository.open(bench.repository, cache=str(bench.cache)) as repository:
+        for version in repository.versions("a"):
+            for file in repository.files(version.name):
+                try:
+                    data = b"".join(repository.read(version.name, file.path))
+                except MregError:
+                    continue
+                assert blake3(data).hexdigest() == file.digest
+
+
+def check_mended(bench: Bench) -> None:
+    assert {(name, number) for name, number, _ in contents(bench)} == {("a", 0), ("a", 1), ("b", 1)}
+    assert not (bench.repository / "aliases" / "a" / "foreign").exists()
+    assert [path.read_bytes() for path in bench.repository.glob("lost-found/*/aliases/a/foreign")] == [b"v0"]
+
+
 def prepare_card(bench: Bench) -> None:
     (bench.folder / "card.md").write_text("# A model\n\nGood.\n")
 
@@ -248,6 +316,24 @@ CASES = [
     Case("model-create", ["model", "create", "n", "--tag", "vision"]),
     Case("model-rm", ["model", "rm", "m", "--force"], again=GONE),
     Case("describe", ["model", "describe", "m", "what it is"]),
+    Case(
+        "repair-from-copy",
+        ["fsck", "--full", "--repair", "--from", "../copy"],
+        prepare_damage,
+        history=False,
+        check=check_never_wrong,
+        finished=check_mended,
+        damaged=True,
+    ),
+    Case(
+        "repair-from-another",
+        ["fsck", "--full", "--repair", "--from", "../other"],
+        prepare_damage_and_another,
+        history=False,
+        check=check_never_wrong,
+        finished=check_mended,
+        damaged=True,
+    ),
     Case("init", ["init"], bare=True, unsure=True),
     Case("use", ["use", "a:v0"], check=check_ready_copy_is_whole_or_absent, finished=check_ready_copy),
     Case("use-run", ["use", "a:v0", "--run", "r1"], check=check_ready_copy_is_whole_or_absent),

@@ -72,6 +72,8 @@ RUNS = [
     ("mreg log", "log other -a base"),
     ("mreg gc", "gc --keep-last 1"),
     ("mreg fsck", "fsck --full"),
+    ("mreg fsck", "fsck --full --repair"),
+    ("mreg get", "get tuned --partial -o out"),
     ("mreg config set", "config set log.exclude *.tmp"),
     ("mreg config get", "config get log.exclude"),
     ("mreg config ls", "config ls"),

@@ -17,6 +17,7 @@ import pytest
 from blake3 import blake3
 
 from mreg.storage import ABSENT, ANY, PutLost, Storage, lock as lock_module
+from mreg.storage.base import MAX_VALUE
 from mreg.storage.local import LocalStorage
 from mreg.testing.faults import Crash
 from mreg.testing.storage_contract import StorageContract, put
@@ -599,6 +600,7 @@ def prepared(storage: LocalStorage, how: str) -> Any:
 CREATE_SCRIPT = """
 import sys
 from mreg.storage import ABSENT, PutLost
+from mreg.storage.base import MAX_VALUE
 from mreg.storage.local import LocalStorage
 
 storage, name = LocalStorage(sys.argv[1]), sys.argv[2]
@@ -614,6 +616,7 @@ for number in range(50):
 
 COUNT_SCRIPT = """
 import sys
+from mreg.storage.base import MAX_VALUE
 from mreg.storage.local import LocalStorage
 from mreg.testing.storage_contract import add_one
 
@@ -723,6 +726,7 @@ def test_on_a_read_only_disk_one_can_read(small_disk: Path) -> None:
 STRANGER_SCRIPT = """
 import fcntl, os, sys
 from mreg.storage import ABSENT
+from mreg.storage.base import MAX_VALUE
 from mreg.storage.local import LocalStorage
 
 # Not earlier: a stranger may be unable to read this Python's own files.
@@ -762,3 +766,17 @@ def test_a_stranger_can_read_and_change_nothing() -> None:
         assert output.splitlines() == ["b'x' f/a", *["refused"] * 5]
         assert storage.read("f/a", 0, 9) == b"x"
         assert list(storage.list("")) == ["f/a"]
+
+
+def test_no_more_of_a_value_is_read_than_any_may_have(root: Path, storage: LocalStorage) -> None:
+    storage.put("objects/huge", b"x")
+    (root / "objects" / "huge").chmod(0o644)
+    os.truncate(root / "objects" / "huge", 1 << 40)  # a hole: costs nothing to have
+
+    value = storage.get("objects/huge")
+
+    assert value is not None
+    assert len(value.data) == MAX_VALUE
+    assert value.etag == blake3(value.data).hexdigest()
+    storage.put("objects/huge", b"small", value.etag)
+    assert storage.get("objects/huge") == (b"small", blake3(b"small").hexdigest())

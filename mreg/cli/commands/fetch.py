@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ReferenceArgument, RunOption
-from mreg.cli.output import emit, note
+from mreg.cli.output import DAMAGED, emit, note, warn
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
 
@@ -32,16 +32,22 @@ def get(
     include: Annotated[
         list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
     ] = None,
-) -> None:
+    partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files, instead of refusing.")] = False,
+) -> int:
     """Write a version's files into a folder, verified, all or nothing; print the folder.
 
     Files that are there and right are not written again, those that differ are replaced, others stay.
+
+    With --partial, files that are damaged are left out and named; exit code 5 if there are any.
     """
     with Bar("writing") as bar:
-        done = current.repository().get(reference, output, include=include or (), progress=bar)
+        done = current.repository().get(reference, output, include=include or (), partial=partial, progress=bar)
     kept = f", {done.kept} were there already" if done.kept else ""
     note(f"{done.version}: {done.written} file{'s' * (done.written != 1)} written{kept}")
+    for path in done.damaged:
+        warn(f"damaged, not written: {path}")
     emit(done, lambda out: out.path(done.path))
+    return DAMAGED if done.damaged else 0
 
 
 def cat(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.output import Out, count_text, emit, note, size_text, time_text
+from mreg.cli.output import DAMAGED, Out, count_text, emit, note, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
 from mreg.config import InvalidSetting, parse_seconds
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mreg.entities import HistoryEntry, RefChange, Usage
     from mreg.operations.findings import Report
 
-DAMAGED = 5
 MOVES_SHOWN = 10
 """How many of the refs that an undo moved are told."""
 
@@ -209,14 +209,31 @@ def _tell_expired(names: tuple[str, ...], verb: str) -> None:
 
 def fsck(
     full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be proven; leave and name the rest.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="LOCATION", help="With --repair: take what is damaged or missing from this repository."
+        ),
+    ] = None,
 ) -> int:
     """Verify every invariant of the repository; name each damaged thing and the versions it hurts.
 
-    Exit code 5 if anything is damaged.
+    Exit code 5 if anything is damaged, or with --repair if anything is left so.
+
+    --repair makes refs, settings and the applied mark again from the journal, and moves what is not of mreg out of the
+    way, into `lost-found/`. --from LOCATION gives back records, packs and chunks of the same digests; LOCATION may be
+    any repository, and is only read. Entries of the journal come only from a copy of this very one. Damage to the
+    bytes of files is found, and mended, with --full.
     """
+    other = None if source is None else Repository.open(source)
+    rescued = Repository.rescue(current.location(), source=other) if repair else ()
     with Bar("reading") as bar:
-        found = current.repository().fsck(full=full, progress=bar)
+        found = current.repository().fsck(full=full, repair=repair, source=other, progress=bar)
+    found = replace(found, repaired=rescued + found.repaired)
     emit(found, lambda out: _render_report(out, found))
+    for one in found.repaired:
+        note(f"repaired {one.what}: {one.done}")
     looked = ", ".join(
         count_text(number, one, many)
         for number, one, many in (
@@ -228,8 +245,20 @@ def fsck(
     )
     if found.chunks_read:
         looked += f", {count_text(found.chunks_read, 'chunk', 'chunks')} ({size_text(found.bytes_read)})"
-    note(f"{'damage found' if found.findings else 'no damage found'}; looked at {looked}")
+    word = "left" if repair else "found"
+    note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
+    if found.findings and source is None:
+        note(_advice(found, repair))
     return DAMAGED if found.findings else 0
+
+
+def _advice(found: Report, repaired: bool) -> str:
+    """What to do about damage. Of what the journal tells, a repair needs no other repository."""
+    if not repaired and any(one.code in ("ref", "config", "applied-mark", "foreign-file") for one in found.findings):
+        return (
+            "`mreg fsck --repair` mends what the journal tells; with `--from LOCATION` also what another repository has"
+        )
+    return "`mreg fsck --full --repair --from LOCATION` takes what another repository has"
 
 
 def _render_report(out: Out, found: Report) -> None:
