@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -95,8 +96,14 @@ class Bench:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
+                start_new_session=True,
             )
-            _, status, used = os.wait4(process.pid, 0)
+            try:
+                _, status, used = os.wait4(process.pid, 0)
+            except BaseException:  # interrupted: what it started must not go on working in a folder that is removed
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
             wall = time.perf_counter() - began
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:

@@ -7,8 +7,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
 from measuring import Row, Skipped
@@ -21,6 +21,17 @@ Facts = dict[str, str | int | float]
 
 SCHEMA = 2
 HEADINGS = ("", "measured", "bound", "ratio", "quartiles", "cpu ratio", "peak", "target", "")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured, on what. versions: of the peers."""
+
+    facts: Facts
+    form: Form
+    rounds: int
+    lines: list[Row | Skipped]
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 def machine(folder: str) -> Facts:
@@ -36,18 +47,16 @@ def machine(folder: str) -> Facts:
     }
 
 
-def document(
-    facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], lines: Sequence[Row | Skipped]
-) -> dict[str, object]:
-    """The JSON document. versions: of the peers."""
+def document(result: Result) -> dict[str, object]:
+    """The JSON document."""
     return {
         "schema": SCHEMA,
-        "form": form.name,
-        "rounds": rounds,
-        "machine": facts,
-        "peers": dict(versions),
-        "rows": [asdict(line) | {"verdict": verdict(line)} for line in lines if isinstance(line, Row)],
-        "skipped": [line._asdict() for line in lines if isinstance(line, Skipped)],
+        "form": result.form.name,
+        "rounds": result.rounds,
+        "machine": result.facts,
+        "peers": result.versions,
+        "rows": [asdict(line) | {"verdict": verdict(line)} for line in result.lines if isinstance(line, Row)],
+        "skipped": [line._asdict() for line in result.lines if isinstance(line, Skipped)],
     }
 
 
@@ -60,12 +69,13 @@ def verdict(row: Row) -> str:
     return "met, aim missed" if row.aim is not None and row.ratio > row.aim else "met"
 
 
-def table(facts: Facts, form: Form, rounds: int, versions: Mapping[str, str], lines: Sequence[Row | Skipped]) -> str:
+def table(result: Result) -> str:
     """The same as plain text."""
+    facts, lines = result.facts, result.lines
     text = [
         f"mreg {facts['mreg']}, {facts['python']}, {facts['system']}, {facts['cpus']} CPUs, {facts['file_system']}, "
-        f"load {facts['load']}; {form.name} form, {rounds} round{'s' * (rounds != 1)}",
-        *(f"{program}: {version}" for program, version in versions.items()),
+        f"load {facts['load']}; {result.form.name} form, {result.rounds} round{'s' * (result.rounds != 1)}",
+        *(f"{program}: {version}" for program, version in result.versions.items()),
     ]
     cells: list[tuple[str, ...]] = [HEADINGS]
     for group, members in groupby(lines, key=lambda line: line.group):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -44,27 +45,36 @@ def main() -> int:
     if options.peer_rounds:
         form = replace(form, peer_rounds=options.peer_rounds)
     compileall.compile_dir(next(iter(mreg.__path__)), quiet=1)
+    # Ended by a signal, it must not leave gigabytes behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     lines: list[Row | Skipped] = []
     with tempfile.TemporaryDirectory(prefix="mreg-bench-") as folder:
-        facts = report.machine(folder)
+        result = report.Result(report.machine(folder), form, options.rounds, lines)
         try:
             found = try_out(Bench(Path(folder), options.peers_path), options.peers, form.levels)
+            result.versions.update(found.versions)
             for group in options.only or GROUPS:
                 print(f"measuring: {group}", file=sys.stderr)
                 measure, divisor = GROUPS[group]
                 with tempfile.TemporaryDirectory(dir=folder) as below:
                     bench = Bench(Path(below), options.peers_path)
-                    lines += measure(bench, form, max(1, options.rounds // divisor), found)
+                    for line in measure(bench, form, max(1, options.rounds // divisor), found):
+                        lines.append(line)
         except BenchmarkFailed as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    print(report.table(facts, form, options.rounds, found.versions, lines))
-    if options.json:
-        document = report.document(facts, form, options.rounds, found.versions, lines)
-        Path(options.json).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    if options.markdown:
-        Path(options.markdown).write_text(report.markdown(lines) + "\n", encoding="utf-8")
+        finally:  # an hour's work is not lost with its last row
+            _report(result, options)
     return 0
+
+
+def _report(result: report.Result, options: argparse.Namespace) -> None:
+    print(report.table(result))
+    if options.json:
+        text = json.dumps(report.document(result), indent=2)
+        Path(options.json).write_text(text + "\n", encoding="utf-8")
+    if options.markdown:
+        Path(options.markdown).write_text(report.markdown(result.lines) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
