@@ -207,6 +207,25 @@ def test_damage_is_not_copied_on(repo: Repository, storage: MemoryStorage, log: 
     assert pack_names(storage) == {name}
 
 
+def test_a_pack_that_is_missing_stops_gc(repo: Repository, storage: MemoryStorage, log: Log) -> None:
+    """It may be put back, and what its recipes and differences need must be there then."""
+    first, second = steps(2)
+    log("mnist", a=first)
+    (base,) = pack_names(storage)
+    log("mnist", a=second)
+    (missing,) = pack_names(storage) - {base}
+    value = storage.get(packs.key_of(missing))
+    assert value is not None
+    storage.delete(packs.key_of(missing))
+    repo.remove("mnist:v0")
+
+    with pytest.raises(Damaged):
+        repo.gc(grace=0)
+
+    storage.put(packs.key_of(missing), value.data)
+    assert text_of(repo, "mnist:v1") == second
+
+
 def test_a_writer_that_comes_first_is_heard(
     repo: Repository, storage: MemoryStorage, log: Log, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
