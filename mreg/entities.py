@@ -192,8 +192,9 @@ class UsageItem:
     """Where the bytes of one artifact or version are. logical: of all its files. unique: of its chunks, equal ones
     counted once. stored: what these take on disk, with the chunks that they are stored as differences to.
 
-    Of versions also frees: what `gc` gives back when it is deleted and the grace is over; frees_repacked: the
-    same with what it would share packs with written anew (`gc --repack`), but for their headers and indexes.
+    Of versions also frees: what `gc` gives back when it is deleted and the grace period is over. own: what its
+    chunks take that nothing else needs: so much more than *frees* may come free by and by, as `gc --repack` writes
+    packs anew that have become mostly dead.
     """
 
     name: str
@@ -202,7 +203,7 @@ class UsageItem:
     unique: int
     stored: int
     frees: int | None = None
-    frees_repacked: int | None = None
+    own: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,10 @@ class Manifest:
             raise Malformed("files are not sorted by path")
         for problem in path_conflicts(paths):
             raise Malformed(problem)
+        sizes: dict[str, int] = {}
+        for file in manifest.files:
+            if sizes.setdefault(file.digest, file.size) != file.size:
+                raise Malformed(f"path {file.path!r}: another file of its digest has another size")
         canonical.check_written(manifest, data)
         return manifest
 

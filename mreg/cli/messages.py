@@ -80,14 +80,15 @@ HINTS: dict[str, str] = {
     "repair-only": "add --repair",
     "damaged-config": "`mreg fsck --repair` makes it again from the journal",
     "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
+    "no-collection": "try `mreg du {collection}`",
     "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",
     "no-cache": "open the repository with a cache folder",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
 _ASK_OWNER = (
-    "ask the folder's owner for access; `mreg config set core.shared group`, run by the owner of a repository, shares "
-    "it with the folder's group"
+    "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
+    "run by the owner of a repository, shares it with the folder's group"
 )
 _MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),

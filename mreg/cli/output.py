@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAMAGED = 5
 """Exit code of commands that find damage, and do the rest of what they are for."""
 
-_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "with --repack"}
+_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
 """Columns that are set to the right."""
 
 

@@ -26,7 +26,7 @@ from mreg.operations import reach
 from mreg.operations.collections import drop_version
 from mreg.operations.reach import Reached
 from mreg.operations.retention import Policy, expired
-from mreg.packs import CountingWriter, DamagedPack, PackIndex, PackWriter
+from mreg.packs import CountingWriter, PackIndex, PackWriter
 from mreg.refs import CONFIG, DamagedRef
 from mreg.resolve import Resolved
 from mreg.storage import LockTimeout, Stat, Storage
@@ -197,10 +197,7 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     going = expired(entries, policy, lambda seq: _age(context, seq, now))
     before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
     indexes = reach.read_indexes(context.storage)
-    registered = reach.registered(entries)
-    for name in sorted(registered - indexes.keys()):  # what it would say is needed cannot be known
-        raise DamagedPack(pack=name, reason="it is missing")
-    read = {name: indexes[name] for name in registered}
+    read = reach.only_registered(indexes, entries)
     live = reach.reach(context.objects, current, read)
     remembered = (before if grace else current) | _remembered(context, entries, now, grace)
     needed = reach.reach(context.objects, remembered, read)

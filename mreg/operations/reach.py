@@ -99,6 +99,15 @@ def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
     return found
 
 
+def only_registered(indexes: Mapping[str, PackIndex], entries: Iterable[Entry]) -> dict[str, PackIndex]:
+    """Those of the packs that are read. Raises DamagedPack where one is missing: what it needs of others cannot be
+    known, and it may be put back."""
+    names = registered(entries)
+    for name in sorted(names - indexes.keys()):
+        raise DamagedPack(pack=name, reason="it is missing")
+    return {name: indexes[name] for name in names}
+
+
 def registered(entries: Iterable[Entry]) -> set[str]:
     """The packs that the journal names and has not given up since. Only these are read."""
     names: set[str] = set()

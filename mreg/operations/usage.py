@@ -1,6 +1,7 @@
 """`du`: where the bytes are, and which of them a deletion would give back.
 
-Told from the repository itself, as gc sees it, and not from the lookup tables: what is foretold here, gc frees.
+Told from the repository itself, as gc sees it, and not from the lookup tables: what a version is said to free, gc
+frees.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from mreg import objects, packs
 from mreg.context import Context
 from mreg.entities import Usage, UsageItem, Version
+from mreg.errors import InvalidInput
 from mreg.operations import reach
 from mreg.operations.query import artifacts, versions
 
@@ -23,9 +25,16 @@ _SHARED = ""
 """Of a thing that several versions need."""
 
 
+class NoCollection(InvalidInput):
+    code = "no-collection"
+    template = "{name!r} names a version, and an artifact or a registered model is wanted"
+
+
 def usage(context: Context, name: str | None = None) -> Usage:
     """The bytes of all versions of a collection, each with what its deletion would free; or of all artifacts, with
-    an item each. Raises UnknownName, Damaged."""
+    an item each. Raises UnknownName, NoCollection, Damaged."""
+    if name is not None and ":" in name:
+        raise NoCollection(name=name, collection=name.partition(":")[0])
     store = _Store(context)
     if name is not None:
         listed = versions(context, name)
@@ -43,8 +52,7 @@ class _Store:
         self._context = context
         entries = [entry for _, entry in reach.whole_journal(context.journal)]
         self._live = reach.versions_now(entries)
-        indexes = reach.read_indexes(context.storage)
-        self._indexes = {name: indexes[name] for name in reach.registered(entries) if name in indexes}
+        self._indexes = reach.only_registered(reach.read_indexes(context.storage), entries)
         self._places = reach.copies(self._indexes)
         self._recipes = reach.recipes_of(self._indexes)
 
@@ -72,7 +80,7 @@ class _Store:
     def version(self, version: Version) -> UsageItem:
         """What the version takes by itself, and what nothing else holds on to."""
         item = self.collection(version.name, [version])
-        return replace(item, frees=self._freed[version.digest], frees_repacked=self._freed_repacked[version.digest])
+        return replace(item, frees=self._freed[version.digest], own=self._own[version.digest])
 
     def _files_of(self, manifest: str) -> set[bytes]:
         files = self._context.objects.manifest(manifest).files
@@ -96,12 +104,12 @@ class _Store:
         return self._sum(packs_needed) + self._sum(owners.records)
 
     @cached_property
-    def _freed_repacked(self) -> Counter[str]:
-        """By version: the bytes of the chunks and records that only it needs."""
-        freed = self._sum(self._owners.records)
+    def _own(self) -> Counter[str]:
+        """By version: the bytes of the chunks that only it needs."""
+        own: Counter[str] = Counter()
         for chunk, owner in self._owners.data.items():
-            freed[owner] += self._stored(chunk)
-        return freed
+            own[owner] += self._stored(chunk)
+        return own
 
     def _sum(self, owners: Mapping[str, str]) -> Counter[str]:
         freed: Counter[str] = Counter()

@@ -70,7 +70,9 @@ def test_every_manifest_of_allowed_paths_is_read_as_it_was_written(paths: list[s
     if any(path_fault(path) for path in paths) or list(path_conflicts(sorted(paths))):
         return
     sizes = st.integers(0, 2**53)
-    files = tuple(File(path, data.draw(sizes), D0, data.draw(st.booleans())) for path in sorted(paths))
+    drawn = [data.draw(sizes) for _ in paths]  # files of one digest have one size
+    rows = zip(sorted(paths), drawn, strict=True)
+    files = tuple(File(path, size, digest(b"%d" % size), data.draw(st.booleans())) for path, size in rows)
 
     assert Manifest.from_bytes(Manifest(files).to_bytes()) == Manifest(files)
 
@@ -118,6 +120,11 @@ BAD_PATHS = [
     "ü" * 128,
     "a/" + "x" * 256 + "/b",
 ]
+
+
+def test_two_files_of_one_digest_and_two_sizes_are_refused() -> None:
+    with pytest.raises(Malformed, match="another size"):
+        Manifest.from_bytes(Manifest((File("a", 1, D0), File("b", 2, D0))).to_bytes())
 
 
 @pytest.mark.parametrize("path", BAD_PATHS, ids=ascii)

@@ -209,6 +209,19 @@ def prepare_big(bench: Bench) -> None:
     fill(bench, 7, size=3_000_000)
 
 
+def prepare_half_dead(bench: Bench) -> None:
+    """A pack of which a live version needs little."""
+    fill(bench, 7, size=300_000)
+    bench.must("log", "../source", "--artifact", "d")
+    (bench.source / "weights.bin").unlink()
+    bench.must("log", "../source", "--artifact", "e")
+    bench.must("rm", "d:v0", "--force")
+
+
+def check_repacked(bench: Bench) -> None:
+    assert bench.must("gc", "--grace", "0", "--repack", "--dry-run") == "0\n"
+
+
 def prepare_many(bench: Bench) -> None:
     """Versions enough for some to expire."""
     for seed in (8, 9):
@@ -308,6 +321,7 @@ CASES = [
         history=False,
         finished=check_only_held_versions_and_the_latest,
     ),
+    Case("gc-repack", ["gc", "--grace", "0", "--repack"], prepare_half_dead, history=False, finished=check_repacked),
     Case("undo-rm", ["undo", "6"], again=UNDONE),
     Case("undo-log", ["undo", "2"], again=UNDONE),
     Case("artifact-create", ["artifact", "create", "c", "--type", "dataset"]),

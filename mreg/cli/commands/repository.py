@@ -11,7 +11,7 @@ import typer
 from mreg.cli.output import DAMAGED, Out, count_text, emit, note, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
-from mreg.config import InvalidSetting, parse_seconds
+from mreg.config import parse_seconds
 from mreg.repository import AlreadyInitialised, Repository
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def du(
 ) -> None:
     """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.
 
-    Of a collection, version by version, with what deleting it would free when the grace period is over: by `mreg
-    gc`, and with `--repack`.
+    Of a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period
+    is over, and what chunks take that are its own, because nothing else needs them.
     """
     found = current.repository().usage(name)
     emit(found, lambda out: _render_usage(out, found))
@@ -129,9 +129,9 @@ def _render_usage(out: Out, found: Usage) -> None:
         [one.name, str(one.versions), *map(size_text, (one.logical, one.unique, one.stored))] for one in found.items
     ]
     if found.items[0].frees is not None:
-        headings += ["frees", "with --repack"]
+        headings += ["frees", "own"]
         rows = [
-            [*row, size_text(one.frees or 0), size_text(one.frees_repacked or 0)]
+            [*row, size_text(one.frees or 0), size_text(one.own or 0)]
             for row, one in zip(rows, found.items, strict=True)
         ]
     out.table(headings, rows)
@@ -194,7 +194,7 @@ def _seconds(option: str, text: str | None) -> float | None:
     try:
         return None if text is None else parse_seconds(text)
     except ValueError as error:
-        raise InvalidSetting(name=option, value=text, reason=str(error)) from None
+        raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from None
 
 
 def _tell_expired(names: tuple[str, ...], verb: str) -> None:
