@@ -160,6 +160,8 @@ def _with_bases(chunks: tuple[ChunkEntry, ...], data: bytes, start: int) -> tupl
 def _check_entry(entry: ChunkEntry, end: int) -> None:
     if max(entry.size, entry.stored) > MAX_CHUNK or entry.offset < _HEADER.size or entry.offset + entry.stored > end:
         raise Malformed(f"chunk {entry.digest.hex()} lies outside of the pack")
+    if not (entry.size and entry.stored):
+        raise Malformed(f"chunk {entry.digest.hex()} is empty")
     if entry.position > MAX_POSITION:
         raise Malformed(f"chunk {entry.digest.hex()} has a position that no writer gives")
 

@@ -1,12 +1,11 @@
 """How much the tests have tried: counted where it is tried, added up over all of them.
 
 A test says `count("power losses, ext4", 40)` when all of them were survived. With `--figures FILE` the sums are
-written to FILE.md as a table and to FILE.json; only where every test passed, so that no figure hides a loss.
+written to FILE as a table; only where every test passed, so that no figure hides a loss.
 """
 
 from __future__ import annotations
 
-import json
 import platform
 from collections import Counter
 from pathlib import Path
@@ -35,7 +34,7 @@ ROWS = {
 
 
 def add_option(parser: pytest.Parser) -> None:
-    parser.addoption("--figures", metavar="FILE", help="write how much was tried to FILE.md and FILE.json")
+    parser.addoption("--figures", metavar="FILE", help="write how much was tried to FILE, as a table in Markdown")
 
 
 def install(config: pytest.Config) -> None:
@@ -64,9 +63,8 @@ class Adder:
         if self._failed or exitstatus:
             terminalreporter.write_line(f"{self._path}: left as it is, since not all tests passed")
             return
-        self._path.with_suffix(".json").write_text(json.dumps(self._sums, indent=2, sort_keys=True) + "\n")
-        self._path.with_suffix(".md").write_text(self._table(), encoding="utf-8")
-        terminalreporter.write_line(f"figures are in {self._path.with_suffix('.md')}")
+        self._path.write_text(self._table(), encoding="utf-8")
+        terminalreporter.write_line(f"figures are in {self._path}")
 
     def _table(self) -> str:
         lines = [

@@ -11,7 +11,7 @@ WIDTH_OF: Final = {
     **dict.fromkeys(("F64", "I64", "U64", "C128"), 8),
     **dict.fromkeys(("F32", "I32", "U32", "C64"), 4),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
-    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 1),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0", "I8", "U8", "BOOL"), 1),
 }
 """Bytes of an element (of complex ones: of their parts) by dtype as safetensors spells it."""
 

@@ -245,6 +245,14 @@ def test_bases_that_are_not_as_many_as_positions_say_are_a_damaged_pack(storage:
         packs.read_index(storage, forge(storage, [raw(X), delta()], recipes, changed))
 
 
+@pytest.mark.parametrize("chunk", [raw(b""), planes(X, form=b"")], ids=["of no bytes", "stored as none"])
+def test_an_empty_chunk_is_a_damaged_pack(storage: MemoryStorage, chunk: Stored) -> None:
+    name = forge(storage, [raw(Y), chunk])
+
+    with pytest.raises(DamagedPack, match="is empty"):
+        packs.read_index(storage, name)
+
+
 def test_a_hostile_chunk_takes_no_more_memory_than_it_says(repo: Repository, storage: MemoryStorage) -> None:
     frame = bytes.fromhex("28b52ffd0038") + ((128 << 10) << 3 | 2).to_bytes(3, "little") + b"*"
     form = b"\1" + (4000).to_bytes(4, "little") + (frame + frame[6:] * 1000)[:4000]
