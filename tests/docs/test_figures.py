@@ -9,7 +9,6 @@ from typing import Any
 import figures
 import pytest
 
-
 PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
 
 
