@@ -19,7 +19,7 @@ from mreg.reader import DamagedFile, Reader
 from mreg.records import File
 from mreg.space import check_space
 from mreg.staging import drop_abandoned, staging_name
-from mreg.statcache import FINE_SECONDS, key, settled, stamp
+from mreg.statcache import FINE_SECONDS, key, keys, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
 
 WORTH_A_WAIT: Final = 16 << 20
@@ -189,12 +189,12 @@ def _unchanged(destination: str, written: Collection[tuple[File, str]]) -> list[
         time.sleep(FINE_SECONDS)  # until their times can be trusted
     now = time.time()
     rows = []
-    for file, closed in written:
-        path = os.path.join(destination, file.path)
+    paths = [os.path.join(destination, file.path) for file, _ in written]
+    for path, name, (file, closed) in zip(paths, keys(paths), written, strict=True):
         with suppress(OSError):
             status = os.lstat(path)
             if stamp(status) == closed and settled(status, now):
-                rows.append((key(path), closed, file.digest))
+                rows.append((name, closed, file.digest))
     return rows
 
 

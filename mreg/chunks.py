@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from blake3 import blake3
 
 from mreg import codecs
 from mreg.buffers import Buffers
-from mreg.packs import MAX_POSITION, Base, DamagedChunk, Located, read_stored
+from mreg.packs import MAX_POSITION, Base, DamagedChunk, Located, read_some, read_stored
 from mreg.storage import Storage
 
 Locate = Callable[[bytes], Located | None]
 """Where the chunk with a digest (raw) is kept. Of several copies it tells the one with the lowest position, so
 that what a chunk was stored as the difference to is still found below it."""
+
+
+SHORT: Final = 32 << 10
+AHEAD: Final = 256 << 10
+"""Of chunks below SHORT so many bytes are read at a time, where they lie one behind the other."""
 
 
 class ChunkReader:
@@ -24,11 +30,14 @@ class ChunkReader:
         self._storage = storage
         self._locate = locate
         self._buffers = buffers or Buffers()
+        self._end = "", 0  # where the last short chunk ended: its pack, and the offset
+        self._ahead: tuple[str, int, bytes] = "", 0, b""  # bytes of a pack from an offset on
 
     def verified(self, located: Located) -> memoryview:
         """The bytes of a chunk. Raises DamagedChunk rather than hand out anything else."""
         data = self.read(located)
         if blake3(data).digest() != located.entry.digest:
+            self._ahead = "", 0, b""  # who looks again must not see the same bytes
             raise _damaged(located, "its bytes do not match its digest")
         return data
 
@@ -48,16 +57,33 @@ class ChunkReader:
         entry = link.entry
         out = self._buffers.take(entry.size)
         if entry.codec == codecs.RAW and entry.stored == entry.size:
-            read_stored(self._storage, link, out)
+            self._read(link, out)
             return out
         stored = self._buffers.take(entry.stored)
-        read_stored(self._storage, link, stored)
+        self._read(link, stored)
         try:
             codecs.decode(entry.codec, stored, out, base)
         except codecs.UndecodableChunk as error:
             raise _damaged(link, str(error)) from None
         self._buffers.give_back(stored)
         return out
+
+    def _read(self, link: Located, out: memoryview) -> None:
+        """Of short chunks that are read one after the other, many at once."""
+        pack, offset, length = link.pack, link.entry.offset, len(out)
+        if length >= SHORT:
+            read_stored(self._storage, link, out)
+            return
+        before, self._end = self._end, (pack, offset + length)
+        if before == (pack, offset):
+            held, start, data = self._ahead
+            if held != pack or not start <= offset <= start + len(data) - length:
+                start, data = offset, read_some(self._storage, pack, offset, AHEAD)
+                self._ahead = pack, start, data
+            if len(data) >= offset - start + length:
+                out[:] = data[offset - start : offset - start + length]
+                return
+        read_stored(self._storage, link, out)
 
 
 def chain(located: Located, locate: Locate) -> list[Located]:

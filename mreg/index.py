@@ -11,7 +11,8 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from mreg import packs
@@ -165,48 +166,42 @@ class Index:
 
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is kept: of several copies, one with the lowest position."""
-        rows = self._fetch(
+        return self.chunks((name,)).get(name)
+
+    def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
+        """The same of several chunks; those that are not kept are left out."""
+        rows = self._fetch_in(
             "SELECT name, digest, offset, stored, size, codec, position, base FROM chunks JOIN packs ON id = pack"
-            " WHERE digest = ? ORDER BY position LIMIT 1",
-            (name,),
+            " WHERE digest IN (?) ORDER BY position DESC, pack DESC",
+            names,
         )
-        return Located(rows[0][0], ChunkEntry(*rows[0][1:])) if rows else None
+        return {row[1]: Located(row[0], ChunkEntry(*row[1:])) for row in rows}
 
     def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
         """The chunks that make up the file with this digest (raw) and size, or None where it is not kept."""
         if size == 0:
             return ()
-        rows = self._fetch("SELECT pieces FROM recipes WHERE digest = ? ORDER BY pack DESC LIMIT 1", (name,))
-        if not rows:
-            return (Piece(name, size),) if self.chunk(name) else None
-        data = rows[0][0]
-        return tuple(
-            Piece(data[at : at + 32], int.from_bytes(data[at + 32 : at + 36], "little"))
-            for at in range(0, len(data), _PIECE_SIZE)
-        )
+        found = self.recipes((name,)).get(name)
+        return found or ((Piece(name, size),) if self.chunk(name) else None)
 
-    def keeps(self, name: bytes, size: int) -> bool:
-        """Is all of the file with this digest (raw) and size there? A gc may have left its recipe, and taken
-        chunks."""
-        pieces = self.pieces(name, size)
-        return pieces is not None and self._has_all({piece.digest for piece in pieces})
+    def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
+        """The chunks that make up those of the files with these digests (raw) that are kept in several."""
+        rows = self._fetch_in("SELECT digest, pieces FROM recipes WHERE digest IN (?) ORDER BY pack", names)
+        return {name: _pieces(data) for name, data in rows}
 
-    def _has_all(self, names: set[bytes]) -> bool:
-        wanted = list(names)
-        count = 0
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT count(DISTINCT digest) FROM chunks WHERE digest IN ({marks})"
-            count += self._fetch(query, tuple(some))[0][0]
-        return count == len(wanted)
+    def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
+        """Which of these files (digests, raw, with their sizes) are all there? A gc may have left the recipe, and
+        taken chunks."""
+        recipes = self.recipes(sizes)
+        wanted = {name: {piece.digest for piece in recipes.get(name, ())} or {name} for name in sizes if sizes[name]}
+        query = "SELECT DISTINCT digest FROM chunks WHERE digest IN (?)"
+        present = {name for (name,) in self._fetch_in(query, set().union(*wanted.values()))}
+        return {name for name in sizes if not sizes[name] or wanted[name] <= present}
 
-    def recipe_home(self, name: bytes) -> str | None:
-        """The pack that says how the file with this digest (raw) is put together."""
-        rows = self._fetch(
-            "SELECT name FROM recipes JOIN packs ON id = pack WHERE digest = ? ORDER BY pack DESC LIMIT 1", (name,)
-        )
-        return rows[0][0] if rows else None
+    def recipe_homes(self, names: Collection[bytes]) -> dict[bytes, str]:
+        """The packs that say how those of the files with these digests (raw) are put together that have a recipe."""
+        query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
+        return dict(self._fetch_in(query, names))
 
     # Version records, so that a listing needs not open one file a version.
 
@@ -224,10 +219,10 @@ class Index:
 
     # The stat cache: which source file had which digest when its stat looked so.
 
-    def known(self, path: bytes, stamp: str) -> str | None:
-        """The digest of the file at the absolute `path` if it still looks as it did (`stamp`)."""
-        rows = self._fetch("SELECT digest FROM stats WHERE path = ? AND stamp = ?", (path, stamp))
-        return rows[0][0] if rows else None
+    def known(self, stamps: Mapping[bytes, str]) -> dict[bytes, str]:
+        """The digests of those of the files (absolute paths, with their stamps) that still look as they did."""
+        rows = self._fetch_in("SELECT path, stamp, digest FROM stats WHERE path IN (?)", stamps)
+        return {path: digest for path, stamp, digest in rows if stamps[path] == stamp}
 
     def keep_known(self, rows: Iterable[tuple[bytes, str, str]]) -> None:
         """Remember rows of path, stamp, digest."""
@@ -256,6 +251,12 @@ class Index:
                 self._start_over(error)
                 self._catch_up()
                 return self._db.execute(query, values).fetchall()
+
+    def _fetch_in(self, query: str, values: Collection[bytes]) -> Iterator[Any]:
+        """The rows of a query with `IN (?)`, a part of the values at a time."""
+        rest = iter(values)
+        while some := tuple(islice(rest, _AT_ONCE)):
+            yield from self._fetch(query.replace("(?)", f"({','.join('?' * len(some))})"), some)
 
     def _keep(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Write what is only there to save time: where that fails, it costs time."""
@@ -312,6 +313,13 @@ class Index:
             db.close()
             raise
         return db
+
+
+def _pieces(data: bytes) -> tuple[Piece, ...]:
+    return tuple(
+        Piece(data[at : at + 32], int.from_bytes(data[at + 32 : at + 36], "little"))
+        for at in range(0, len(data), _PIECE_SIZE)
+    )
 
 
 def _create(db: sqlite3.Connection) -> None:

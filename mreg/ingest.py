@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mreg import chunks
 from mreg.index import Index
-from mreg.packs import DamagedChunk, Located, PackWriter, Piece
+from mreg.packs import DamagedChunk, Located, PackWriter
 from mreg.records import File, Manifest
 from mreg.scan import Source
-from mreg.statcache import key, stamp
+from mreg.statcache import keys, stamp
 from mreg.transaction import MissingPack
 
 if TYPE_CHECKING:  # not loaded where nothing has to be read
     from mreg.bases import Bases
     from mreg.buffers import Buffers
     from mreg.intake import Progress
+
+
+AT_ONCE: Final = 256
+"""So many files are looked up at a time."""
 
 
 def ingest(
@@ -37,12 +41,11 @@ def ingest(
     index: up to date. encode: whether to make chunks smaller. bases: what new chunks may be near to; called only
     where there are some. Raises SourceChanged, UnreadableFile, OSError.
     """
+    names = dict(zip((source.path for source in sources), keys(source.file for source in sources), strict=True))
     found: dict[str, tuple[str, int]] = {}
     with index.reading():
-        for source in sources:
-            digest = index.known(key(source.file), stamp(source.status))
-            if digest is not None and index.keeps(bytes.fromhex(digest), source.status.st_size):
-                found[source.path] = digest, source.status.st_size
+        for start in range(0, len(sources), AT_ONCE):
+            found |= _known(index, sources[start : start + AT_ONCE], names)
     rest = [source for source in sources if source.path not in found]
     if rest:
         from mreg.intake import Intake, Store
@@ -52,8 +55,20 @@ def ingest(
             index, Store(writer, encode, bases), lambda count: progress(done + count, total) if progress else None
         )
         found |= intake.read(rest)
-        index.keep_known(intake.seen)
+        index.keep_known((names[path], stamp, digest) for path, stamp, digest in intake.seen)
     return Manifest(tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources))
+
+
+def _known(index: Index, sources: Sequence[Source], names: dict[str, bytes]) -> dict[str, tuple[str, int]]:
+    """Digest and size of those that look as they did when they were read, and are kept. names: for the stat cache."""
+    known = index.known({names[source.path]: stamp(source.status) for source in sources})
+    found = {
+        source.path: (known[names[source.path]], source.status.st_size)
+        for source in sources
+        if names[source.path] in known
+    }
+    kept = index.kept({bytes.fromhex(digest): size for digest, size in found.values()})
+    return {path: (digest, size) for path, (digest, size) in found.items() if bytes.fromhex(digest) in kept}
 
 
 def _executable(source: Source) -> bool:
@@ -68,8 +83,10 @@ def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
     """
     search = _Packs(index, writer)
     with index.reading():
-        for name, size in {(bytes.fromhex(file.digest), file.size) for file in manifest.files}:
-            search.add_file(name, size)
+        names = {bytes.fromhex(file.digest) for file in manifest.files if file.size}
+        homes = index.recipe_homes(names)
+        for name in names:
+            search.add_file(name, homes.get(name))
     return search.found
 
 
@@ -80,14 +97,14 @@ class _Packs:
         self._seen: set[bytes] = set()
         self.found: set[str] = set()
 
-    def add_file(self, name: bytes, size: int) -> None:
+    def add_file(self, name: bytes, home: str | None) -> None:
+        """home: the published pack with its recipe, if there is one."""
         recipe = self._writer.recipe(name)
-        home = None if recipe else self._index.recipe_home(name)
-        if home:
+        if recipe is None and home is not None:
             self.found.add(home)
-        pieces = recipe or ((Piece(name, size),) if name in self._writer else self._index.pieces(name, size))
-        for piece in (Piece(name, size),) if pieces is None else pieces:
-            self._add_chunk(piece.digest)
+            recipe = self._index.recipes((name,)).get(name)
+        for chunk in (piece.digest for piece in recipe) if recipe else (name,):
+            self._add_chunk(chunk)
 
     def _add_chunk(self, name: bytes) -> None:
         if name in self._seen:

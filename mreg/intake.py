@@ -30,7 +30,7 @@ from mreg.index import Index
 from mreg.packs import Base, PackWriter, Piece
 from mreg.parallel import in_order
 from mreg.scan import Source, UnreadableFile, UnsupportedFile
-from mreg.statcache import key, settled, stamp
+from mreg.statcache import settled, stamp
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""
@@ -65,10 +65,10 @@ class _Examined(NamedTuple):
 class _Ended(NamedTuple):
     """All chunks of a file are through. stamp: None where its times cannot be trusted."""
 
-    source: Source
+    path: str
     digest: str
     size: int
-    trusted: os.stat_result | None
+    stamp: str | None
 
 
 @dataclass
@@ -78,8 +78,8 @@ class Intake:
     index: Index
     store: Store
     progress: Callable[[int], None] | None
-    seen: list[tuple[bytes, str, str]] = field(default_factory=list)
-    """What the stat cache may keep: path, stamp, digest."""
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
+    """What the stat cache may keep: path in the version, stamp, digest."""
 
     def __post_init__(self) -> None:
         self._buffers = Buffers()
@@ -97,7 +97,7 @@ class Intake:
             if isinstance(result, _Examined):
                 self._keep(result)
             else:
-                found[result.source.path] = result.digest, result.size
+                found[result.path] = result.digest, result.size
                 self._end(result)
         return found
 
@@ -113,10 +113,11 @@ class Intake:
                     whole.update(chunk.data)
                     yield len(chunk.data) >= WORTH_A_THREAD, partial(self._examine, source.path, chunk)
                 after = os.fstat(file.fileno())
-            if stamp(before) != stamp(after):
+            looks = stamp(before)
+            if stamp(after) != looks:
                 raise SourceChanged(path=source.file)
             digest = whole.hexdigest() if before.st_size else EMPTY
-            end = _Ended(source, digest, before.st_size, before if settled(before, began) else None)
+            end = _Ended(source.path, digest, before.st_size, looks if settled(before, began) else None)
             yield False, partial(_same, end)
 
     def _examine(self, path: str, chunk: Chunk) -> _Examined:
@@ -155,13 +156,13 @@ class Intake:
             self.progress(self._done)
 
     def _end(self, file: _Ended) -> None:
-        pieces = self._pieces.pop(file.source.path, [])
+        pieces = self._pieces.pop(file.path, [])
         name = bytes.fromhex(file.digest)
         # One that was cut in another way before may name chunks that a gc has taken.
         if len(pieces) > 1 and self.index.pieces(name, file.size) != tuple(pieces):
             self.store.writer.add_recipe(name, tuple(pieces))
-        if file.trusted:
-            self.seen.append((key(file.source.file), stamp(file.trusted), file.digest))
+        if file.stamp:
+            self.seen.append((file.path, file.stamp, file.digest))
 
 
 def _same(end: _Ended) -> _Ended:

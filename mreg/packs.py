@@ -38,6 +38,9 @@ MAX_CHUNK = 16 << 20
 MAX_INDEX = 1 << 30
 MAX_POSITION = 63
 
+WRITE_AT_ONCE = 64 << 10
+"""Shorter forms are gathered until they are so many bytes."""
+
 _HEADER = struct.Struct("<8sII16s")
 _COUNTS = struct.Struct("<QQ")
 _CHUNK = struct.Struct("<32sQIIBB6x")
@@ -174,6 +177,7 @@ class PackWriter:
         self._storage = storage
         self._header = _HEADER.pack(_MAGIC, FORMAT, 0, os.urandom(16))
         self._staged: Staged | None = None
+        self._unwritten = bytearray()
         self._chunks: dict[bytes, ChunkEntry] = {}
         self._recipes: dict[bytes, tuple[Piece, ...]] = {}
 
@@ -225,9 +229,19 @@ class PackWriter:
         if self._staged is None:
             self._staged = self._storage.stage()
             self._staged.write(self._header)
-        offset = self._staged.size
-        self._staged.write(form)
+        offset = self._staged.size + len(self._unwritten)
+        if len(form) < WRITE_AT_ONCE:
+            self._unwritten += form
+        if len(form) >= WRITE_AT_ONCE or len(self._unwritten) >= WRITE_AT_ONCE:
+            self._write_out(self._staged)
+        if len(form) >= WRITE_AT_ONCE:
+            self._staged.write(form)
         return offset
+
+    def _write_out(self, staged: Staged) -> None:
+        if self._unwritten:
+            staged.write(self._unwritten)
+            self._unwritten.clear()
 
     def add_recipe(self, name: bytes, pieces: tuple[Piece, ...]) -> None:
         """Note how the file whose digest (raw) is `name` is put together."""
@@ -249,6 +263,7 @@ class PackWriter:
         if self._staged is None:
             staged.write(self._header)
         self._staged = staged
+        self._write_out(staged)
         index = PackIndex(tuple(self._chunks.values()), self._recipes).to_bytes()
         offset = staged.size
         staged.write(index)
@@ -318,6 +333,14 @@ def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
     if count != len(out):
         reason = "the pack is missing" if count < 0 else "the pack is cut short"
         raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason=reason)
+
+
+def read_some(storage: Storage, pack: str, start: int, length: int) -> bytes:
+    """At most `length` bytes of a pack, not verified; none where there is no such pack."""
+    try:
+        return storage.read(key_of(pack), start, length)
+    except FileNotFoundError:
+        return b""
 
 
 def pack_names(storage: Storage) -> Iterator[str]:

@@ -80,7 +80,7 @@ class Reader:
 
     def known(self, path: bytes, stamp: str) -> str | None:
         """The digest that a file outside had when it was last verified, if it still looks as it did then."""
-        return self._index.known(path, stamp)
+        return self._index.known({path: stamp}).get(path)
 
     def remember(self, rows: Sequence[tuple[bytes, str, str]]) -> None:
         """Rows of path, stamp and digest, for `known`."""
@@ -91,22 +91,26 @@ class Reader:
         for start in range(0, len(files), AT_ONCE):
             batch = files[start : start + AT_ONCE]
             with self._index.reading():
-                found = [self._places(file) for file in batch]
+                found = list(self._places(batch))
             for file, places in zip(batch, found, strict=True):
                 for located in places:
                     heavy = located is not None and located.entry.size >= WORTH_A_THREAD
                     yield heavy, partial(self._decode, file, located)
                 yield False, partial(Part, file, b"")
 
-    def _places(self, file: File) -> Sequence[Located | None]:
-        """Where the file's chunks are kept; one None if any of them is not, or if they do not add up."""
-        pieces = self._pieces(file)
-        if pieces is None:
-            return [None]
-        try:
-            return [self._locate(piece) for piece in pieces]
-        except DamagedChunk:
-            return [None]
+    def _places(self, files: Sequence[File]) -> Iterator[Sequence[Located | None]]:
+        """Where each file's chunks are kept; one None if any of them is not, or if they do not add up."""
+        names = [bytes.fromhex(file.digest) for file in files]
+        recipes = self._index.recipes(names)
+        pieces = [
+            (recipes.get(name) or (Piece(name, file.size),)) if file.size else ()
+            for name, file in zip(names, files, strict=True)
+        ]
+        found = self._index.chunks({piece.digest for some in pieces for piece in some})
+        for file, some in zip(files, pieces, strict=True):
+            whole = sum(piece.size for piece in some) == file.size
+            whole = whole and not any(_fault(piece, found.get(piece.digest)) for piece in some)
+            yield [found[piece.digest] for piece in some] if whole else [None]
 
     def _decode(self, file: File, located: Located | None) -> Part:
         """In any thread."""
@@ -131,10 +135,10 @@ class Reader:
 
     def _locate(self, piece: Piece) -> Located:
         located = self._index.chunk(piece.digest)
-        if located is None or piece.size > MAX_CHUNK:
-            raise DamagedChunk(digest=piece.digest.hex(), pack="(none)", reason="no pack has it")
-        if located.entry.size != piece.size:
-            raise DamagedChunk(digest=piece.digest.hex(), pack=located.pack, reason="it has another length")
+        fault = _fault(piece, located)
+        if fault or located is None:
+            pack = located.pack if located else "(none)"
+            raise DamagedChunk(digest=piece.digest.hex(), pack=pack, reason=fault)
         return located
 
     def _look_again(self) -> bool:
@@ -148,3 +152,10 @@ class Reader:
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:
         return DamagedFile(path=file.path, version=self._version, reason=reason)
+
+
+def _fault(piece: Piece, located: Located | None) -> str:
+    """What is wrong with what was found for the piece; empty where it is right."""
+    if located is None or piece.size > MAX_CHUNK:
+        return "no pack has it"
+    return "" if located.entry.size == piece.size else "it has another length"

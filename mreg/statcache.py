@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 COARSE_SECONDS: Final = 2.0
@@ -28,3 +29,16 @@ def settled(status: os.stat_result, now: float) -> bool:
 def key(path: str) -> bytes:
     """The name by which the stat cache knows a file."""
     return os.fsencode(os.path.abspath(path))
+
+
+def keys(paths: Iterable[str]) -> Iterator[bytes]:
+    """The same of many files, few folders of which have to be made absolute."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            yield key(path)
+            continue
+        if folder not in folders:
+            folders[folder] = os.path.join(os.path.abspath(folder), "")
+        yield os.fsencode(folders[folder] + name)

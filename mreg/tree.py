@@ -46,12 +46,15 @@ class Tree:
         self.written: list[tuple[File, str]] = []
         """What `fill` has made: each file with its stamp when it was closed."""
         self._root = os.open(path, _FOLDER)
+        self._folder: tuple[str, int] = "", os.dup(self._root)
+        """The folder that was asked for last, and its handle: files come folder by folder."""
 
     def __enter__(self) -> Tree:
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._root)
+        os.close(self._folder[1])
         if self.path:
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -107,8 +110,8 @@ class Tree:
     @contextmanager
     def _new_file(self, path: str) -> Iterator[tuple[FileIO, Callable[[Buffer], None]]]:
         """A new file, and what writes to it."""
-        with self._folder_of(path) as folder:
-            descriptor = os.open(os.path.basename(path), _NEW_FILE, 0o600, dir_fd=folder)
+        folder, name = self._place_of(path)
+        descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
         with open(descriptor, "wb", buffering=0) as file:
             flusher = Flusher(file.fileno())
 
@@ -121,13 +124,13 @@ class Tree:
             yield file, write
 
     def _remove(self, path: str) -> None:
-        with self._folder_of(path) as folder:
-            os.unlink(os.path.basename(path), dir_fd=folder)
+        folder, name = self._place_of(path)
+        os.unlink(name, dir_fd=folder)
 
     def link(self, path: str, existing: str) -> None:
         """Make `path` another name of the file `existing`."""
-        with self._folder_of(path) as folder:
-            os.link(existing, os.path.basename(path), dst_dir_fd=folder, follow_symlinks=False)
+        folder, name = self._place_of(path)
+        os.link(existing, name, dst_dir_fd=folder, follow_symlinks=False)
 
     def flush(self) -> None:
         """Make all that was written so far durable."""
@@ -148,10 +151,15 @@ class Tree:
         self.path = ""
         flush_folder(os.path.dirname(path) or ".")
 
-    @contextmanager
-    def _folder_of(self, path: str) -> Iterator[int]:
-        with open_folder(self._root, path.split("/")[:-1], make=True) as folder:
-            yield folder
+    def _place_of(self, path: str) -> tuple[int, str]:
+        """The handle of the folder that the file `path` is in, made where there is none, and the file's name there."""
+        folder, _, name = path.rpartition("/")
+        if folder != self._folder[0]:
+            with open_folder(self._root, folder.split("/") if folder else [], make=True) as handle:
+                handle = os.dup(handle)
+            os.close(self._folder[1])
+            self._folder = folder, handle
+        return self._folder[1], name
 
 
 @contextmanager

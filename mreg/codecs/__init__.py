@@ -24,6 +24,10 @@ DELTA: Final = 2
 SMALL: Final = 256
 """Shorter chunks are stored as they are: what could be gained is less than what an index entry costs."""
 
+SHORT: Final = 4 << 10
+"""Of a chunk up to this length without a dtype only repetitions are tried: ten thousand small files should cost
+neither ten thousand comparisons nor numpy, which planes need."""
+
 EXTRA: Final = 64
 """So many bytes more than the chunk has, `encode` needs for its work."""
 
@@ -48,9 +52,19 @@ def encode(data: memoryview, room: memoryview, dtype: str = "", base: Buffer | N
     """
     if len(data) < SMALL:
         return Encoded(RAW, data)
+    if len(data) <= SHORT and not dtype and base is None:
+        from mreg.codecs import entropy
+
+        frame = entropy.compress_short(data)
+        return Encoded(RAW, data) if frame is None else Encoded(PLANES, one_plane(frame))
     from mreg.codecs import choice
 
     return choice.encode(data, room, dtype, base)
+
+
+def one_plane(frame: bytes) -> bytes:
+    """The stored form (PLANES) of a chunk of bytes, which `frame` is compressed from."""
+    return struct.pack("<BI", 1, len(frame)) + frame
 
 
 def decode(codec: int, stored: Buffer, out: memoryview, base: Buffer | None = None) -> None:

@@ -22,10 +22,6 @@ CLEARLY: Final = 0.9
 """A delta is stored only where it takes less than this share of what the chunk takes by itself: to read it,
 others have to be read as well."""
 
-SHORT: Final = 4 << 10
-"""Of a chunk up to this length without a dtype only repetitions are tried: ten thousand small files should not
-cost ten thousand comparisons."""
-
 
 def encode(data: memoryview, room: memoryview, dtype: str, base: Buffer | None) -> Encoded:
     """See `mreg.codecs.encode`."""
@@ -39,8 +35,8 @@ def encode(data: memoryview, room: memoryview, dtype: str, base: Buffer | None) 
 def _choose(data: memoryview, dtype: str, base: memoryview | None) -> tuple[int, bool]:
     """The width of the elements, and whether to store differences to the base."""
     width = WIDTH_OF.get(dtype)
-    if base is None and (width is not None or len(data) <= SHORT):
-        return width or 1, False
+    if base is None and width is not None:
+        return width, False
     start = max(0, len(data) - SAMPLE) // 2 // 8 * 8
     part = slice(start, start + SAMPLE)
     widths = planes.WIDTHS if width is None else (width,)

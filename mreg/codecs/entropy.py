@@ -74,6 +74,12 @@ def compress(plane: memoryview, *, text: bool = False) -> bytes | None:
     return found if len(found) < len(plane) else None
 
 
+def compress_short(data: memoryview) -> bytes | None:
+    """A zstd frame of bytes that are no plane of numbers, clearly shorter than they are, or None."""
+    frame = _frame("text", data)
+    return frame if len(frame) < WORTH_IT * len(data) else None
+
+
 def _worth_it(way: str, probe: memoryview) -> bool:
     return len(_frame(way, probe)) < WORTH_IT * len(probe)
 
