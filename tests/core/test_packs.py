@@ -13,7 +13,7 @@ from mreg import packs
 from mreg.chunks import ChunkReader
 from mreg.digest import digest
 from mreg.packs import ChunkEntry, CountingWriter, DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece
-from mreg.storage import Storage
+from mreg.storage import ANY, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 
@@ -294,3 +294,50 @@ def test_only_the_key_of_a_pack_has_a_packs_name(key: str) -> None:
 
 def test_names_and_keys_belong_together(pack: Written) -> None:
     assert packs.name_of(packs.key_of(pack.name)) == pack.name
+
+
+def in_order(storage: Storage, name: str) -> tuple[ChunkReader, list[Located]]:
+    entries = packs.read_index(storage, name).chunks
+    return ChunkReader(storage, lambda _: None), [Located(name, entry) for entry in entries]
+
+
+MANY = [random_bytes(n) for n in (300, 20_000, 5, 32 << 10, 31 << 10, 4096, *[10_000] * 40)]
+
+
+def test_chunks_read_one_after_the_other_are_right_and_read_many_at_once(storage: MemoryStorage) -> None:
+    counted = FaultyStorage(storage, 0, Crash(), reads=True)
+    reader, places = in_order(counted, write(storage, MANY).name)
+    before = counted.calls
+
+    assert [bytes(reader.verified(place)) for place in places] == MANY
+    assert counted.calls - before < len(MANY) // 3
+    assert [bytes(reader.verified(place)) for place in reversed(places)] == MANY[::-1]
+
+
+def test_what_was_read_ahead_is_read_again_when_it_was_damaged(storage: MemoryStorage) -> None:
+    """And was mended meanwhile."""
+    pack = write(storage, MANY)
+    reader, places = in_order(storage, pack.name)
+    damaged = bytearray(pack.data)
+    for place in places[10:]:
+        damaged[place.entry.offset] ^= 1
+    storage.put(packs.key_of(pack.name), bytes(damaged), ANY)
+    for place in places[:10]:
+        reader.verified(place)
+    with pytest.raises(DamagedChunk):
+        reader.verified(places[10])
+
+    storage.put(packs.key_of(pack.name), pack.data, ANY)
+
+    assert [bytes(reader.verified(place)) for place in places[10:]] == MANY[10:]
+
+
+def test_a_pack_cut_short_within_what_is_read_ahead_is_damage_of_the_chunks_behind(storage: MemoryStorage) -> None:
+    pack = write(storage, MANY)
+    reader, places = in_order(storage, pack.name)
+    storage.put(packs.key_of(pack.name), pack.data[: places[10].entry.offset + 1], ANY)
+
+    assert [bytes(reader.verified(place)) for place in places[:10]] == MANY[:10]
+    for place in places[10:]:
+        with pytest.raises(DamagedChunk, match="cut short"):
+            reader.verified(place)

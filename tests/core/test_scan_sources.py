@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from mreg import canonical, intake, scan as scan_module, statcache
 from mreg.digest import EMPTY, digest
@@ -21,7 +22,7 @@ from mreg.intake import SourceChanged
 from mreg.reader import Reader
 from mreg.repository import Repository
 from mreg.scan import MissingPath, NothingToLog, Selection, UnreadableFile, UnsupportedFile, matching, scan
-from mreg.statcache import stamp
+from mreg.statcache import key, keys, stamp
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 
@@ -573,3 +574,8 @@ def test_another_repository_does_not_trust_what_this_one_knows(
 
         assert reads == ["a"]
         assert b"".join(Reader(other._context, "x").read(other.files("mnist")[0])) == LARGE
+
+
+@given(st.lists(st.text("ab./", min_size=1, max_size=8)))
+def test_files_have_the_same_name_in_the_stat_cache_one_by_one_and_together(paths: list[str]) -> None:
+    assert list(keys(paths)) == [key(path) for path in paths]
