@@ -20,7 +20,7 @@ from mreg.records import File
 from mreg.space import check_space
 from mreg.staging import drop_abandoned, staging_name
 from mreg.statcache import FINE_SECONDS, key, keys, settled, stamp
-from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_mode
+from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_modes
 
 WORTH_A_WAIT: Final = 16 << 20
 """To read a file of this length again takes longer than to wait for its times."""
@@ -76,7 +76,8 @@ def get(
 
 
 def _targets(files: Sequence[File]) -> list[Target]:
-    return [Target(file.path, file, published_mode(file)) for file in files]
+    modes = published_modes()
+    return [Target(file.path, file, modes[file.executable]) for file in files]
 
 
 def _left_out(files: Sequence[File], damage: list[DamagedFile] | None) -> tuple[File, ...]:

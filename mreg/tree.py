@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from io import FileIO
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -81,7 +80,7 @@ class Tree:
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
         """Make the file of the next parts; whether it is right."""
         whole, size, sound = blake3(), 0, True
-        with self._new_file(target.path) as (file, write):
+        with self._new_file(target.path) as (descriptor, write):
             for part in parts:
                 if (data := part.data) is None:
                     sound = False
@@ -93,8 +92,8 @@ class Tree:
                     write(data)
                     steps.advance(len(data))
                     reader.done_with(part)
-            os.fchmod(file.fileno(), target.mode)
-            status = os.fstat(file.fileno())
+            os.fchmod(descriptor, target.mode)
+            status = os.fstat(descriptor)
         if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
             return False
         self.written.append((target.file, stamp(status)))
@@ -102,26 +101,28 @@ class Tree:
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with self._new_file(path) as (file, write):
+        with self._new_file(path) as (descriptor, write):
             for block in blocks:
                 write(block)
-            os.fchmod(file.fileno(), mode)
+            os.fchmod(descriptor, mode)
 
     @contextmanager
-    def _new_file(self, path: str) -> Iterator[tuple[FileIO, Callable[[Buffer], None]]]:
-        """A new file, and what writes to it."""
+    def _new_file(self, path: str) -> Iterator[tuple[int, Callable[[Buffer], None]]]:
+        """The descriptor of a new file, and what writes to it."""
         folder, name = self._place_of(path)
         descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
-        with open(descriptor, "wb", buffering=0) as file:
-            flusher = Flusher(file.fileno())
+        try:
+            flusher = Flusher(descriptor)
 
             def write(data: Buffer) -> None:
                 view = memoryview(data)
                 while view:
-                    view = view[file.write(view) :]
+                    view = view[os.write(descriptor, view) :]
                 flusher.wrote(len(data))
 
-            yield file, write
+            yield descriptor, write
+        finally:
+            os.close(descriptor)
 
     def _remove(self, path: str) -> None:
         folder, name = self._place_of(path)
@@ -187,11 +188,11 @@ def hash_file(descriptor: int) -> str:
     return whole.hexdigest()
 
 
-def published_mode(file: File) -> int:
-    """0644 or 0755, less the umask."""
+def published_modes() -> tuple[int, int]:
+    """Those of a file and of an executable one: 0644 and 0755, less the umask."""
     mask = os.umask(0o022)
     os.umask(mask)
-    return (0o755 if file.executable else 0o644) & ~mask
+    return 0o644 & ~mask, 0o755 & ~mask
 
 
 class Steps:
