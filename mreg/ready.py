@@ -187,10 +187,17 @@ def _hash(path: str) -> str | None:
 
 
 def _link_or_copy(tree: Tree, path: str, source: str) -> None:
-    try:
-        tree.link(path, source)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
-            raise
-        with open(source, "rb") as file:
-            tree.write(path, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_mode & 0o777)
+    """A link that is not to be had means a copy. What another process replaces at this very moment has lost its last
+    name, and link(2) says that there is no such file."""
+    for _ in range(3):
+        try:
+            tree.link(path, source)
+            return
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+                raise
+            break
+    with open(source, "rb") as file:
+        tree.write(path, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_mode & 0o777)

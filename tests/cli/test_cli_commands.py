@@ -40,7 +40,7 @@ def test_log_prints_the_version_and_tells_people_the_rest(mreg: Any, model: Mode
     assert result == (
         0,
         "a:v0\n",
-        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new, kept in 20 B\nmade registered model m\nm:v0 is a:v0\n",
+        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new, kept in 25 B\nmade registered model m\nm:v0 is a:v0\n",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -216,6 +218,35 @@ def test_eight_at_once_get_one_folder_that_nobody_takes_away(
         assert os.listdir(f"{cache}/tmp") == []
         for user in users:
             user.close()
+
+
+REPLACE = """
+import os, sys
+places = sys.argv[1:]
+contents = [open(place, "rb").read() for place in places]
+while True:
+    for place, data in zip(places, contents):
+        with open(place + ".new", "wb") as file:
+            file.write(data)
+        os.chmod(place + ".new", 0o444)
+        os.rename(place + ".new", place)
+"""
+
+
+def test_copies_that_another_process_replaces_all_the_time_are_linked_or_copied(
+    logged: Repository, tmp_path: Path, tree: Callable[[str], dict[str, bytes]]
+) -> None:
+    """To link a file in the moment in which it is replaced is an error of its own: it has no name any more."""
+    path = logged.use("mnist")
+    places = [str(place) for place in (tmp_path / "cache/files").rglob("*") if place.is_file()]
+    with subprocess.Popen([sys.executable, "-c", REPLACE, *places]) as other:
+        try:
+            for _ in range(40):
+                shutil.rmtree(path)
+                assert logged.use("mnist") == path
+                assert tree(path) == FILES
+        finally:
+            other.kill()
 
 
 def test_a_folder_made_meanwhile_from_another_copy_of_the_same_bytes_stays(
