@@ -117,3 +117,14 @@ def tree() -> Callable[[str], dict[str, bytes]]:
         return found
 
     return tree
+
+
+@pytest.fixture
+def age(storage: MemoryStorage) -> Callable[[float], None]:
+    """Let time pass for all that lies in the storage."""
+
+    def age(seconds: float) -> None:
+        for entry in storage._entries.values():
+            entry.mtime -= seconds
+
+    return age

@@ -38,17 +38,6 @@ def log(repo: Repository, folder: Callable[..., str]) -> Callable[..., Any]:
     return log
 
 
-@pytest.fixture
-def age(storage: MemoryStorage) -> Callable[[float], None]:
-    """Let time pass for all that lies in the storage."""
-
-    def age(seconds: float) -> None:
-        for entry in storage._entries.values():
-            entry.mtime -= seconds
-
-    return age
-
-
 def size_of(storage: Storage) -> int:
     """Bytes of packs and records."""
     stats = [storage.stat(key) for folder in ("packs", "objects") for key in storage.list(folder)]

@@ -467,17 +467,6 @@ def test_a_ref_file_that_was_lost_is_called_damaged(
 # Data that gc may have taken.
 
 
-@pytest.fixture
-def age(storage: MemoryStorage) -> Callable[[float], None]:
-    """Let time pass for all that lies in the storage."""
-
-    def age(seconds: float) -> None:
-        for entry in storage._entries.values():
-            entry.mtime -= seconds
-
-    return age
-
-
 def test_a_deleted_version_comes_back_within_the_grace_period_and_until_gc_has_run(
     repo: Repository, log: Callable[..., Any], age: Callable[[float], None]
 ) -> None:
