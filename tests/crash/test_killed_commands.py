@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from crash_cases import CASES, LOG_CASE, Case, contents, prepare, state, state_without_cache
+from crash_cases import CASES, LOG_CASE, TRIES, Case, contents, prepare, state, state_without_cache
 from sweep import Bench, Done, Point, Team
 
 Tell = Callable[[str], None]
@@ -20,9 +20,6 @@ OFTEN = {"link", "alias-set", "tag-add", "rm", "gc"}
 
 LONGEST_RETRY = 10.0
 """Seconds. A lock that outlived its holder would make the next command wait for longer."""
-
-TRIES = 5
-"""How often to aim at a call that not every run of the command makes."""
 
 WRITING = ("openat", "write", "pwrite64", "fsync", "link", "rename", "mkdir", "fdatasync", "ftruncate", "unlink")
 
