@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mreg import config
 from mreg.errors import NotFound
 from mreg.journal import APPLIED, Entry, Journal, key_of as journal_key
-from mreg.refs import CONFIG
+from mreg.refs import CONFIG, Ref, file_of
 from mreg.storage import Storage
 from mreg.view import View
 
@@ -97,7 +97,17 @@ class Context:
             self._config = value.data
 
     def view(self) -> View:
+        """The refs as they are now; what the journal knows and has no file is damage."""
+        return View(self.storage, self.journal, self._known)
+
+    def quick_view(self) -> View:
+        """The same without the lookup tables, which take some milliseconds to open: what was lost looks as if it
+        had never been."""
         return View(self.storage, self.journal)
+
+    def _known(self, file: str) -> dict[str, Ref]:
+        """The refs in a file as the journal has them."""
+        return {key: ref for key, ref in self.fresh_index().refs(file).items() if file_of(key) == file}
 
     def setting(self, name: str) -> Any:
         """The setting's value, or its default."""
@@ -110,7 +120,7 @@ class Context:
     def settings(self) -> dict[str, Any]:
         """The settings that the repository sets, as committed by now."""
         config.check(self._config)
-        settings = config.decode(self.view().ref(CONFIG))
+        settings = config.decode(self.quick_view().ref(CONFIG))
         if settings.get(config.SHARED) == config.GROUP:  # also if that came about since the repository was opened
             self.storage.share()
         return settings
@@ -120,7 +130,7 @@ class Context:
         from mreg.transaction import commit
 
         timeout = config.parse_seconds(self.setting("lock.timeout"))
-        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout)
+        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, known=self._known)
 
     def close(self) -> None:
         if self._index is not None:

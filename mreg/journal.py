@@ -24,6 +24,10 @@ APPLIED = "journal/applied"
 _REF_FOLDERS = frozenset({"artifacts", "registered", "aliases", "runs"})
 CHECK_LENGTH = 16
 
+TRIES = 100
+"""So often somebody else may be faster in writing a mark or a ref: writers have a lock, so more than a few are no
+race."""
+
 
 class DamagedJournal(Damaged):
     code = "damaged-journal"
@@ -113,8 +117,9 @@ class Journal:
         return mark
 
     def advance(self, mark: Mark) -> None:
-        """Move the applied mark forward to `mark`; never back."""
-        while True:
+        """Move the applied mark forward to `mark`; never back. Raises DamagedJournal where something that is no file
+        is in its place."""
+        for _ in range(TRIES):
             value = self._storage.get(APPLIED)
             present = parse_mark(value.data) if value else None
             if present and present.seq >= mark.seq:
@@ -124,6 +129,7 @@ class Journal:
                 return
             except PutLost:
                 continue
+        raise DamagedJournal(seq=mark.seq, reason="something that is no file is in the place of the mark `applied`")
 
     def after(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
         """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
@@ -163,11 +169,13 @@ class Journal:
     def append(self, entry: Entry) -> bool:
         """Commit `entry`. False: another writer took its number, nothing happened.
 
-        Raises OSError where the machine failed; whether the entry is there is then unknown (ask `owns`).
+        Raises DamagedJournal where something that is no file has its name, OSError where the machine failed; whether the entry is there is then unknown (ask `owns`).
         """
         try:
             self._storage.put(key_of(entry.seq), entry.to_bytes(), ABSENT)
         except PutLost:
+            if self.raw(entry.seq) is None:
+                raise DamagedJournal(seq=entry.seq, reason="something that is no file is in its place") from None
             return self.owns(entry)  # a retry may lose against its own first try
         return True
 

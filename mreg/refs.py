@@ -25,7 +25,7 @@ from typing import NamedTuple
 from mreg.canonical import parse_digits
 from mreg.digest import digest
 from mreg.errors import Damaged
-from mreg.journal import CHECK_LENGTH, Entry
+from mreg.journal import CHECK_LENGTH, TRIES, Entry
 from mreg.storage import ABSENT, PutLost, Storage
 
 CONFIG = "config.toml"
@@ -46,6 +46,8 @@ class Ref(NamedTuple):
 
 
 NEVER = Ref(None, 0)
+
+IN_THE_WAY = "something that is no file is in its place"
 
 
 def file_of(key: str) -> str:
@@ -86,7 +88,7 @@ def _rank(key: str, gone: bool) -> int:
 
 
 def _apply_file(storage: Storage, key: str, new: Ref) -> None:
-    while True:
+    for _ in range(TRIES):
         present = storage.get(key)
         if present:
             try:
@@ -99,11 +101,12 @@ def _apply_file(storage: Storage, key: str, new: Ref) -> None:
             return
         except PutLost:
             continue
+    raise DamagedRef(ref=key, reason=IN_THE_WAY)
 
 
 def _apply_line(storage: Storage, key: str, new: Ref) -> None:
     file, _, line = key.partition("#")
-    while True:
+    for _ in range(TRIES):
         present = storage.get(file)
         table = decode_table(file, present.data) if present else {}
         if table.get(line, NEVER).seq >= new.seq:
@@ -114,6 +117,7 @@ def _apply_line(storage: Storage, key: str, new: Ref) -> None:
             return
         except PutLost:
             continue
+    raise DamagedRef(ref=file, reason=IN_THE_WAY)
 
 
 def encode(key: str, ref: Ref) -> bytes:

@@ -78,7 +78,7 @@ def resolve(context: Context, reference: str | Reference) -> Resolved:
     """The version meant. Raises InvalidReference, InvalidName, NotFound with the nearest names, Damaged."""
     wanted = names.parse_reference(reference) if isinstance(reference, str) else reference
     while True:
-        view = context.view()
+        view = context.quick_view()
         try:
             return resolve_in(context, view, wanted)
         except NotFound:
@@ -90,18 +90,17 @@ def resolve(context: Context, reference: str | Reference) -> Resolved:
 def _check_not_lost(context: Context, wanted: Reference) -> None:
     """What was not found may have been lost: raises DamagedRef where the journal knows better."""
     name, selector = wanted.name, wanted.selector
+    view = context.view()
     keys = [artifact_key(name), model_key(name)]
     if selector.alias is not None:
         keys.append(alias_key(name, selector.alias))
     if selector.number is not None:
         keys.append(version_key(name, selector.number))
-    index = context.fresh_index()
     if selector == Selector():
-        keys += index.refs(f"artifacts/{name}/v")
+        keys += context.fresh_index().refs(f"artifacts/{name}/v")
     for key in keys:
-        known = index.refs(key).get(key)
-        if known is not None and known.value is not None and context.view().value(key) is None:
-            raise DamagedRef(ref=key, reason="its file is missing")
+        view.ref(key)
+    view.links(name)
 
 
 def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:

@@ -20,11 +20,10 @@ from typing import NamedTuple
 
 from mreg import packs, refs
 from mreg.digest import digest
-from mreg.errors import Conflict, Failed
+from mreg.errors import Conflict, Failed, MregError
 from mreg.journal import Change, Entry, Journal, Mark
-from mreg.refs import DamagedRef
 from mreg.storage import Storage
-from mreg.view import View
+from mreg.view import Known, View
 
 
 class MissingPack(Conflict):
@@ -88,22 +87,26 @@ def commit(
     build: Callable[[Draft], None],
     *,
     timeout: float = 30.0,
+    known: Known | None = None,
 ) -> Entry | None:
     """Commit what `build` drafts, and return the entry; None where it drafted nothing.
 
     build: given a fresh Draft, sets refs in it, or raises to refuse. Called again with another one when
-    somebody else committed first, so it must not act outside of its draft.
+    somebody else committed first, so it must not act outside of its draft. known: see View; what the change moves must
+    be what the journal says.
     Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, OSError.
     """
     with storage.lock(timeout):
         while True:
             roll_forward(storage, journal)
-            view = View(storage, journal)
+            view = View(storage, journal, known)
             draft = Draft(view)
             build(draft)
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
                 return None
+            for key in draft.new:
+                view.check(key, view.value(key))
             _check_packs(storage, draft.packs)
             entry = Entry(
                 seq=view.head.seq + 1,
@@ -161,5 +164,5 @@ def _apply(storage: Storage, journal: Journal, entry: Entry) -> None:
     try:
         refs.apply(storage, entry)
         journal.advance(Mark(entry.seq, digest(entry.to_bytes())))
-    except (OSError, DamagedRef):
+    except (OSError, MregError):
         pass

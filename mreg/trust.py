@@ -52,7 +52,7 @@ def _owners(location: str) -> Iterator[int]:
         folder = os.stat(location)
         yield folder.st_uid
         if not folder.st_mode & stat.S_IWGRP:
-            yield os.stat(os.path.join(location, "config.toml")).st_uid
+            yield os.lstat(os.path.join(location, "config.toml")).st_uid
 
 
 def check_setting(name: str) -> None:

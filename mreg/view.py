@@ -3,7 +3,7 @@ applied. Takes no lock and writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mreg import refs
 from mreg.digest import is_digest
@@ -12,14 +12,21 @@ from mreg.names import parse_version
 from mreg.refs import NEVER, DamagedRef, Ref
 from mreg.storage import Storage
 
+Known = Callable[[str], dict[str, Ref]]
+
 
 class View:
     """The refs as of `head`, or newer where a writer was at work meanwhile: each single ref is whole, and
-    never older than `head`. Who reads several refs and finds them at odds looks again (`moved`)."""
+    never older than `head`. Who reads several refs and finds them at odds looks again (`moved`).
 
-    def __init__(self, storage: Storage, journal: Journal) -> None:
+    known: the refs of a file as the lookup tables have them from the journal. With it, a ref whose file was lost is
+    damage; without, it looks as if it had never been.
+    """
+
+    def __init__(self, storage: Storage, journal: Journal, known: Known | None = None) -> None:
         self.storage = storage
         self.journal = journal
+        self._known = known
         self._overlay: dict[str, Ref] = {}
         self.head = journal.applied()
         for mark, entry in journal.after(self.head):
@@ -33,7 +40,10 @@ class View:
 
     def ref(self, key: str) -> Ref:
         """The ref's state. Raises DamagedRef."""
-        return self._newer(key, refs.read(self.storage, key))
+        found = self._newer(key, refs.read(self.storage, key))
+        if found.seq == 0:
+            self._refuse_lost(key, self._told(refs.file_of(key)).get(key))
+        return found
 
     def value(self, key: str) -> str | None:
         """The ref's value, None where it does not exist. Raises DamagedRef."""
@@ -42,8 +52,18 @@ class View:
     def table(self, file: str) -> dict[str, Ref]:
         """All refs of a file that holds many, by line name; tombstones included. Raises DamagedRef."""
         table = refs.read_table(self.storage, file)
+        if not table:
+            for key, known in self._told(file).items():
+                if key not in self._overlay:
+                    self._refuse_lost(file, known)
         names = (key.partition("#")[2] for key in self._overlay if key.startswith(f"{file}#"))
         return {name: self._newer(f"{file}#{name}", table.get(name, NEVER)) for name in (*table, *names)}
+
+    def check(self, key: str, value: str | None) -> None:
+        """Raises DamagedRef where the journal says that the ref has another value than this one, which was read."""
+        known = self._told(refs.file_of(key)).get(key)
+        if known is not None and known.seq <= self.head.seq and known.value != value:
+            raise DamagedRef(ref=key, reason="it is not what the journal says")
 
     def live(self, folder: str) -> dict[str, str]:
         """Key and value of every existing ref below `folder`, sorted; only of refs with files of their own."""
@@ -90,6 +110,14 @@ class View:
         for number, ref in self.links(model).items():
             if ref.value is not None:
                 yield number, ref.value
+
+    def _told(self, file: str) -> dict[str, Ref]:
+        return self._known(file) if self._known else {}
+
+    def _refuse_lost(self, key: str, known: Ref | None) -> None:
+        """known: what the journal says. An entry after `head` may have made the ref since it was looked for."""
+        if known is not None and known.seq <= self.head.seq:
+            raise DamagedRef(ref=key, reason="its file is missing")
 
     def _given(self, artifact: str, number: int) -> bool:
         key = version_key(artifact, number)

@@ -55,6 +55,7 @@ HINTS: dict[str, str] = {
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "choose another folder with `-o DIR`",
     "untrusted": "if you trust {owner}, say `mreg config set --user safe.directory {location!r}`, or set MREG_SAFE",
+    "link-in-repository": "put what it leads to in its place, or take it away",
     "not-all-shared": "let their owners, or root, run `mreg config set core.shared group` too",
     "damaged-user-config": "correct the file, or delete it",
     "unknown-user-setting": "`mreg config ls --user` lists the user's settings, `mreg config ls` the repository's",

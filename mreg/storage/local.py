@@ -4,6 +4,8 @@
     <root>/tmp/      staged values; whatever is left there by a crash may be swept
     <root>/lock      the writers' lock (`mreg.storage.lock`), `lock.held` where flock does not work
 
+No symbolic link below the root is followed: who can write here must not lead others to files of theirs.
+
 Every publication goes: write a file in `tmp/`, fsync it, give it its name, fsync the folder of that name.
 A crash between two of these steps leaves the old state or the new, and at most a file in `tmp/`. A file is
 fsynced at most once: after a failure the kernel may drop the bytes and call the next fsync a success.
@@ -21,13 +23,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
-from mreg.storage.posix import Flusher, fsync, link_new
+from mreg.storage.posix import Flusher, LinkInStore, fsync, link_new, refuse_link
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
@@ -80,14 +82,16 @@ class LocalStorage(Storage):
     def stat(self, key: str) -> Stat | None:
         path = self._path(key)
         try:
-            found = _patiently(lambda: os.stat(path))
+            found = _patiently(lambda: os.lstat(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if S_ISLNK(found.st_mode):
+            raise LinkInStore(path=path)
         return Stat(found.st_size, found.st_mtime) if S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str) -> Iterator[str]:
         if prefix:
-            check_key(prefix)
+            refuse_link(self._path(prefix))
         return self._walk(prefix)
 
     def share(self) -> None:
@@ -131,7 +135,7 @@ class LocalStorage(Storage):
         if self.stat(key) is None:
             return False
         try:
-            os.utime(self._path(key))  # no time given: the file server's clock, not ours
+            os.utime(self._path(key), follow_symlinks=False)  # no time given: the file server's clock, not ours
         except FileNotFoundError:
             return False
         except PermissionError:
@@ -169,6 +173,7 @@ class LocalStorage(Storage):
             self._make_folder(self._root)
         if self._shared and not os.path.isdir(self._tmp):
             self._make_folder(self._tmp)  # with the rights that the lock would not give it
+        refuse_link(self._tmp)
         if not self._locks:
             from mreg.storage.lock import WritersLock
 
@@ -178,13 +183,19 @@ class LocalStorage(Storage):
 
     def sweep(self, older_than: float) -> int:
         self._ask()
+        refuse_link(self._tmp)
         try:
-            # The file system's own clock, read without needing space on a disk that may be full.
-            os.utime(self._tmp)
-            now = os.stat(self._tmp).st_mtime
+            # By its handle: nothing that takes its place meanwhile is swept.
+            folder = os.open(self._tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:
             return 0
-        return sum(_remove_if_older(path, now - older_than) for path in _paths_in(self._tmp))
+        try:
+            # The file system's own clock, read without needing space on a disk that may be full.
+            os.utime(folder)
+            limit = os.fstat(folder).st_mtime - older_than
+            return sum(_remove_if_older(folder, name.rstrip("/"), limit) for name in _names_in(folder))
+        finally:
+            os.close(folder)
 
     def _ask(self) -> None:
         if self._permit is not None:
@@ -193,10 +204,16 @@ class LocalStorage(Storage):
 
     def _scratch(self) -> str:
         """A new name in `tmp/`."""
+        refuse_link(self._tmp)
         return os.path.join(self._tmp, f"{os.getpid()}-{os.urandom(8).hex()}")
 
     def _path(self, key: str) -> str:
+        """Raises LinkInStore where a folder on the way is a link."""
         check_key(key)
+        folder = self._root
+        for part in key.split("/")[:-1]:
+            folder = f"{folder}/{part}"
+            refuse_link(folder)
         return f"{self._root}/{key}"
 
     def _walk(self, folder: str) -> Iterator[str]:
@@ -386,19 +403,29 @@ def _patiently(call: Callable[[], _T]) -> _T:
 
 def _read_whole(path: str) -> bytes | None:
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = _open_value(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
+        if not S_ISREG(os.fstat(fd).st_mode):
+            return None
         parts, left = [], MAX_VALUE
         while block := os.read(fd, min(_CHUNK, left)):
             parts.append(block)
             left -= len(block)
         return b"".join(parts)
-    except IsADirectoryError:
-        return None
     finally:
         os.close(fd)
+
+
+def _open_value(path: str) -> int:
+    """Not waiting for a pipe that somebody put there."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise LinkInStore(path=path) from None
+        raise
 
 
 def _read_range(path: str, start: int, length: int) -> bytes:
@@ -419,7 +446,7 @@ def _read_range_into(path: str, start: int, out: memoryview) -> int:
 def _opened(path: str) -> Iterator[tuple[int, int]]:
     """The file open for reading, and its size. Raises FileNotFoundError where there is no file."""
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = _open_value(path)
     except NotADirectoryError:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
     try:
@@ -443,7 +470,7 @@ def _pread(fd: int, start: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-def _names_in(folder: str) -> list[str]:
+def _names_in(folder: str | int) -> list[str]:
     """What is in `folder`, in the order of whole keys: folders end in a slash, and are sorted with it."""
     names = []
     try:
@@ -462,21 +489,17 @@ def _is_nfs_remains(name: str) -> bool:
     return len(name) == 28 and name.startswith(".nfs")
 
 
-def _paths_in(folder: str) -> list[str]:
-    return [f"{folder}/{name}".rstrip("/") for name in _names_in(folder)]
-
-
-def _remove_if_older(path: str, limit: float) -> int:
+def _remove_if_older(folder: int, name: str, limit: float) -> int:
     """The bytes that removing the file gave back: none while it has a second, published name."""
     try:
-        found = os.lstat(path)
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if found.st_mtime >= limit:
             return 0
         if S_ISDIR(found.st_mode):
             with suppress(OSError):  # not empty, so none of ours
-                os.rmdir(path)
+                os.rmdir(name, dir_fd=folder)
             return 0
-        os.unlink(path)
+        os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return 0
     return found.st_size if found.st_nlink == 1 else 0

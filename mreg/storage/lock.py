@@ -26,6 +26,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from mreg.storage.base import LockTimeout
+from mreg.storage.posix import refuse_link
 
 STALE_AFTER = 30 * 60.0
 """Seconds after which a link-made lock may be broken when nothing can be learnt about its holder."""
@@ -92,7 +93,7 @@ class WritersLock:
     def _make_shared_file(self) -> None:
         """The file must never be there without the group's rights: others could not lock it."""
         path = f"{self._root}/lock"
-        if os.path.exists(path):
+        if os.path.lexists(path):
             return
         from mreg.storage import rights
 
@@ -140,7 +141,8 @@ class _Flock:
     def take(self) -> bool:
         """One try. Raises _FlockDoesNotWork where it is refused, or (if asked to probe) excludes nobody."""
         if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            refuse_link(self._path)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
             _inherited.add(self._fd)
         if not _flock(self._fd):
             return False
@@ -180,7 +182,7 @@ class _Flock:
         return os.path.samestat(named, os.fstat(self._fd))
 
     def _excludes_others(self) -> bool:
-        other = os.open(self._path, os.O_RDWR)
+        other = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             return not _flock(other)
         finally:
@@ -410,7 +412,7 @@ def _line(path: str) -> str:
 def _read(path: str) -> bytes | None:
     """The content of a small file, None where it cannot be read."""
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:

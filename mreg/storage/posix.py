@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from stat import S_ISLNK
+
+from mreg.errors import Refused
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
@@ -12,6 +15,21 @@ _NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.
 _NO_EXCLUSIVE_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 _FLUSH_STEP = 16 << 20
+
+
+class LinkInStore(Refused):
+    code = "link-in-repository"
+    template = "{path!r} is a symbolic link, and mreg follows none inside of a repository"
+
+
+def refuse_link(path: str) -> None:
+    """Raises LinkInStore where a symbolic link has this name."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if S_ISLNK(found.st_mode):
+        raise LinkInStore(path=path)
 
 
 def fsync(fd: int) -> None:
