@@ -468,7 +468,7 @@ def test_stale_handles_are_looked_up_again(storage: LocalStorage, monkeypatch: p
 
         return call
 
-    for name in ("open", "stat", "scandir"):
+    for name in ("open", "lstat", "scandir"):
         monkeypatch.setattr(os, name, sometimes(getattr(os, name)))
 
     found = uses[use]()
