@@ -67,9 +67,10 @@ class Entry(NamedTuple):
         record = canonical.loads(data)
         if record.get("kind") != "entry" or record.get("format") != FORMAT:
             raise Malformed("not a journal entry of a known format")
-        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "time", "who", "host", "command")}
+        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "who", "host", "command")}
         entry = cls(
             seq=canonical.take_count(record, "seq"),
+            time=canonical.take_time(record, "time"),
             changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
             packs=_parse_names(record, "packs"),
             drops=_parse_texts(record, "drops"),
