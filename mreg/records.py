@@ -120,7 +120,7 @@ class VersionRecord:
                 "inputs": [[entry.reference, entry.version] for entry in self.inputs],
             },
             MAX_VERSION,
-            "the version's metadata, message and inputs together",
+            "the record of a version, with metadata, message and inputs together,",
         )
 
     @classmethod
