@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mreg.canonical import Unstorable, check_integers
 from mreg.digest import is_digest
 from mreg.errors import Damaged
-from mreg.records import Input, VersionRecord
+from mreg.records import MAX_VERSION, Input, VersionRecord
 
 
 class DamagedAnnotation(Damaged):
@@ -41,19 +42,27 @@ def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
 
 
 def encode(said: Said) -> str:
+    """Raises Unstorable for more than may stand in a version record."""
     import tomli_w
 
     inputs = [[entry.reference, entry.version] for entry in said.inputs]
-    return tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
+    text = tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
+    if _is_large(text):
+        reason = f"the version's metadata, message and inputs together are larger than {MAX_VERSION >> 20} MiB, as TOML"
+        raise Unstorable(reason=reason)
+    return text
 
 
 def decode(text: str, key: str) -> Said:
     """Raises DamagedAnnotation."""
     import tomllib
 
+    if _is_large(text):
+        raise DamagedAnnotation(key=key, reason=f"it is larger than {MAX_VERSION} bytes")
     try:
         table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
+        check_integers(table)
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits, or Malformed
         raise DamagedAnnotation(key=key, reason=str(error)) from None
     match table:
         case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:
@@ -61,6 +70,10 @@ def decode(text: str, key: str) -> Said:
             if len(inputs) == len(rows):
                 return Said(message, metadata, inputs)
     raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+
+
+def _is_large(text: str) -> bool:
+    return len(text) > MAX_VERSION or len(text.encode("utf-8", "replace")) > MAX_VERSION
 
 
 def _is_input(row: Any) -> bool:

@@ -14,6 +14,8 @@ from mreg.errors import InvalidInput
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 32
 MAX_INTEGER = 1 << 53
+MAX_NUMBER = 1 << 63
+"""Integers in metadata lie between the negative of this and this."""
 
 
 class Malformed(ValueError):
@@ -31,18 +33,20 @@ class Record(Protocol):
     def to_bytes(self) -> bytes: ...
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     """The canonical bytes of `value` (dicts with string keys, lists, str, int, float, bool, None).
 
-    Raises Unstorable for half a surrogate pair (a byte that was no UTF-8), and for more than MAX_BYTES.
+    Raises Unstorable for half a surrogate pair (a byte that was no UTF-8), and for more bytes than `limit` (default:
+    MAX_BYTES); `what` is then said to be too large.
     """
+    limit = MAX_BYTES if limit is None else limit
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         raise Unstorable(reason="a text in it is not Unicode") from None
-    if len(data) > MAX_BYTES:
-        raise Unstorable(reason=f"it is larger than {MAX_BYTES >> 20} MiB")
+    if len(data) > limit:
+        raise Unstorable(reason=f"{what} is larger than {limit >> 20} MiB")
     return data
 
 
@@ -62,10 +66,12 @@ def parse_digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None
 
 
-def loads(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`. Raises Malformed for anything too large, too deep or not an object."""
-    if len(data) > MAX_BYTES:
-        raise Malformed(f"larger than {MAX_BYTES} bytes")
+def loads(data: bytes, limit: int | None = None) -> dict[str, Any]:
+    """The JSON object in `data`. Raises Malformed for anything larger than `limit` (default: MAX_BYTES), too deep or
+    not an object."""
+    limit = MAX_BYTES if limit is None else limit
+    if len(data) > limit:
+        raise Malformed(f"larger than {limit} bytes")
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=_no_constants)
     except RecursionError:
@@ -88,6 +94,15 @@ def check_depth(value: object, depth: int = MAX_DEPTH) -> None:
             check_depth(child, depth - 1)
 
 
+def check_integers(value: object) -> None:
+    """Raises Malformed for an integer in `value` that is out of range: no float can hold some, and Python refuses to
+    write the longest."""
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise Malformed("an integer has more than 64 bits")
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        check_integers(child)
+
+
 def _no_constants(name: str) -> Any:
     raise Malformed(f"{name} is not JSON")
 
@@ -106,3 +121,17 @@ def take_count(record: dict[str, Any], key: str) -> int:
     if not 0 <= value <= MAX_INTEGER:
         raise Malformed(f"{key!r} is out of range")
     return int(value)
+
+
+def take_time(record: dict[str, Any], key: str) -> str:
+    """`record[key]`, a time in the one form that is written: RFC 3339 in UTC with microseconds."""
+    from datetime import datetime
+
+    text = str(take(record, key, str))
+    try:
+        whole = datetime.fromisoformat(text).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except ValueError:
+        whole = ""
+    if text != whole or not text.endswith("Z"):
+        raise Malformed(f"{key!r} is no time in UTC with microseconds")
+    return text

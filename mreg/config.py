@@ -28,6 +28,13 @@ class DamagedConfig(Damaged):
     template = "config.toml is damaged: {reason}"
 
 
+class DamagedSetting(DamagedConfig):
+    """Written by other hands: `config set` takes no such value."""
+
+    code = "damaged-setting"
+    template = "config.toml gives the setting {name!r} a value that it cannot have: {reason}"
+
+
 class UnknownSetting(NotFound):
     code = "unknown-setting"
     template = "there is no setting {name!r}"
@@ -191,6 +198,20 @@ def parse(name: str, text: str) -> Any:
         return setting(name).parse(text)
     except ValueError as error:
         raise InvalidSetting(name=name, value=text, reason=str(error)) from None
+
+
+def fault(name: str, value: Any) -> str | None:
+    """Why the setting cannot have this value, which stands in config.toml, or None."""
+    known = SETTINGS[name]
+    if type(value) is not type(known.default):
+        return f"it is no {type(known.default).__name__}"
+    if isinstance(value, list):
+        return None if all(isinstance(one, str) for one in value) else "not all of the list is text"
+    try:
+        known.parse(str(value).lower() if isinstance(value, bool) else str(value))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def check(data: bytes) -> Ref:

@@ -110,11 +110,12 @@ class Context:
         return {key: ref for key, ref in self.fresh_index().refs(file).items() if file_of(key) == file}
 
     def setting(self, name: str) -> Any:
-        """The setting's value, or its default."""
+        """The setting's value, or its default. Raises UnknownSetting, DamagedSetting."""
         default = config.setting(name).default
         value = self.settings().get(name, default)
-        if type(value) is not type(default):
-            raise config.DamagedConfig(reason=f"{name} is no {type(default).__name__}")
+        fault = config.fault(name, value)
+        if fault:
+            raise config.DamagedSetting(name=name, reason=fault)
         return value
 
     def settings(self) -> dict[str, Any]:
@@ -125,11 +126,11 @@ class Context:
             self.storage.share()
         return settings
 
-    def commit(self, command: str, build: Callable[[Draft], None]) -> Entry | None:
-        """See `mreg.transaction.commit`."""
+    def commit(self, command: str, build: Callable[[Draft], None], *, patience: str | None = None) -> Entry | None:
+        """See `mreg.transaction.commit`. patience: in the place of the setting lock.timeout."""
         from mreg.transaction import commit
 
-        timeout = config.parse_seconds(self.setting("lock.timeout"))
+        timeout = config.parse_seconds(self.setting("lock.timeout") if patience is None else patience)
         return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, known=self._known)
 
     def close(self) -> None:

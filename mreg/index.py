@@ -18,7 +18,7 @@ from typing import Any
 from mreg import packs
 from mreg.digest import digest
 from mreg.journal import Entry, Journal, Mark
-from mreg.packs import ChunkEntry, DamagedPack, Located, Piece
+from mreg.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
 from mreg.refs import Ref
 from mreg.storage import Storage
 
@@ -35,7 +35,6 @@ CREATE INDEX recipes_by_pack ON recipes (pack);
 CREATE TABLE records (digest TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 CREATE TABLE stats (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID;
 """
-_PIECE_SIZE = 36
 _AT_ONCE = 500
 
 
@@ -126,10 +125,7 @@ class Index:
             return  # fsck's business; a version that needs it will say so
         chunk_rows = ((*entry, number) for entry in index.chunks)
         self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk_rows)
-        recipe_rows = (
-            (file, b"".join(piece.digest + piece.size.to_bytes(4, "little") for piece in pieces), number)
-            for file, pieces in index.recipes.items()
-        )
+        recipe_rows = ((file, packs.pack_pieces(pieces), number) for file, pieces in index.recipes.items())
         self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
 
     def start_anew(self) -> None:
@@ -187,7 +183,7 @@ class Index:
     def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The chunks that make up those of the files with these digests (raw) that are kept in several."""
         rows = self._fetch_in("SELECT digest, pieces FROM recipes WHERE digest IN (?) ORDER BY pack", names)
-        return {name: _pieces(data) for name, data in rows}
+        return {name: tuple(Recipe(data)) for name, data in rows}
 
     def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
         """Which of these files (digests, raw, with their sizes) are all there? A gc may have left the recipe, and
@@ -313,13 +309,6 @@ class Index:
             db.close()
             raise
         return db
-
-
-def _pieces(data: bytes) -> tuple[Piece, ...]:
-    return tuple(
-        Piece(data[at : at + 32], int.from_bytes(data[at + 32 : at + 36], "little"))
-        for at in range(0, len(data), _PIECE_SIZE)
-    )
 
 
 def _create(db: sqlite3.Connection) -> None:

@@ -71,9 +71,10 @@ class Entry(NamedTuple):
         record = canonical.loads(data)
         if record.get("kind") != "entry" or record.get("format") != FORMAT:
             raise Malformed("not a journal entry of a known format")
-        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "time", "who", "host", "command")}
+        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "who", "host", "command")}
         entry = cls(
             seq=canonical.take_count(record, "seq"),
+            time=canonical.take_time(record, "time"),
             changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
             packs=_parse_names(record, "packs"),
             drops=_parse_texts(record, "drops"),
@@ -169,7 +170,8 @@ class Journal:
     def append(self, entry: Entry) -> bool:
         """Commit `entry`. False: another writer took its number, nothing happened.
 
-        Raises DamagedJournal where something that is no file has its name, OSError where the machine failed; whether the entry is there is then unknown (ask `owns`).
+        Raises DamagedJournal where something that is no file has its name, OSError where the machine failed; whether
+        the entry is there is then unknown (ask `owns`).
         """
         try:
             self._storage.put(key_of(entry.seq), entry.to_bytes(), ABSENT)

@@ -7,10 +7,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mreg.canonical import MAX_DEPTH
+from mreg.canonical import MAX_DEPTH, MAX_NUMBER
 from mreg.errors import InvalidInput
-
-MAX_INTEGER = 1 << 63
 
 
 class InvalidMetadata(InvalidInput):
@@ -59,7 +57,7 @@ def _number(value: Any, key: str) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if abs(value) > MAX_INTEGER:
+        if abs(value) > MAX_NUMBER:
             raise InvalidMetadata(key=key, reason="the integer has more than 64 bits")
         return int(value)
     if isinstance(value, float):
@@ -96,7 +94,7 @@ def parse_value(text: str) -> bool | int | float | str:
                 number = kind(text)
             except ValueError:
                 continue
-            return number if abs(number) <= (MAX_INTEGER if kind is int else sys.float_info.max) else text
+            return number if abs(number) <= (MAX_NUMBER if kind is int else sys.float_info.max) else text
     return text
 
 

@@ -17,17 +17,17 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import starmap
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
+
+from blake3 import blake3
 
 from mreg import codecs
 from mreg.buffers import Buffer
 from mreg.canonical import Malformed
 from mreg.codecs import Encoded
-from mreg.digest import digest
-from mreg.errors import Damaged
+from mreg.errors import Damaged, Refused
 from mreg.storage import ABSENT, Staged, Storage
 
 FORMAT = 2
@@ -35,7 +35,7 @@ READABLE = (1, 2)
 """Formats that are read. In 1 no chunk had a base, and all were stored as they are."""
 
 MAX_CHUNK = 16 << 20
-MAX_INDEX = 1 << 30
+MAX_INDEX = 256 << 20
 MAX_POSITION = 63
 
 WRITE_AT_ONCE = 64 << 10
@@ -48,7 +48,6 @@ _DIGEST = 32
 _RECIPE = struct.Struct("<32sQ")
 _PIECE = struct.Struct("<32sI")
 _TRAILER = struct.Struct("<QQ8s")
-_Row = TypeVar("_Row")
 _MAGIC = b"MREGPACK"
 _TAIL = b"MREGTAIL"
 
@@ -61,6 +60,11 @@ class DamagedPack(Damaged):
 class DamagedChunk(Damaged):
     code = "damaged-chunk"
     template = "chunk {digest} in pack {pack} is damaged: {reason}"
+
+
+class TooManyChunks(Refused):
+    code = "too-many-chunks"
+    template = "the pack would hold so many chunks that their index is larger than {limit} bytes"
 
 
 class ChunkEntry(NamedTuple):
@@ -97,6 +101,35 @@ class Piece(NamedTuple):
     size: int
 
 
+class Recipe(Collection[Piece]):
+    """The pieces of one file, kept as the bytes that packs and lookup tables have of them: as objects they would
+    take many times the memory."""
+
+    __slots__ = ("_data", "_start", "_stop")
+
+    def __init__(self, data: bytes, start: int = 0, stop: int | None = None) -> None:
+        """data: bytes whose part from `start` to `stop` (default: all) is the pieces; they are not copied."""
+        self._data, self._start, self._stop = data, start, len(data) if stop is None else stop
+
+    @property
+    def raw(self) -> memoryview:
+        return memoryview(self._data)[self._start : self._stop]
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(Piece._make, _PIECE.iter_unpack(self.raw[: len(self) * _PIECE.size]))
+
+    def __len__(self) -> int:
+        return (self._stop - self._start) // _PIECE.size
+
+    def __contains__(self, piece: object) -> bool:
+        return any(one == piece for one in self)
+
+
+def pack_pieces(pieces: Collection[Piece]) -> Buffer:
+    """The bytes that packs and lookup tables have of them."""
+    return pieces.raw if isinstance(pieces, Recipe) else b"".join(_PIECE.pack(*piece) for piece in pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class PackIndex:
     """What a pack holds: its chunks, and the recipes of the files that its log cut into several chunks.
@@ -105,59 +138,57 @@ class PackIndex:
     """
 
     chunks: tuple[ChunkEntry, ...]
-    recipes: dict[bytes, tuple[Piece, ...]]
+    recipes: Mapping[bytes, Collection[Piece]]
 
     def to_bytes(self) -> bytes:
-        parts = [_COUNTS.pack(len(self.chunks), len(self.recipes))]
+        parts: list[Buffer] = [_COUNTS.pack(len(self.chunks), len(self.recipes))]
         parts += (_CHUNK.pack(*entry[:6]) for entry in self.chunks)
         parts += (entry.base for entry in self.chunks if entry.base is not None)
         for name, pieces in self.recipes.items():
             parts.append(_RECIPE.pack(name, len(pieces)))
-            parts += (_PIECE.pack(*piece) for piece in pieces)
+            parts.append(pack_pieces(pieces))
         return b"".join(parts)
 
     @classmethod
     def from_bytes(cls, data: bytes, end: int) -> PackIndex:
-        """Raises Malformed. `end` is the offset in the pack before which all chunks must lie."""
+        """Raises Malformed at the first thing that is wrong. `end` is the offset in the pack before which all chunks
+        must lie."""
         try:
             chunk_count, recipe_count = _COUNTS.unpack_from(data)
-            stop = _COUNTS.size + chunk_count * _CHUNK.size
-            chunks = _with_bases(_rows(_CHUNK, data, _COUNTS.size, chunk_count, ChunkEntry), data, stop)
-            stop += _DIGEST * sum(entry.base is not None for entry in chunks)
+            chunks, stop = _read_chunks(data, chunk_count, end)
             recipes = {}
             for _ in range(recipe_count):
                 name, count = _RECIPE.unpack_from(data, stop)
-                at = stop + _RECIPE.size
-                stop = at + count * _PIECE.size
-                recipes[name] = _rows(_PIECE, data, at, count, Piece)
+                start = stop + _RECIPE.size
+                stop = _within(data, start + count * _PIECE.size)
+                recipes[name] = Recipe(data, start, stop)
         except struct.error as error:
             raise Malformed(str(error)) from None
         if stop != len(data):
             raise Malformed("the index has bytes left over")
-        for entry in chunks:
-            _check_entry(entry, end)
         return cls(chunks, recipes)
 
 
-def _rows(form: struct.Struct, data: bytes, start: int, count: int, make: Callable[..., _Row]) -> tuple[_Row, ...]:
-    stop = start + count * form.size
+def _read_chunks(data: bytes, count: int, end: int) -> tuple[tuple[ChunkEntry, ...], int]:
+    """The entries, and where their bases end, which follow the last of them in the same order. Each is checked before
+    the next is read: an index of nonsense takes no memory."""
+    base = _within(data, _COUNTS.size + count * _CHUNK.size)
+    chunks = []
+    for row in _CHUNK.iter_unpack(memoryview(data)[_COUNTS.size : base]):
+        entry = ChunkEntry._make((*row, None))
+        _check_entry(entry, end)
+        if entry.position:
+            start, base = base, _within(data, base + _DIGEST)
+            entry = entry._replace(base=data[start:base])
+        chunks.append(entry)
+    return tuple(chunks), base
+
+
+def _within(data: bytes, stop: int) -> int:
+    """`stop`, which must not lie beyond the data."""
     if stop > len(data):
         raise Malformed("the index is cut short")
-    return tuple(starmap(make, form.iter_unpack(memoryview(data)[start:stop])))
-
-
-def _with_bases(chunks: tuple[ChunkEntry, ...], data: bytes, start: int) -> tuple[ChunkEntry, ...]:
-    """The entries with their bases, which follow the last of them in the same order."""
-    if not any(entry.position for entry in chunks):
-        return chunks
-    whole = []
-    for entry in chunks:
-        if entry.position:
-            entry, start = entry._replace(base=data[start : start + _DIGEST]), start + _DIGEST
-        whole.append(entry)
-    if start > len(data):
-        raise Malformed("the index is cut short")
-    return tuple(whole)
+    return stop
 
 
 def _check_entry(entry: ChunkEntry, end: int) -> None:
@@ -179,7 +210,8 @@ class PackWriter:
         self._staged: Staged | None = None
         self._unwritten = bytearray()
         self._chunks: dict[bytes, ChunkEntry] = {}
-        self._recipes: dict[bytes, tuple[Piece, ...]] = {}
+        self._recipes: dict[bytes, Collection[Piece]] = {}
+        self._index_size = _COUNTS.size
 
     def __enter__(self) -> PackWriter:
         return self
@@ -216,12 +248,14 @@ class PackWriter:
         stored: its stored form (default: as it is), with the base where that is a difference."""
         form = stored or Encoded(codecs.RAW, data)
         position, near = (base.position, base.digest) if base and form.codec == codecs.DELTA else (0, None)
+        self._grow(_CHUNK.size + (_DIGEST if near else 0))
         self._chunks[name] = ChunkEntry(
             name, self._write(form.data), len(form.data), len(data), form.codec, position, near
         )
 
     def carry(self, entry: ChunkEntry, form: Buffer) -> None:
         """Append a chunk that the pack has not, stored as another pack has it."""
+        self._grow(_CHUNK.size + (_DIGEST if entry.base else 0))
         self._chunks[entry.digest] = entry._replace(offset=self._write(form))
 
     def _write(self, form: Buffer) -> int:
@@ -243,11 +277,18 @@ class PackWriter:
             staged.write(self._unwritten)
             self._unwritten.clear()
 
-    def add_recipe(self, name: bytes, pieces: tuple[Piece, ...]) -> None:
+    def add_recipe(self, name: bytes, pieces: Collection[Piece]) -> None:
         """Note how the file whose digest (raw) is `name` is put together."""
+        self._grow(_RECIPE.size + _PIECE.size * len(pieces))
         self._recipes[name] = pieces
 
-    def recipe(self, name: bytes) -> tuple[Piece, ...] | None:
+    def _grow(self, size: int) -> None:
+        """The index is going to be so many bytes longer. Raises TooManyChunks where nobody would read it any more."""
+        self._index_size += size
+        if self._index_size > MAX_INDEX:
+            raise TooManyChunks(limit=MAX_INDEX)
+
+    def recipe(self, name: bytes) -> Collection[Piece] | None:
         """What `add_recipe` was told of this file."""
         return self._recipes.get(name)
 
@@ -268,9 +309,14 @@ class PackWriter:
         offset = staged.size
         staged.write(index)
         staged.write(_TRAILER.pack(offset, len(index), _TAIL))
-        name = digest(self._header + index)
+        name = _name(self._header, index)
         self._storage.put(key_of(name), staged, ABSENT)
         return name
+
+
+def _name(header: bytes, index: bytes) -> str:
+    """The name of the pack that has these."""
+    return blake3(header).update(index).hexdigest()
 
 
 class CountingWriter(PackWriter):
@@ -317,7 +363,7 @@ def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
     if length > MAX_INDEX:
         raise Malformed("its index is larger than any log writes")
     index = storage.read(key, offset, length)
-    if digest(header + index) != name:
+    if _name(header, index) != name:
         raise Malformed("header and index do not match its name")
     return PackIndex.from_bytes(index, offset)
 

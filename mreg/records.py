@@ -18,6 +18,8 @@ from mreg.names import fold
 
 FORMAT = 1
 MAX_FILES = 1_000_000
+MAX_VERSION = 4 << 20
+"""Bytes of a version record. Parsed JSON takes many times its size in memory."""
 MAX_COMPONENT = 255
 MAX_DEPTH = 200
 RESERVED_COMPONENTS = {".git", ".mreg"}
@@ -116,20 +118,22 @@ class VersionRecord:
                 "message": self.message,
                 "metadata": self.metadata,
                 "inputs": [[entry.reference, entry.version] for entry in self.inputs],
-            }
+            },
+            MAX_VERSION,
+            "the record of a version, with metadata, message and inputs together,",
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> VersionRecord:
         """Raises Malformed for anything that the format forbids."""
-        record = _open(data, "version")
+        record = _open(data, "version", MAX_VERSION)
         if not is_digest(record.get("manifest")):
             raise Malformed("'manifest' is not a digest")
         version = cls(
             manifest=record["manifest"],
             files=canonical.take_count(record, "files"),
             size=canonical.take_count(record, "size"),
-            created=canonical.take(record, "created", str),
+            created=canonical.take_time(record, "created"),
             author=canonical.take(record, "author", str),
             host=canonical.take(record, "host", str),
             run=canonical.take(record, "run", (str, type(None))),
@@ -137,6 +141,7 @@ class VersionRecord:
             metadata=canonical.take(record, "metadata", dict),
             inputs=tuple(_parse_input(row) for row in canonical.take(record, "inputs", list)),
         )
+        canonical.check_integers(version.metadata)
         canonical.check_written(version, data)
         return version
 
@@ -183,8 +188,8 @@ def path_conflicts(paths: Iterable[str]) -> Iterator[str]:
         yield f"{seen[key]!r} is both a file and a folder"
 
 
-def _open(data: bytes, kind: str) -> dict[str, Any]:
-    record = canonical.loads(data)
+def _open(data: bytes, kind: str, limit: int | None = None) -> dict[str, Any]:
+    record = canonical.loads(data, limit)
     if record.get("kind") != kind:
         raise Malformed(f"not a {kind} record")
     if record.get("format") != FORMAT:

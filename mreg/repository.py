@@ -531,12 +531,24 @@ class Repository:
     # Settings.
 
     def setting(self, name: str) -> Any:
-        """A setting's value, or its default."""
+        """A setting's value, or its default. Raises UnknownSetting, DamagedSetting."""
         return self._context.setting(name)
 
     def settings(self) -> dict[str, Any]:
-        """All settings with their values."""
+        """All settings with their values. Raises DamagedSetting."""
         return {name: self._context.setting(name) for name in config.SETTINGS}
+
+    def sound_settings(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Those settings that have a possible value; and why the others, which only `set_setting` can help, have
+        none."""
+        sound: dict[str, Any] = {}
+        faults: dict[str, str] = {}
+        for name in config.SETTINGS:
+            try:
+                sound[name] = self._context.setting(name)
+            except config.DamagedSetting as error:
+                faults[name] = error.reason
+        return sound, faults
 
     def set_setting(self, name: str, text: str) -> Any:
         """Set a setting from its text; the value."""

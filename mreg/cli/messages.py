@@ -80,6 +80,8 @@ HINTS: dict[str, str] = {
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
     "repair-only": "add --repair",
     "damaged-config": "`mreg fsck --repair` makes it again from the journal",
+    "damaged-setting": "correct it with `mreg config set {name} VALUE`; `mreg config ls` shows what it means",
+    "too-many-chunks": "log the files in several parts",
     "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
     "no-collection": "try `mreg du {collection}`",
     "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from blake3 import blake3
@@ -186,7 +186,7 @@ def _is_swept(context: Context, check: Findings, located: Located) -> bool:
     return bool(gone) and context.journal.raw(check.head.seq + 1) is not None
 
 
-def _adds_up(reader: ChunkReader, file: bytes, pieces: tuple[packs.Piece, ...], check: Findings) -> bool:
+def _adds_up(reader: ChunkReader, file: bytes, pieces: Collection[packs.Piece], check: Findings) -> bool:
     whole = blake3()
     for piece in pieces:
         located = check.places.get(piece.digest)

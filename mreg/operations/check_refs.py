@@ -104,10 +104,10 @@ def _check_config(context: Context, check: Findings) -> None:
         return
     if identity != context.identity:
         check.add("config", CONFIG, "it changed its format or id")
-    for name in settings.keys() & config.SETTINGS.keys():
-        kind = type(config.SETTINGS[name].default)
-        if type(settings[name]) is not kind:
-            check.add("config", CONFIG, f"{name} is no {kind.__name__}")
+    for name in sorted(settings.keys() & config.SETTINGS.keys()):
+        fault = config.fault(name, settings[name])
+        if fault:
+            check.add("config", CONFIG, f"it gives the setting {name!r} a value that it cannot have: {fault}")
 
 
 def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:

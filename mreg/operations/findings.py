@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mreg import packs
@@ -71,7 +71,7 @@ class Findings:
     manifests: dict[str, Manifest] = field(default_factory=dict)
     indexes: dict[str, PackIndex] = field(default_factory=dict)
     places: dict[bytes, Located] = field(default_factory=dict)
-    recipes: dict[bytes, tuple[Piece, ...]] = field(default_factory=dict)
+    recipes: dict[bytes, Collection[Piece]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     sound: set[bytes] = field(default_factory=set)
     broken: set[Located] = field(default_factory=set)

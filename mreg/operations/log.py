@@ -88,6 +88,7 @@ class _Log:
         self._metadata = metadata.normalise(request.metadata)
         self._check_collections()
         self._inputs = tuple(self._input(reference) for reference in request.inputs)
+        self._record(Manifest(())).to_bytes()  # raises Unstorable before gigabytes are read
         self._base = None if request.base is None else resolve(context, request.base).digest
         excluded = [*context.setting("log.exclude"), *request.selection.exclude]
         self._sources = scan(request.paths, request.selection._replace(exclude=excluded))

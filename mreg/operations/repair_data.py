@@ -3,7 +3,7 @@ digests tell that they are the same, so it may be any repository; and each is ve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class Source:
         located = self._places.get(name)
         return self._read(located) if located else None
 
-    def recipes(self, file: bytes) -> Iterator[tuple[Piece, ...]]:
+    def recipes(self, file: bytes) -> Iterator[Collection[Piece]]:
         """The ways in which this file is put together there."""
         for index in self._indexes.values():
             if file in index.recipes:
@@ -283,7 +283,7 @@ class _Healer:
                         return self._reader.verified(Located(name, entry))
         return None
 
-    def _follow(self, file: File, name: bytes, pieces: tuple[Piece, ...]) -> bool:
+    def _follow(self, file: File, name: bytes, pieces: Collection[Piece]) -> bool:
         """Put the file together in the source's way; whether that gave it."""
         if sum(piece.size for piece in pieces) != file.size:
             return False

@@ -28,10 +28,18 @@ def set_setting(context: Context, name: str, text: str) -> Any:
         settings = config.decode(draft.view.ref(CONFIG))
         draft.set(CONFIG, config.encode(context.identity, settings | {name: value}))
 
-    context.commit(f"config set {name} {text}", build)
+    context.commit(f"config set {name} {text}", build, patience=_patience(context))
     if name == config.SHARED and value == config.GROUP:
         open_to_group(context)
     return value
+
+
+def _patience(context: Context) -> str:
+    """lock.timeout; its default where it has to be set right first."""
+    try:
+        return str(context.setting("lock.timeout"))
+    except config.DamagedSetting:
+        return str(config.setting("lock.timeout").default)
 
 
 def open_to_group(context: Context) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from mreg.repository import Repository
+
 Model = Callable[..., str]
 Unchanged = Callable[[], Any]
 
@@ -280,6 +282,43 @@ def test_a_changed_setting_in_the_file_is_damage(filled: Any, unchanged: Unchang
     with unchanged():
         assert_refused(filled("gc"), 5, "config.toml is damaged")
         assert filled("fsck").code == 5
+
+
+def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unchanged: Unchanged) -> None:
+    with Repository.open(filled.home) as repo:
+        text = f'format = 1\nid = "{repo.id}"\n[lock]\ntimeout = "x"\n[log]\nexclude = [1]\n[gc]\ngrace = "nan"\n'
+        repo._context.commit("by hand", lambda draft: draft.set("config.toml", text))
+
+    with unchanged():
+        for line, name in (
+            ("alias set new digits:v0", "lock.timeout"),
+            ("log one -a digits", "log.exclude"),
+            ("gc", "gc.grace"),
+            ("config get gc.grace", "gc.grace"),
+        ):
+            words = f"the setting '{name}' a value that it cannot have"
+            assert_refused(filled(*line.split()), 5, words, hint=f"`mreg config set {name} VALUE`")
+        listed, told = filled("config", "ls"), filled("config", "ls", "--json").json
+    assert listed.code == 0 and len(listed.out.splitlines()) == 7
+    assert [line.split()[0] for line in listed.errors.splitlines()] == ["gc.grace", "lock.timeout", "log.exclude"]
+    assert list(told["faults"]) == ["gc.grace", "lock.timeout", "log.exclude"]
+    assert len(told["settings"]) == 4
+
+    filled.must("config", "set", "log.exclude", "*.tmp")
+    filled.must("config", "set", "lock.timeout", "30s")
+    filled.must("alias", "set", "new", "digits:v0")
+    filled.must("config", "set", "gc.grace", "14d")
+    filled.must("gc")
+    assert filled("fsck").code == 0
+
+
+def test_more_metadata_than_a_record_takes_is_refused(filled: Any, unchanged: Unchanged) -> None:
+    (filled.home / "large.json").write_text('{"text": "' + "x" * (4 << 20) + '"}', encoding="utf-8")
+
+    with unchanged():
+        for line in ("log one -a digits", "annotate digits:v0"):
+            refused = filled(*line.split(), "--meta-file", "large.json")
+            assert_refused(refused, 2, "metadata, message and inputs together", "4 MiB")
 
 
 DAMAGES: list[tuple[str, str, str]] = [

@@ -291,7 +291,7 @@ def damage_file(storage: MemoryStorage, data: bytes) -> None:
     (pack,) = packs.pack_names(storage)
     index = packs.read_index(storage, pack)
     name = bytes.fromhex(digest(data))
-    chunk = index.recipes[name][-1].digest if name in index.recipes else name
+    chunk = [*index.recipes[name]][-1].digest if name in index.recipes else name
     flip_chunk(storage, next(entry.offset for entry in index.chunks if entry.digest == chunk))
 
 
@@ -363,7 +363,7 @@ def test_reading_a_file_with_a_damaged_chunk_gives_only_verified_bytes(
     logged: Repository, storage: MemoryStorage
 ) -> None:
     (pack,) = packs.pack_names(storage)
-    recipe = packs.read_index(storage, pack).recipes[bytes.fromhex(digest(LARGE))]
+    recipe = [*packs.read_index(storage, pack).recipes[bytes.fromhex(digest(LARGE))]]
     chunks = {entry.digest: entry for entry in packs.read_index(storage, pack).chunks}
     flip_chunk(storage, chunks[recipe[-1].digest].offset)
     got = bytearray()

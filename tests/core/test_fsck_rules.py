@@ -3,15 +3,17 @@ that are none of its own. Each is planted by a commit that asks for nothing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mreg import packs, refs
+from mreg import canonical, config, packs, refs
+from mreg.config import DamagedSetting
 from mreg.context import Context
 from mreg.journal import key_of as entry_key
-from mreg.objects import key_of as object_key
+from mreg.objects import DamagedObject, key_of as object_key
 from mreg.operations.findings import Finding
 from mreg.refs import Ref
 from mreg.repository import Repository
@@ -76,6 +78,77 @@ def test_a_ref_that_breaks_a_rule_is_named(
     plant(storage, changes)
 
     assert found(repo_with_two) == {(code, key) for key in changes}
+
+
+IMPOSSIBLE = {
+    "lock.timeout": ['"x"', '"nan"', "30"],
+    "gc.grace": ['"-1d"', '"inf"', '""'],
+    "gc.keep-last": ["-1", "1234567890", "true", "1.5"],
+    "gc.older-than": ['"1e20"'],
+    "log.compress": ['"true"', "1"],
+    "log.exclude": ["[1]", '"*"', '["a", []]'],
+    "core.shared": ['"everybody"', "[]"],
+}
+VALUES = [(name, value) for name, values in IMPOSSIBLE.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), VALUES, ids=map("=".join, VALUES))
+def test_a_setting_that_no_writer_gives_is_named_and_can_be_set_right(
+    repo_with_two: Repository, storage: MemoryStorage, folder: Callable[..., str], name: str, value: str
+) -> None:
+    """Of the right type or not."""
+    repo, (section, _, key) = repo_with_two, name.partition(".")
+    text = f'format = 1\nid = "{repo.id}"\n[{section}]\n{key} = {value}\n'
+    plant(storage, {"config.toml": text})
+    default = config.SETTINGS[name].default
+
+    assert found(repo) == {("config", "config.toml")}
+    with pytest.raises(DamagedSetting, match=name):
+        repo.setting(name)
+    sound, faults = repo.sound_settings()
+    assert (list(faults), len(sound)) == ([name], len(config.SETTINGS) - 1)
+    if name == "lock.timeout":
+        with pytest.raises(DamagedSetting):
+            repo.set_alias("best", "mnist:v1")
+    if name == "gc.grace":
+        with pytest.raises(DamagedSetting):
+            repo.gc()
+    if name.startswith("log."):
+        with pytest.raises(DamagedSetting):
+            repo.log(folder({"a": b"two"}), "mnist")
+
+    other = "gc.keep-last" if name != "gc.keep-last" else "gc.grace"
+    repo.set_setting(other, "5")
+    assert repo.setting(other) in (5, "5")
+    given = " ".join(default) if isinstance(default, list) else str(default).lower()
+    assert repo.set_setting(name, given) == default
+    assert repo.settings()[name] == default
+    assert found(repo) == set()
+
+
+HOSTILE_RECORDS = [
+    {"created": "2026-01-01"},
+    {"created": "2026-01-01T00:00:00.000000"},
+    {"metadata": {"x": 10**400}},
+    {"metadata": {"x": [0] * (2 << 20)}},
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE_RECORDS, ids=["date", "no zone", "integer", "large"])
+def test_a_version_record_that_no_writer_writes_is_named(
+    repo_with_two: Repository, storage: MemoryStorage, change: dict[str, Any]
+) -> None:
+    sound = Context(storage, "memory").objects.get(repo_with_two.resolve("mnist:v0").digest)
+    data = canonical.dumps(json.loads(sound) | change)
+    name = Context(storage, "memory").objects.put(data)
+    plant(storage, {"artifacts/mnist/v2": name})
+
+    (finding,) = repo_with_two.fsck(full=True).findings
+
+    assert (finding.code, finding.what, finding.hurts) == ("record", object_key(name), ("mnist:v2",))
+    for read in (lambda: repo_with_two.versions("mnist"), lambda: repo_with_two.version("mnist:v2")):
+        with pytest.raises(DamagedObject):
+            read()
 
 
 def test_a_number_that_was_left_out_is_named(repo_with_two: Repository, storage: MemoryStorage) -> None:

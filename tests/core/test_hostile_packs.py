@@ -20,7 +20,7 @@ from mreg.context import Context
 from mreg.digest import digest
 from mreg.errors import Damaged, Refused
 from mreg.operations.reach import copies
-from mreg.packs import ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece
+from mreg.packs import ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece, TooManyChunks
 from mreg.records import File, Manifest, VersionRecord
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -321,6 +321,40 @@ def test_a_recipe_in_another_order_is_damage(repo: Repository, storage: MemorySt
 
     assert outcome(repo, version, tmp_path / "got", whole) == "damaged"
     assert [finding.code for finding in repo.fsck(full=True).findings] == ["recipe"]
+
+
+def test_a_recipe_of_very_many_pieces_takes_little_memory_on_its_way_into_the_tables(
+    repo: Repository, storage: MemoryStorage, reopen: Callable[[Storage], Repository]
+) -> None:
+    count = 100_000
+    pack = forge(storage, [raw(X)], {name_of(NEAR_X): (Piece(name_of(X), len(X)),) * count})
+    publish(repo, File("file", len(NEAR_X), digest(NEAR_X)), pack)
+    size = storage.stat(packs.key_of(pack)).size
+    other = reopen(storage)
+
+    tracemalloc.start()
+    try:
+        assert [version.number for version in other.versions("net")] == [0]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 3 * size
+    assert len(other._context.index.pieces(name_of(NEAR_X), 1)) == count
+
+
+def test_a_log_of_too_many_chunks_is_refused_and_changes_nothing(
+    repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch, storage: MemoryStorage
+) -> None:
+    monkeypatch.setattr(packs, "MAX_INDEX", 500)
+    before = list(storage.list(""))
+
+    for dry_run in (True, False):
+        with pytest.raises(TooManyChunks):
+            repo.log(folder({str(n): b"%d" % n for n in range(10)}), "net", dry_run=dry_run)
+
+    assert list(storage.list("")) == before
+    assert repo.log(folder({str(n): b"%d" % n for n in range(3)}), "net").created
 
 
 # Damage to packs that were written honestly.

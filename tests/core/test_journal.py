@@ -30,10 +30,11 @@ from mreg.storage.memory import MemoryStorage
 
 ORIGIN = "0123456789abcdef0123456789abcdef"
 START = Mark(0, ORIGIN)
+TIME = "2026-01-02T03:04:05.000006Z"
 
 
 def entry(head: Mark, name: str = "own", **changes: Any) -> Entry:
-    made = Entry(head.seq + 1, head.digest, name, "t", "ann", "host", "test", (Change("aliases/m/a", None, "v0"),))
+    made = Entry(head.seq + 1, head.digest, name, TIME, "ann", "host", "test", (Change("aliases/m/a", None, "v0"),))
     return made._replace(**changes)
 
 
@@ -93,7 +94,9 @@ changes = st.lists(
     made=st.builds(
         Entry,
         st.integers(0, 2**53),
-        *[texts] * 6,
+        *[texts] * 2,
+        st.datetimes().map(lambda time: time.isoformat(timespec="microseconds") + "Z"),
+        *[texts] * 3,
         changes.filter(lambda found: not any(change.ref.split("/")[0] in ("tmp", "lock") for change in found)),
         st.lists(texts.map(lambda text: digest(text.encode())), max_size=2).map(tuple),
         st.lists(texts, max_size=2).map(tuple),
@@ -118,6 +121,9 @@ VALUE: dict[str, Any] = json.loads(entry(START).to_bytes())
         {"seq": -1},
         {"seq": "1"},
         {"prev": None},
+        {"time": "2026-01-02"},
+        {"time": TIME.replace("Z", "+00:00")},
+        {"time": None},
         {"who": 1},
         {"changes": None},
         {"changes": [["aliases/m/a", None]]},

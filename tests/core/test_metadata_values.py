@@ -265,7 +265,11 @@ def test_an_annotation_is_read_as_it_was_written(values: dict[str, Any], text: s
         'message = "m"\ninputs = [["a", "b"]]\n[metadata]',
         'message = "m"\ninputs = [1]\n[metadata]',
         'message = "m"\ninputs = []\nmetadata = 1',
+        'message = "m"\ninputs = []\n[metadata]\nx = 9223372036854775809',
+        f'message = "m"\ninputs = []\n[metadata]\nx = [{{y = 0x{"f" * 5000}}}]',
+        f'message = "{"m" * (4 << 20)}"\ninputs = []\n[metadata]',
     ],
+    ids=range(11),
 )
 def test_an_annotation_of_another_form_is_damage(text: str) -> None:
     with pytest.raises(DamagedAnnotation):

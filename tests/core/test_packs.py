@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import itertools
 import random
+import tracemalloc
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mreg import packs
+from mreg import codecs, packs
+from mreg.canonical import Malformed
 from mreg.chunks import ChunkReader
+from mreg.codecs import Encoded
 from mreg.digest import digest
-from mreg.packs import ChunkEntry, CountingWriter, DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece
+from mreg.packs import (
+    Base,
+    ChunkEntry,
+    CountingWriter,
+    DamagedChunk,
+    DamagedPack,
+    Located,
+    PackIndex,
+    PackWriter,
+    Piece,
+    TooManyChunks,
+)
 from mreg.storage import ANY, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
@@ -71,7 +86,9 @@ def test_what_was_written_is_read(chunks: list[bytes], recipes: dict[bytes, tupl
 
     assert [read_chunk(storage, name, entry) for entry in index.chunks] == chunks
     assert [entry.digest for entry in index.chunks] == [raw(chunk) for chunk in chunks]
-    assert index.recipes == recipes
+    assert {file: tuple(pieces) for file, pieces in index.recipes.items()} == recipes
+    assert [len(pieces) for pieces in index.recipes.values()] == [len(pieces) for pieces in recipes.values()]
+    assert index.to_bytes() == PackIndex(index.chunks, recipes).to_bytes()
     assert list(packs.pack_names(storage)) == [name]
 
 
@@ -230,7 +247,61 @@ def test_arbitrary_bytes_are_damage_and_nothing_worse(data: bytes) -> None:
         packs.read_index(storage, "0" * 64)
 
 
+def peak_of(work: Callable[[], object]) -> int:
+    """The most memory that Python has for it at one time."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def read_hostile(index: bytes) -> None:
+    with pytest.raises(Malformed):
+        PackIndex.from_bytes(index, 1 << 20)
+
+
+def test_an_index_of_nonsense_takes_no_memory() -> None:
+    nonsense = u64(50_000, 0) + bytes(56 * 50_000)
+
+    assert peak_of(lambda: read_hostile(nonsense)) < len(nonsense) / 10
+
+
+def test_an_index_takes_memory_for_its_entries_and_little_for_its_pieces() -> None:
+    entries = PackIndex((ENTRY._replace(offset=1000, stored=500, size=501),) * 20_000, {}).to_bytes()
+    pieces = u64(0, 1) + bytes(32) + u64(100_000) + bytes(36 * 100_000)
+
+    assert peak_of(lambda: PackIndex.from_bytes(entries, 1 << 20)) < 500 * 20_000
+    assert peak_of(lambda: PackIndex.from_bytes(pieces, 1 << 20)) < len(pieces) / 10
+
+
 # Writers.
+
+
+def test_a_writer_refuses_an_index_that_nobody_would_read(
+    storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = Encoded(codecs.DELTA, b"form")
+
+    def fill(writer: PackWriter) -> None:
+        writer.add(raw(b"abc"), b"abc")
+        writer.add(raw(b"abd"), b"abd", near, Base(raw(b"abc"), 1))
+        writer.carry(ENTRY._replace(position=1, base=raw(b"abc")), b"forms")
+        writer.add_recipe(bytes(32), (Piece(raw(b"abc"), 3), Piece(raw(b"abd"), 3)))
+
+    size = 16 + 3 * 56 + 2 * 32 + 40 + 2 * 36
+    monkeypatch.setattr(packs, "MAX_INDEX", size)
+    with PackWriter(storage) as writer:
+        fill(writer)
+        assert len(packs.read_index(storage, writer.publish()).chunks) == 3
+
+    monkeypatch.setattr(packs, "MAX_INDEX", size - 1)
+    for kind in (PackWriter, CountingWriter):
+        with pytest.raises(TooManyChunks), kind(storage) as writer:
+            fill(writer)
+    assert len(list(storage.list(""))) == 1
+    assert storage.sweep(-1.0) == 0
 
 
 def test_an_abandoned_writer_leaves_nothing(storage: MemoryStorage) -> None:
@@ -270,7 +341,9 @@ def test_a_writer_knows_what_it_has(storage: MemoryStorage) -> None:
 def test_a_pack_may_hold_recipes_alone(storage: MemoryStorage) -> None:
     name, _ = write(storage, [], {bytes(32): (Piece(raw(b"x"), 1),)})
 
-    assert packs.read_index(storage, name).recipes == {bytes(32): (Piece(raw(b"x"), 1),)}
+    (recipe,) = packs.read_index(storage, name).recipes.values()
+    assert list(recipe) == [Piece(raw(b"x"), 1)]
+    assert Piece(raw(b"x"), 1) in recipe and Piece(raw(b"x"), 2) not in recipe
 
 
 def test_a_counting_writer_counts_and_writes_nothing(storage: MemoryStorage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_every_manifest_of_allowed_paths_is_read_as_it_was_written(paths: list[s
 )
 @settings(max_examples=100, deadline=None)
 def test_every_version_record_is_read_as_it_was_written(metadata: dict[str, Any], message: str) -> None:
-    record = VersionRecord(D0, 1, 2, "t", "a", "h", metadata=metadata, message=message)
+    record = VersionRecord(D0, 1, 2, VERSION.created, "a", "h", metadata=metadata, message=message)
 
     assert VersionRecord.from_bytes(record.to_bytes()) == record
 
@@ -255,6 +256,19 @@ def test_a_manifest_that_lacks_something_is_refused(key: str) -> None:
         {"size": 2**53 + 1},
         {"size": 1.5},
         {"created": 1},
+        {"created": ""},
+        {"created": "2026-01-01"},
+        {"created": "2026-01-01T00:00:00Z"},
+        {"created": "2026-01-01T00:00:00.000Z"},
+        {"created": "2026-01-01T00:00:00.000000"},
+        {"created": "2026-01-01T00:00:00.000000+00:00"},
+        {"created": "2026-01-01T00:00:00.000000+01:00"},
+        {"created": "2026-01-01 00:00:00.000000Z"},
+        {"created": "2026-02-30T00:00:00.000000Z"},
+        {"created": "2026-01-01T00:00:00.000000Z\n"},
+        {"created": "\uff12026-01-01T00:00:00.000000Z"},
+        {"metadata": {"x": 2**63 + 1}},
+        {"metadata": {"x": [{"y": -(2**70)}]}},
         {"author": None},
         {"host": []},
         {"run": 1},
@@ -340,6 +354,18 @@ def test_sizes_are_bounded_when_reading_and_when_writing(monkeypatch: pytest.Mon
         Manifest.from_bytes(data)
     with pytest.raises(Unstorable):
         MANIFEST.to_bytes()
+
+
+def test_a_version_record_has_a_limit_of_its_own() -> None:
+    """Parsed JSON takes many times its size in memory."""
+    room = records.MAX_VERSION - len(replace(VERSION, message="").to_bytes())
+    most, more = replace(VERSION, message="x" * room), replace(VERSION, message="x" * (room + 1))
+
+    assert VersionRecord.from_bytes(most.to_bytes()) == most
+    with pytest.raises(Unstorable, match="metadata, message and inputs together, is larger than 4 MiB"):
+        more.to_bytes()
+    with pytest.raises(Malformed, match="larger"):
+        VersionRecord.from_bytes(most.to_bytes().replace(b'"xx', b'"xxx'))
 
 
 def test_the_number_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mreg.cli.output import emit, note, value_text
+from mreg.cli.output import emit, note, value_text, warn
 from mreg.cli.state import current
 
 SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
@@ -40,16 +40,20 @@ def ls(user: UserOption = False) -> None:
     """List all settings: name, value, meaning."""
     from mreg.config import SETTINGS
 
+    faults: dict[str, str] = {}
     if user:
         from mreg.trust import MEANING, SETTING
 
         values: dict[str, Any] = {SETTING: _user_setting(SETTING)}
         meanings = {SETTING: MEANING}
     else:
-        values = current.repository().settings()
+        values, faults = current.repository().sound_settings()
         meanings = {name: setting.meaning for name, setting in SETTINGS.items()}
     rows = [[name, _text(value), meanings[name]] for name, value in values.items()]
-    emit({"settings": values}, lambda out: out.table(["name", "value", "meaning"], rows))
+    rows += [[name, "", meanings[name]] for name in faults]
+    emit({"settings": values, "faults": faults}, lambda out: out.table(["name", "value", "meaning"], rows))
+    for name, fault in faults.items():
+        warn(f"{name} has a value that it cannot have: {fault}; correct it with `mreg config set {name} VALUE`")
 
 
 def _user_setting(name: str) -> list[str]:

@@ -118,7 +118,7 @@ def _sorted(versions: list[Version], sort: str | None) -> list[Version]:
 
 def _order(value: Any) -> tuple[bool, float, str]:
     number = isinstance(value, int | float)
-    return (not number, float(value) if number else 0.0, "" if number else str(value))
+    return (not number, value if number else 0, "" if number else str(value))  # some integers are no float
 
 
 def _aliases(aliases: dict[str, str]) -> str:
