@@ -142,8 +142,12 @@ def report(error: BaseException, arguments: list[str]) -> int:
 
 
 def _output_fails() -> bool:
-    """Is it standard output that cannot be written? Its buffer then holds what could not."""
-    try:
+    """Is it standard output that cannot be written?"""
+    from mreg.cli.streams import output_failed
+
+    if output_failed():
+        return True
+    try:  # its buffer may hold more
         sys.stdout.flush()
     except OSError:
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 DAMAGED = 5
 """Exit code of commands that find damage, and do the rest of what they are for."""
 
+_DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What drives a terminal, or turns around what it shows: control characters, separators, bidirectional overrides."""
+
 _NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
 """Columns that are set to the right."""
 
@@ -27,7 +31,7 @@ class Out:
 
     def line(self, text: str) -> None:
         """One line of plain text."""
-        print(safe(text))
+        print(one_line(text))
 
     def path(self, path: str) -> None:
         """A path, to the byte, whatever its name."""
@@ -35,12 +39,15 @@ class Out:
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings."""
+        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings.
+
+        A cell never reaches beyond itself: see `one_line`.
+        """
+        rows = [[one_line(cell) for cell in row] for row in rows]
         if not current.terminal:
             for row in rows:
-                print("\t".join(safe(cell).replace("\t", " ") for cell in row))
+                print("\t".join(row))
             return
-        rows = list(rows)
         if not rows:
             return
         from rich.table import Table
@@ -50,12 +57,12 @@ class Out:
         for heading in headings:
             table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
         for row in rows:
-            table.add_row(*(Text(safe(cell)) for cell in row))
+            table.add_row(*map(Text, row))
         console().print(table)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
         """`key: value` lines, aligned; pairs without a value are left out."""
-        shown = [(key, value) for key, value in pairs if value]
+        shown = [(one_line(key), value) for key, value in pairs if value]
         width = max((len(key) for key, _ in shown), default=0) + 2
         for key, value in shown:
             first, *rest = safe(value).split("\n")
@@ -69,8 +76,12 @@ class Out:
             print(text.rstrip("\n"))
             return
         from rich.markdown import Markdown
+        from rich.segment import Segment, Segments
 
-        console().print(Markdown(text))
+        shown = console()
+        rendered = shown.render(Markdown(_undriven(text.replace("\r\n", "\n"))))
+        # Again, as Markdown has ways to write any character in plain letters (`&#8238;`).
+        shown.print(Segments([Segment(_undriven(part.text), part.style, part.control) for part in rendered]))
 
 
 def emit(value: Any, render: Callable[[Out], None]) -> None:
@@ -90,7 +101,7 @@ def print_json(value: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
         text = json.dumps(value, indent=indent, default=plain)
-    print(text)
+    print(_DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
 
 
 def plain(value: Any) -> Any:
@@ -111,13 +122,13 @@ def plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell the person something that is no data."""
     if not current.quiet and not current.json:
-        print(safe(text), file=sys.stderr)
+        print(one_line(text), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
     if not current.json:
-        print(safe(text), file=sys.stderr)
+        print(one_line(text), file=sys.stderr)
 
 
 def safe(text: str) -> str:
@@ -125,6 +136,20 @@ def safe(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str) -> str:
+    """Safe text that stays on its line and in its column: line breaks and tabs, too, are shown (`\\n`, `\\t`).
+
+    Else a name or a message could pretend to be another line, or another column.
+    """
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _undriven(text: str) -> str:
+    """Text of several lines without what drives a terminal; unlike `safe` it leaves what people write in texts, such
+    as no-break spaces and joined emoji."""
+    return _DRIVING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -32,8 +32,10 @@ class State:
         from mreg.repository import Repository
 
         location = self.location()
-        if self.verbose and not (self.quiet or self.json):
-            print(f"repository: {location}", file=sys.stderr)
+        if self.verbose:
+            from mreg.cli.output import note
+
+            note(f"repository: {location}")
         self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
         return self.opened
 
