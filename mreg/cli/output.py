@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.cli.state import current
+from mreg.cli.text import DRIVING, one_line, safe, undriven
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 DAMAGED = 5
 """Exit code of commands that find damage, and do the rest of what they are for."""
-
-_DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What drives a terminal, or turns around what it shows: control characters, separators, bidirectional overrides."""
 
 _NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
 """Columns that are set to the right."""
@@ -79,9 +76,9 @@ class Out:
         from rich.segment import Segment, Segments
 
         shown = console()
-        rendered = shown.render(Markdown(_undriven(text.replace("\r\n", "\n"))))
+        rendered = shown.render(Markdown(undriven(text.replace("\r\n", "\n"))))
         # Again, as Markdown has ways to write any character in plain letters (`&#8238;`).
-        shown.print(Segments([Segment(_undriven(part.text), part.style, part.control) for part in rendered]))
+        shown.print(Segments([Segment(undriven(part.text), part.style, part.control) for part in rendered]))
 
 
 def emit(value: Any, render: Callable[[Out], None]) -> None:
@@ -101,7 +98,7 @@ def print_json(value: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
         text = json.dumps(value, indent=indent, default=plain)
-    print(_DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
+    print(DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
 
 
 def plain(value: Any) -> Any:
@@ -129,27 +126,6 @@ def warn(text: str) -> None:
     """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
     if not current.json:
         print(one_line(text), file=sys.stderr)
-
-
-def safe(text: str) -> str:
-    """Text without what could drive a terminal: control characters are shown, not obeyed."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
-
-
-def one_line(text: str) -> str:
-    """Safe text that stays on its line and in its column: line breaks and tabs, too, are shown (`\\n`, `\\t`).
-
-    Else a name or a message could pretend to be another line, or another column.
-    """
-    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _undriven(text: str) -> str:
-    """Text of several lines without what drives a terminal; unlike `safe` it leaves what people write in texts, such
-    as no-break spaces and joined emoji."""
-    return _DRIVING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def console(*, stderr: bool = False) -> Console:

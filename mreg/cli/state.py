@@ -32,10 +32,10 @@ class State:
         from mreg.repository import Repository
 
         location = self.location()
-        if self.verbose:
-            from mreg.cli.output import note
+        if self.verbose and not (self.quiet or self.json):
+            from mreg.cli.text import one_line
 
-            note(f"repository: {location}")
+            print(one_line(f"repository: {location}"), file=sys.stderr)
         self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
         return self.opened
 
