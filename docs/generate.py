@@ -53,6 +53,9 @@ INTRODUCTION = """\
 
 Data goes to standard output, everything else (notes, progress, errors) to standard error. On a terminal, lists are
 tables with headings; elsewhere they are lines with tabs between the columns, without headings, colour or progress.
+What stands in a column never breaks out of it: line breaks, tabs and other control characters of names, messages and
+metadata are written as `\\n`, `\\t`, `\\x1b` there. `--json` gives such texts exactly; it writes control characters and
+the marks that turn the direction of writing as `\\uXXXX`.
 [json.md](json.md) describes what `--json` prints.
 """
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
-from typing import TYPE_CHECKING
+
+
+def _leave(*_: object) -> None:
+    os._exit(130)
+
+
+try:  # Ctrl-C while modules are loaded: nothing has begun, and an exception would show a traceback
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+except KeyboardInterrupt:
+    _leave()
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that for `mreg --version`
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -18,12 +31,15 @@ def entry() -> NoReturn:
     At once: taking apart what was imported, object by object, would take longer than many a command. All files are
     closed and all threads ended by then.
     """
-    code = main()
+    code = 130
     try:
+        code = main()
         sys.stdout.flush()
         sys.stderr.flush()
     except (OSError, ValueError):  # nobody listens any more
         code = code or 1
+    except KeyboardInterrupt:  # it has done its work, or said that it was interrupted
+        pass
     os._exit(code)
 
 
@@ -31,7 +47,9 @@ def main() -> int:
     """Run the command line in `sys.argv`; its exit code (the table in `mreg.cli.messages`)."""
     arguments = sys.argv[1:]
     try:
-        _settle_streams()
+        from mreg.cli.streams import settle
+
+        settle()
         if arguments == ["--version"]:
             from mreg import __version__
 
@@ -40,6 +58,8 @@ def main() -> int:
         gc.set_threshold(100_000)  # start-up makes no garbage worth looking for, and much to look through
         from mreg.cli.main import run
 
+        if signal.getsignal(signal.SIGINT) is _leave:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return run(arguments)
     except KeyboardInterrupt:  # before anything had begun
         return 130
@@ -47,17 +67,6 @@ def main() -> int:
         from mreg.cli.messages import report
 
         return report(error, arguments)
-
-
-def _settle_streams() -> None:
-    if sys.stdout is None or sys.stderr is None:
-        # Started with one closed (`>&-`): the first file that is opened must not become standard output.
-        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
-            pass
-        os.close(opened)
-        sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it cannot show must not stop a command
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,14 @@ import os
 import sys
 
 from mreg.context import NoRepository
+from mreg.errors import Refused
 
 FOLDER = ".mreg"
+
+
+class NotAFolder(Refused):
+    code = "not-a-folder"
+    template = "cannot make a repository at {location}: {path} is not a folder"
 
 
 def default_cache() -> str:
@@ -55,6 +61,27 @@ def find_repository(start: str | None = None) -> str:
         if parent == folder:
             raise NoRepository(location=top, where=f"in {top} or above it")
         folder = parent
+
+
+def place_of_existing(location: str | os.PathLike[str]) -> str:
+    """What `locate` says. Raises NoRepository for a file."""
+    path = locate(location)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise NoRepository(location=path, where=f"at {path}, which is a file")
+    return path
+
+
+def place_for_new(location: str | os.PathLike[str]) -> str:
+    """Where a new repository's folder goes: `location` if that is its name, else the `.mreg` in it. Raises NotAFolder
+    where something else is in the way."""
+    path = os.path.abspath(location)
+    path = path if os.path.basename(path) == FOLDER else os.path.join(path, FOLDER)
+    present = path
+    while not os.path.lexists(present) and present != os.path.dirname(present):
+        present = os.path.dirname(present)
+    if not os.path.isdir(present):
+        raise NotAFolder(location=path, path=present)
+    return path
 
 
 def _is_repository(folder: str) -> bool:

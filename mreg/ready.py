@@ -18,12 +18,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mreg.errors import Failed
+
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
     from mreg.reader import Reader
     from mreg.records import File
     from mreg.tree import Steps, Tree
 
 Stamps = dict[str, list[int]]
+
+
+class UnusableCache(Failed):
+    code = "unusable-cache"
+    template = "the cache folder cannot be made: {path}: {reason}"
 
 
 class ReadyCopies:
@@ -41,12 +48,12 @@ class ReadyCopies:
     def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
         """The folder of the version with this digest, every file verified just now.
 
-        Raises DamagedFile, NoSpace, OSError.
+        Raises DamagedFile, NoSpace, UnusableCache, OSError.
         """
         from mreg.tree import Tree
 
         folder = self._folder(version)
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        _make_folder(os.path.dirname(folder))
         self._fetch(reader, files, steps)
         sources = [(file.path, self._place(file)) for file in files]
         while True:
@@ -81,7 +88,7 @@ class ReadyCopies:
             tree.fill(reader, targets, steps)
             tree.flush()
             for name, place in enumerate(missing):
-                os.makedirs(os.path.dirname(place), exist_ok=True)
+                _make_folder(os.path.dirname(place))
                 os.rename(os.path.join(tree.path, str(name)), place)
 
     def _place(self, file: File) -> str:
@@ -96,7 +103,7 @@ class ReadyCopies:
 
     def _scratch(self) -> str:
         tmp = os.path.join(self._cache, "tmp")
-        os.makedirs(tmp, exist_ok=True)
+        _make_folder(tmp)
         return os.path.join(tmp, f"{os.getpid()}-{os.urandom(6).hex()}")
 
     def _throw_away(self, folder: str) -> None:
@@ -112,6 +119,14 @@ class ReadyCopies:
         with open(scratch, "w", encoding="utf-8") as file:
             json.dump(stamps, file)
         os.replace(scratch, self._stamp_file(version))
+
+
+def _make_folder(path: str) -> None:
+    """Raises UnusableCache where a file is in the way, or the file system lets nobody make folders."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise UnusableCache(path=path, reason=error.strerror) from None
 
 
 def _mode(file: File) -> int:

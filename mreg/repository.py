@@ -72,11 +72,9 @@ class Repository:
     ) -> Repository:
         """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
 
-        shared: let the folder's group write to it, whatever the umask is. Raises AlreadyInitialised.
+        shared: let the folder's group write to it, whatever the umask is. Raises AlreadyInitialised, NotAFolder.
         """
-        path = os.path.abspath(location)
-        if os.path.basename(path) != places.FOLDER:
-            path = os.path.join(path, places.FOLDER)
+        path = places.place_for_new(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
         repository = cls.init_storage(storage, path, cache=cache or places.default_cache, author=author)
         if shared:  # by the journal, as every setting, so that it can be made again from there
@@ -95,7 +93,7 @@ class Repository:
         Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
         until the user's own settings, or MREG_SAFE, list it as safe.
         """
-        path = places.locate(location)
+        path = places.place_of_existing(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
         return cls(Context(storage, path, cache=cache or places.default_cache, author=author))
 
@@ -520,7 +518,7 @@ class Repository:
         from mreg.operations.repair_refs import rescue
 
         other = _other(source)
-        return tuple(rescue(LocalStorage(places.locate(location)), other._context if other else None))
+        return tuple(rescue(LocalStorage(places.place_of_existing(location)), other._context if other else None))
 
     def usage(self, name: str | None = None) -> Usage:
         """Where the bytes of a collection, or of all artifacts, are."""

@@ -70,6 +70,9 @@ HINTS: dict[str, str] = {
     "alias-taken": "use the alias that is there, or another word",
     "invalid-setting": "`mreg config ls` shows values and what they mean",
     "unknown-column": "`mreg show NAME:vN` lists a version's metadata",
+    "no-working-folder": "go to another folder (`cd`), or act in one with `-C DIR`",
+    "not-a-folder": "choose another folder, or move the file out of the way",
+    "unusable-cache": "set MREG_CACHE to a folder that you can write to",
     "no-folder": "check the path given to -C",
     "invalid-expectation": "`mreg alias ls` shows where aliases are",
     "one-source": "give one of them",
@@ -93,6 +96,7 @@ _ASK_OWNER = (
     "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
     "run by the owner of a repository, shares it with the folder's group"
 )
+_CHECK_PATH = "check the path, and that no file stands where a folder should be"
 _MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
@@ -100,6 +104,9 @@ _MACHINE: dict[int, tuple[str, str]] = {
     errno.EACCES: ("permission denied", _ASK_OWNER),
     errno.EPERM: ("the system does not permit it", _ASK_OWNER),
     errno.ENOSYS: ("", "the file system lacks what mreg needs; put the repository on another, such as ext4 or xfs"),
+    errno.ENOENT: ("", _CHECK_PATH),
+    errno.ENOTDIR: ("", _CHECK_PATH),
+    errno.EEXIST: ("", _CHECK_PATH),
     errno.EIO: ("the disk reported an input/output error", "check the disk, then run `mreg fsck`"),
 }
 
@@ -112,6 +119,11 @@ class UnknownCommand(InvalidInput):
 class NoFolder(NotFound):
     code = "no-folder"
     template = "cannot enter {path!r}: {reason}"
+
+
+class NoWorkingFolder(NotFound):
+    code = "no-working-folder"
+    template = "the working folder does not exist any more"
 
 
 class OutputFailed(Failed):
@@ -129,6 +141,8 @@ def report(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, OSError) and _output_fails():
         _give_up_output()
         error = OutputFailed(reason=error.strerror or str(error))
+    elif isinstance(error, FileNotFoundError) and error.filename is None and _working_folder_is_gone():
+        error = NoWorkingFolder()
     if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
         import traceback
 
@@ -145,10 +159,22 @@ def report(error: BaseException, arguments: list[str]) -> int:
 
 
 def _output_fails() -> bool:
-    """Is it standard output that cannot be written? Its buffer then holds what could not."""
-    try:
+    """Is it standard output that cannot be written?"""
+    from mreg.cli.streams import output_failed
+
+    if output_failed():
+        return True
+    try:  # its buffer may hold more
         sys.stdout.flush()
     except OSError:
+        return True
+    return False
+
+
+def _working_folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
         return True
     return False
 
@@ -195,7 +221,7 @@ def _hint(error: MregError) -> str:
 
 
 def _print(code: str, message: str, hint: str, facts: dict[str, Any], *, as_json: bool) -> None:
-    from mreg.cli.output import safe
+    from mreg.cli.text import safe
 
     if as_json:
         import json

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.cli.state import current
+from mreg.cli.text import DRIVING, one_line, safe, undriven
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +28,7 @@ class Out:
 
     def line(self, text: str) -> None:
         """One line of plain text."""
-        print(safe(text))
+        print(one_line(text))
 
     def path(self, path: str) -> None:
         """A path, to the byte, whatever its name."""
@@ -35,12 +36,15 @@ class Out:
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings."""
+        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings.
+
+        A cell never reaches beyond itself: see `one_line`.
+        """
+        rows = [[one_line(cell) for cell in row] for row in rows]
         if not current.terminal:
             for row in rows:
-                print("\t".join(safe(cell).replace("\t", " ") for cell in row))
+                print("\t".join(row))
             return
-        rows = list(rows)
         if not rows:
             return
         from rich.table import Table
@@ -50,12 +54,12 @@ class Out:
         for heading in headings:
             table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
         for row in rows:
-            table.add_row(*(Text(safe(cell)) for cell in row))
+            table.add_row(*map(Text, row))
         console().print(table)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
         """`key: value` lines, aligned; pairs without a value are left out."""
-        shown = [(key, value) for key, value in pairs if value]
+        shown = [(one_line(key), value) for key, value in pairs if value]
         width = max((len(key) for key, _ in shown), default=0) + 2
         for key, value in shown:
             first, *rest = safe(value).split("\n")
@@ -69,8 +73,12 @@ class Out:
             print(text.rstrip("\n"))
             return
         from rich.markdown import Markdown
+        from rich.segment import Segment, Segments
 
-        console().print(Markdown(text))
+        shown = console()
+        rendered = shown.render(Markdown(undriven(text.replace("\r\n", "\n"))))
+        # Again, as Markdown has ways to write any character in plain letters (`&#8238;`).
+        shown.print(Segments([Segment(undriven(part.text), part.style, part.control) for part in rendered]))
 
 
 def emit(value: Any, render: Callable[[Out], None]) -> None:
@@ -90,7 +98,7 @@ def print_json(value: Any) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
         text = json.dumps(value, indent=indent, default=plain)
-    print(text)
+    print(DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
 
 
 def plain(value: Any) -> Any:
@@ -111,20 +119,13 @@ def plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell the person something that is no data."""
     if not current.quiet and not current.json:
-        print(safe(text), file=sys.stderr)
+        print(one_line(text), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
     if not current.json:
-        print(safe(text), file=sys.stderr)
-
-
-def safe(text: str) -> str:
-    """Text without what could drive a terminal: control characters are shown, not obeyed."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+        print(one_line(text), file=sys.stderr)
 
 
 def console(*, stderr: bool = False) -> Console:

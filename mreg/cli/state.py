@@ -33,7 +33,9 @@ class State:
 
         location = self.location()
         if self.verbose and not (self.quiet or self.json):
-            print(f"repository: {location}", file=sys.stderr)
+            from mreg.cli.text import one_line
+
+            print(one_line(f"repository: {location}"), file=sys.stderr)
         self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
         return self.opened
 

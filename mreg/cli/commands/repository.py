@@ -66,9 +66,9 @@ def _render_history(out: Out, found: list[HistoryEntry]) -> None:
 
 
 def _history_rows(entry: HistoryEntry) -> list[list[str]]:
-    """One row a ref that moved; line ends in values as \\n."""
+    """One row a ref that moved."""
     fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host, entry.command]
-    moves = [[one.ref, *((value or "").replace("\n", "\\n") for value in (one.old, one.new))] for one in entry.changes]
+    moves = [[one.ref, one.old or "", one.new or ""] for one in entry.changes]
     return [fixed + move for move in moves or [["", "", ""]]]
 
 
