@@ -84,6 +84,7 @@ HINTS: dict[str, str] = {
     "repair-only": "add --repair",
     "damaged-config": "`mreg fsck --repair` makes it again from the journal",
     "damaged-setting": "correct it with `mreg config set {name} VALUE`; `mreg config ls` shows what it means",
+    "unstorable": "take out some of it, or log it as a file",
     "too-many-chunks": "log the files in several parts",
     "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
     "no-collection": "try `mreg du {collection}`",

@@ -88,7 +88,7 @@ class _Log:
         self._metadata = metadata.normalise(request.metadata)
         self._check_collections()
         self._inputs = tuple(self._input(reference) for reference in request.inputs)
-        self._record(Manifest(())).to_bytes()  # raises Unstorable before gigabytes are read
+        self._record(Manifest(()), "").to_bytes()  # raises Unstorable before gigabytes are read
         self._base = None if request.base is None else resolve(context, request.base).digest
         excluded = [*context.setting("log.exclude"), *request.selection.exclude]
         self._sources = scan(request.paths, request.selection._replace(exclude=excluded))
@@ -112,7 +112,7 @@ class _Log:
         with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
             encode = context.setting("log.compress")
             manifest = ingest(index, writer, self._sources, progress, encode=encode, bases=self._bases)
-            record = self._record(manifest)
+            record = self._record(manifest, timestamp())
             same = self._same_as_latest(context.view(), manifest, record.manifest)
             if same and (dry_run or self._request.says_nothing):
                 return LogResult(load(context, context.view(), same), created=False)
@@ -145,13 +145,13 @@ class _Log:
             return None
         return Bases(context.storage, context.index, manifest, [source.path for source in self._sources], buffers)
 
-    def _record(self, manifest: Manifest) -> VersionRecord:
+    def _record(self, manifest: Manifest, created: str) -> VersionRecord:
         signature = self._context.signature
         return VersionRecord(
             manifest=digest_of(manifest.to_bytes()),
             files=len(manifest.files),
             size=manifest.size,
-            created=timestamp(),
+            created=created,
             author=signature.who,
             host=signature.host,
             run=self._request.run,

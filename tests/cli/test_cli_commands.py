@@ -731,7 +731,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired versions", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),
-    ("config ls", "settings", {}),
+    ("config ls", "faults settings", {}),
     ("version", "formats mreg python", {"formats": "journal packs records repository"}),
 ]
 
