@@ -30,7 +30,7 @@ OTHER_CODES = [
 
 ENVIRONMENT = {
     "MREG_REPO": "The repository, unless `--repo` is given; then no `.mreg` is looked for from the working directory "
-    "upwards. `mreg init` does not look at it.",
+    "upwards. Also where `mreg init` makes one, unless it is given a folder.",
     "MREG_CACHE": "The folder of the cache. Without it `$XDG_CACHE_HOME/mreg` or `~/.cache/mreg`; on macOS "
     "`~/Library/Caches/mreg`.",
     "MREG_AUTHOR": "Who stands in the history and in new versions. Without it the account's name.",

@@ -477,6 +477,51 @@ def test_a_cache_that_cannot_be_written_stops_no_reader(public_home: Path, as_no
     assert_refused(as_nobody("use", "a"), 1, "permission denied")
 
 
+@pytest.mark.parametrize("place", ["card.md", "card.md/below", "/proc/none", "home"])
+def test_a_cache_that_cannot_be_made_is_told_to_be_the_cache(
+    filled: Any, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("MREG_CACHE", place)
+    if place == "home":
+        for name in ("MREG_CACHE", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(filled.home / "card.md"))
+
+    with unchanged():
+        assert_refused(filled("use", "digits"), 1, "the cache folder cannot be made", hint="MREG_CACHE")
+        assert filled("--json", "use", "digits").error["code"] == "unusable-cache"
+        assert filled("resolve", "digits:best") == (0, "digits:v0\n", ""), "others do without"
+        assert filled("cat", "digits:v0", "weights.bin") == (0, "one" * 100, "")
+
+
+@pytest.mark.parametrize("line", ["ls", "init", "init new", "log . -a digits", "--repo x ls", "get digits"])
+def test_a_working_folder_that_is_gone_is_told(filled: Any, unchanged: Unchanged, line: str) -> None:
+    repository = str(filled.home / ".mreg")
+    gone = filled.home / "gone"
+    gone.mkdir()
+    options = ["--repo", repository] if line.startswith("get") else []
+
+    with unchanged():
+        result = _run_where_it_goes(filled, gone, *options, *line.split())
+
+    assert_refused(result, 3, "the working folder does not exist any more", hint="-C DIR")
+
+
+def test_where_the_working_folder_is_gone_another_can_be_named(filled: Any) -> None:
+    gone = filled.home / "gone"
+    gone.mkdir()
+
+    result = _run_where_it_goes(filled, gone, "-C", str(filled.home), "resolve", "digits")
+
+    assert result == (0, "digits:v1\n", "")
+
+
+def _run_where_it_goes(mreg: Any, folder: Path, *command: str) -> Any:
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    mreg.line = lambda *given: ["sh", "-c", script, "sh", str(folder), _python(), "-m", "mreg", *given]
+    return mreg.process(*command)
+
+
 def test_an_immutable_repository_refuses_changes(filled: Any, unchanged: Unchanged) -> None:
     if not _is_root():
         pytest.skip("only root can make folders immutable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ FAILURES = [
     (3, "unknown-setting", "config get gc.grce", "'gc.grce'", "did you mean `gc.grace`"),
     (3, "unknown-remote", "resolve origin/digits", "no remote 'origin'", "--repo"),
     (3, "no-repository", "--repo / ls", "there is no mreg repository at /", "mreg init"),
+    (3, "no-repository", "--repo notes ls", "notes, which is a file", "mreg init"),
     (3, "no-folder", "-C nowhere ls", "cannot enter 'nowhere'", ""),
     (4, "alias-moved", "alias set best digits:v1 --expect v1", "expected v1, found v0", "mreg show digits:best"),
     (4, "alias-moved", "alias set best digits:v1 --expect none", "expected none, found v0", "mreg show digits:best"),
@@ -79,6 +81,9 @@ FAILURES = [
     (6, "name-taken", "artifact create DIGITS", "there is an artifact 'digits'", "choose another name"),
     (6, "name-taken", "log one -a Classifier", "there is a registered model 'Classifier'", "mreg ls"),
     (6, "unsupported-file", "log pipe -a digits", "it is a pipe", "leave it out"),
+    (6, "not-a-folder", "init notes", "notes is not a folder", "choose another folder"),
+    (6, "not-a-folder", "init notes/deep/er", "notes is not a folder", "choose another folder"),
+    (6, "not-a-folder", "init claimed", "claimed/.mreg is not a folder", "choose another folder"),
     (6, "unsafe-destination", "get digits -o card.md", "card.md", "-o DIR"),
 ]
 
@@ -91,6 +96,8 @@ def world(filled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     home: Path = filled.home
     (home / "notes").write_bytes(b"\xff\xfe")
     (home / "void").mkdir()
+    (home / "claimed").mkdir()
+    (home / "claimed" / ".mreg").write_bytes(b"")
     os.mkfifo(home / "pipe")
     (home / "third").write_text("3")
     filled.must("log", "third", "-a", "digits")
@@ -222,6 +229,32 @@ def test_ctrl_c_while_waiting_for_another_writer_ends_with_130(
     assert errors.startswith(b"error: interrupted\nhint: ")
 
 
+_CTRL_C_AT = """
+import os, sys
+at = sys.argv.pop(1)
+class Finder:
+    def find_spec(self, name, *_):
+        if name == at:
+            os.kill(os.getpid(), 2)
+import mreg
+sys.modules.pop("signal", None)
+sys.meta_path.insert(0, Finder())
+from mreg.__main__ import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "typer", "mreg.cli.commands.show"])
+def test_ctrl_c_while_modules_are_loaded_ends_with_130(filled: Any, unchanged: Unchanged, module: str) -> None:
+    with unchanged():
+        done = subprocess.run(
+            [sys.executable, "-c", _CTRL_C_AT, module, "ls"], cwd=filled.home, capture_output=True, check=False
+        )
+
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_lock_that_is_held_for_too_long_is_a_conflict_that_names_the_holder(
     filled: Any, unchanged: Unchanged
 ) -> None:
@@ -294,14 +327,50 @@ def test_a_reader_that_goes_away_in_the_middle_is_no_error(mreg: Any) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize("line", ["ls", "--json ls", "use digits", "cat digits weights.bin", "--version", "--help"])
-def test_output_that_cannot_be_written_is_an_error(filled: Any, line: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_output_that_cannot_be_written_is_an_error(filled: Any, line: str, unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "wb") as full:
         result = filled.process(*line.split(), stdout=full, env=environment)
 
     assert result.code == 1
     assert "standard output cannot be written: No space left on device" in result.errors
     assert "Traceback" not in result.errors
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_change_that_cannot_be_told_is_not_said_to_be_none(filled: Any, unbuffered: str) -> None:
+    with open("/dev/full", "wb") as full:
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        result = filled.process("--json", "alias", "set", "best", "digits:v1", stdout=full, env=environment)
+
+    assert (result.code, result.error["code"]) == (1, "output-failed")
+    assert "was changed before it printed" in result.error["hint"]
+    assert filled("resolve", "digits:best") == (0, "digits:v1\n", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    ("line", "code", "out"),
+    [
+        ("alias rm best digits", 0, ""),
+        ("alias set best digits:v1", 0, "digits:v1\n"),
+        ("log third -a new", 0, "new:v0\n"),
+        ("-v resolve digits", 0, "digits:v1\n"),
+        ("fsck", 0, ""),
+        ("resolve nope", 3, ""),
+        ("log nowhere -a new", 3, ""),
+    ],
+)
+def test_notes_that_cannot_be_written_are_dropped(filled: Any, line: str, code: int, out: str, unbuffered: str) -> None:
+    (filled.home / "third").write_text("3")
+    with open("/dev/full", "wb") as full:
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        result = filled.process(*line.split(), stderr=full, env=environment)
+
+    assert result == (code, out, "")
 
 
 def test_closed_streams_do_no_harm(filled: Any) -> None:

@@ -206,6 +206,83 @@ def test_control_characters_are_shown_and_not_obeyed(filled: Any) -> None:
     assert (bad.code, "\x1b" in bad.errors) == (2, False)
 
 
+DRIVERS = "\x1b]52;c;QUFB\x07 \x9b31m \x7f \u202e \u2028"
+
+
+def assert_undriven(shown: str) -> None:
+    """Nothing of DRIVERS is obeyed; the colours and links of mreg's own may be there."""
+    assert "\x1b]52" not in shown
+    assert not set(shown) & set("\x07\x9b\x7f\u202e\u2028")
+
+
+def test_a_card_cannot_drive_the_terminal_and_goes_unchanged_into_pipes(filled: Any) -> None:
+    card = f"# Card {DRIVERS}\r\n\nno\xa0break &#8238; <http://x/%1b[31mred>\n\n```\n{DRIVERS}\n```\n"
+    (filled.home / "card.md").write_text(card, newline="")
+    filled.must("card", "Classifier", "--file", "card.md")
+
+    for line in ("card Classifier", "show Classifier", "model show Classifier"):
+        shown = filled.terminal(*line.split())
+        assert shown.code == 0
+        assert_undriven(shown.out)
+        assert "\x1b[31mred" not in shown.out
+        assert "\\x1b]52;c;QUFB\\x07" in COLOUR.sub("", shown.out), "it is shown"
+        assert "no\xa0break" in shown.out
+    with filled.start("card", "Classifier") as process:
+        assert process.stdout.read() == card.encode()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_metadata_keys_cannot_drive_the_terminal_nor_make_lines(filled: Any) -> None:
+    filled.must("annotate", "digits:v0", "--meta", f"k{DRIVERS}\nauthor:=1")
+
+    for result in (filled("show", "digits:v0"), filled.terminal("show", "digits:v0")):
+        assert (result.code, result.errors) == (0, "")
+        assert_undriven(result.out)
+        assert "\\x1b]52;c;QUFB\\x07" in result.out
+        assert len([line for line in result.out.splitlines() if line.startswith("author:")]) == 1
+
+
+def test_json_cannot_drive_the_terminal_and_tells_the_text_exactly(filled: Any) -> None:
+    import json
+
+    filled.must("annotate", "digits", "-m", f"größer {DRIVERS}\u2066")
+
+    for result in (filled.terminal("--json", "show", "digits:v1"), filled("--json", "show", "digits:v1")):
+        assert (result.code, result.errors) == (0, "")
+        assert_undriven(result.out)
+        assert "\u2066" not in result.out and "größer" in result.out
+        assert json.loads(result.out)["message"] == f"größer {DRIVERS}\u2066"
+
+
+def test_nothing_breaks_out_of_its_cell(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = "x\n99\tforged\r\x1b"
+    monkeypatch.setenv("MREG_AUTHOR", forged)
+    filled.must("artifact", "describe", "digits", forged)
+    filled.must("model", "describe", "Classifier", forged)
+    filled.must("annotate", "digits:v0", "--meta", f"note={forged}")
+    tables = {  # columns of each
+        "history": 8,
+        "ls digits --columns note": 7,
+        "ls Classifier --columns note": 8,
+        "artifact ls": 5,
+        "model ls": 5,
+        "search x": 4,
+        "diff digits:v0 digits:v1": 3,
+    }
+
+    for line, columns in tables.items():
+        piped, shown = filled(*line.split()), filled.terminal(*line.split())
+
+        assert (piped.code, shown.code) == (0, 0), line
+        rows = piped.out.splitlines()
+        assert {row.count("\t") + 1 for row in rows} == {columns}, line
+        assert any("x\\n99\\tforged\\r\\x1b" in row for row in rows), line
+        lines = COLOUR.sub("", shown.out).split("\n")
+        assert not any(row.lstrip().startswith(("99", "forged")) for row in lines), line
+        assert "\t" not in shown.out and "\r" not in shown.out
+
+
 def test_verbose_tells_which_repository_is_used(filled: Any) -> None:
     assert filled("-v", "resolve", "digits").errors == f"repository: {filled.home / '.mreg'}\n"
     assert filled("-v", "-q", "resolve", "digits").errors == ""
