@@ -143,7 +143,7 @@ def test_listing_adds_and_keeps_what_else_the_file_says(foreign: Any) -> None:
 
     assert listed == ["/a", str(work / ".mreg")]
     assert 'key = "kept"' in file.read_text()
-    assert bob("--json", "config", "ls", "--user").json == {"settings": {"safe.directory": listed}}
+    assert bob("--json", "config", "ls", "--user").json == {"settings": {"safe.directory": listed}, "faults": {}}
 
 
 @pytest.mark.parametrize("text", ["[safe", "safe = 1", "[safe]\ndirectory = 1", "[safe]\ndirectory = [1]", "\xff"])
