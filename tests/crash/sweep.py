@@ -343,7 +343,8 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(opened, number)
         os.close(opened)
     # New objects, as a started interpreter has: what their buffers held belongs to the server.
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+    # Not closed with what it puts in their place.
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     sys.argv = ["mreg", *request["command"]]
     if request["stop"]:
         _let_anybody_trace()
