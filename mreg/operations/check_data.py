@@ -8,15 +8,19 @@ from dataclasses import replace
 
 from blake3 import blake3
 
-from mreg import objects, packs
+from mreg import config, objects, packs
 from mreg.buffers import Buffers
 from mreg.canonical import Malformed
 from mreg.chunks import ChunkReader, chain
 from mreg.context import Context
 from mreg.digest import EMPTY, digest, is_digest
+from mreg.errors import Damaged, InvalidInput
 from mreg.journal import DamagedJournal
 from mreg.objects import DamagedObject
+from mreg.operations import reach
+from mreg.operations.check_refs import version_of
 from mreg.operations.findings import Findings
+from mreg.operations.gc import age_of
 from mreg.operations.reach import copies, with_bases
 from mreg.packs import DamagedChunk, DamagedPack, Located
 from mreg.records import File, Manifest, VersionRecord
@@ -24,8 +28,9 @@ from mreg.records import File, Manifest, VersionRecord
 Progress = Callable[[int, int], None]
 
 
-def check_data(context: Context, check: Findings, *, full: bool, progress: Progress | None) -> None:
+def check_data(context: Context, check: Findings, *, full: bool, progress: Progress | None, now: float) -> None:
     """Invariants 7 to 11 of docs/format.md; the bytes of chunks (12) only with `full`."""
+    _note_deleted(context, check, now)
     _check_packs(context, check)
     _check_versions(context, check)
     _check_loose_objects(context, check)
@@ -33,6 +38,21 @@ def check_data(context: Context, check: Findings, *, full: bool, progress: Progr
     if full:
         _check_chunks(context, check, progress)
     _name_the_hurt(check)
+
+
+def _note_deleted(context: Context, check: Findings, now: float) -> None:
+    if not check.whole:
+        return
+    try:
+        grace = config.parse_seconds(context.setting("gc.grace"))
+    except (Damaged, InvalidInput):
+        grace = config.parse_seconds(config.setting("gc.grace").default)
+    kept = reach.remembered(check.log, lambda seq: age_of(context, seq, now), grace) - reach.versions_now(check.log)
+    for change in (change for entry in check.log for change in entry.changes):
+        name = version_of(change.ref)
+        for value in (change.old, change.new):
+            if name and value is not None and value in kept:
+                check.deleted[value] = f"{name} (deleted)"
 
 
 def _check_packs(context: Context, check: Findings) -> None:
@@ -77,7 +97,7 @@ def _catch_up(context: Context, check: Findings) -> None:
 
 
 def _check_versions(context: Context, check: Findings) -> None:
-    for version, name in check.versions.items():
+    for version, name in (*check.versions.items(), *((called, name) for name, called in check.deleted.items())):
         check.users[name].add(version)
         try:
             record = context.objects.version(name)
@@ -95,7 +115,7 @@ def _check_versions(context: Context, check: Findings) -> None:
 
 def _check_loose_objects(context: Context, check: Findings) -> None:
     """Every object is what its name says, whether a version needs it or not."""
-    known = {objects.key_of(name) for name in (*check.versions.values(), *check.manifests)}
+    known = {objects.key_of(name) for name in (*check.versions.values(), *check.deleted, *check.manifests)}
     for key in context.storage.list("objects"):
         if key in known:
             continue
@@ -122,14 +142,18 @@ def is_record(data: bytes) -> bool:
 def _check_files(check: Findings) -> None:
     """Every file of every version can be put together from chunks that are there."""
     seen: set[tuple[str, int]] = set()
+    deleted = set(check.deleted.values())
     for manifest in check.manifests.values():
         for file in manifest.files:
             if (file.digest, file.size) in seen:
                 continue
             seen.add((file.digest, file.size))
             fault = _file_fault(check, file)
-            if fault:
-                check.add("file", file.path, fault, check.users[file.digest])
+            hurt = check.users[file.digest] if fault else set()
+            if fault and hurt - deleted:
+                check.add("file", file.path, fault, hurt)
+            else:
+                check.lacking |= hurt  # the pack is named; once that is given up, nothing is left to mend
 
 
 def _file_fault(check: Findings, file: File) -> str | None:
@@ -212,7 +236,10 @@ def users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
 def _name_the_hurt(check: Findings) -> None:
     """A damaged or lost pack hurts versions whose files lack chunks: those for which it was named, or any where
     that cannot be told. A lost pack that nobody lacks is no damage: its files were logged again."""
-    lacking = {version for finding in check.found if finding.code == "file" for version in finding.hurts}
+    lacking = {
+        version for finding in check.found if finding.code == "file" for version in finding.hurts
+    } | check.lacking
+    digests = {called: name for name, called in check.deleted.items()} | check.versions
     for name in sorted(check.missing) if lacking else ():
         check.add("pack", packs.key_of(name), "it is missing")
     damaged = {
@@ -220,9 +247,9 @@ def _name_the_hurt(check: Findings) -> None:
         for finding in check.found
         if finding.code == "pack"
     }
-    told = {version for version in lacking if any(check.versions[version] in named for named in damaged.values())}
+    told = {version for version in lacking if any(digests[version] in named for named in damaged.values())}
     for at, finding in enumerate(check.found):
         if finding.code == "pack":
             named = damaged[finding.what]
-            hurts = {one for one in lacking if one not in told or None in named or check.versions[one] in named}
+            hurts = {one for one in lacking if one not in told or None in named or digests[one] in named}
             check.found[at] = replace(finding, hurts=tuple(sorted(hurts)))

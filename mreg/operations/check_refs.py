@@ -56,6 +56,7 @@ def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
             if mark.seq == applied.seq and mark != applied:
                 check.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
             check.entries += 1
+            check.log.append(entry)
             _replay_entry(check, entry, kept)
             check.note_packs(entry)
             check.head = mark

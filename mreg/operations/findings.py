@@ -55,19 +55,25 @@ class Findings:
 
     state: every ref as the journal leaves it, up to `head`; whole: whether that is all of the journal. registered:
     the packs that are read from; brought: for which versions (by digest) they were named, None standing for an
-    entry that made no version. users: which versions need which record or file (by digest). places, recipes: of
-    the packs that are read from. missing: those of them that are not there. sound: the chunks of which there is a
+    entry that made no version. log: the entries up to `head`. deleted: the versions (by digest, each with what it is
+    called in findings) that refs named within the grace period: an undo brings them back, so what they need is no
+    garbage. users: which versions need which record or file (by digest), deleted ones too. places, recipes: of
+    the packs that are read from. missing: those of them that are not there. lacking: the deleted versions whose
+    files cannot be put together. sound: the chunks of which there is a
     whole copy; broken: the copies that are none; both known only when the bytes were read.
     """
 
     found: list[Finding] = field(default_factory=list)
     state: dict[str, Ref] = field(default_factory=dict)
     entries: int = 0
+    log: list[Entry] = field(default_factory=list)
     head: Mark = field(default_factory=lambda: Mark(0, ""))
     whole: bool = True
     registered: set[str] = field(default_factory=set)
     brought: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     versions: dict[str, str] = field(default_factory=dict)
+    deleted: dict[str, str] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
     manifests: dict[str, Manifest] = field(default_factory=dict)
     indexes: dict[str, PackIndex] = field(default_factory=dict)
     places: dict[bytes, Located] = field(default_factory=dict)

@@ -5,6 +5,8 @@ Writes nothing and takes no lock, so it works beside writers and on read-only me
 
 from __future__ import annotations
 
+import time
+
 from mreg.context import Context
 from mreg.operations.check_data import Progress, check_data
 from mreg.operations.check_refs import check_refs
@@ -16,9 +18,10 @@ def fsck(context: Context, *, full: bool = False, progress: Progress | None = No
     return look(context, full=full, progress=progress).report()
 
 
-def look(context: Context, *, full: bool, progress: Progress | None) -> Findings:
-    """The same, with all that was learned on the way, for who repairs."""
+def look(context: Context, *, full: bool, progress: Progress | None, now: float | None = None) -> Findings:
+    """The same, with all that was learned on the way, for who repairs. now: by the storage's clock, which
+    it takes a write to ask for; without it this machine's has to do."""
     check = Findings()
     check_refs(context, check)
-    check_data(context, check, full=full, progress=progress)
+    check_data(context, check, full=full, progress=progress, now=time.time() if now is None else now)
     return check

@@ -171,7 +171,7 @@ def _with_repacked(swept: Swept, repacked: Iterable[tuple[int, int]]) -> Swept:
 
 def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
     """What to do. Raises Moved where another gc took what was looked at."""
-    now = _now(context)
+    now = clock(context)
     head, entries = _whole_journal(context)
     try:
         return _plan(context, head, entries, policy, now, grace)
@@ -194,12 +194,14 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
 
 
 def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> _Plan:
-    going = expired(entries, policy, lambda seq: _age(context, seq, now))
+    going = expired(entries, policy, lambda seq: age_of(context, seq, now))
     before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
     indexes = reach.read_indexes(context.storage)
     read = reach.only_registered(indexes, entries)
     live = reach.reach(context.objects, current, read)
-    remembered = (before if grace else current) | _remembered(context, entries, now, grace)
+    remembered = (before if grace else current) | reach.remembered(
+        entries, lambda seq: age_of(context, seq, now), grace
+    )
     needed = reach.reach(context.objects, remembered, read)
     now_live, spared = _keys(live, read), _keys(needed, read)
     doomed, kept = {}, 0
@@ -226,25 +228,10 @@ def _keys(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
     return keys | {objects.key_of(name) for name in found.versions | found.manifests}
 
 
-def _age(context: Context, seq: int, now: float) -> float:
+def age_of(context: Context, seq: int, now: float) -> float:
     """How many seconds ago this entry was made. One that has no file any more is as young as can be."""
     stat = context.storage.stat(journals.key_of(seq))
     return now - stat.mtime if stat else 0.0
-
-
-def _remembered(context: Context, entries: list[Entry], now: float, grace: float) -> set[str]:
-    """The versions that refs named within the grace period, less those that an earlier gc gave up, unless they
-    have been brought back since."""
-    found: set[str] = set()
-    for entry in reversed(entries):
-        if grace == 0 or _age(context, entry.seq, now) > grace:
-            break
-        found |= reach.named_by(entry)
-    dropped: set[str] = set()
-    for entry in entries:
-        dropped.update(entry.drops)
-        dropped.difference_update(map(objects.key_of, reach.versions_now([entry])))
-    return {name for name in found if objects.key_of(name) not in dropped}
 
 
 def _all_data(storage: Storage, indexes: dict[str, PackIndex]) -> Iterator[tuple[str, Stat]]:
@@ -323,12 +310,11 @@ def _report(plan: _Plan, announced: Mark | None, unfinished: int) -> Swept:
     )
 
 
-def _now(context: Context) -> float:
+def clock(context: Context) -> float:
     """The time by the storage's own clock: ages are told by it, and this machine's may be off."""
     try:
         context.storage.touch(CONFIG)
     except (OSError, Refused):  # not ours to write to, so that nothing can be deleted: good enough for a dry run
         return time.time()
     stat = context.storage.stat(CONFIG)
-    assert stat is not None
-    return stat.mtime
+    return stat.mtime if stat else time.time()

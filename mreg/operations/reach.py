@@ -6,10 +6,10 @@ something disposable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mreg import packs
+from mreg import objects, packs
 from mreg.digest import is_digest
 from mreg.journal import Entry, Journal, Mark
 from mreg.objects import Objects
@@ -39,6 +39,21 @@ def versions_now(entries: Iterable[Entry]) -> set[str]:
 def named_by(entry: Entry) -> set[str]:
     """The version records that this entry's refs name, before or after it."""
     return {named for ref, old, new in entry.changes for v in (old, new) for named in _versions_named(ref, v)}
+
+
+def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[str]:
+    """The versions that refs named within the grace period, less those that a gc gave up, unless they have been brought
+    back since. entries: the whole journal; age: of an entry of this number, in seconds."""
+    found: set[str] = set()
+    for entry in reversed(entries):
+        if grace == 0 or age(entry.seq) > grace:
+            break
+        found |= named_by(entry)
+    dropped: set[str] = set()
+    for entry in entries:
+        dropped.update(entry.drops)
+        dropped.difference_update(map(objects.key_of, versions_now([entry])))
+    return {name for name in found if objects.key_of(name) not in dropped}
 
 
 def _versions_named(ref: str, value: str | None) -> Iterator[str]:

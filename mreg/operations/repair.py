@@ -14,7 +14,7 @@ from mreg.errors import Damaged, InvalidInput
 from mreg.operations.check_data import Progress
 from mreg.operations.findings import Findings, Repaired, Report
 from mreg.operations.fsck import look
-from mreg.operations.gc import TMP_SECONDS, Moved
+from mreg.operations.gc import TMP_SECONDS, Moved, clock
 from mreg.operations.repair_data import Source, repair_chunks, repair_packs, repair_records
 from mreg.operations.repair_refs import repair_refs
 
@@ -31,7 +31,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     """Check, mend, and check again until nothing more can be mended; what is left, and what was done. Changes
     nothing where nothing is damaged, but for unfinished work of long ago, which is dropped."""
     done: list[Repaired] = []
-    check = look(context, full=full, progress=progress)
+    check = look(context, full=full, progress=progress, now=clock(context))
     others = Source(source) if check.found else Source(None)
     for _ in range(_ROUNDS):
         try:
@@ -42,7 +42,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
             mended = []  # look again
         done += mended
         context.read_config()
-        check = look(context, full=full, progress=progress)
+        check = look(context, full=full, progress=progress, now=clock(context))
     dropped = context.storage.sweep(TMP_SECONDS)
     if dropped:
         done.append(Repaired("leftover", "tmp", f"{dropped} bytes of unfinished work of long ago dropped"))

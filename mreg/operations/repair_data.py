@@ -99,7 +99,7 @@ class Source:
 def repair_records(context: Context, check: Findings, source: Source) -> Iterator[Repaired]:
     """Put back records, from the cache or the source. Objects that are none, and that nothing needs, are moved
     aside, where all that is needed can be told."""
-    told = not any(finding.code == "record" for finding in check.found)
+    told = check.whole and not any(finding.code == "record" for finding in check.found)
     for finding in check.found:
         if finding.code not in ("record", "object"):
             continue

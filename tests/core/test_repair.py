@@ -549,3 +549,51 @@ def test_a_rule_that_an_entry_broke_stays_broken_and_is_named(
     assert [(finding.code, finding.what) for finding in report.findings] == [("pointer", "aliases/mnist/nowhere")]
     assert report.repaired == ()
     assert content(storage) == before
+
+
+def test_what_a_deleted_version_needs_within_the_grace_is_no_garbage(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str]
+) -> None:
+    files = {name: random.Random(name).randbytes(40_000) for name in "abc"}
+    repo.log(folder(files), "m")
+    repo.log(folder({"other": b"v1"}), "m")
+    repo.remove("m:v0")
+    (pack,) = Context(storage, "memory").journal.entry(1).packs
+    value = storage.get(packs.key_of(pack))
+    assert value is not None
+    storage.put(packs.key_of(pack), flip(value.data, packs.read_index(storage, pack).chunks[0].offset))
+
+    report = repo.fsck(full=True, repair=True)
+
+    assert report.repaired == ()
+    assert [(one.code, one.hurts) for one in report.findings] == [("chunk", ("m:v0 (deleted)",))]
+    repo.undo(3)
+    whole = 0
+    for path, data in files.items():
+        try:
+            assert b"".join(repo.read("m:v0", path)) == data
+            whole += 1
+        except MregError:
+            pass
+    assert whole == 2
+
+
+def test_a_damaged_record_of_a_version_deleted_within_the_grace_stays(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], age: Callable[[float], None]
+) -> None:
+    repo.log(folder({"a": b"v0"}), "m")
+    repo.log(folder({"a": b"v1"}), "m")
+    digest = repo.resolve("m:v0").digest
+    repo.remove("m:v0")
+    repo._context.index.start_anew()
+    storage.put(object_key(digest), b"damaged")
+
+    report = repo.fsck(repair=True)
+
+    assert report.repaired == ()
+    assert [(one.code, one.what, one.hurts) for one in report.findings] == [
+        ("record", object_key(digest), ("m:v0 (deleted)",))
+    ]
+    assert storage.stat(object_key(digest)) is not None
+    age(15 * 86400)
+    assert [one.code for one in repo.fsck(repair=True).repaired] == ["object"]
