@@ -37,7 +37,9 @@ def check_data(context: Context, check: Findings, *, full: bool, progress: Progr
     _check_files(check)
     if full:
         _check_chunks(context, check, progress)
+    _read_on(context, check)
     _name_the_hurt(check)
+    _leave_out_gone(check)
 
 
 def _note_deleted(context: Context, check: Findings, now: float) -> None:
@@ -83,17 +85,27 @@ def _read_index(context: Context, check: Findings, name: str) -> None:
 def _catch_up(context: Context, check: Findings) -> None:
     """The packs that are read from are those of the journal as it now is: a gc may have put others in the place of
     those that we knew."""
-    try:
-        for mark, entry in context.journal.after(check.head) if check.whole else ():
-            check.head = mark
-            check.note_packs(entry)
-    except DamagedJournal:
-        check.whole = False
+    _read_on(context, check)
     for name in check.registered - check.indexes.keys():
         if context.storage.stat(packs.key_of(name)) is None:
             check.missing.add(name)
         elif not any(finding.what == packs.key_of(name) for finding in check.found):
             _read_index(context, check, name)
+
+
+def _read_on(context: Context, check: Findings) -> None:
+    """What was committed meanwhile. A gc says what goes before it deletes: what is missing for that is known to be
+    gone when the journal is read after it was missed."""
+    try:
+        for mark, entry in context.journal.after(check.head) if check.whole else ():
+            check.head = mark
+            check.note_packs(entry)
+            named = {version_of(change.ref): change.new for change in entry.changes}
+            check.gone -= {name for name, value in named.items() if name and value is not None}
+            check.gone |= {name for name, value in named.items() if name and value is None}
+    except DamagedJournal:
+        check.whole = False
+    check.missing &= check.registered
 
 
 def _check_versions(context: Context, check: Findings) -> None:
@@ -207,7 +219,8 @@ def _is_swept(context: Context, check: Findings, located: Located) -> bool:
     except DamagedChunk:
         links = [located]
     gone = [link.pack for link in links if context.storage.stat(packs.key_of(link.pack)) is None]
-    return bool(gone) and context.journal.raw(check.head.seq + 1) is not None
+    given_up = any(name not in check.registered for name in gone)
+    return given_up or (bool(gone) and context.journal.raw(check.head.seq + 1) is not None)
 
 
 def _adds_up(reader: ChunkReader, file: bytes, pieces: Collection[packs.Piece], check: Findings) -> bool:
@@ -233,14 +246,19 @@ def users_by_chunk(check: Findings) -> dict[bytes, set[str]]:
     return users
 
 
+def _leave_out_gone(check: Findings) -> None:
+    """What hurts only versions that were deleted meanwhile is no damage: a gc may have taken it."""
+    check.found = [one for one in check.found if not (one.hurts and set(one.hurts) <= check.gone)]
+
+
 def _name_the_hurt(check: Findings) -> None:
     """A damaged or lost pack hurts versions whose files lack chunks: those for which it was named, or any where
-    that cannot be told. A lost pack that nobody lacks is no damage: its files were logged again."""
+    that cannot be told. One that nobody lacks, as its files were logged again or deleted, is in the way of gc."""
     lacking = {
         version for finding in check.found if finding.code == "file" for version in finding.hurts
     } | check.lacking
     digests = {called: name for name, called in check.deleted.items()} | check.versions
-    for name in sorted(check.missing) if lacking else ():
+    for name in sorted(check.missing):
         check.add("pack", packs.key_of(name), "it is missing")
     damaged = {
         finding.what: check.brought[packs.name_of(finding.what) or ""]

@@ -60,7 +60,8 @@ class Findings:
     garbage. users: which versions need which record or file (by digest), deleted ones too. places, recipes: of
     the packs that are read from. missing: those of them that are not there. lacking: the deleted versions whose
     files cannot be put together. sound: the chunks of which there is a
-    whole copy; broken: the copies that are none; both known only when the bytes were read.
+    whole copy; broken: the copies that are none; both known only when the bytes were read. gone: the versions that
+    were deleted while the check was at work.
     """
 
     found: list[Finding] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Findings:
     missing: set[str] = field(default_factory=set)
     sound: set[bytes] = field(default_factory=set)
     broken: set[Located] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     chunks_read: int = 0
     bytes_read: int = 0

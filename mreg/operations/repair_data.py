@@ -316,7 +316,7 @@ class _Healer:
         replaced = [name for name in sorted(self._damaged & self._check.registered) if self._is_mended(name)]
         sure = not self._failed and not any(finding.code == "record" for finding in self._check.found)
         unread = {packs.name_of(finding.what) or "" for finding in self._check.found if finding.code == "pack"}
-        return _Plan(replaced, sorted(unread - self._check.missing) if sure else [])
+        return _Plan(replaced, sorted(unread) if sure else [])
 
     def _is_mended(self, name: str) -> bool:
         roots = self._roots(name)

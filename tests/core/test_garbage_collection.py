@@ -311,6 +311,22 @@ def storage(request: pytest.FixtureRequest) -> MemoryStorage:
     return Hooked()
 
 
+@pytest.mark.parametrize("place", ["packs/", "objects/", "journal/"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_what_a_gc_takes_while_fsck_is_at_work_is_no_damage(
+    turn: int, place: str, repo: Repository, storage: Hooked, folder: Callable[..., str], reopen: Callable[..., Any]
+) -> None:
+    for number in range(3):
+        repo.log(folder({"a": BASE + bytes([number]), "b": bytes([number]) * 300}), "mnist")
+    other = reopen(storage)
+    storage.before("read", place, lambda: other.gc(grace=0, keep_last=1), turn)
+
+    report = repo.fsck(full=True)
+
+    assert report.findings == ()
+    assert repo.fsck(full=True).findings == ()
+
+
 @pytest.mark.parametrize("turn", range(1, 5))
 def test_a_version_logged_while_gc_is_at_work_loses_nothing(
     turn: int,

@@ -22,6 +22,7 @@ from mreg.objects import key_of as object_key
 from mreg.operations.findings import Report
 from mreg.operations.repair import RepairOnly
 from mreg.operations.repair_refs import rescue
+from mreg.packs import DamagedPack
 from mreg.refs import CONFIG, Ref, encode
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -597,3 +598,48 @@ def test_a_damaged_record_of_a_version_deleted_within_the_grace_stays(
     assert storage.stat(object_key(digest)) is not None
     age(15 * 86400)
     assert [one.code for one in repo.fsck(repair=True).repaired] == ["object"]
+
+
+def lose_the_pack_of_a_deleted_version(repo: Repository, storage: MemoryStorage, folder: Callable[..., str]) -> str:
+    """The key of the pack."""
+    repo.log(folder({"a": b"v0" * 500}), "m")
+    repo.log(folder({"a": b"v1" * 500}), "m")
+    repo.remove("m:v0")
+    (pack,) = Context(storage, "memory").journal.entry(1).packs
+    return packs.key_of(pack)
+
+
+def test_a_lost_pack_that_only_a_deleted_version_needs_is_named_and_put_back(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], copy_of: Copy, reopen: Reopen
+) -> None:
+    key = lose_the_pack_of_a_deleted_version(repo, storage, folder)
+    backup = reopen(copy_of(storage))
+    storage.delete(key)
+    assert [(one.code, one.what, one.hurts) for one in repo.fsck().findings] == [("pack", key, ("m:v0 (deleted)",))]
+    assert repo.fsck(repair=True).repaired == ()
+
+    report = repo.fsck(repair=True, source=backup)
+
+    assert [one.what for one in report.repaired] == [key]
+    assert report.findings == ()
+    repo.undo(3)
+    assert b"".join(repo.read("m:v0", "a")) == b"v0" * 500
+
+
+def test_a_lost_pack_that_nothing_needs_any_more_is_given_up_so_that_gc_goes_on(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], age: Callable[[float], None]
+) -> None:
+    key = lose_the_pack_of_a_deleted_version(repo, storage, folder)
+    storage.delete(key)
+    age(15 * 86400)
+    with pytest.raises(DamagedPack):
+        repo.gc()
+    assert [(one.code, one.what, one.hurts) for one in repo.fsck().findings] == [("pack", key, ())]
+
+    report = repo.fsck(repair=True)
+
+    assert [(one.code, one.what) for one in report.repaired] == [("pack", key)]
+    assert report.findings == ()
+    repo.gc()
+    assert b"".join(repo.read("m:v1", "a")) == b"v1" * 500
+    assert repo.fsck(full=True).findings == ()
