@@ -40,12 +40,14 @@ def add_option(parser: pytest.Parser) -> None:
 def install(config: pytest.Config) -> None:
     """Add up in the process that hears of all tests: pytest's own, or the one that started the workers."""
     if config.getoption("figures") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Adder(Path(config.getoption("figures")).absolute()))
+        command = "make test" if "not slow" in (config.getoption("markexpr") or "") else "make test-all"
+        config.pluginmanager.register(Adder(Path(config.getoption("figures")).absolute(), command))
 
 
 class Adder:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, command: str) -> None:
         self._path = path
+        self._command = command
         self._sums: Counter[str] = Counter()
         self._failed = False
         self._skipped: set[str] = set()
@@ -70,7 +72,7 @@ class Adder:
         lines = [
             "# Figures",
             "",
-            "What one run of `make test-all` has tried, added up by the tests themselves; written only when every",
+            f"What one run of `{self._command}` has tried, added up by the tests themselves; written only when every",
             f"test has passed. {platform.system()}, Python {platform.python_version()}.",
             "",
             "| tried | times | lost, half done or wrong | |",

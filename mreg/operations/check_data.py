@@ -103,6 +103,8 @@ def _read_on(context: Context, check: Findings) -> None:
             named = {version_of(change.ref): change.new for change in entry.changes}
             check.gone -= {name for name, value in named.items() if name and value is not None}
             check.gone |= {name for name, value in named.items() if name and value is None}
+            dropped = set(entry.drops)
+            check.gone |= {called for name, called in check.deleted.items() if objects.key_of(name) in dropped}
     except DamagedJournal:
         check.whole = False
     check.missing &= check.registered

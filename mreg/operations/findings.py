@@ -61,7 +61,7 @@ class Findings:
     the packs that are read from. missing: those of them that are not there. lacking: the deleted versions whose
     files cannot be put together. sound: the chunks of which there is a
     whole copy; broken: the copies that are none; both known only when the bytes were read. gone: the versions that
-    were deleted while the check was at work.
+    were deleted, or given up by a gc, while the check was at work.
     """
 
     found: list[Finding] = field(default_factory=list)

@@ -26,7 +26,7 @@ def report(outcome: Any, *counted: tuple[str, int], longrepr: Any = None) -> pyt
 
 
 def test_what_passing_tests_say_is_added_up_and_skips_are_named(tmp_path: Path) -> None:
-    adder, terminal = figures.Adder(tmp_path / "page.md"), Terminal()
+    adder, terminal = figures.Adder(tmp_path / "page.md", "make test"), Terminal()
     for one in (report("passed", ("kills", 3), ("full disk", 1)), report("passed", ("kills", 1_000))):
         adder.pytest_runtest_logreport(one)
     adder.pytest_runtest_logreport(report("skipped", ("kills", 7), longrepr=("f", 1, "Skipped: no loop device")))
@@ -42,7 +42,7 @@ def test_what_passing_tests_say_is_added_up_and_skips_are_named(tmp_path: Path) 
 
 @pytest.mark.parametrize("exitstatus", [0, 2])
 def test_no_table_is_written_where_a_test_failed(tmp_path: Path, exitstatus: int) -> None:
-    adder, terminal = figures.Adder(tmp_path / "page.md"), Terminal()
+    adder, terminal = figures.Adder(tmp_path / "page.md", "make test"), Terminal()
     adder.pytest_runtest_logreport(report("passed", ("kills", 3)))
     if not exitstatus:
         adder.pytest_runtest_logreport(report("failed", ("kills", 9)))
@@ -74,15 +74,17 @@ LEAST = {
     "damaged and hostile bytes": 1_000_000,
     "hostile repositories": 600,
 }
-"""What docs/guarantees.md says of one run."""
+"""What docs/guarantees.md says of one run of `make test-all`; `make test` tries a part of it."""
 
 
 @pytest.mark.parametrize("figure", LEAST)
 def test_the_figures_are_what_the_page_of_promises_says(request: pytest.FixtureRequest, figure: str) -> None:
     if request.config.getoption("figures"):
         return
-    rows = dict(re.findall(r"^\| ([^|]+) \| ([\d,]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    page = PAGE.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([\d,]+) \|", page, re.MULTILINE))
+    least = LEAST[figure] if "make test-all" in page else LEAST[figure] // 50
 
     tried = sum(int(number.replace(",", "")) for name, number in rows.items() if name.startswith(figure))
 
-    assert tried >= LEAST[figure]
+    assert tried >= least
