@@ -51,7 +51,7 @@ def test_the_next_number_is_how_many_there_ever_were(count: int, applied: int, d
     changes += [Change(version_key("m", n), digest(b"%d" % n), None) for n in sorted(dead) if n < count]
     mark = journal.head()
     for at, change in enumerate(changes):
-        entry = Entry(mark.seq + 1, mark.digest, str(at), "t", "w", "h", "c", (change,))
+        entry = Entry(mark.seq + 1, mark.digest, str(at), "2026-01-01T00:00:00.000000Z", "w", "h", "c", (change,))
         assert journal.append(entry)
         mark = type(mark)(entry.seq, digest(entry.to_bytes()))
         if at < applied:
