@@ -55,7 +55,8 @@ class Adder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._failed |= report.failed
         if report.skipped and isinstance(report.longrepr, tuple):
-            self._skipped.add(report.longrepr[2].removeprefix("Skipped: "))
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            self._skipped.add(reason.partition(": mount:")[0])  # what follows names folders of this machine
         if report.when == "call" and report.passed:
             for name, value in report.user_properties:
                 if name == PROPERTY:
