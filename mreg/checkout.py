@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from mreg.durability import flush_folder
 from mreg.errors import Refused
 from mreg.reader import DamagedFile, Reader
-from mreg.records import File
+from mreg.records import RESERVED_COMPONENTS, File
 from mreg.space import check_space
 from mreg.staging import drop_abandoned, staging_name
 from mreg.statcache import FINE_SECONDS, key, keys, settled, stamp
@@ -56,6 +56,8 @@ def get(
     damage: list[DamagedFile] | None = [] if partial else None
     steps = Steps(files, progress)
     destination = os.path.abspath(destination)
+    if not RESERVED_COMPONENTS.isdisjoint(os.path.realpath(destination).split(os.sep)):
+        raise UnsafeDestination(path=destination, reason="it is in a repository's own folder")
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)
     prefix = f".{os.path.basename(destination)}."

@@ -112,6 +112,8 @@ class Intake:
                 for chunk in _reading(chunks(file, before.st_size, self._buffers), source):
                     whole.update(chunk.data)
                     yield len(chunk.data) >= WORTH_A_THREAD, partial(self._examine, source.path, chunk)
+                if not before.st_size and file.read(1):  # as those of /proc do
+                    raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
                 after = os.fstat(file.fileno())
             looks = stamp(before)
             if stamp(after) != looks:

@@ -555,3 +555,14 @@ def test_files_are_frozen_descriptions(logged: Repository) -> None:
     assert config == File("config.json", 2, digest(b"{}"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.size = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("inside", [".mreg", ".mreg/deep/er", "link"])
+def test_nothing_is_written_into_a_repository(logged: Repository, tmp_path: Path, inside: str) -> None:
+    (tmp_path / ".mreg").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / ".mreg")
+
+    with pytest.raises(UnsafeDestination, match="own folder"):
+        logged.get("mnist", tmp_path / inside)
+
+    assert list((tmp_path / ".mreg").iterdir()) == []

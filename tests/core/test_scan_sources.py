@@ -579,3 +579,11 @@ def test_another_repository_does_not_trust_what_this_one_knows(
 @given(st.lists(st.text("ab./", min_size=1, max_size=8)))
 def test_files_have_the_same_name_in_the_stat_cache_one_by_one_and_together(paths: list[str]) -> None:
     assert list(keys(paths)) == [key(path) for path in paths]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="there is no /proc")
+def test_a_file_that_only_says_that_it_is_empty_is_refused(repo: Repository) -> None:
+    with pytest.raises(UnsupportedFile, match="says that it is empty"):
+        repo.log("/proc/version", "a")
+
+    assert list(repo.artifacts()) == []
