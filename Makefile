@@ -30,7 +30,7 @@ test: check testdata strace disks ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 test-all: check testdata-all strace disks fuzzer ## all checks and all tests, and the figures of docs/figures.md
-	$(PYTEST) --figures docs/figures.md $(PYTEST_ARGS)
+	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
 	$(BIN)/ruff check $(SOURCES)
