@@ -132,6 +132,8 @@ def _open_destination(path: str) -> int:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except NotADirectoryError:
         raise UnsafeDestination(path=path, reason="a file has this name") from None
+    except FileNotFoundError:
+        raise UnsafeDestination(path=path, reason="it is a symbolic link that leads nowhere") from None
 
 
 class _Present:

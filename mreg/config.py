@@ -13,6 +13,7 @@ from mreg import refs
 from mreg.canonical import parse_digits
 from mreg.errors import Damaged, InvalidInput, NotFound, Refused
 from mreg.refs import CONFIG, Ref
+from mreg.storage import Storage, unreadable
 
 FORMAT = 1
 SHARED = "core.shared"
@@ -70,8 +71,10 @@ def parse_seconds(text: str) -> float:
         seconds = float(number) * _UNITS[unit]
     except ValueError:
         seconds = -1
-    if not 0 <= seconds < 1e12:
+    if not seconds >= 0:
         raise ValueError("write a number and a unit: s, m, h, d or w")
+    if seconds >= 1e12:
+        raise ValueError("write less than 30,000 years")
     return seconds
 
 
@@ -150,6 +153,15 @@ def identify(data: bytes) -> Identity:
     if second == name or not (len(name) == 32 and name.isalnum()):
         raise DamagedConfig(reason="its second line does not state the repository's id")
     return Identity(number, name)
+
+
+def read(storage: Storage) -> bytes | None:
+    """The whole file. Raises DamagedConfig where it cannot be read."""
+    try:
+        value = storage.get(CONFIG)
+    except OSError as error:
+        raise DamagedConfig(reason=unreadable(error)) from error
+    return value.data if value else None
 
 
 def decode(ref: Ref) -> dict[str, Any]:

@@ -40,18 +40,18 @@ class Context:
         cache: str | Callable[[], str] | None = None,
         author: str | None = None,
     ) -> None:
-        value = storage.get(CONFIG)
-        if value is None and has_journal(storage):
+        data = config.read(storage)
+        if data is None and has_journal(storage):
             raise config.DamagedConfig(reason="it is missing")
-        if value is None:
+        if data is None:
             raise NoRepository(location=location, where=f"at {location}")
-        self.identity = config.identify(value.data)
-        if config.is_shared(value.data):
+        self.identity = config.identify(data)
+        if config.is_shared(data):
             storage.share()
         self.storage = storage
         self.location = location
         self.journal = Journal(storage, self.identity.id)
-        self._config = value.data
+        self._config = data
         self._cache = cache
         self._author = author
         self._objects: Objects | None = None
@@ -92,9 +92,9 @@ class Context:
 
     def read_config(self) -> None:
         """Read config.toml again: it may have been mended since the repository was opened."""
-        value = self.storage.get(CONFIG)
-        if value is not None:
-            self._config = value.data
+        data = config.read(self.storage)
+        if data is not None:
+            self._config = data
 
     def view(self) -> View:
         """The refs as they are now; what the journal knows and has no file is damage."""

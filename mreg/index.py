@@ -69,7 +69,7 @@ class Index:
 
     def _catch_up(self) -> Mark:
         here = self._position()
-        if here is not None and self._journal.raw(here.seq + 1) is None:
+        if here is not None and not self._journal.has(here.seq + 1):
             return here
         with self._transaction():
             start = self._position()

@@ -16,8 +16,8 @@ from mreg import canonical
 from mreg.canonical import Malformed
 from mreg.digest import HEX_LENGTH, digest, is_digest
 from mreg.errors import Damaged
-from mreg.storage import ABSENT, PutLost, Storage
-from mreg.storage.base import is_key
+from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
+from mreg.storage.base import Expect, is_key
 
 FORMAT = 1
 APPLIED = "journal/applied"
@@ -106,8 +106,7 @@ class Journal:
         Raises DamagedJournal where the entry is not there any more: what came after it would get the
         numbers of changes that the ref files have seen already, and be taken for old.
         """
-        value = self._storage.get(APPLIED)
-        mark = parse_mark(value.data) if value else None
+        mark, _ = self._mark()
         if mark is None:
             return Mark(0, self.origin)
         if mark != self._seen:
@@ -121,16 +120,27 @@ class Journal:
         """Move the applied mark forward to `mark`; never back. Raises DamagedJournal where something that is no file
         is in its place."""
         for _ in range(TRIES):
-            value = self._storage.get(APPLIED)
-            present = parse_mark(value.data) if value else None
+            present, expect = self._mark()
             if present and present.seq >= mark.seq:
                 return
             try:
-                self._storage.put(APPLIED, format_mark(mark), value.etag if value else ABSENT)
+                self._storage.put(APPLIED, format_mark(mark), expect)
                 return
             except PutLost:
                 continue
-        raise DamagedJournal(seq=mark.seq, reason="something that is no file is in the place of the mark `applied`")
+            except IsADirectoryError:
+                raise DamagedJournal(seq=mark.seq, reason=f"{APPLIED} is no file") from None
+        raise DamagedJournal(seq=mark.seq, reason=f"somebody else writes {APPLIED} each time")
+
+    def _mark(self) -> tuple[Mark | None, Expect | str]:
+        """The applied mark, and what must still be there when another one takes its place. One that the disk cannot
+        read is overwritten: a mark that lags harms nothing."""
+        try:
+            value = self._storage.get(APPLIED)
+        except OSError as error:
+            unreadable(error)
+            return None, ANY
+        return (parse_mark(value.data), value.etag) if value else (None, ABSENT)
 
     def after(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
         """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
@@ -155,9 +165,17 @@ class Journal:
             mark = beyond
         return mark
 
+    def has(self, seq: int) -> bool:
+        """Is entry `seq` committed?"""
+        return self._storage.stat(key_of(seq)) is not None
+
     def raw(self, seq: int) -> bytes | None:
-        """The bytes of entry `seq`, or None where it is not committed."""
-        value = self._storage.get(key_of(seq))
+        """The bytes of entry `seq`, or None where it is not committed. Raises DamagedJournal where they cannot be
+        read."""
+        try:
+            value = self._storage.get(key_of(seq))
+        except OSError as error:
+            raise DamagedJournal(seq=seq, reason=unreadable(error)) from error
         return value.data if value else None
 
     def entry(self, seq: int) -> Entry:
@@ -170,14 +188,12 @@ class Journal:
     def append(self, entry: Entry) -> bool:
         """Commit `entry`. False: another writer took its number, nothing happened.
 
-        Raises DamagedJournal where something that is no file has its name, OSError where the machine failed; whether
+        Raises DamagedJournal where something unreadable has its name, OSError where the machine failed; whether
         the entry is there is then unknown (ask `owns`).
         """
         try:
             self._storage.put(key_of(entry.seq), entry.to_bytes(), ABSENT)
         except PutLost:
-            if self.raw(entry.seq) is None:
-                raise DamagedJournal(seq=entry.seq, reason="something that is no file is in its place") from None
             return self.owns(entry)  # a retry may lose against its own first try
         return True
 

@@ -6,7 +6,7 @@ from mreg.canonical import Malformed
 from mreg.digest import digest
 from mreg.errors import Damaged
 from mreg.records import Manifest, VersionRecord
-from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage import ABSENT, PutLost, Storage, unreadable
 
 
 class DamagedObject(Damaged):
@@ -26,20 +26,30 @@ class Objects:
         try:
             self._storage.put(key_of(name), data, ABSENT)
         except PutLost:
-            present = self._storage.get(key_of(name))
-            if present is None or present.data != data:
-                self._storage.put(key_of(name), data)
-            else:
+            if self.is_whole(name):
                 self._storage.touch(key_of(name))  # so that gc leaves it to us
+            else:
+                self._storage.put(key_of(name), data)
         return name
 
     def has(self, name: str) -> bool:
         """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
         return self._storage.stat(key_of(name)) is not None
 
+    def is_whole(self, name: str) -> bool:
+        """Is there an object of this name, with the bytes that the name tells?"""
+        try:
+            self.get(name)
+        except DamagedObject:
+            return False
+        return True
+
     def get(self, name: str, what: str = "object") -> bytes:
-        """The bytes whose digest is `name`. Raises DamagedObject where they are missing or changed."""
-        value = self._storage.get(key_of(name))
+        """The bytes whose digest is `name`. Raises DamagedObject where they are missing, changed or unreadable."""
+        try:
+            value = self._storage.get(key_of(name))
+        except OSError as error:
+            raise DamagedObject(what=what, digest=name, reason=unreadable(error)) from error
         if value is None:
             raise DamagedObject(what=what, digest=name, reason="it is missing")
         if digest(value.data) != name:

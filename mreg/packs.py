@@ -28,7 +28,7 @@ from mreg.buffers import Buffer
 from mreg.canonical import Malformed
 from mreg.codecs import Encoded
 from mreg.errors import Damaged, Refused
-from mreg.storage import ABSENT, Staged, Storage
+from mreg.storage import ABSENT, Staged, Storage, unreadable
 
 FORMAT = 2
 READABLE = (1, 2)
@@ -345,6 +345,8 @@ def read_index(storage: Storage, name: str) -> PackIndex:
         return _read_index(storage, name, stat.size)
     except (Malformed, struct.error, FileNotFoundError) as error:
         raise DamagedPack(pack=name, reason=str(error)) from None
+    except OSError as error:
+        raise DamagedPack(pack=name, reason=unreadable(error)) from error
 
 
 def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
@@ -374,19 +376,21 @@ def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
     pack, entry = located
     try:
         count = storage.read_into(key_of(pack), entry.offset, out)
+        reason = "" if count == len(out) else "the pack is cut short"
     except FileNotFoundError:
-        count = -1
-    if count != len(out):
-        reason = "the pack is missing" if count < 0 else "the pack is cut short"
+        reason = "the pack is missing"
+    except OSError as error:
+        reason = unreadable(error)
+    if reason:
         raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason=reason)
 
 
 def read_some(storage: Storage, pack: str, start: int, length: int) -> bytes:
-    """At most `length` bytes of a pack, not verified; none where there is no such pack."""
+    """At most `length` bytes of a pack, not verified; none where they cannot be had."""
     try:
         return storage.read(key_of(pack), start, length)
-    except FileNotFoundError:
-        return b""
+    except OSError:
+        return b""  # who then reads one chunk is told why
 
 
 def pack_names(storage: Storage) -> Iterator[str]:

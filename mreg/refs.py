@@ -26,7 +26,7 @@ from mreg.canonical import parse_digits
 from mreg.digest import digest
 from mreg.errors import Damaged
 from mreg.journal import CHECK_LENGTH, TRIES, Entry
-from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage import ABSENT, PutLost, Storage, Value, unreadable
 
 CONFIG = "config.toml"
 
@@ -47,7 +47,7 @@ class Ref(NamedTuple):
 
 NEVER = Ref(None, 0)
 
-IN_THE_WAY = "something that is no file is in its place"
+FASTER = "somebody else writes it each time"
 
 
 def file_of(key: str) -> str:
@@ -60,14 +60,21 @@ def read(storage: Storage, key: str) -> Ref:
     file, hash_sign, line = key.partition("#")
     if hash_sign:
         return read_table(storage, file).get(line, NEVER)
-    value = storage.get(file)
+    value = _present(storage, file)
     return decode(key, value.data) if value else NEVER
 
 
 def read_table(storage: Storage, file: str) -> dict[str, Ref]:
     """All lines of a file that holds many refs, in the file's order. Raises DamagedRef."""
-    value = storage.get(file)
+    value = _present(storage, file)
     return decode_table(file, value.data) if value else {}
+
+
+def _present(storage: Storage, file: str) -> Value | None:
+    try:
+        return storage.get(file)
+    except OSError as error:
+        raise DamagedRef(ref=file, reason=unreadable(error)) from error
 
 
 def apply(storage: Storage, entry: Entry) -> None:
@@ -89,7 +96,7 @@ def _rank(key: str, gone: bool) -> int:
 
 def _apply_file(storage: Storage, key: str, new: Ref) -> None:
     for _ in range(TRIES):
-        present = storage.get(key)
+        present = _present(storage, key)
         if present:
             try:
                 if decode(key, present.data).seq >= new.seq:
@@ -101,13 +108,13 @@ def _apply_file(storage: Storage, key: str, new: Ref) -> None:
             return
         except PutLost:
             continue
-    raise DamagedRef(ref=key, reason=IN_THE_WAY)
+    raise DamagedRef(ref=key, reason=FASTER)
 
 
 def _apply_line(storage: Storage, key: str, new: Ref) -> None:
     file, _, line = key.partition("#")
     for _ in range(TRIES):
-        present = storage.get(file)
+        present = _present(storage, file)
         table = decode_table(file, present.data) if present else {}
         if table.get(line, NEVER).seq >= new.seq:
             return
@@ -117,7 +124,7 @@ def _apply_line(storage: Storage, key: str, new: Ref) -> None:
             return
         except PutLost:
             continue
-    raise DamagedRef(ref=file, reason=IN_THE_WAY)
+    raise DamagedRef(ref=file, reason=FASTER)
 
 
 def encode(key: str, ref: Ref) -> bytes:

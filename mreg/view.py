@@ -36,7 +36,7 @@ class View:
 
     def moved(self) -> bool:
         """Has anything been committed since this view was taken?"""
-        return self.journal.raw(self.head.seq + 1) is not None
+        return self.journal.has(self.head.seq + 1)
 
     def ref(self, key: str) -> Ref:
         """The ref's state. Raises DamagedRef."""

@@ -41,8 +41,9 @@ class Notes(io.FileIO):
 def settle() -> None:
     """Put these in the place of `sys.stdout` and `sys.stderr`. To be called before anything is written."""
     if sys.stdout is None or sys.stderr is None:
-        # Started with one closed (`>&-`): the first file that is opened must not become standard output.
-        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        # Started with one closed (`>&-`): the first file that is opened must not become standard output. What is
+        # written there fails, as it does without mreg.
+        while (opened := os.open(os.devnull, os.O_RDONLY)) <= 2:
             pass
         os.close(opened)
     # A letter that they cannot show must not stop a command.

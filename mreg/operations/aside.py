@@ -11,8 +11,8 @@ from typing import Final
 
 from blake3 import blake3
 
-from mreg.storage import ABSENT, PutLost, Storage
-from mreg.storage.base import MAX_VALUE
+from mreg.storage import ABSENT, ANY, PutLost, Staged, Storage, unreadable
+from mreg.storage.base import MAX_VALUE, Expect
 
 FOLDER: Final = "lost-found"
 _BLOCK = 1 << 20
@@ -20,8 +20,8 @@ _DIGITS = 16
 
 
 def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:
-    """Copy what lies under `key`, and tell the copy's key; None where nothing is there any more, or more than `limit`
-    bytes, which are nothing of mreg's, and would fill the disk a second time."""
+    """Copy what lies under `key`, and tell the copy's key; None where nothing is there any more, or nothing that can be
+    read, or more than `limit` bytes, which are nothing of mreg's, and would fill the disk a second time."""
     present = storage.stat(key)
     if present is None or present.size > limit:
         return None
@@ -33,10 +33,22 @@ def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None
                 whole.update(block)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            unreadable(error)
+            return None
         place = f"{FOLDER}/{whole.hexdigest()[:_DIGITS]}/{key}"
         with suppress(PutLost):
             storage.put(place, staged, ABSENT)
     return place
+
+
+def put_over(storage: Storage, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> bool:
+    """Put `value` in the place of what is damaged; False where a folder is there, which only a person may remove."""
+    try:
+        storage.put(key, value, expect)
+    except IsADirectoryError:
+        return False
+    return True
 
 
 def move_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:

@@ -24,6 +24,7 @@ from mreg.operations.gc import age_of
 from mreg.operations.reach import copies, with_bases
 from mreg.packs import DamagedChunk, DamagedPack, Located
 from mreg.records import File, Manifest, VersionRecord
+from mreg.storage import unreadable
 
 Progress = Callable[[int, int], None]
 
@@ -133,7 +134,11 @@ def _check_loose_objects(context: Context, check: Findings) -> None:
     for key in context.storage.list("objects"):
         if key in known:
             continue
-        value = context.storage.get(key)
+        try:
+            value = context.storage.get(key)
+        except OSError as error:
+            check.add("object", key, unreadable(error))
+            continue
         if value is None:
             continue  # swept by a gc meanwhile
         name = key.removeprefix("objects/").replace("/", "")
@@ -222,7 +227,7 @@ def _is_swept(context: Context, check: Findings, located: Located) -> bool:
         links = [located]
     gone = [link.pack for link in links if context.storage.stat(packs.key_of(link.pack)) is None]
     given_up = any(name not in check.registered for name in gone)
-    return given_up or (bool(gone) and context.journal.raw(check.head.seq + 1) is not None)
+    return given_up or (bool(gone) and context.journal.has(check.head.seq + 1))
 
 
 def _adds_up(reader: ChunkReader, file: bytes, pieces: Collection[packs.Piece], check: Findings) -> bool:

@@ -19,6 +19,7 @@ from mreg.operations.collections import read_properties
 from mreg.operations.findings import Findings
 from mreg.refs import CONFIG, NEVER, DamagedRef, Ref
 from mreg.resolve import parse_link
+from mreg.storage import unreadable
 from mreg.view import link_key, version_key
 
 REF_FOLDERS = ("artifacts", "registered", "aliases", "runs")
@@ -38,10 +39,14 @@ def check_refs(context: Context, check: Findings) -> None:
 
 
 def _check_mark(context: Context, check: Findings) -> Mark:
-    value = context.storage.get(APPLIED)
-    mark = parse_mark(value.data) if value else None
-    if value and mark is None:
-        check.add("applied-mark", APPLIED, "its check sum does not fit")
+    mark = None
+    try:
+        value = context.storage.get(APPLIED)
+        mark = parse_mark(value.data) if value else None
+        if value and mark is None:
+            check.add("applied-mark", APPLIED, "its check sum does not fit")
+    except OSError as error:
+        check.add("applied-mark", APPLIED, unreadable(error))
     return mark or Mark(0, context.journal.origin)
 
 
@@ -61,7 +66,7 @@ def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
             check.note_packs(entry)
             check.head = mark
     except DamagedJournal as error:
-        check.add("journal-entry", key_of(error.seq), error.reason)
+        check.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
         check.whole = False
     beyond = 0
     for key in context.storage.list("journal"):
@@ -69,10 +74,17 @@ def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
         if seq is None and key != APPLIED:
             check.add("foreign-file", key, "it is no journal entry")
         beyond += seq is not None and seq > mark.seq + 1
-    if beyond and context.journal.raw(mark.seq + 1) is None:
-        check.add("journal-gap", key_of(mark.seq + 1), f"it is missing, and {beyond} entries follow it")
+    if beyond and check.whole and not context.journal.has(mark.seq + 1):
+        reason = f"it is missing, and {beyond} entries follow it"
+        check.add("journal-gap", key_of(mark.seq + 1), reason, _all_versions(context))
         check.whole = False
     return mark
+
+
+def _all_versions(context: Context) -> list[str]:
+    """What nobody can answer for: who makes the lookup tables anew reads the whole journal for that."""
+    versions = map(version_of, context.storage.list("artifacts"))
+    return [version for version in versions if version]
 
 
 def _replay_entry(check: Findings, entry: Entry, kept: dict[str, str]) -> None:
@@ -93,12 +105,12 @@ def _replay_entry(check: Findings, entry: Entry, kept: dict[str, str]) -> None:
 
 def _check_config(context: Context, check: Findings) -> None:
     try:
-        value = context.storage.get(CONFIG)
-        if value is None:
+        data = config.read(context.storage)
+        if data is None:
             check.add("config", CONFIG, "it is missing")
             return
-        identity = config.identify(value.data)
-        ref = config.check(value.data)
+        identity = config.identify(data)
+        ref = config.check(data)
         settings = config.decode(ref)
     except Damaged as error:
         check.add("config", CONFIG, error.reason)
@@ -123,16 +135,16 @@ def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -
         try:
             found = _read_file(context, file, wanted)
         except DamagedRef as error:
-            check.add("ref", file, error.reason, _hurt(wanted))
+            check.add("ref", file, error.reason, _hurt(check, wanted))
             continue
         for key, ref in wanted.items():
             fault = _compare(found.get(key, NEVER), ref, applied, head)
             if fault:
-                check.add("ref", key, fault, _hurt({key: ref}))
+                check.add("ref", key, fault, _hurt(check, {key: ref}))
 
 
 def _check_foreign(context: Context, check: Findings, file: str, head: Mark) -> None:
-    if context.journal.raw(head.seq + 1) is None:
+    if not context.journal.has(head.seq + 1):
         check.add("foreign-file", file, "no entry of the journal made it")
 
 
@@ -155,9 +167,12 @@ def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
     return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
 
 
-def _hurt(wanted: dict[str, Ref]) -> list[str]:
-    versions = (version_of(key) for key, ref in wanted.items() if ref.value is not None)
-    return [version for version in versions if version]
+def _hurt(check: Findings, wanted: dict[str, Ref]) -> set[str]:
+    """The versions that these refs are, or whose artifact they are."""
+    keys = {key for key, ref in wanted.items() if ref.value is not None}
+    artifacts = {key.removesuffix("artifact.toml") for key in keys if key.endswith("/artifact.toml")}
+    keys |= {key for key, ref in check.state.items() if ref.value and key.rpartition("/")[0] + "/" in artifacts}
+    return set(filter(None, map(version_of, keys)))
 
 
 def version_of(key: str) -> str | None:

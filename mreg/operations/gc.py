@@ -176,7 +176,7 @@ def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
     try:
         return _plan(context, head, entries, policy, now, grace)
     except Damaged:
-        if context.journal.raw(head.seq + 1) is None:
+        if not context.journal.has(head.seq + 1):
             raise
         raise Moved() from None
 
@@ -188,7 +188,7 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
         entries.append(entry)
     keys = context.storage.list("journal")
     beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
-    if beyond and context.journal.raw(head.seq + 1) is None:
+    if beyond and not context.journal.has(head.seq + 1):
         raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
     return head, entries
 

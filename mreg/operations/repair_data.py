@@ -17,12 +17,13 @@ from mreg.context import Context
 from mreg.digest import digest
 from mreg.journal import Entry, Mark
 from mreg.operations import reach
-from mreg.operations.aside import move_aside
+from mreg.operations.aside import move_aside, put_over
 from mreg.operations.check_data import is_record, users_by_chunk
 from mreg.operations.findings import Findings, Repaired
 from mreg.operations.gc import Moved
 from mreg.packs import DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece, read_stored
 from mreg.records import File
+from mreg.storage import Storage, unreadable
 from mreg.transaction import Draft
 
 _BLOCK = 1 << 20
@@ -60,9 +61,7 @@ class Source:
 
     def record(self, name: str) -> bytes | None:
         """The version record or manifest with this digest."""
-        value = self._context.storage.get(objects.key_of(name)) if self._context else None
-        sound = value is not None and digest(value.data) == name and is_record(value.data)
-        return value.data if sound and value else None
+        return _sound(self._context.storage, objects.key_of(name), name) if self._context else None
 
     def chunk(self, name: bytes) -> memoryview | None:
         """The bytes of the chunk with this digest (raw)."""
@@ -84,10 +83,13 @@ class Source:
             return False
         key = packs.key_of(name)
         with into.storage.stage() as staged:
-            while block := self._context.storage.read(key, staged.size, _BLOCK):
-                staged.write(block)
-            into.storage.put(key, staged)
-        return True
+            try:
+                while block := self._context.storage.read(key, staged.size, _BLOCK):
+                    staged.write(block)
+            except OSError as error:
+                unreadable(error)
+                return False
+            return put_over(into.storage, key, staged)
 
     def _read(self, located: Located) -> memoryview | None:
         try:
@@ -104,19 +106,28 @@ def repair_records(context: Context, check: Findings, source: Source) -> Iterato
         if finding.code not in ("record", "object"):
             continue
         name = finding.what.removeprefix("objects/").replace("/", "")
-        present = context.storage.get(finding.what)
-        if present and digest(present.data) == name and is_record(present.data):
+        if _sound(context.storage, finding.what, name) is not None:
             continue  # it is what it was when it was written
         data, where = context.index.records([name]).get(name), "the cache"
         if data is None or not is_record(data):
             data, where = source.record(name), source.location
         if data is not None:
-            context.storage.put(objects.key_of(name), data)
-            yield Repaired(finding.code, finding.what, f"put back from {where}")
+            if put_over(context.storage, objects.key_of(name), data):
+                yield Repaired(finding.code, finding.what, f"put back from {where}")
         elif finding.code == "object" and told and not check.users.get(name):
             place = move_aside(context.storage, finding.what)
             if place:
                 yield Repaired("object", finding.what, f"nothing needs it: moved to {place}")
+
+
+def _sound(storage: Storage, key: str, name: str) -> bytes | None:
+    """The record of this name (its digest) under `key`, if that is what is there."""
+    try:
+        value = storage.get(key)
+    except OSError as error:
+        unreadable(error)
+        return None
+    return value.data if value and digest(value.data) == name and is_record(value.data) else None
 
 
 def repair_packs(context: Context, check: Findings, source: Source) -> Iterator[Repaired]:
@@ -145,8 +156,7 @@ def repair_chunks(context: Context, check: Findings, source: Source) -> list[Rep
         healer.heal_files()
         brought, size = len(healer.brought), writer.new
         plan = healer.plan()
-        for name in plan.replaced:
-            healer.carry(name)
+        left = [name for name in plan.replaced if not healer.carry(name)]
         pack = ""
         gone = [name for name in (*plan.replaced, *plan.useless) if name in check.registered]
         if writer.empty and not gone:
@@ -160,12 +170,13 @@ def repair_chunks(context: Context, check: Findings, source: Source) -> list[Rep
         done.append(Repaired("chunk", packs.key_of(pack), what))
     for name in plan.replaced:
         into = f"written anew into pack {pack}" if pack else "nothing in it was needed"
-        done.append(Repaired("pack", packs.key_of(name), f"{into}; given up by entry {entry.seq}"))
+        rest = ", and left there, as not all could be read" if name in left else ""
+        done.append(Repaired("pack", packs.key_of(name), f"{into}; given up by entry {entry.seq}{rest}"))
     for name in plan.useless:
         if name in check.registered:
             told = f"nothing needs it any more: given up by entry {entry.seq}"
             done.append(Repaired("pack", packs.key_of(name), told))
-    _delete(context, entry, plan)
+    _delete(context, entry, [name for name in plan.replaced if name not in left], plan.useless)
     return done
 
 
@@ -188,15 +199,15 @@ def _commit(context: Context, check: Findings, new: tuple[str, ...], gone: list[
     return entry
 
 
-def _delete(context: Context, entry: Entry, plan: _Plan) -> None:
-    """Delete what the entry gave up, unless a writer has named it since. What cannot be read is kept aside."""
+def _delete(context: Context, entry: Entry, replaced: list[str], useless: list[str]) -> None:
+    """Delete what the entry gave up, unless a writer has named it since. What is of no use is kept aside."""
     with context.storage.lock():
         seen = Mark(entry.seq, digest(entry.to_bytes()))
         named = {name for _, later in context.journal.after(seen) for name in later.packs}
-        for name in plan.replaced:
+        for name in replaced:
             if name not in named:
                 context.storage.delete(packs.key_of(name))
-        for name in plan.useless:
+        for name in useless:
             if name not in named:
                 move_aside(context.storage, packs.key_of(name), _ANY_SIZE)
 
@@ -336,18 +347,22 @@ class _Healer:
             if pack == name and (entry.base is None or places.get(entry.base) not in broken)
         }
 
-    def carry(self, name: str) -> None:
+    def carry(self, name: str) -> bool:
         """Put into the writer all else that the pack holds, as it is; damaged chunks only where a version needs them,
-        and no whole copy was brought."""
-        index, roots = self._check.indexes[name], self._roots(name)
+        and no whole copy was brought. False where that could not be read: a disk may be able to later."""
+        index, roots, whole = self._check.indexes[name], self._roots(name), True
         for entry in index.chunks:
             located = Located(name, entry)
             if entry.digest in self._writer or (entry.digest in roots and not self._is_missed(entry.digest)):
                 continue
             form = memoryview(bytearray(entry.stored))
-            with suppress(DamagedChunk):  # the pack is cut short
+            try:
                 read_stored(self._storage, located, form)
+            except DamagedChunk:
+                whole = False
+            else:
                 self._writer.carry(entry, form)
         for file, pieces in index.recipes.items():
             if self._writer.recipe(file) is None:
                 self._writer.add_recipe(file, pieces)
+        return whole

@@ -13,10 +13,11 @@ from mreg.context import Context, has_journal
 from mreg.digest import digest, is_hex
 from mreg.journal import APPLIED, DamagedJournal, Journal, Mark, format_mark, key_of, parse, parse_mark, seq_of
 from mreg.operations import reach
-from mreg.operations.aside import keep_aside, move_aside
+from mreg.operations.aside import keep_aside, move_aside, put_over
 from mreg.operations.findings import Findings, Repaired
 from mreg.refs import CONFIG, Ref
-from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
+from mreg.storage.base import Expect
 
 _ID_LENGTH = 32
 
@@ -37,8 +38,7 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
             return done  # without it nobody knows what the refs are
         mends = _Mends(context.storage, context.journal, head, state)
         wrong = {refs.file_of(finding.what) for finding in check.found if finding.code in ("ref", "config")}
-        value = context.storage.get(APPLIED)
-        mark_lost = value is not None and parse_mark(value.data) is None
+        mark_lost = _is_damaged_mark(context.storage)
         done += mends.write(set(mends.files) if mark_lost else wrong)
         if mark_lost:
             done += mends.mark()
@@ -74,31 +74,47 @@ class _Mends:
         """Make these files what they should be; what they held is kept aside."""
         for file in sorted(files & self.files.keys()):
             wanted = _content(file, self.files[file])
-            present = self._storage.get(file)
-            if present and present.data == wanted:
+            data, expect = _present(self._storage, file)
+            if data == wanted:
                 continue
-            kept = keep_aside(self._storage, file) if present else None
+            kept = keep_aside(self._storage, file) if data is not None else None
             with suppress(PutLost):  # by a writer whom the lock does not keep out
-                self._storage.put(file, wanted, present.etag if present else ABSENT)
+                if not put_over(self._storage, file, wanted, expect):
+                    continue
                 aside = f"; what was there is {kept}" if kept else ""
                 code = "config" if file == CONFIG else "ref"
                 yield Repaired(code, file, f"made again from the journal{aside}")
 
     def mark(self) -> Iterator[Repaired]:
         """The refs show all of the journal now: say so."""
-        present = self._storage.get(APPLIED)
+        _, expect = _present(self._storage, APPLIED)
         with suppress(PutLost):
-            self._storage.put(APPLIED, format_mark(self._head), present.etag if present else ABSENT)
-            yield Repaired("applied-mark", APPLIED, f"made again: all up to entry {self._head.seq} is applied")
+            if put_over(self._storage, APPLIED, format_mark(self._head), expect):
+                yield Repaired("applied-mark", APPLIED, f"made again: all up to entry {self._head.seq} is applied")
 
     def foreign(self, keys: list[str]) -> Iterator[Repaired]:
         """Put aside what no entry has made."""
         for key in keys:
-            if key in self.files or self._journal.raw(self._head.seq + 1) is not None:
+            if key in self.files or self._journal.has(self._head.seq + 1):
                 continue  # a writer whom the lock does not keep out may be making it
             place = move_aside(self._storage, key)
             if place:
                 yield Repaired("foreign-file", key, f"moved to {place}")
+
+
+def _is_damaged_mark(storage: Storage) -> bool:
+    data, expect = _present(storage, APPLIED)
+    return expect is not ABSENT and (data is None or parse_mark(data) is None)
+
+
+def _present(storage: Storage, key: str) -> tuple[bytes | None, Expect | str]:
+    """What is there, if it can be read, and what a `put` in its place is to expect."""
+    try:
+        value = storage.get(key)
+    except OSError as error:
+        unreadable(error)
+        return None, ANY
+    return (value.data, value.etag) if value else (None, ABSENT)
 
 
 def _content(file: str, held: dict[str, Ref]) -> bytes:
@@ -121,24 +137,24 @@ def restore_journal(storage: Storage, origin: str, source: Context) -> list[Repa
     done = []
     for seq, data in sorted(found.items()):
         code = "journal-gap" if storage.stat(key_of(seq)) is None else "journal-entry"
-        storage.put(key_of(seq), data)
-        done.append(Repaired(code, key_of(seq), f"put back from {source.location}"))
+        if put_over(storage, key_of(seq), data):
+            done.append(Repaired(code, key_of(seq), f"put back from {source.location}"))
     return done
 
 
 def _anchors(storage: Storage) -> Iterator[Mark]:
     """Places from which the journal can be followed to its beginning: the applied mark, and the last entry that can
     be read, taken at its word."""
-    value = storage.get(APPLIED)
-    mark = parse_mark(value.data) if value else None
+    data, _ = _present(storage, APPLIED)
+    mark = parse_mark(data) if data is not None else None
     if mark:
         yield mark
     for seq in sorted(filter(None, map(seq_of, storage.list("journal"))), reverse=True):
-        data = storage.get(key_of(seq))
+        data, _ = _present(storage, key_of(seq))
         with suppress(DamagedJournal):
-            if data and parse(seq, data.data):
+            if data is not None and parse(seq, data):
                 if mark is None or seq > mark.seq:
-                    yield Mark(seq, digest(data.data))
+                    yield Mark(seq, digest(data))
                 return
 
 
@@ -148,10 +164,12 @@ def _proven(storage: Storage, origin: str, copy: Journal, anchor: Mark) -> dict[
     found: dict[int, bytes] = {}
     seq, name = anchor
     while seq:
-        value = storage.get(key_of(seq))
-        data = value.data if value else None
+        data, _ = _present(storage, key_of(seq))
         if data is None or digest(data) != name:
-            data = copy.raw(seq)
+            try:
+                data = copy.raw(seq)
+            except DamagedJournal:
+                return found
             if data is None or digest(data) != name:
                 return found
             found[seq] = data
@@ -184,15 +202,15 @@ def rescue(storage: Storage, source: Context | None) -> list[Repaired]:
 
 def _is_known(storage: Storage) -> bool:
     """Does config say which repository this is? A damaged one is believed only if the first entry says the same."""
-    value = storage.get(CONFIG)
-    if value is None:
-        return False
     try:
-        identity = config.identify(value.data)
+        data = config.read(storage)
+        if data is None:
+            return False
+        identity = config.identify(data)
     except DamagedConfig:
         return False
     try:
-        config.check(value.data)
+        config.check(data)
         return True
     except DamagedConfig:
         return _origin(storage) in (identity.id, None)
@@ -200,9 +218,9 @@ def _is_known(storage: Storage) -> bool:
 
 def _origin(storage: Storage) -> str | None:
     """The repository's id as its first entry has it."""
-    value = storage.get(key_of(1))
+    data, _ = _present(storage, key_of(1))
     try:
-        origin = parse(1, value.data).prev if value else ""
+        origin = parse(1, data).prev if data is not None else ""
     except DamagedJournal:
         return None
     return origin if len(origin) == _ID_LENGTH and is_hex(origin) else None

@@ -35,7 +35,7 @@ class CannotUndo(Refused):
 
 class GivenUp(Refused):
     code = "given-up"
-    template = "entry {seq} cannot be undone: gc has given up the files of {version}"
+    template = "entry {seq} cannot be undone: the files of {version} are gone"
 
 
 class _Data(NamedTuple):
@@ -49,7 +49,7 @@ def undo(context: Context, seq: int) -> HistoryEntry:
     """Put the refs that entry `seq` moved back to what they were before it; the new entry.
 
     Raises UnknownSequence; RefMoved where a ref is not as the entry left it; CannotUndo where something that
-    came later stands in the way; GivenUp where gc has taken the data of a version that would come back; Damaged.
+    came later stands in the way; GivenUp where the data of a version that would come back is gone; Damaged.
     """
     entry = _entry(context, seq)
     moves = _moves(context, entry)

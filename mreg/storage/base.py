@@ -21,6 +21,7 @@ What a store guarantees:
 from __future__ import annotations
 
 import enum
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -76,6 +77,19 @@ class Stat(NamedTuple):
     mtime: float
 
 
+_UNREADABLE = frozenset(
+    {errno.EIO, errno.EBADMSG, errno.ENODATA, errno.EISDIR, getattr(errno, "EUCLEAN", errno.EIO)}
+)  # a bad sector or check sum as ext4, XFS, btrfs and ZFS tell it; a folder in a file's place
+
+
+def unreadable(error: OSError) -> str:
+    """What to say of a value that cannot be read because it, and not the machine, is damaged. Raises `error` where
+    that is not so."""
+    if error.errno not in _UNREADABLE:
+        raise error
+    return f"it cannot be read ({error.strerror})"
+
+
 class PutLost(Conflict):
     """The key was not in the expected state. The only failure of `put` that callers plan for."""
 
@@ -124,6 +138,7 @@ class Storage(ABC):
     @abstractmethod
     def get(self, key: str) -> Value | None:
         """The whole value, or None where there is none. For small values; see `read` for large ones.
+        Raises IsADirectoryError where something that is no file has the key's name.
 
         Of one larger than MAX_VALUE only so much is read, which no digest and no check sum will fit: what somebody
         hostile put there costs no more memory than that.

@@ -408,7 +408,7 @@ def _read_whole(path: str) -> bytes | None:
         return None
     try:
         if not S_ISREG(os.fstat(fd).st_mode):
-            return None
+            raise IsADirectoryError(errno.EISDIR, "something that is no file is in its place", path)
         parts, left = [], MAX_VALUE
         while block := os.read(fd, min(_CHUNK, left)):
             parts.append(block)

@@ -9,6 +9,9 @@ points enough; a single call that *fails* may be any, and what catches the error
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,6 +126,38 @@ class FaultyStorage(Storage):
 
     def _new_error(self) -> BaseException:
         return self._error if isinstance(self._error, BaseException) else self._error()
+
+
+class UnreadableStorage(FaultyStorage):
+    """`inner` on a medium that cannot read these keys, until something is put in their place. With the error EISDIR
+    (a folder has that name) nothing can be. start, stop: the offsets between which parts of them cannot be read."""
+
+    def __init__(
+        self, inner: Storage, *keys: str, error: int = errno.EIO, start: int = 0, stop: int = sys.maxsize
+    ) -> None:
+        super().__init__(inner, 0, Crash)
+        self.bad = set(keys)
+        self._number = error
+        self._start, self._stop = start, stop
+
+    def get(self, key: str) -> Value | None:
+        self._refuse(key)
+        return super().get(key)
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        if start < self._stop and start + length > self._start:
+            self._refuse(key)
+        return super().read(key, start, length)
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        if self._number == errno.EISDIR:
+            self._refuse(key)
+        super().put(key, value, expect)
+        self.bad.discard(key)
+
+    def _refuse(self, key: str) -> None:
+        if key in self.bad:
+            raise OSError(self._number, os.strerror(self._number), key)
 
 
 class FaultyStaged(Staged):

@@ -146,7 +146,7 @@ EXPECTED: list[tuple[str, set[str], set[str]]] = [
     ("config", {"config"}, set()),
     ("version ref", {"ref"}, {"mnist:v0"}),
     ("annotation", {"ref"}, set()),
-    ("artifact properties", {"ref"}, set()),
+    ("artifact properties", {"ref"}, {"mnist:v0", "mnist:v1"}),
     ("model properties", {"ref"}, set()),
     ("card", {"ref"}, set()),
     ("links", {"ref"}, set()),

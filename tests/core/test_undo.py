@@ -485,7 +485,7 @@ def test_a_deleted_version_comes_back_within_the_grace_period_and_until_gc_has_r
     repo.gc()
 
     assert within == late == "1" * 100
-    with pytest.raises(GivenUp, match=f"entry {seq} cannot be undone: gc has given up the files of mnist:v0"):
+    with pytest.raises(GivenUp, match=f"entry {seq} cannot be undone: the files of mnist:v0 are gone"):
         repo.undo(seq)
     assert repo.fsck(full=True).findings == ()
 

@@ -57,6 +57,8 @@ def _nothing(out: Out) -> None:
 
 def _read(file: str) -> str:
     try:
+        if file == "-" and sys.stdin is None:
+            raise UnreadableFile(path=file, reason="standard input is closed")
         if file == "-":
             return sys.stdin.buffer.read().decode("utf-8")
         with open(file, encoding="utf-8", newline="") as opened:

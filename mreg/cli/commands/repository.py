@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,9 @@ def init(
     note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
     if shared and not created:
         note("`mreg config set core.shared group` shares it")
+    elif shared:
+        where = shlex.quote(repository.location)
+        note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
     body = {"location": repository.location, "id": repository.id, "created": created}
     emit(body, lambda out: out.path(repository.location))
 
