@@ -19,7 +19,7 @@ from mreg.reader import DamagedFile, Reader
 from mreg.records import RESERVED_COMPONENTS, File
 from mreg.space import check_space
 from mreg.staging import drop_abandoned, staging_name
-from mreg.statcache import FINE_SECONDS, key, keys, settled, stamp
+from mreg.statcache import FINE_SECONDS, key, settled, stamp
 from mreg.tree import Progress, Steps, Target, Tree, hash_file, open_folder, published_modes
 
 WORTH_A_WAIT: Final = 16 << 20
@@ -72,7 +72,7 @@ def get(
                 raise damage[0]
             with suppress(FileExistsError):
                 tree.keep(destination)
-                reader.remember(_unchanged(destination, tree.written))
+                reader.remember(_settled(destination, tree.written))
                 return Done(len(files) - len(left_out), 0, left_out)
     return _merge(reader, files, destination, steps, None if damage is None else [])
 
@@ -187,20 +187,17 @@ class _Present:
         return True
 
 
-def _unchanged(destination: str, written: Collection[tuple[File, str]]) -> list[tuple[bytes, str, str]]:
-    """What the stat cache may keep of files that were written and verified just now, each with its stamp when it
-    was closed, so that the next `get` or `log` need not read them."""
+def _settled(destination: str, written: Collection[tuple[File, os.stat_result]]) -> list[tuple[bytes, str, str]]:
+    """What the stat cache may keep of files that were written and verified just now, each with its status when it was
+    closed, so that the next `get` or `log` need not read them."""
     if any(file.size >= WORTH_A_WAIT for file, _ in written):
         time.sleep(FINE_SECONDS)  # until their times can be trusted
-    now = time.time()
-    rows = []
-    paths = [os.path.join(destination, file.path) for file, _ in written]
-    for path, name, (file, closed) in zip(paths, keys(paths), written, strict=True):
-        with suppress(OSError):
-            status = os.lstat(path)
-            if stamp(status) == closed and settled(status, now):
-                rows.append((name, closed, file.digest))
-    return rows
+    now, folder = time.time(), key(destination)
+    return [
+        (os.path.join(folder, os.fsencode(file.path)), stamp(status), file.digest)
+        for file, status in written
+        if settled(status, now)
+    ]
 
 
 def _move_in(staging: str, root: int, path: str) -> None:

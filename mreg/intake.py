@@ -2,7 +2,8 @@
 
 One thread, the caller's, reads, hashes each file as a whole, and writes, so that the source is read and the pack
 written from front to back; others hash the chunks, look whether the repository has them, and encode what it has
-not got. Memory is bounded by the length of a chunk and the number of threads, never by that of a file.
+not got. Memory is bounded by the length of a chunk and the number of threads, never by that of a file. Short files,
+of which there may be many, go first, many at a time, and each is one chunk.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from io import FileIO
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -24,7 +24,6 @@ from mreg.bases import Bases
 from mreg.buffers import Buffers
 from mreg.chunking import Chunk, ShortFile, chunks
 from mreg.codecs import Encoded
-from mreg.digest import EMPTY
 from mreg.errors import Conflict
 from mreg.index import Index
 from mreg.packs import Base, PackWriter, Piece
@@ -34,6 +33,9 @@ from mreg.statcache import settled, stamp
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""
+
+AT_ONCE: Final = 256
+"""So many short files are looked up at a time."""
 
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are dealt with at once: handing them over would take longer."""
@@ -92,8 +94,12 @@ class Intake:
     def read(self, sources: Sequence[Source]) -> dict[str, tuple[str, int]]:
         """Digest and size of each source by its path in the version. Raises SourceChanged, UnreadableFile,
         OSError."""
-        found = {}
-        for result in in_order(self._work(sources)):
+        found: dict[str, tuple[str, int]] = {}
+        short = [source for source in sources if source.status.st_size <= codecs.SHORT]
+        for start in range(0, len(short), AT_ONCE):
+            found |= self._take_short(short[start : start + AT_ONCE])
+        rest = [source for source in sources if source.path not in found]
+        for result in in_order(self._work(rest)) if rest else ():
             if isinstance(result, _Examined):
                 self._keep(result)
             else:
@@ -101,13 +107,27 @@ class Intake:
                 self._end(result)
         return found
 
+    def _take_short(self, sources: Sequence[Source]) -> dict[str, tuple[str, int]]:
+        """The same as `read`, of files that are one chunk; those that no longer are, are left out."""
+        began = time.time()
+        files = [file for source in sources if (file := _read_short(source, began))]
+        kept = self.index.kept({bytes.fromhex(end.digest): end.size for end, _ in files})
+        for end, data in files:
+            name = bytes.fromhex(end.digest)
+            if name not in kept and name not in self.store.writer:
+                view = memoryview(data)
+                self.store.writer.add(name, data, codecs.encode(view, view) if self.store.encode else None)
+            self._end(end)
+            self._done += end.size
+        if self.progress:
+            self.progress(self._done)
+        return {end.path: (end.digest, end.size) for end, _ in files}
+
     def _work(self, sources: Sequence[Source]) -> Iterator[tuple[bool, Callable[[], _Examined | _Ended]]]:
         for source in sources:
             began = time.time()
-            with _opened(source) as file:
-                before = os.fstat(file.fileno())
-                if not stat.S_ISREG(before.st_mode):
-                    raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+            with open(_opened(source), "rb", buffering=0) as file:
+                before = _file_status(file.fileno(), source)
                 whole = blake3()
                 for chunk in _reading(chunks(file, before.st_size, self._buffers), source):
                     whole.update(chunk.data)
@@ -115,11 +135,7 @@ class Intake:
                 if not before.st_size and file.read(1):  # as those of /proc do
                     raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
                 after = os.fstat(file.fileno())
-            looks = stamp(before)
-            if stamp(after) != looks:
-                raise SourceChanged(path=source.file)
-            digest = whole.hexdigest() if before.st_size else EMPTY
-            end = _Ended(source.path, digest, before.st_size, looks if settled(before, began) else None)
+            end = _ended(source, whole.hexdigest(), before, after, began)
             yield False, partial(_same, end)
 
     def _examine(self, path: str, chunk: Chunk) -> _Examined:
@@ -171,13 +187,42 @@ def _same(end: _Ended) -> _Ended:
     return end
 
 
-def _opened(source: Source) -> FileIO:
+def _read_short(source: Source, began: float) -> tuple[_Ended, bytes] | None:
+    """A whole file, or None where it is not short any more, or says that it has another length than it has."""
+    descriptor = _opened(source)
     try:
-        # Not blocking: a pipe may have taken the file's place since it was looked at.
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        before = _file_status(descriptor, source)
+        data = os.read(descriptor, codecs.SHORT + 1)
+        after = os.fstat(descriptor)
     except OSError as error:
         raise UnreadableFile(path=source.file, reason=error.strerror) from None
-    return open(descriptor, "rb", buffering=0)
+    finally:
+        os.close(descriptor)
+    if not len(data) == before.st_size <= codecs.SHORT:
+        return None
+    return _ended(source, blake3(data).hexdigest(), before, after, began), data
+
+
+def _opened(source: Source) -> int:
+    try:
+        # Not blocking: a pipe may have taken the file's place since it was looked at.
+        return os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnreadableFile(path=source.file, reason=error.strerror) from None
+
+
+def _file_status(descriptor: int, source: Source) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+    return status
+
+
+def _ended(source: Source, digest: str, before: os.stat_result, after: os.stat_result, began: float) -> _Ended:
+    looks = stamp(before)
+    if stamp(after) != looks:
+        raise SourceChanged(path=source.file)
+    return _Ended(source.path, digest, before.st_size, looks if settled(before, began) else None)
 
 
 def _reading(pieces: Iterator[Chunk], source: Source) -> Iterator[Chunk]:

@@ -29,10 +29,10 @@ class DamagedFile(Damaged):
 
 
 class Part(NamedTuple):
-    """The next bytes of a file, empty after the last; None where they cannot be had."""
+    """The next bytes of a file, and whether they are its last; None where they cannot be had."""
 
-    file: File
     data: Buffer | None
+    last: bool
 
 
 class Reader:
@@ -67,16 +67,14 @@ class Reader:
 
     def parts(self, files: Sequence[File]) -> Generator[Part]:
         """The bytes of all files, in order, decoded by several threads ahead of time and *not verified*: it is
-        for the caller to compare each file with its digest, and to `read` one that is not right. An empty
-        part ends each file."""
+        for the caller to compare each file with its digest, and to `read` one that is not right."""
         from mreg.parallel import in_order
 
         return in_order(self._decoding(files))
 
-    def done_with(self, part: Part) -> None:
-        """The part's bytes are not looked at any more."""
-        if part.data:
-            self._buffers.give_back(part.data)
+    def done_with(self, data: Buffer) -> None:
+        """The bytes of a part are not looked at any more."""
+        self._buffers.give_back(data)
 
     def known(self, path: bytes, stamp: str) -> str | None:
         """The digest that a file outside had when it was last verified, if it still looks as it did then."""
@@ -92,11 +90,12 @@ class Reader:
             batch = files[start : start + AT_ONCE]
             with self._index.reading():
                 found = list(self._places(batch))
-            for file, places in zip(batch, found, strict=True):
-                for located in places:
+            for places in found:
+                for left, located in zip(range(len(places) - 1, -1, -1), places, strict=True):
                     heavy = located is not None and located.entry.size >= WORTH_A_THREAD
-                    yield heavy, partial(self._decode, file, located)
-                yield False, partial(Part, file, b"")
+                    yield heavy, partial(self._decode, located, not left)
+                if not places:
+                    yield False, partial(Part, b"", True)
 
     def _places(self, files: Sequence[File]) -> Iterator[Sequence[Located | None]]:
         """Where each file's chunks are kept; one None if any of them is not, or if they do not add up."""
@@ -112,12 +111,12 @@ class Reader:
             whole = whole and not any(_fault(piece, found.get(piece.digest)) for piece in some)
             yield [found[piece.digest] for piece in some] if whole else [None]
 
-    def _decode(self, file: File, located: Located | None) -> Part:
+    def _decode(self, located: Located | None, last: bool) -> Part:
         """In any thread."""
         try:
-            return Part(file, self._chunks.read(located) if located else None)
+            return Part(self._chunks.read(located) if located else None, last)
         except DamagedChunk:
-            return Part(file, None)
+            return Part(None, last)
 
     def _pieces(self, file: File) -> tuple[Piece, ...] | None:
         """The file's chunks; None also where they are more or less than the file: a few bytes of hostile recipe

@@ -15,8 +15,7 @@ such an index entry racy.)"""
 
 def stamp(status: os.stat_result) -> str:
     """What changes when a file does, as far as its stat can tell."""
-    fields = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
-    return " ".join(map(str, fields))
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_dev}"
 
 
 def settled(status: os.stat_result, now: float) -> bool:

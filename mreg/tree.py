@@ -18,7 +18,6 @@ from mreg.buffers import Buffer
 from mreg.durability import flush_folder, flush_tree
 from mreg.reader import DamagedFile, Part, Reader
 from mreg.records import File
-from mreg.statcache import stamp
 from mreg.storage.posix import Flusher
 
 Progress = Callable[[int, int], None]
@@ -42,8 +41,8 @@ class Tree:
     def __init__(self, path: str) -> None:
         os.mkdir(path)
         self.path = path
-        self.written: list[tuple[File, str]] = []
-        """What `fill` has made: each file with its stamp when it was closed."""
+        self.written: list[tuple[File, os.stat_result]] = []
+        """What `fill` has made: each file with its status when it was closed."""
         self._root = os.open(path, _FOLDER)
         self._folder: tuple[str, int] = "", os.dup(self._root)
         """The folder that was asked for last, and its handle: files come folder by folder."""
@@ -80,49 +79,34 @@ class Tree:
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
         """Make the file of the next parts; whether it is right."""
         whole, size, sound = blake3(), 0, True
-        with self._new_file(target.path) as (descriptor, write):
-            for part in parts:
-                if (data := part.data) is None:
+        with self._new_file(target.path) as file:
+            for data, last in parts:
+                if data is None:
                     sound = False
-                elif not data:
-                    break
                 else:
                     whole.update(data)
                     size += len(data)
-                    write(data)
+                    file.write(data)
                     steps.advance(len(data))
-                    reader.done_with(part)
-            os.fchmod(descriptor, target.mode)
-            status = os.fstat(descriptor)
+                    reader.done_with(data)
+                if last:
+                    break
+            status = file.end(target.mode)
         if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
             return False
-        self.written.append((target.file, stamp(status)))
+        self.written.append((target.file, status))
         return True
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with self._new_file(path) as (descriptor, write):
+        with self._new_file(path) as file:
             for block in blocks:
-                write(block)
-            os.fchmod(descriptor, mode)
+                file.write(block)
+            file.end(mode)
 
-    @contextmanager
-    def _new_file(self, path: str) -> Iterator[tuple[int, Callable[[Buffer], None]]]:
-        """The descriptor of a new file, and what writes to it."""
+    def _new_file(self, path: str) -> _NewFile:
         folder, name = self._place_of(path)
-        descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
-        try:
-            flusher = Flusher(descriptor)
-
-            def write(data: Buffer) -> None:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                flusher.wrote(len(data))
-
-            yield descriptor, write
-        finally:
-            os.close(descriptor)
+        return _NewFile(os.open(name, _NEW_FILE, 0o600, dir_fd=folder))
 
     def _remove(self, path: str) -> None:
         folder, name = self._place_of(path)
@@ -161,6 +145,31 @@ class Tree:
             os.close(self._folder[1])
             self._folder = folder, handle
         return self._folder[1], name
+
+
+class _NewFile:
+    """A file that is written from its start to its end. Use as a context manager: it is closed afterwards."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._flusher = Flusher(descriptor)
+
+    def __enter__(self) -> _NewFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def write(self, data: Buffer) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._flusher.wrote(len(data))
+
+    def end(self, mode: int) -> os.stat_result:
+        """Give it its mode; its status then."""
+        os.fchmod(self._descriptor, mode)
+        return os.fstat(self._descriptor)
 
 
 @contextmanager

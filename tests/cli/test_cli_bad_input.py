@@ -204,7 +204,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_a_conflict(
 def test_a_file_that_is_removed_before_it_is_read_is_named(
     filled: Any, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
-    model("m", {"a.bin": os.urandom(1 << 20), "b.bin": b"b"})
+    model("m", {"a.bin": os.urandom(1 << 20), "b.bin": b"b" * 5_000})
     _at_first_piece(monkeypatch, (filled.home / "m" / "b.bin").unlink)
 
     with unchanged():

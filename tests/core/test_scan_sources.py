@@ -440,17 +440,62 @@ def test_a_file_that_vanished_since_the_look_is_told(
     assert repo.history() == []
 
 
+class Reads:
+    """`os`, but for what happens when a short file is read."""
+
+    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+        self.read = read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+
 def test_a_read_error_names_the_file(repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Iterator[Any]:
+    def broken(*_: Any) -> Any:
         raise OSError(5, "Input/output error")
-        yield
 
-    monkeypatch.setattr(intake, "chunks", broken)
-
+    monkeypatch.setattr(intake, "os", Reads(broken))
+    with pytest.raises(UnreadableFile, match=r"\.hidden"):
+        repo.log(root, "mnist")
+    (root / ".hidden").write_bytes(LARGE)
+    monkeypatch.undo()
+    monkeypatch.setattr(intake, "chunks", lambda *_: map(broken, [1]))
     with pytest.raises(UnreadableFile, match=r"\.hidden"):
         repo.log(root, "mnist")
 
     assert repo.history() == []
+
+
+def test_a_short_file_that_changes_while_it_is_read_is_not_logged(
+    repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(descriptor: int, length: int) -> bytes:
+        data = os.read(descriptor, length)
+        (root / "b.bin").write_bytes(b"other")
+        return data
+
+    monkeypatch.setattr(intake, "os", Reads(read))
+
+    with pytest.raises(SourceChanged, match=r"b\.bin"):
+        repo.log(root / "b.bin", "mnist")
+
+    assert repo.history() == []
+
+
+@pytest.mark.parametrize("data", [b"longer than it was", b"x" * 5_000, b""])
+def test_a_short_file_that_changed_before_it_was_read_is_logged_as_it_is(
+    data: bytes, repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan_then_change(*args: Any) -> Any:
+        found = scan(*args)
+        (root / "b.bin").write_bytes(data)
+        return found
+
+    monkeypatch.setattr("mreg.operations.log.scan", scan_then_change)
+
+    repo.log(root, "mnist")
+
+    assert b"".join(repo.read("mnist", "b.bin")) == data
 
 
 # The stat cache.
