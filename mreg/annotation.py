@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mreg.canonical import Unstorable, check_integers
+from mreg.canonical import Unstorable, check_integers, same
 from mreg.digest import is_digest
 from mreg.errors import Damaged
 from mreg.records import MAX_VERSION, Input, VersionRecord
@@ -29,6 +29,11 @@ class Said:
         """These inputs too, each version once."""
         known = {entry.version for entry in self.inputs}
         return replace(self, inputs=self.inputs + tuple(new for new in more if new.version not in known))
+
+    def differs(self, other: Said) -> bool:
+        """Whether these say anything else than others."""
+        words = (self.message, self.inputs) == (other.message, other.inputs)
+        return not (words and same(self.metadata, other.metadata))
 
 
 def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:

@@ -50,6 +50,17 @@ def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     return data
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether both are one value: 1, 1.0 and true are three, which Python calls equal."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
 def check_written(record: Record, data: bytes) -> None:
     """Raises Malformed unless `data`, from which `record` was parsed, is its one canonical form: so nothing
     unknown, given twice, or out of range (an infinity) can hide in it."""

@@ -9,6 +9,7 @@ from mreg.errors import InvalidInput
 from mreg.journal import Entry
 from mreg.operations.versions import parse_time
 from mreg.resolve import require_kind
+from mreg.view import artifact_key, model_key
 
 
 class UnknownSequence(InvalidInput):
@@ -22,7 +23,7 @@ def history(
     """Committed changes after entry `since`, oldest first; only those that moved something of the collection
     `name`, where it is given; only the last `limit` of them.
 
-    Raises UnknownSequence where `since` lies beyond the journal's end.
+    Raises UnknownSequence where `since` lies beyond the journal's end, UnknownName.
     """
     if name is not None:
         names.check_name(name)
@@ -36,9 +37,17 @@ def history(
         entry = context.journal.entry(seq)
         if name is None or any(_touches(change.ref, change.old, change.new, name) for change in entry.changes):
             found.append(describe(entry))
-    if name is not None and not found and since == 0:
-        require_kind(context, context.view(), name)  # a deleted collection has a history too
+    if name is not None and not found:
+        _require_ever(context, name)
     return found[::-1]
+
+
+def _require_ever(context: Context, name: str) -> None:
+    """Raises UnknownName where there has never been such a collection. A deleted one has a history too, and may have
+    none of late."""
+    view = context.view()
+    if not any(view.ref(key).seq for key in (artifact_key(name), model_key(name))):
+        require_kind(context, view, name)
 
 
 def describe(entry: Entry) -> HistoryEntry:

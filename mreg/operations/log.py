@@ -247,5 +247,5 @@ class _Log:
             metadata=metadata.merge(said.metadata, self._metadata),
             inputs=said.inputs,
         ).with_inputs(self._inputs)
-        if changed != said:
+        if changed.differs(said):
             draft.set(key, annotation.encode(changed))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from mreg import annotation, metadata
-from mreg.canonical import Malformed
+from mreg.canonical import Malformed, same
 from mreg.context import Context
 from mreg.entities import Artifact, Diff, File, Link, Model, Version
 from mreg.index import Index
@@ -206,7 +206,7 @@ def _only(these: dict[str, File], others: dict[str, File]) -> tuple[File, ...]:
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     old, new = metadata.flatten(before), metadata.flatten(after)
     keys: Iterable[str] = sorted(old.keys() | new.keys())
-    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
+    return {key: (old.get(key), new.get(key)) for key in keys if not same(old.get(key), new.get(key))}
 
 
 def search(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:
@@ -218,14 +218,12 @@ def search(context: Context, text: str, tags: list[str]) -> tuple[list[Model], l
         one
         for one in models(context)
         if wanted <= {tag.casefold() for tag in one.tags}
-        and needle in "\n".join([one.name, one.description, one.card, *one.tags, *one.aliases]).casefold()
+        and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
     ]
     if wanted:
         return found_models, [], []
     every = artifacts(context)
-    found_artifacts = [
-        one for one in every if needle in "\n".join([one.name, one.description, one.type, *one.aliases]).casefold()
-    ]
+    found_artifacts = [one for one in every if _stands_in(needle, [one.name, one.description, one.type, *one.aliases])]
     if not needle:
         return found_models, found_artifacts, []
     found_versions = [one for artifact in every for one in versions(context, artifact.name) if _mentions(one, needle)]
@@ -236,4 +234,8 @@ def _mentions(version: Version, needle: str) -> bool:
     flat = metadata.flatten(version.metadata)
     words = [version.message, version.run or "", *version.aliases]
     words += [f"{key}={value}" for key, value in flat.items()]
-    return needle in "\n".join(words).casefold()
+    return _stands_in(needle, words)
+
+
+def _stands_in(needle: str, words: Iterable[str]) -> bool:
+    return any(needle in word.casefold() for word in words)

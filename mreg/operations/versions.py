@@ -106,7 +106,7 @@ def annotate(
             metadata=metadata.merge(kept, more),
             inputs=said.inputs,
         ).with_inputs(tuple(Input(one.name, one.digest) for one in found))
-        if changed != said:
+        if changed.differs(said):
             draft.set(key, annotation.encode(changed))
 
     entry = context.commit(f"annotate {reference}", build)

@@ -6,7 +6,10 @@ Versions are told apart by a token, which stands for the digest of their record.
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,15 +18,32 @@ from mreg import Conflict, InvalidInput, NotFound, Refused
 
 _tokens = itertools.count()
 
+SETTINGS = {
+    "gc.grace": ("14d", r"\d+[smhdw]?"),
+    "gc.keep-last": ("0", r"\d+"),
+    "gc.older-than": ("0", r"\d+[smhdw]?"),
+    "log.compress": ("true", "true|false"),
+}
+"""Of each setting that the machine tries its default, and what texts it takes."""
+
 
 @dataclass
 class Version:
+    """`annotated`: something else is said of it than when it was logged."""
+
     token: int
     content: int
     run: str | None
     message: str
     metadata: dict[str, Any]
     inputs: list[tuple[str, int]]
+    annotated: bool = False
+
+    def say(self, message: str | None, metadata: dict[str, Any], inputs: list[tuple[str, int]]) -> None:
+        said = (self.message if message is None else message, metadata, _with(self.inputs, inputs))
+        if exact(said) != exact((self.message, self.metadata, self.inputs)):
+            self.message, self.metadata, self.inputs = said
+            self.annotated = True
 
 
 class Bookmark(NamedTuple):
@@ -63,12 +83,16 @@ class Found(NamedTuple):
 
 @dataclass
 class Registry:
+    """`runs`: what each run used, and what that was called then. `logged`: by its token, each version as it was
+    logged."""
+
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     aliases: dict[tuple[str, str], int] = field(default_factory=dict)
     aliases_ever: set[tuple[str, str]] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
-    runs: set[tuple[str, int]] = field(default_factory=set)
+    runs: dict[tuple[str, int], str] = field(default_factory=dict)
+    logged: dict[int, Version] = field(default_factory=dict)
 
     # Looking things up.
 
@@ -83,7 +107,7 @@ class Registry:
 
     def resolve(self, reference: str) -> Found:
         name, _, selector = reference.partition(":")
-        numbers = self._numbers(name)
+        numbers = self.numbers(name)
         if selector in ("", "latest"):
             number = max(numbers, default=-1)
         elif (name, selector) in self.aliases:
@@ -97,7 +121,7 @@ class Registry:
         target = self.models[name].ever[number]
         return Found(target.artifact, target.number, number)
 
-    def _numbers(self, name: str) -> set[int]:
+    def numbers(self, name: str) -> set[int]:
         if self.artifact(name).there:
             return set(self.artifacts[name].versions)
         if self.model(name).there:
@@ -150,11 +174,11 @@ class Registry:
         if created:
             latest = len(artifact.ever)
             artifact.ever.append(next(_tokens))
-            artifact.versions[latest] = Version(artifact.ever[-1], content, run, message or "", metadata, [])
-        version = artifact.versions[latest]
-        version.message = version.message if message is None else message
-        version.metadata = version.metadata | metadata
-        version.inputs = _with(version.inputs, used) if not created else used
+            version = Version(artifact.ever[-1], content, run, message or "", metadata, used)
+            artifact.versions[latest], self.logged[version.token] = version, copy.deepcopy(version)
+        else:
+            version = artifact.versions[latest]
+            version.say(message, version.metadata | metadata, used)
         for alias in aliases:
             self._set_alias(name, alias, latest)
         for model in links:
@@ -177,9 +201,7 @@ class Registry:
             if key not in version.metadata:
                 raise InvalidInput(message=key)
         kept = {key: value for key, value in version.metadata.items() if key not in unset}
-        version.metadata = kept | metadata
-        version.message = version.message if message is None else message
-        version.inputs = _with(version.inputs, used)
+        version.say(message, kept | metadata, used)
 
     def remove(self, reference: str, *, force: bool) -> None:
         found = self.resolve(reference)
@@ -191,7 +213,8 @@ class Registry:
         del self.artifacts[found.artifact].versions[found.number]
 
     def use(self, reference: str, run: str) -> None:
-        self.runs.add((run, self.version(self.resolve(reference)).token))
+        found = self.resolve(reference)
+        self.runs[run, self.version(found).token] = f"{found.artifact}:v{found.number}"
 
     def _release(self, artifact: str, numbers: set[int]) -> None:
         aliases, links = self._holders(artifact, numbers)
@@ -293,7 +316,7 @@ class Registry:
                 self.aliases_ever.add((new, alias))
 
     def describe(self, name: str, description: str) -> None:
-        self._numbers(name)
+        self.numbers(name)
         (self.artifacts if self.artifact(name).there else self.models)[name].description = description
 
     # Links, aliases, tags, cards.
@@ -349,7 +372,7 @@ class Registry:
             raise Refused(message=alias)
 
     def remove_alias(self, alias: str, name: str) -> None:
-        self._numbers(name)
+        self.numbers(name)
         if (name, alias) not in self.aliases:
             raise NotFound(message=alias)
         del self.aliases[name, alias]
@@ -372,7 +395,19 @@ class Registry:
         self._model_there(name).card = text
 
     def set_setting(self, name: str, text: str) -> None:
+        if name not in SETTINGS:
+            raise NotFound(message=name)
+        if not re.fullmatch(SETTINGS[name][1], text):
+            raise InvalidInput(message=text)
         self.settings[name] = text
+
+    def setting(self, name: str) -> str:
+        return self.settings.get(name, SETTINGS[name][0])
+
+
+def exact(said: Any) -> str:
+    """In this form 1, 1.0 and true differ, and the order of keys does not count."""
+    return json.dumps(said, sort_keys=True)
 
 
 def _with(inputs: list[tuple[str, int]], more: list[tuple[str, int]]) -> list[tuple[str, int]]:
