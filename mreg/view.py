@@ -82,18 +82,23 @@ class View:
         return ref
 
     def next_number(self, artifact: str) -> int:
-        """How many numbers have ever been given in this artifact: by doubling, then halving."""
+        """How many numbers have ever been given in this artifact: by doubling, then halving. Raises DamagedRef where
+        it can be told that the first that seems not to be was lost."""
         low, high = -1, 0
         while self._given(artifact, high):
             low, high = high, high * 2 + 1
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._given(artifact, middle) else (low, middle)
+        key = version_key(artifact, high)
+        self._refuse_lost(key, self._told(key).get(key))
         return high
 
     def latest(self, artifact: str) -> int | None:
-        """The highest number whose version is not deleted; None in an empty artifact."""
-        numbers = range(self.next_number(artifact) - 1, -1, -1)
+        """The highest number whose version is not deleted; None in an empty artifact. Raises DamagedRef."""
+        end = self.next_number(artifact)
+        self._refuse_hole(artifact, end)
+        numbers = range(end - 1, -1, -1)
         return next((n for n in numbers if self.version(artifact, n).value is not None), None)
 
     # Links of a registered model.
@@ -118,6 +123,12 @@ class View:
         """known: what the journal says. An entry after `head` may have made the ref since it was looked for."""
         if known is not None and known.seq <= self.head.seq:
             raise DamagedRef(ref=key, reason="its file is missing")
+
+    def _refuse_hole(self, artifact: str, end: int) -> None:
+        """Numbers are given in order: where one after `end` has a file, and `end` has none, that one was lost."""
+        files = (parse_version(key.rpartition("/")[2]) for key in self.storage.list(f"artifacts/{artifact}"))
+        if max((number for number in files if number is not None), default=0) > end and not self._given(artifact, end):
+            raise DamagedRef(ref=version_key(artifact, end), reason="its file is missing")
 
     def _given(self, artifact: str, number: int) -> bool:
         key = version_key(artifact, number)

@@ -3,7 +3,7 @@ brings them back as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -90,3 +90,55 @@ def test_a_ref_from_another_copy_of_the_repository_is_not_built_upon(
         reopen(storage).set_alias("best", "a:v1", expect="v0")
     with pytest.raises(DamagedRef, match="not what the journal says"):
         reopen(storage).remove_alias("best", "a")
+
+
+@pytest.mark.parametrize("lost", range(12))
+def test_a_lost_version_hides_none_above_it(
+    repo: Repository,
+    storage: MemoryStorage,
+    folder: Callable[..., str],
+    reopen: Callable[[Storage], Repository],
+    lost: int,
+) -> None:
+    for number in range(12):
+        repo.log(folder({"f": str(number).encode()}), "a")
+    storage.delete(f"artifacts/a/v{lost}")
+
+    if lost < 11:  # after the last one there is nothing that tells
+        assert _told(lambda: reopen(storage).resolve("a").name, lost) in ("a:v11", "damaged")
+    assert _told(lambda: reopen(storage).rename_artifact("a", "b"), lost) == "damaged"
+    assert _told(lambda: reopen(storage).remove_artifact("a", force=True), lost) == "damaged"
+    assert _told(lambda: reopen(storage).log(folder({"f": b"new"}), "a").version.name, lost) in ("a:v12", "damaged")
+    assert reopen(storage).fsck(repair=True).findings == ()
+    assert reopen(storage).resolve("a").name in ("a:v11", "a:v12")
+
+
+def _told(ask: Callable[[], object], lost: int) -> object:
+    try:
+        return ask()
+    except DamagedRef as error:
+        assert error.ref == f"artifacts/a/v{lost}"
+        return "damaged"
+
+
+def test_a_version_that_is_made_at_this_moment_is_not_taken_for_a_hole(
+    filled: Repository,
+    storage: MemoryStorage,
+    folder: Callable[..., str],
+    reopen: Callable[[Storage], Repository],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other, listed = reopen(storage), storage.list
+
+    def list_later(prefix: str) -> Iterator[str]:
+        if prefix == "artifacts/a":
+            monkeypatch.undo()
+            for number in range(3):
+                other.log(folder({"f": b"new" * (number + 1)}), "a")
+        return listed(prefix)
+
+    reader = reopen(storage)
+    monkeypatch.setattr(storage, "list", list_later)
+
+    assert reader.resolve("a").name == "a:v1"
+    assert reader.resolve("a").name == "a:v4"
