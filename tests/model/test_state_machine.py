@@ -58,7 +58,7 @@ class Machine(Twins):
         said: dict[str, Any] = {"message": None, "metadata": {"lr": 1}, "inputs": [], "type": None}
         self.both("log", 0, "w", aliases=["best"], links=["x"], run="run-1", **said)
         self.both("log", 1, "w", aliases=[], links=["x"], run=None, **said)
-        for content, artifact in ((2, "w"), (2, "y"), (3, "y"), (1, "y"), (2, "y")):
+        for content, artifact in ((2, "w"), (2, "y"), (3, "y"), (1, "y"), (4, "y")):
             self.both("log", content, artifact, aliases=[], links=[], run=None, **said)
         self.both("set_alias", "best", "x:v0", expect=None)
         self.both("set_alias", "prod", "w:v2", expect=None)
@@ -77,7 +77,7 @@ class Machine(Twins):
 
     @rule(
         data=st.data(),
-        content=st.integers(0, 3),
+        content=st.integers(0, len(CONTENTS) - 1),
         aliases=some_aliases,
         message=message,
         metadata=metadata,
@@ -94,7 +94,7 @@ class Machine(Twins):
         if done:
             assert (done.given.version.name, done.given.created) == done.wanted
 
-    @rule(data=st.data(), content=st.integers(0, 3))
+    @rule(data=st.data(), content=st.integers(0, len(CONTENTS) - 1))
     def log_in_vain(self, data: st.DataObject, content: int) -> None:
         name = self.some(data, "artifact")
         said: dict[str, Any] = {"message": None, "metadata": {}, "inputs": [], "run": None, "type": None}
@@ -171,7 +171,9 @@ class Machine(Twins):
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:
         last = len(self.model.journal)
-        deletions = [seq for seq in range(1, last + 1) if self.model.returning(seq)] or [last]
+        deletions = [
+            seq for seq, entry in enumerate(self.model.journal, 1) if None in [new for _, new in entry.changes.values()]
+        ] or [last]
         self.take_back(data.draw(st.integers(-1, last + 1) | st.sampled_from(deletions), "seq"))
 
     @rule()
