@@ -83,6 +83,8 @@ def loads(data: bytes, limit: int | None = None) -> dict[str, Any]:
     limit = MAX_BYTES if limit is None else limit
     if len(data) > limit:
         raise Malformed(f"larger than {limit} bytes")
+    if not data:
+        raise Malformed("it is empty")
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=_no_constants)
     except RecursionError:

@@ -154,6 +154,9 @@ class _Present:
         try:
             if not self._is_right(descriptor, file):
                 return False
+            if bool(os.fstat(descriptor).st_mode & stat.S_IXUSR) != file.executable:
+                with suppress(OSError):  # not its owner, or a file system without modes
+                    os.fchmod(descriptor, published_modes()[file.executable])
         finally:
             os.close(descriptor)
         self._steps.advance(file.size)

@@ -81,6 +81,7 @@ class Context:
 
     def fresh_index(self) -> Index:
         """The lookup tables with all that is committed by now."""
+        self.journal.applied()  # raises where the journal has lost entries, of which the tables could say nothing
         self.index.catch_up()
         return self.index
 

@@ -21,6 +21,7 @@ from mreg.journal import Entry, Journal, Mark
 from mreg.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
 from mreg.refs import Ref
 from mreg.storage import Storage
+from mreg.storage.posix import LinkInStore
 
 SCHEMA = 2
 _TABLES = """
@@ -121,7 +122,7 @@ class Index:
         (number,) = self._db.execute("SELECT id FROM packs WHERE name = ?", (name,)).fetchone()
         try:
             index = packs.read_index(self._storage, name)
-        except DamagedPack:
+        except (DamagedPack, LinkInStore, PermissionError):
             return  # fsck's business; a version that needs it will say so
         chunk_rows = ((*entry, number) for entry in index.chunks)
         self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk_rows)

@@ -126,8 +126,8 @@ class Intake:
     def _work(self, sources: Sequence[Source]) -> Iterator[tuple[bool, Callable[[], _Examined | _Ended]]]:
         for source in sources:
             began = time.time()
-            with open(_opened(source), "rb", buffering=0) as file:
-                before = _file_status(file.fileno(), source)
+            descriptor, before = _opened(source)
+            with open(descriptor, "rb", buffering=0) as file:
                 whole = blake3()
                 for chunk in _reading(chunks(file, before.st_size, self._buffers), source):
                     whole.update(chunk.data)
@@ -189,9 +189,8 @@ def _same(end: _Ended) -> _Ended:
 
 def _read_short(source: Source, began: float) -> tuple[_Ended, bytes] | None:
     """A whole file, or None where it is not short any more, or says that it has another length than it has."""
-    descriptor = _opened(source)
+    descriptor, before = _opened(source)
     try:
-        before = _file_status(descriptor, source)
         data = os.read(descriptor, codecs.SHORT + 1)
         after = os.fstat(descriptor)
     except OSError as error:
@@ -203,19 +202,18 @@ def _read_short(source: Source, began: float) -> tuple[_Ended, bytes] | None:
     return _ended(source, blake3(data).hexdigest(), before, after, began), data
 
 
-def _opened(source: Source) -> int:
+def _opened(source: Source) -> tuple[int, os.stat_result]:
+    """The file's descriptor, and its status."""
     try:
         # Not blocking: a pipe may have taken the file's place since it was looked at.
-        return os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UnreadableFile(path=source.file, reason=error.strerror) from None
-
-
-def _file_status(descriptor: int, source: Source) -> os.stat_result:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise UnsupportedFile(path=source.file, reason="it stopped being a file")
-    return status
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status
+    os.close(descriptor)
+    raise UnsupportedFile(path=source.file, reason="it stopped being a file")
 
 
 def _ended(source: Source, digest: str, before: os.stat_result, after: os.stat_result, began: float) -> _Ended:

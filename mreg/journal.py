@@ -21,7 +21,9 @@ from mreg.storage.base import Expect, is_key
 
 FORMAT = 1
 APPLIED = "journal/applied"
-_REF_FOLDERS = frozenset({"artifacts", "registered", "aliases", "runs"})
+_REF_FOLDERS = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
+"""Where the files of refs are, and how many names lead to one."""
+
 CHECK_LENGTH = 16
 
 TRIES = 100
@@ -248,7 +250,8 @@ def parse_mark(data: bytes) -> Mark | None:
 
 def _is_ref(key: str) -> bool:
     """Entries move refs, and nothing else that lies in the repository."""
-    return is_key(key) and (key == "config.toml" or key.partition("/")[0] in _REF_FOLDERS)
+    folder, *names = key.partition("#")[0].split("/")
+    return is_key(key) and is_key(key.partition("#")[0]) and len(names) == _REF_FOLDERS.get(folder)
 
 
 def _parse_change(row: Any) -> Change:

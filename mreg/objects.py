@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mreg.canonical import Malformed
-from mreg.digest import digest
+from mreg.digest import digest, is_digest
 from mreg.errors import Damaged
 from mreg.records import Manifest, VersionRecord
 from mreg.storage import ABSENT, PutLost, Storage, unreadable
@@ -34,7 +34,7 @@ class Objects:
 
     def has(self, name: str) -> bool:
         """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
-        return self._storage.stat(key_of(name)) is not None
+        return is_digest(name) and self._storage.stat(key_of(name)) is not None
 
     def is_whole(self, name: str) -> bool:
         """Is there an object of this name, with the bytes that the name tells?"""
@@ -46,6 +46,8 @@ class Objects:
 
     def get(self, name: str, what: str = "object") -> bytes:
         """The bytes whose digest is `name`. Raises DamagedObject where they are missing, changed or unreadable."""
+        if not is_digest(name):
+            raise DamagedObject(what=what, digest=name, reason="that is no digest")
         try:
             value = self._storage.get(key_of(name))
         except OSError as error:

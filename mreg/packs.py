@@ -338,10 +338,10 @@ def name_of(key: str) -> str | None:
 
 def read_index(storage: Storage, name: str) -> PackIndex:
     """The verified index of a pack. Raises DamagedPack where it is missing, cut short or changed."""
-    stat = storage.stat(key_of(name))
-    if stat is None:
-        raise DamagedPack(pack=name, reason="it is missing")
     try:
+        stat = storage.stat(key_of(name))
+        if stat is None:
+            raise DamagedPack(pack=name, reason="it is missing")
         return _read_index(storage, name, stat.size)
     except (Malformed, struct.error, FileNotFoundError) as error:
         raise DamagedPack(pack=name, reason=str(error)) from None

@@ -13,6 +13,7 @@ from mreg.buffers import Buffer, Buffers
 from mreg.chunks import ChunkReader
 from mreg.context import Context
 from mreg.errors import Damaged
+from mreg.journal import Mark
 from mreg.packs import MAX_CHUNK, DamagedChunk, Located, Piece
 from mreg.records import File
 
@@ -43,7 +44,8 @@ class Reader:
         self._buffers = Buffers()
         self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
         self._version = version
-        self._anew = False
+        self._journal = context.journal
+        self._looked: Mark | None = None
 
     def read(self, file: File) -> Iterator[bytes]:
         """The file's bytes, piece by piece, each verified. That they are all, and in order, is known only
@@ -141,12 +143,12 @@ class Reader:
         return located
 
     def _look_again(self) -> bool:
-        """Make the tables anew, once: since they were made, a pack may have been put back, or its chunks logged
-        again. False where that was done already."""
-        if self._anew:
+        """Make the tables anew: since they were made, a pack may have been put back, or its chunks logged again, or a
+        gc have moved them. False where that was done already, and nobody has committed since."""
+        if self._looked is not None and not self._journal.has(self._looked.seq + 1):
             return False
-        self._anew = True
         self._index.start_anew()
+        self._looked = self._index.catch_up()
         return True
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:

@@ -89,7 +89,10 @@ class ReadyCopies:
             tree.flush()
             for name, place in enumerate(missing):
                 _make_folder(os.path.dirname(place))
-                os.rename(os.path.join(tree.path, str(name)), place)
+                try:
+                    os.rename(os.path.join(tree.path, str(name)), place)
+                except IsADirectoryError as error:
+                    raise UnusableCache(path=place, reason=error.strerror) from None
 
     def _place(self, file: File) -> str:
         """The path of the one copy of these bytes."""
@@ -190,13 +193,13 @@ def _same_file(path: str, look: list[int], source: str) -> bool:
 
 def _hash(path: str) -> str | None:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     from mreg.tree import hash_file
 
     try:
-        return hash_file(descriptor)
+        return hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
 

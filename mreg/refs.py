@@ -20,15 +20,17 @@ never bring an old value back, and a version number is never given twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mreg.canonical import parse_digits
 from mreg.digest import digest
 from mreg.errors import Damaged
-from mreg.journal import CHECK_LENGTH, TRIES, Entry
+from mreg.journal import CHECK_LENGTH, TRIES, DamagedJournal, Entry, Journal, Mark
 from mreg.storage import ABSENT, PutLost, Storage, Value, unreadable
 
 CONFIG = "config.toml"
+FOLDERS = ("artifacts", "registered", "aliases", "runs")
 
 
 class DamagedRef(Damaged):
@@ -68,6 +70,35 @@ def read_table(storage: Storage, file: str) -> dict[str, Ref]:
     """All lines of a file that holds many refs, in the file's order. Raises DamagedRef."""
     value = _present(storage, file)
     return decode_table(file, value.data) if value else {}
+
+
+def files(storage: Storage) -> Iterator[str]:
+    """All files that hold refs."""
+    yield CONFIG
+    for folder in FOLDERS:
+        yield from storage.list(folder)
+
+
+def moved_by(storage: Storage, file: str) -> int:
+    """The number of the entry that changed the file last, 0 where it is not there. Raises DamagedRef."""
+    value = _present(storage, file)
+    return _unseal(file, value.data)[1] if value else 0
+
+
+def require_end(storage: Storage, journal: Journal, head: Mark) -> None:
+    """The journal has lost its last entries, and the applied mark with them, where a ref was moved by one after `head`.
+    To give their numbers once more would be to lose what gets them: refs take it for old. Raises DamagedJournal."""
+    for file in files(storage):
+        try:
+            seq = moved_by(storage, file)
+        except DamagedRef:
+            continue
+        if seq > head.seq and not journal.has(seq):
+            raise DamagedJournal(seq=head.seq + 1, reason=lost_reason(file, seq))
+
+
+def lost_reason(file: str, seq: int) -> str:
+    return f"it is missing, but {file} was moved by entry {seq}"
 
 
 def _present(storage: Storage, file: str) -> Value | None:

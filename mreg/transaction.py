@@ -128,10 +128,13 @@ def commit(
 def roll_forward(storage: Storage, journal: Journal) -> None:
     """Apply every entry that is committed and not applied yet."""
     last = None
-    for mark, entry in journal.after(journal.applied()):
+    applied = journal.applied()
+    for mark, entry in journal.after(applied):
         journal.settle(mark.seq)
         refs.apply(storage, entry)
         last = mark
+    if applied.seq == 0:  # there is no mark, by which the end of the journal is known
+        refs.require_end(storage, journal, last or applied)
     if last:
         journal.advance(last)
 

@@ -43,10 +43,11 @@ def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None
 
 
 def put_over(storage: Storage, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> bool:
-    """Put `value` in the place of what is damaged; False where a folder is there, which only a person may remove."""
+    """Put `value` in the place of what is damaged; False where a folder is there, which only a person may remove, or
+    something that is none in the place of a folder."""
     try:
         storage.put(key, value, expect)
-    except IsADirectoryError:
+    except (IsADirectoryError, NotADirectoryError):
         return False
     return True
 

@@ -78,9 +78,17 @@ def _read_index(context: Context, check: Findings, name: str) -> None:
     try:
         check.indexes[name] = packs.read_index(context.storage, name)
     except DamagedPack as error:
-        if context.storage.stat(packs.key_of(name)) is not None:
+        if _is_there(context, packs.key_of(name)):
             check.add("pack", packs.key_of(name), error.reason)
         # else a gc has swept it meanwhile
+
+
+def _is_there(context: Context, key: str) -> bool:
+    try:
+        return context.storage.stat(key) is not None
+    except OSError as error:
+        unreadable(error)
+        return True
 
 
 def _catch_up(context: Context, check: Findings) -> None:
@@ -88,7 +96,7 @@ def _catch_up(context: Context, check: Findings) -> None:
     those that we knew."""
     _read_on(context, check)
     for name in check.registered - check.indexes.keys():
-        if context.storage.stat(packs.key_of(name)) is None:
+        if not _is_there(context, packs.key_of(name)):
             check.missing.add(name)
         elif not any(finding.what == packs.key_of(name) for finding in check.found):
             _read_index(context, check, name)
@@ -225,7 +233,7 @@ def _is_swept(context: Context, check: Findings, located: Located) -> bool:
         links = chain(located, check.places.get)
     except DamagedChunk:
         links = [located]
-    gone = [link.pack for link in links if context.storage.stat(packs.key_of(link.pack)) is None]
+    gone = [link.pack for link in links if not _is_there(context, packs.key_of(link.pack))]
     given_up = any(name not in check.registered for name in gone)
     return given_up or (bool(gone) and context.journal.has(check.head.seq + 1))
 

@@ -22,8 +22,6 @@ from mreg.resolve import parse_link
 from mreg.storage import unreadable
 from mreg.view import link_key, version_key
 
-REF_FOLDERS = ("artifacts", "registered", "aliases", "runs")
-
 
 def check_refs(context: Context, check: Findings) -> None:
     """Invariants 1 to 6 of docs/format.md: journal, mark, ref files, and what they point at."""
@@ -128,24 +126,40 @@ def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -
     expected: dict[str, dict[str, Ref]] = defaultdict(dict)
     for key, ref in check.state.items():
         expected[refs.file_of(key)][key] = ref
-    present = {key for folder in REF_FOLDERS for key in context.storage.list(folder)}
-    for file in sorted(present - expected.keys()):
-        _check_foreign(context, check, file, head)
+    moved_by: dict[int, str] = {}
+    for file in sorted(set(refs.files(context.storage)) - expected.keys()):
+        seq = _moved_by(context, file)
+        moved_by[seq] = file
+        if seq <= head.seq and not context.journal.has(head.seq + 1):
+            check.add("foreign-file", file, "no entry of the journal made it")
     for file, wanted in sorted(expected.items()):
         try:
             found = _read_file(context, file, wanted)
         except DamagedRef as error:
             check.add("ref", file, error.reason, _hurt(check, wanted))
             continue
+        moved_by[max((ref.seq for ref in found.values()), default=0)] = file
         for key, ref in wanted.items():
             fault = _compare(found.get(key, NEVER), ref, applied, head)
             if fault:
                 check.add("ref", key, fault, _hurt(check, {key: ref}))
+    _check_end(context, check, head, moved_by)
 
 
-def _check_foreign(context: Context, check: Findings, file: str, head: Mark) -> None:
-    if not context.journal.has(head.seq + 1):
-        check.add("foreign-file", file, "no entry of the journal made it")
+def _check_end(context: Context, check: Findings, head: Mark, moved_by: dict[int, str]) -> None:
+    """Was a ref moved by an entry that is gone? moved_by: the entries that moved the files last, each with one."""
+    lost = [seq for seq in moved_by if seq > head.seq and not context.journal.has(seq)]
+    if lost and check.whole:
+        reason = refs.lost_reason(moved_by[max(lost)], max(lost))
+        check.add("journal-gap", key_of(head.seq + 1), reason, _all_versions(context))
+        check.whole = False
+
+
+def _moved_by(context: Context, file: str) -> int:
+    try:
+        return refs.moved_by(context.storage, file)
+    except DamagedRef:
+        return 0
 
 
 def _read_file(context: Context, file: str, wanted: dict[str, Ref]) -> dict[str, Ref]:

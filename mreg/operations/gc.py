@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mreg import journal as journals, objects, packs
+from mreg import journal as journals, objects, packs, refs
 from mreg.context import Context
 from mreg.digest import digest
 from mreg.errors import Conflict, Damaged, Failed, Refused
@@ -110,12 +111,14 @@ def _repack(context: Context, grace: float) -> Iterator[tuple[int, int]]:
     """Write packs anew; for each new one how many it takes the place of, and the bytes that this gave back."""
     tries = 0
     while True:
-        plan = _mark(context, grace, Policy())
-        batch = next(_rewriter(context, plan).batches(), None)
-        if batch is None:
-            return
         try:
-            yield len(batch), _rewrite(context, plan, batch)
+            plan = _mark(context, grace, Policy())
+            with _unless_moved(context, plan.head):
+                batch = next(_rewriter(context, plan).batches(), None)
+                freed = _rewrite(context, plan, batch) if batch else 0
+            if batch is None:
+                return
+            yield len(batch), freed
         except Moved:
             tries += 1
             if tries == _TRIES:
@@ -173,8 +176,15 @@ def _mark(context: Context, grace: float, policy: Policy) -> _Plan:
     """What to do. Raises Moved where another gc took what was looked at."""
     now = clock(context)
     head, entries = _whole_journal(context)
-    try:
+    with _unless_moved(context, head):
         return _plan(context, head, entries, policy, now, grace)
+
+
+@contextmanager
+def _unless_moved(context: Context, head: Mark) -> Iterator[None]:
+    """What is damaged in the block was taken by another gc, if somebody has committed after `head`: raises Moved."""
+    try:
+        yield
     except Damaged:
         if not context.journal.has(head.seq + 1):
             raise
@@ -190,6 +200,8 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
     beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
     if beyond and not context.journal.has(head.seq + 1):
         raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
+    if context.journal.applied().seq == 0:
+        refs.require_end(context.storage, context.journal, head)
     return head, entries
 
 

@@ -14,7 +14,7 @@ from mreg import codecs, objects, packs
 from mreg.buffers import Buffers
 from mreg.chunks import ChunkReader, chain
 from mreg.context import Context
-from mreg.digest import digest
+from mreg.digest import digest, is_digest
 from mreg.journal import Entry, Mark
 from mreg.operations import reach
 from mreg.operations.aside import move_aside, put_over
@@ -108,13 +108,15 @@ def repair_records(context: Context, check: Findings, source: Source) -> Iterato
         name = finding.what.removeprefix("objects/").replace("/", "")
         if _sound(context.storage, finding.what, name) is not None:
             continue  # it is what it was when it was written
-        data, where = context.index.records([name]).get(name), "the cache"
-        if data is None or not is_record(data):
-            data, where = source.record(name), source.location
+        data, where = None, ""
+        if is_digest(name):
+            data, where = context.index.records([name]).get(name), "the cache"
+            if data is None or not is_record(data):
+                data, where = source.record(name), source.location
         if data is not None:
             if put_over(context.storage, objects.key_of(name), data):
                 yield Repaired(finding.code, finding.what, f"put back from {where}")
-        elif finding.code == "object" and told and not check.users.get(name):
+        elif finding.code == "object" and (not is_digest(name) or (told and not check.users.get(name))):
             place = move_aside(context.storage, finding.what)
             if place:
                 yield Repaired("object", finding.what, f"nothing needs it: moved to {place}")

@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 
 from mreg import config, refs
 from mreg.config import DamagedConfig
 from mreg.context import Context, has_journal
 from mreg.digest import digest, is_hex
-from mreg.journal import APPLIED, DamagedJournal, Journal, Mark, format_mark, key_of, parse, parse_mark, seq_of
+from mreg.journal import APPLIED, DamagedJournal, Entry, Journal, Mark, format_mark, key_of, parse, parse_mark, seq_of
 from mreg.operations import reach
 from mreg.operations.aside import keep_aside, move_aside, put_over
 from mreg.operations.findings import Findings, Repaired
-from mreg.refs import CONFIG, Ref
+from mreg.refs import CONFIG, DamagedRef, Ref
 from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
 from mreg.storage.base import Expect
 
@@ -33,7 +34,7 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
         if not codes & {"ref", "config", "applied-mark", "foreign-file"}:
             return done
         try:
-            head, state = replay(context.journal)
+            head, state = replay(context.storage, context.journal)
         except DamagedJournal:
             return done  # without it nobody knows what the refs are
         mends = _Mends(context.storage, context.journal, head, state)
@@ -46,7 +47,7 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
     return done
 
 
-def replay(journal: Journal) -> tuple[Mark, dict[str, Ref]]:
+def replay(storage: Storage, journal: Journal) -> tuple[Mark, dict[str, Ref]]:
     """The journal's end, and every ref as it leaves it, in the order of their making. Raises DamagedJournal, also
     where an entry is missing before others."""
     head, state = Mark(0, journal.origin), {CONFIG: Ref(config.initial(journal.origin), 0)}
@@ -56,6 +57,7 @@ def replay(journal: Journal) -> tuple[Mark, dict[str, Ref]]:
     applied = journal.applied()  # raises where it names an entry that is not there
     if applied.seq > head.seq:
         raise DamagedJournal(seq=head.seq + 1, reason="it is missing")
+    refs.require_end(storage, journal, head)
     return head, state
 
 
@@ -128,12 +130,14 @@ def _content(file: str, held: dict[str, Ref]) -> bytes:
 
 def restore_journal(storage: Storage, origin: str, source: Context) -> list[Repaired]:
     """Put back entries that are damaged or missing from a copy of the repository `origin`. Each is taken only if its
-    digest is the one that the entry after it, or the applied mark, names."""
+    digest is the one that the entry after it, or the applied mark, names; or if it leads on from the last entry here to
+    one that has moved all that was moved last here."""
     if source.identity.id != origin:
         return []
     found: dict[int, bytes] = {}
     for anchor in _anchors(storage):
         found |= _proven(storage, origin, source.journal, anchor)
+    found |= _lost_end(storage, origin, source.journal)
     done = []
     for seq, data in sorted(found.items()):
         code = "journal-gap" if storage.stat(key_of(seq)) is None else "journal-entry"
@@ -181,6 +185,36 @@ def _proven(storage: Storage, origin: str, copy: Journal, anchor: Mark) -> dict[
     return found if name == origin else {}
 
 
+def _lost_end(storage: Storage, origin: str, copy: Journal) -> dict[int, bytes]:
+    """What the copy has after the last entry here, up to the last that moved a ref here; none of it where the copy went
+    another way, as then it would have moved other refs."""
+    start = head = Mark(0, origin)
+    with suppress(DamagedJournal):
+        for head, _ in Journal(storage, origin).after(start):  # noqa: B007
+            pass
+        moved: dict[int, list[str]] = defaultdict(list)
+        for file in refs.files(storage):
+            with suppress(DamagedRef):
+                moved[refs.moved_by(storage, file)].append(file)
+        end = max(moved, default=0)
+        followed = dict(takewhile(lambda step: step[0].seq <= end, copy.after(head)))
+        entries = {mark.seq: entry for mark, entry in followed.items()}
+        late = [(seq, file) for seq in moved if seq > head.seq for file in moved[seq]]
+        if end in entries and all(_has_moved(storage, entries[seq], file) for seq, file in late):
+            return {seq: entry.to_bytes() for seq, entry in entries.items()}
+    return {}
+
+
+def _has_moved(storage: Storage, entry: Entry, file: str) -> bool:
+    """Is the file as this entry leaves it?"""
+    here = [change for change in entry.changes if refs.file_of(change.ref) == file]
+    with suppress(DamagedRef):
+        return bool(here) and all(
+            refs.read(storage, ref) == Ref(new, entry.seq, old if new is None else None) for ref, old, new in here
+        )
+    return False
+
+
 # Config, without which a repository is not even opened.
 
 
@@ -196,7 +230,7 @@ def rescue(storage: Storage, source: Context | None) -> list[Repaired]:
             return done
         journal = Journal(storage, origin)
         with suppress(DamagedJournal):
-            done += _Mends(storage, journal, *replay(journal)).write({CONFIG})
+            done += _Mends(storage, journal, *replay(storage, journal)).write({CONFIG})
     return done
 
 

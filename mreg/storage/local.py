@@ -408,7 +408,7 @@ def _read_whole(path: str) -> bytes | None:
         return None
     try:
         if not S_ISREG(os.fstat(fd).st_mode):
-            raise IsADirectoryError(errno.EISDIR, "something that is no file is in its place", path)
+            raise _no_file(path)
         parts, left = [], MAX_VALUE
         while block := os.read(fd, min(_CHUNK, left)):
             parts.append(block)
@@ -425,7 +425,13 @@ def _open_value(path: str) -> int:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise LinkInStore(path=path) from None
+        if error.errno == errno.ENXIO:  # a socket
+            raise _no_file(path) from None
         raise
+
+
+def _no_file(path: str) -> IsADirectoryError:
+    return IsADirectoryError(errno.EISDIR, "something that is no file is in its place", path)
 
 
 def _read_range(path: str, start: int, length: int) -> bytes:

@@ -3,7 +3,10 @@ the reading system calls of a real process fail."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,3 +132,74 @@ def test_a_repair_goes_on_where_a_folder_is_in_the_place_of_a_file(copied: Any, 
     assert "a bug in mreg" not in mended.errors
     if "journal" not in pattern:  # without a whole journal nobody knows what the refs are
         assert "repaired aliases/digits/best" in mended.errors
+
+
+@pytest.mark.parametrize("pattern", ["packs/*/*.pack", "objects/*/*", "journal/000000/000000003.json", "aliases/*/*"])
+def test_a_socket_in_the_place_of_a_file_is_a_finding_that_a_copy_mends(copied: Any, pattern: str) -> None:
+    place = sorted((copied.home / ".mreg").glob(pattern))[0]
+    before = place.read_bytes()
+    place.unlink()
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(place.parent):
+        server.bind(place.name)
+
+    found = copied("fsck")
+    mended = copied("fsck", "--full", "--repair", "--from", "copy")
+
+    assert found.code == 5
+    assert place.relative_to(copied.home / ".mreg").as_posix() in found.out
+    assert mended.code == 0, mended
+    assert not place.is_socket()
+    assert "packs" in pattern or place.read_bytes() == before
+
+
+@pytest.mark.parametrize("folder", ["aliases/digits", "registered/Classifier", "objects", "packs"])
+@pytest.mark.parametrize("what", ["file", "pipe"])
+def test_what_is_no_folder_in_the_place_of_one_stops_no_other_repair(copied: Any, folder: str, what: str) -> None:
+    repository = copied.home / ".mreg"
+    place = repository / folder if "/" in folder else sorted((repository / folder).iterdir())[0]
+    shutil.rmtree(place)
+    place.write_bytes(b"junk") if what == "file" else os.mkfifo(place)
+    (repository / "artifacts/digits/v0").unlink()
+
+    found = copied("fsck")
+    mended = copied("fsck", "--full", "--repair", "--from", "copy")
+
+    assert found.code == 5
+    assert "repaired artifacts/digits/v0" in mended.errors
+    assert mended.code == 0 or what == "pipe", mended
+    place.unlink() if what == "pipe" else None
+    assert copied("fsck", "--full", "--repair", "--from", "copy").code == 0
+
+
+def test_a_pipe_in_the_cache_makes_nobody_wait_and_a_folder_is_named(filled: Any, tmp_path: Path) -> None:
+    filled.must("use", "digits:v0")
+    (cached, *_) = [path for path in (tmp_path / "cache" / "files").rglob("*") if path.is_file()]
+    shutil.rmtree(tmp_path / "cache" / "versions")
+    cached.unlink()
+    os.mkfifo(cached)
+
+    assert filled("use", "digits:v0").code == 0
+    assert cached.is_file()
+
+    shutil.rmtree(tmp_path / "cache" / "versions")
+    cached.unlink()
+    (cached / "x").mkdir(parents=True)
+    refused = filled("use", "digits:v0")
+    assert (refused.code, str(cached) in refused.errors) == (1, True)
+
+
+def test_a_pack_that_may_not_be_read_is_in_the_way_of_no_other_version(public_home: Path, as_nobody: Any) -> None:
+    for name in ("one", "two"):
+        (public_home / name).mkdir()
+        (public_home / name / "weights.bin").write_bytes(name.encode() * 100)
+    os.chown(public_home, 65534, 65534)
+    assert as_nobody("init").code == 0
+    assert as_nobody("log", "one", "-a", "one").code == 0
+    (pack,) = (public_home / ".mreg" / "packs").rglob("*.pack")
+    assert as_nobody("log", "two", "-a", "two").code == 0
+    pack.chmod(0)
+    for path in (public_home.parent / "cache").rglob("*.sqlite*"):
+        path.unlink()
+
+    assert as_nobody("get", "two").code == 0
+    assert as_nobody("get", "one").code != 0

@@ -100,6 +100,24 @@ def test_files_are_executable_where_they_were(repo: Repository, folder: Callable
     assert stat.S_IMODE((there / "data").stat().st_mode) == 0o640
 
 
+def test_a_file_that_is_there_is_made_executable_or_not_as_it_was(
+    repo: Repository, folder: Callable[..., str], there: Path
+) -> None:
+    at = Path(folder({"run.sh": b"true", "data": b"x"}))
+    (at / "run.sh").chmod(0o755)
+    repo.log(at, "mnist")
+    repo.get("mnist", there)
+    (there / "run.sh").chmod(0o644)
+    (there / "data").chmod(0o755)
+    inodes = [(there / name).stat().st_ino for name in ("run.sh", "data")]
+
+    done = repo.get("mnist", there)
+
+    assert (done.written, done.kept) == (0, 2)
+    assert [bool((there / name).stat().st_mode & 0o100) for name in ("run.sh", "data")] == [True, False]
+    assert [(there / name).stat().st_ino for name in ("run.sh", "data")] == inodes
+
+
 def test_progress_reaches_the_end(logged: Repository, there: Path) -> None:
     steps: list[tuple[int, int]] = []
     size = sum(map(len, FILES.values()))

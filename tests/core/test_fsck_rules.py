@@ -12,7 +12,8 @@ import pytest
 from mreg import canonical, config, packs, refs
 from mreg.config import DamagedSetting
 from mreg.context import Context
-from mreg.journal import key_of as entry_key
+from mreg.errors import Damaged
+from mreg.journal import Change, DamagedJournal, Entry, key_of as entry_key
 from mreg.objects import DamagedObject, key_of as object_key
 from mreg.operations.findings import Finding
 from mreg.refs import Ref
@@ -47,8 +48,6 @@ def found(repo: Repository) -> set[tuple[str, str]]:
 
 RULES: list[tuple[str, dict[str, str | None], str]] = [
     ("a key of no folder's form", {"artifacts/mnist/notes": "x"}, "name"),
-    ("a key that is too short", {"artifacts/mnist": "x"}, "name"),
-    ("a key that is too long", {"aliases/mnist/best/more": "v0"}, "name"),
     ("a name that no system likes", {"artifacts/con/artifact.toml": 'type = "model"\ndescription = ""\n'}, "name"),
     ("an alias that is a number", {"aliases/mnist/v7": "v0"}, "name"),
     ("an alias in capitals", {"aliases/mnist/BEST": "v0"}, "name"),
@@ -78,6 +77,56 @@ def test_a_ref_that_breaks_a_rule_is_named(
     plant(storage, changes)
 
     assert found(repo_with_two) == {(code, key) for key in changes}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "artifacts/mnist",
+        "artifacts/mnist/v3/x",
+        "aliases/mnist/best/more",
+        "runs/eval/more#v0",
+        "runs/..#" + "3" * 64,
+        "runs/#" + "3" * 64,
+        "aliases/../journal/applied",
+        "config.toml/x",
+        "packs/ab/cdef",
+    ],
+)
+def test_an_entry_that_moves_what_can_be_no_ref_is_damaged_for_all(
+    key: str, repo_with_two: Repository, storage: MemoryStorage
+) -> None:
+    repo, last = repo_with_two, len(repo_with_two.history())
+    head = repo_with_two._context.journal.head()
+    made = Entry(last + 1, head.digest, "id", "2026-01-01T00:00:00.000000Z", "eve", "h", "c", (Change(key, None, "x"),))
+    storage.put(entry_key(last + 1), made.to_bytes())
+
+    assert {(code, what) for code, what in found(repo)} == {("journal-entry", entry_key(last + 1))}
+    for ask in (
+        lambda: repo.undo(last + 1),
+        lambda: repo.set_alias("best", "mnist:v0"),
+        lambda: repo.gc(grace=0),
+        repo.artifacts,
+        repo.history,
+        lambda: repo.resolve("mnist"),
+    ):
+        with pytest.raises(DamagedJournal):
+            ask()
+    repo.fsck(repair=True)
+
+
+def test_a_version_that_is_no_digest_is_damage_for_who_reads_it(
+    repo_with_two: Repository, storage: MemoryStorage
+) -> None:
+    plant(storage, {"artifacts/mnist/v2": "x/../y"})
+
+    for ask in (
+        lambda: repo_with_two.versions("mnist"),
+        repo_with_two.usage,
+        lambda: repo_with_two.resolve("mnist:v2"),
+    ):
+        with pytest.raises(Damaged):
+            ask()
 
 
 IMPOSSIBLE = {

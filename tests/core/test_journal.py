@@ -82,7 +82,10 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 changes = st.lists(
     st.builds(
         Change,
-        st.from_regex(r"(artifacts|registered|aliases|runs)(/[A-Za-z0-9._#-]{1,9}x){1,3}|config\.toml", fullmatch=True),
+        st.from_regex(
+            r"(artifacts|registered|aliases)(/[A-Za-z0-9._-]{1,9}x){2}(#v[0-9])?|runs/[a-z.]{1,9}x#[0-9a-f]{9}|config\.toml",
+            fullmatch=True,
+        ),
         st.none() | texts,
         st.none() | texts,
     ),

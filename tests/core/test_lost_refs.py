@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from mreg.journal import DamagedJournal
 from mreg.refs import DamagedRef
 from mreg.repository import Repository
 from mreg.storage import ANY, Storage
@@ -142,3 +143,119 @@ def test_a_version_that_is_made_at_this_moment_is_not_taken_for_a_hole(
 
     assert reader.resolve("a").name == "a:v1"
     assert reader.resolve("a").name == "a:v4"
+
+
+# The end of the journal, lost together with the mark: the refs show that there was more.
+
+
+LATER = {
+    "an alias": lambda repo, folder: repo.set_alias("best", "a:v0"),
+    "a new alias": lambda repo, folder: repo.set_alias("new", "a:v0"),
+    "a version": lambda repo, folder: repo.log(folder({"f": b"two"}), "a"),
+    "a link": lambda repo, folder: repo.link("a:v0", "m"),
+    "a run": lambda repo, folder: repo.use("a:v0", run="run-1"),
+    "a setting": lambda repo, folder: repo.set_setting("gc.grace", "3d"),
+    "a deletion": lambda repo, folder: repo.remove_alias("best", "a"),
+}
+
+
+def lose_end(storage: MemoryStorage, count: int) -> None:
+    """The last entries, and the mark."""
+    entries = [key for key in storage.list("journal") if key != "journal/applied"]
+    for key in [*entries[len(entries) - count :], "journal/applied"]:
+        storage.delete(key)
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_journal_that_lost_its_end_is_not_gone_on_with(
+    filled: Repository,
+    storage: MemoryStorage,
+    folder: Callable[..., str],
+    reopen: Callable[[Storage], Repository],
+    later: str,
+    count: int,
+) -> None:
+    LATER[later](filled, folder)
+    last = len(filled.history())
+    lose_end(storage, count)
+    before = {key: storage.get(key) for key in storage.list("")}
+
+    repo = reopen(storage)
+    for change in (
+        lambda: repo.set_setting("gc.grace", "9d"),
+        lambda: repo.log(folder({"f": b"new"}), "third"),
+        lambda: repo.gc(grace=0),
+        lambda: repo.gc(grace=0, dry_run=True),
+        lambda: repo.undo(1),
+    ):
+        with pytest.raises(DamagedJournal, match=f"journal entry {last - count + 1} is damaged: it is missing, but"):
+            change()
+    report = repo.fsck(repair=True)
+
+    assert [finding.code for finding in report.findings][-1] == "journal-gap"
+    assert report.repaired == ()
+    after = {key: storage.get(key) for key in storage.list("") if not key.startswith(("objects/", "packs/"))}
+    assert after.items() <= before.items()
+    assert before.keys() <= set(storage.list(""))
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_copy_gives_the_end_back(
+    filled: Repository,
+    storage: MemoryStorage,
+    folder: Callable[..., str],
+    reopen: Callable[[Storage], Repository],
+    copy_of: Callable[[MemoryStorage], MemoryStorage],
+    later: str,
+    count: int,
+) -> None:
+    LATER[later](filled, folder)
+    whole = copy_of(storage)
+    lose_end(storage, count)
+
+    report = reopen(storage).fsck(repair=True, source=reopen(whole))
+
+    assert report.findings == ()
+    assert len(reopen(storage).history()) == len(filled.history())
+    assert reopen(storage).set_setting("gc.grace", "9d")
+
+
+def test_a_copy_that_went_another_way_gives_no_end(
+    filled: Repository,
+    storage: MemoryStorage,
+    reopen: Callable[[Storage], Repository],
+    copy_of: Callable[[MemoryStorage], MemoryStorage],
+) -> None:
+    fork = reopen(copy_of(storage))
+    fork.set_alias("best", "a:v0")
+    filled.set_alias("other", "a:v0")
+    lose_end(storage, 1)
+
+    report = reopen(storage).fsck(repair=True, source=fork)
+
+    assert "journal-gap" in {finding.code for finding in report.findings}
+    assert report.repaired == ()
+
+
+def test_all_of_the_journal_may_be_lost(
+    filled: Repository, storage: MemoryStorage, reopen: Callable[..., Repository]
+) -> None:
+    for key in list(storage.list("journal")):
+        storage.delete(key)
+
+    with pytest.raises(DamagedJournal):
+        reopen(storage).gc(grace=0)
+    assert {finding.code for finding in reopen(storage).fsck(repair=True).findings} == {"journal-gap"}
+
+
+@pytest.mark.parametrize("ask", ["artifacts", "models", "usage", "search", "versions"])
+def test_listings_of_a_journal_that_lost_entries_before_the_mark_are_refused(
+    filled: Repository, storage: MemoryStorage, reopen: Callable[[Storage], Repository], ask: str
+) -> None:
+    for key in list(storage.list("journal/000000")):
+        storage.delete(key)
+
+    with pytest.raises(DamagedJournal):
+        getattr(reopen(storage), ask)(*(["a"] if ask in ("search", "versions") else []))

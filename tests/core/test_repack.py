@@ -285,6 +285,66 @@ def test_a_reader_finds_what_was_moved_while_it_read(repo: Repository, log: Log)
     assert begun + b"".join(reader) == shared
 
 
+def test_a_reader_finds_what_was_moved_again_and_again(repo: Repository, storage: MemoryStorage, log: Log) -> None:
+    shared = os.urandom(60 * CHUNK)
+    log("mnist", a=shared)
+    reader = repo.read("mnist:v0", "a")
+    begun = next(reader)
+
+    for _ in range(3):
+        (name,) = pack_names(storage)
+        _move(repo, name)
+        begun += next(reader)
+
+    assert len(begun) < len(shared)
+    assert begun + b"".join(reader) == shared
+
+
+def _move(repo: Repository, name: str) -> None:
+    """Put another pack with the same chunks in the place of this one, as a repack does."""
+    storage = repo._context.storage
+    index = packs.read_index(storage, name)
+    with packs.PackWriter(storage) as writer:
+        for entry in index.chunks:
+            form = memoryview(bytearray(entry.stored))
+            packs.read_stored(storage, packs.Located(name, entry), form)
+            writer.carry(entry, form)
+        for file, pieces in index.recipes.items():
+            writer.add_recipe(file, pieces)
+        new = writer.publish()
+
+    def build(draft: Any) -> None:
+        draft.packs, draft.drops = (new,), (packs.key_of(name),)
+
+    repo._context.commit("moved", build)
+    storage.delete(packs.key_of(name))
+
+
+@pytest.mark.parametrize("place", ["batches", "write"])
+def test_a_pack_that_another_repack_takes_is_no_damage(
+    place: str, repo: Repository, storage: MemoryStorage, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = os.urandom(CHUNK)
+    log("mnist", a=shared, b=os.urandom(5 * CHUNK))
+    log("other", a=shared)
+    repo.remove("mnist:v0")
+    (name,) = pack_names(storage)
+    real, moved = getattr(Rewriter, place), []
+
+    def late(self: Rewriter, *arguments: Any) -> Any:
+        if not moved:
+            moved.append(name)
+            _move(repo, name)
+            raise packs.DamagedChunk(digest="0", pack=name, reason="the pack is missing")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Rewriter, place, late)
+
+    assert repo.gc(grace=0, repack=True).repacked == 1
+    assert text_of(repo, "other:v0") == shared
+    assert repo.fsck(full=True).findings == ()
+
+
 @pytest.mark.parametrize("dead", [True, False], ids=["killed", "fails"])
 def test_any_call_may_be_the_last(
     storage: MemoryStorage, repo: Repository, log: Log, reopen: Callable[[Storage], Repository], dead: bool

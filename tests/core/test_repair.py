@@ -321,7 +321,7 @@ def test_entries_are_not_taken_from_a_copy_that_went_another_way(
     assert storage.get(entry_key(last + 1)) is None
 
 
-def test_lost_entries_at_the_end_come_back_only_if_the_mark_proves_them(
+def test_lost_entries_at_the_end_come_back_only_if_the_mark_or_a_ref_proves_them(
     scene: Scene, copy_of: Copy, reopen: Reopen, storage: MemoryStorage
 ) -> None:
     source = reopen(copy_of(storage))
@@ -335,6 +335,7 @@ def test_lost_entries_at_the_end_come_back_only_if_the_mark_proves_them(
     assert [one.what for one in report.repaired] == [entry_key(last - 1), entry_key(last)]
     storage.delete(entry_key(last))
     storage.delete(APPLIED)
+    storage.delete(CONFIG)  # which the last entry moved
     assert not any("journal" in one.code for one in scene.repo.fsck(repair=True, source=source).repaired)
 
 

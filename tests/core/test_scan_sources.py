@@ -498,6 +498,25 @@ def test_a_short_file_that_changed_before_it_was_read_is_logged_as_it_is(
     assert b"".join(repo.read("mnist", "b.bin")) == data
 
 
+@pytest.mark.parametrize("name", ["b.bin", "large"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_file_whose_place_something_else_has_taken_is_named(
+    name: str, make: Callable[[Path], None], repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "large").write_bytes(LARGE)
+
+    def scan_then_replace(*args: Any) -> Any:
+        found = scan(*args)
+        (root / name).unlink()
+        make(root / name)
+        return found
+
+    monkeypatch.setattr("mreg.operations.log.scan", scan_then_replace)
+
+    with pytest.raises(UnsupportedFile, match=rf"{name}' cannot be logged: it stopped being a file"):
+        repo.log(root, "mnist")
+
+
 # The stat cache.
 
 
