@@ -192,6 +192,8 @@ def _lost_end(storage: Storage, origin: str, copy: Journal) -> dict[int, bytes]:
     with suppress(DamagedJournal):
         for head, _ in Journal(storage, origin).after(start):  # noqa: B007
             pass
+        if any((seq_of(key) or 0) > head.seq for key in storage.list("journal")):
+            return {}  # there is more: it is for that to prove what is missing
         moved: dict[int, list[str]] = defaultdict(list)
         for file in refs.files(storage):
             with suppress(DamagedRef):
