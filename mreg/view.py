@@ -4,6 +4,7 @@ applied. Takes no lock and writes nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from mreg import refs
 from mreg.digest import is_digest
@@ -13,6 +14,10 @@ from mreg.refs import NEVER, DamagedRef, Ref
 from mreg.storage import Storage
 
 Known = Callable[[str], dict[str, Ref]]
+
+
+_HOLE: Final = 9
+"""So far above the number that seems to be free it is looked for versions, which there cannot be."""
 
 
 class View:
@@ -125,9 +130,9 @@ class View:
             raise DamagedRef(ref=key, reason="its file is missing")
 
     def _refuse_hole(self, artifact: str, end: int) -> None:
-        """Numbers are given in order: where one after `end` has a file, and `end` has none, that one was lost."""
-        files = (parse_version(key.rpartition("/")[2]) for key in self.storage.list(f"artifacts/{artifact}"))
-        if max((number for number in files if number is not None), default=0) > end and not self._given(artifact, end):
+        """Numbers are given in order: where one soon after `end` has a file, and `end` has none, that one was lost."""
+        beyond = any(self._given(artifact, number) for number in range(end + 1, end + _HOLE))
+        if beyond and not self._given(artifact, end):  # else a writer is making them
             raise DamagedRef(ref=version_key(artifact, end), reason="its file is missing")
 
     def _given(self, artifact: str, number: int) -> bool:

@@ -198,7 +198,9 @@ def test_a_pack_that_may_not_be_read_is_in_the_way_of_no_other_version(public_ho
     (pack,) = (public_home / ".mreg" / "packs").rglob("*.pack")
     assert as_nobody("log", "two", "-a", "two").code == 0
     pack.chmod(0)
-    for path in (public_home.parent / "cache").rglob("*.sqlite*"):
+    tables = list((public_home.parent / "cache").rglob("*.sqlite*"))
+    assert tables
+    for path in tables:
         path.unlink()
 
     assert as_nobody("get", "two").code == 0

@@ -3,14 +3,14 @@ brings them back as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from mreg.journal import DamagedJournal
 from mreg.refs import DamagedRef
 from mreg.repository import Repository
-from mreg.storage import ANY, Storage
+from mreg.storage import ANY, Stat, Storage
 from mreg.storage.memory import MemoryStorage
 
 LOST = {
@@ -129,17 +129,17 @@ def test_a_version_that_is_made_at_this_moment_is_not_taken_for_a_hole(
     reopen: Callable[[Storage], Repository],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other, listed = reopen(storage), storage.list
+    other, looked = reopen(storage), storage.stat
 
-    def list_later(prefix: str) -> Iterator[str]:
-        if prefix == "artifacts/a":
+    def stat_later(key: str) -> Stat | None:
+        if key == "artifacts/a/v4":  # which only the look for holes asks for
             monkeypatch.undo()
             for number in range(3):
                 other.log(folder({"f": b"new" * (number + 1)}), "a")
-        return listed(prefix)
+        return looked(key)
 
     reader = reopen(storage)
-    monkeypatch.setattr(storage, "list", list_later)
+    monkeypatch.setattr(storage, "stat", stat_later)
 
     assert reader.resolve("a").name == "a:v1"
     assert reader.resolve("a").name == "a:v4"
