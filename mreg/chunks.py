@@ -22,6 +22,9 @@ AHEAD: Final = 256 << 10
 """Of chunks below SHORT so many bytes are read at a time, where they lie one behind the other."""
 
 
+_NOTHING: Final = memoryview(b"")
+
+
 class ChunkReader:
     """Reads chunks of one repository. Safe to use from several threads. buffers: from which the chunks' memory is
     taken, to be given back or not."""
@@ -31,13 +34,13 @@ class ChunkReader:
         self._locate = locate
         self._buffers = buffers or Buffers()
         self._end = "", 0  # where the last short chunk ended: its pack, and the offset
-        self._ahead: tuple[str, int, bytes] = "", 0, b""  # bytes of a pack from an offset on
+        self._ahead: tuple[str, int, memoryview] = "", 0, _NOTHING  # bytes of a pack from an offset on
 
     def verified(self, located: Located) -> memoryview:
         """The bytes of a chunk. Raises DamagedChunk rather than hand out anything else."""
         data = self.read(located)
         if blake3(data).digest() != located.entry.digest:
-            self._ahead = "", 0, b""  # who looks again must not see the same bytes
+            self._ahead = "", 0, _NOTHING  # who looks again must not see the same bytes
             raise _damaged(located, "its bytes do not match its digest")
         return data
 
@@ -46,6 +49,8 @@ class ChunkReader:
 
         Raises DamagedChunk where they cannot be had at all.
         """
+        if located.entry.base is None:
+            return self._decode(located, None)
         lowest, *others = reversed(chain(located, self._locate))
         data = self._decode(lowest, None)
         for link in others:
@@ -55,12 +60,10 @@ class ChunkReader:
 
     def _decode(self, link: Located, base: memoryview | None) -> memoryview:
         entry = link.entry
-        out = self._buffers.take(entry.size)
+        stored = self._stored(link)
         if entry.codec == codecs.RAW and entry.stored == entry.size:
-            self._read(link, out)
-            return out
-        stored = self._buffers.take(entry.stored)
-        self._read(link, stored)
+            return stored
+        out = self._buffers.take(entry.size)
         try:
             codecs.decode(entry.codec, stored, out, base)
         except codecs.UndecodableChunk as error:
@@ -68,22 +71,22 @@ class ChunkReader:
         self._buffers.give_back(stored)
         return out
 
-    def _read(self, link: Located, out: memoryview) -> None:
-        """Of short chunks that are read one after the other, many at once."""
-        pack, offset, length = link.pack, link.entry.offset, len(out)
-        if length >= SHORT:
-            read_stored(self._storage, link, out)
-            return
-        before, self._end = self._end, (pack, offset + length)
-        if before == (pack, offset):
-            held, start, data = self._ahead
-            if held != pack or not start <= offset <= start + len(data) - length:
-                start, data = offset, read_some(self._storage, pack, offset, AHEAD)
-                self._ahead = pack, start, data
-            if len(data) >= offset - start + length:
-                out[:] = data[offset - start : offset - start + length]
-                return
+    def _stored(self, link: Located) -> memoryview:
+        """The stored form. Of short chunks that are read one after the other, many are read at once."""
+        pack, entry = link
+        start, length = entry.offset, entry.stored
+        if length < SHORT:
+            before, self._end = self._end, (pack, start + length)
+            if before == (pack, start):
+                held, first, data = self._ahead
+                if held != pack or not first <= start <= first + len(data) - length:
+                    first, data = start, memoryview(read_some(self._storage, pack, start, AHEAD))
+                    self._ahead = pack, first, data
+                if start + length <= first + len(data):
+                    return data[start - first : start - first + length]
+        out = self._buffers.take(length)
         read_stored(self._storage, link, out)
+        return out
 
 
 def chain(located: Located, locate: Locate) -> list[Located]:

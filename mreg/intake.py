@@ -29,7 +29,7 @@ from mreg.index import Index
 from mreg.packs import Base, PackWriter, Piece
 from mreg.parallel import in_order
 from mreg.scan import Source, UnreadableFile, UnsupportedFile
-from mreg.statcache import settled, stamp
+from mreg.statcache import same_file, settled, stamp
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""
@@ -37,8 +37,19 @@ Progress = Callable[[int, int], None]
 AT_ONCE: Final = 256
 """So many short files are looked up at a time."""
 
+WORTH_A_HEAD_START: Final = 64 << 20
+"""To read so much takes longer than to load what encodes it, which can be done meanwhile."""
+
+SAMPLED: Final = 17
+"""One of so many bytes of them tells whether they are worth encoding: odd, so as not to meet the same byte of each
+number."""
+
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are dealt with at once: handing them over would take longer."""
+
+
+_READING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""Not blocking: a pipe may have taken the file's place since it was looked at."""
 
 
 class SourceChanged(Conflict):
@@ -96,9 +107,12 @@ class Intake:
         OSError."""
         found: dict[str, tuple[str, int]] = {}
         short = [source for source in sources if source.status.st_size <= codecs.SHORT]
+        room = bytearray(min(len(short), AT_ONCE) * (codecs.SHORT + 1))
         for start in range(0, len(short), AT_ONCE):
-            found |= self._take_short(short[start : start + AT_ONCE])
+            found |= self._take_short(short[start : start + AT_ONCE], room)
         rest = [source for source in sources if source.path not in found]
+        if self.store.encode and sum(source.status.st_size for source in rest) >= WORTH_A_HEAD_START:
+            threading.Thread(target=codecs.load).start()
         for result in in_order(self._work(rest)) if rest else ():
             if isinstance(result, _Examined):
                 self._keep(result)
@@ -107,21 +121,31 @@ class Intake:
                 self._end(result)
         return found
 
-    def _take_short(self, sources: Sequence[Source]) -> dict[str, tuple[str, int]]:
-        """The same as `read`, of files that are one chunk; those that no longer are, are left out."""
-        began = time.time()
-        files = [file for source in sources if (file := _read_short(source, began))]
-        kept = self.index.kept({bytes.fromhex(end.digest): end.size for end, _ in files})
-        for end, data in files:
-            name = bytes.fromhex(end.digest)
+    def _take_short(self, sources: Sequence[Source], room: bytearray) -> dict[str, tuple[str, int]]:
+        """The same as `read`, of files that are one chunk each; `room` has room for them. Left out: those that cannot
+        be read, or have changed since they were looked at."""
+        began, view, end = time.time(), memoryview(room), 0
+        files: dict[str, memoryview] = {}
+        for path, file, status in sources:
+            data = view[end : end + status.st_size + 1]
+            if _read_short(file, status, data):
+                files[path] = data[:-1]
+                end += status.st_size
+        names = {path: blake3(data).digest() for path, data in files.items()}
+        kept = self.index.kept({name: len(files[path]) for path, name in names.items()})
+        encode = self.store.encode and codecs.shrinks(room[:end:SAMPLED])
+        for path, name in names.items():
+            data = files[path]
             if name not in kept and name not in self.store.writer:
-                view = memoryview(data)
-                self.store.writer.add(name, data, codecs.encode(view, view) if self.store.encode else None)
-            self._end(end)
-            self._done += end.size
+                self.store.writer.add(name, data, codecs.encode_short(data) if encode else None)
+        found = {path: (name.hex(), len(files[path])) for path, name in names.items()}
+        for path, _, status in sources:
+            if path in found and settled(status, began):
+                self.seen.append((path, stamp(status), found[path][0]))
+        self._done += end
         if self.progress:
             self.progress(self._done)
-        return {end.path: (end.digest, end.size) for end, _ in files}
+        return found
 
     def _work(self, sources: Sequence[Source]) -> Iterator[tuple[bool, Callable[[], _Examined | _Ended]]]:
         for source in sources:
@@ -187,26 +211,24 @@ def _same(end: _Ended) -> _Ended:
     return end
 
 
-def _read_short(source: Source, began: float) -> tuple[_Ended, bytes] | None:
-    """A whole file, or None where it is not short any more, or says that it has another length than it has."""
-    descriptor, before = _opened(source)
+def _read_short(path: str, status: os.stat_result, room: memoryview) -> bool:
+    """Read a whole file to the start of `room`, which is longer by a byte; whether it is the one that was looked at."""
     try:
-        data = os.read(descriptor, codecs.SHORT + 1)
-        after = os.fstat(descriptor)
-    except OSError as error:
-        raise UnreadableFile(path=source.file, reason=error.strerror) from None
-    finally:
-        os.close(descriptor)
-    if not len(data) == before.st_size <= codecs.SHORT:
-        return None
-    return _ended(source, blake3(data).hexdigest(), before, after, began), data
+        descriptor = os.open(path, _READING)
+        try:
+            count = os.readv(descriptor, (room,))
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return count == status.st_size and same_file(status, after)
 
 
 def _opened(source: Source) -> tuple[int, os.stat_result]:
     """The file's descriptor, and its status."""
     try:
-        # Not blocking: a pipe may have taken the file's place since it was looked at.
-        descriptor = os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(source.file, _READING)
     except OSError as error:
         raise UnreadableFile(path=source.file, reason=error.strerror) from None
     status = os.fstat(descriptor)

@@ -7,6 +7,7 @@ rule of docs/format.md is checked before an object is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ MAX_VERSION = 4 << 20
 MAX_COMPONENT = 255
 MAX_DEPTH = 200
 RESERVED_COMPONENTS = {".git", ".mreg"}
+
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}").fullmatch
+"""Nearly all paths are of this kind, and none of them has a fault: there may be a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,8 @@ class VersionRecord:
 
 def path_fault(path: str) -> str | None:
     """Why `path` may not stand in a manifest, or None."""
+    if _PLAIN(path):
+        return None
     if "\\" in path or ":" in path or not (path.isprintable() or all(_is_text(c) for c in path)):
         return "it has a control character, a backslash, a colon or a half of a surrogate pair"
     if path.count("/") > MAX_DEPTH:

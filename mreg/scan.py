@@ -76,8 +76,8 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
         if os.path.basename(os.path.abspath(path)) in RESERVED_COMPONENTS:
             raise UnsupportedFile(path=path, reason="it is a repository's own folder")
         prefix = "" if len(given) == 1 else os.path.basename(os.path.abspath(path)) + "/"
-        below = (source._replace(path=prefix + source.path) for source in _folder(path, status, chosen))
-        sources += map(_check_path, below) if prefix else below
+        below = _folder(path, status, chosen)
+        sources += (_check_path(one._replace(path=prefix + one.path)) for one in below) if prefix else below
     if not sources:
         raise NothingToLog(what=" and ".join(repr(path) for path in given) or "the command")
     sources.sort()
@@ -104,8 +104,9 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise UnreadableFile(path=folder, reason=error.strerror) from None
+    start = os.path.join(folder, "")
     for name in names:
-        path, file = prefix + name, os.path.join(folder, name)
+        path, file = prefix + name, start + name
         if name in RESERVED_COMPONENTS or path == IGNORE_FILE:
             continue
         if exclude is not None and exclude.match_file(path):

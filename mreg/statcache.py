@@ -18,6 +18,17 @@ def stamp(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_dev}"
 
 
+def same_file(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both have one stamp."""
+    return (
+        one.st_mtime_ns == other.st_mtime_ns
+        and one.st_ctime_ns == other.st_ctime_ns
+        and one.st_ino == other.st_ino
+        and one.st_size == other.st_size
+        and one.st_dev == other.st_dev
+    )
+
+
 def settled(status: os.stat_result, now: float) -> bool:
     """Whether any later change is bound to show in the stat. now: when the file was looked at, in seconds since
     1970."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from blake3 import blake3
 
@@ -25,6 +27,11 @@ Progress = Callable[[int, int], None]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BLOCK = 1 << 20
+
+
+SHORT: Final = 32 << 10
+"""Files of up to so many bytes are read many at a time, without threads: each call to the system while another thread
+waits for Python costs more than it takes."""
 
 
 class Target(NamedTuple):
@@ -44,15 +51,14 @@ class Tree:
         self.written: list[tuple[File, os.stat_result]] = []
         """What `fill` has made: each file with its status when it was closed."""
         self._root = os.open(path, _FOLDER)
-        self._folder: tuple[str, int] = "", os.dup(self._root)
-        """The folder that was asked for last, and its handle: files come folder by folder."""
+        self._folders = _Folders(self._root)
 
     def __enter__(self) -> Tree:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._folders.close()
         os.close(self._root)
-        os.close(self._folder[1])
         if self.path:
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -61,13 +67,18 @@ class Tree:
     ) -> None:
         """Make all of these files, verified. Raises DamagedFile; with `left_out`, files that cannot be read are left
         out instead, and that is put there."""
+        short = [target for target in targets if target.file.size <= SHORT]
+        long = [target for target in targets if target.file.size > SHORT]
         doubtful = []
-        with closing(reader.parts([target.file for target in targets])) as parts:
-            for target in targets:
-                if not self._write(target, reader, parts, steps):
-                    doubtful.append(target)
+        for target, data in zip(short, reader.whole([target.file for target in short]), strict=True):
+            if data is None:
+                doubtful.append(target)
+            else:
+                self._write_short(target, data)
+                steps.advance(len(data))
+        with closing(reader.parts([target.file for target in long])) as parts:
+            doubtful += [target for target in long if not self._write(target, reader, parts, steps)]
         for target in doubtful:  # once more, slowly: what was damaged may be found elsewhere, else it is named
-            self._remove(target.path)
             try:
                 self.write(target.path, reader.read(target.file), target.mode)
             except DamagedFile as error:
@@ -76,10 +87,19 @@ class Tree:
                 self._remove(target.path)
                 left_out.append(error)
 
+    def _write_short(self, target: Target, data: Buffer) -> None:
+        folder, name = self._folders.place_of(target.path)
+        descriptor = os.open(name, _NEW_FILE, target.mode, dir_fd=folder)
+        try:
+            _write_all(descriptor, data)
+            self.written.append((target.file, _end(descriptor, target.mode)))
+        finally:
+            os.close(descriptor)
+
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
-        """Make the file of the next parts; whether it is right."""
+        """Make the file of the next parts; whether it is right, else it is not there."""
         whole, size, sound = blake3(), 0, True
-        with self._new_file(target.path) as file:
+        with _NewFile(*self._folders.place_of(target.path), target.mode) as file:
             for data, last in parts:
                 if data is None:
                     sound = False
@@ -91,42 +111,46 @@ class Tree:
                     reader.done_with(data)
                 if last:
                     break
-            status = file.end(target.mode)
+            status = file.end()
         if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
+            self._remove(target.path)
             return False
         self.written.append((target.file, status))
         return True
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with self._new_file(path) as file:
+        with _NewFile(*self._folders.place_of(path), mode) as file:
             for block in blocks:
                 file.write(block)
-            file.end(mode)
-
-    def _new_file(self, path: str) -> _NewFile:
-        folder, name = self._place_of(path)
-        return _NewFile(os.open(name, _NEW_FILE, 0o600, dir_fd=folder))
+            file.end()
 
     def _remove(self, path: str) -> None:
-        folder, name = self._place_of(path)
+        folder, name = self._folders.place_of(path)
         os.unlink(name, dir_fd=folder)
 
     def link(self, path: str, existing: str) -> None:
         """Make `path` another name of the file `existing`."""
-        folder, name = self._place_of(path)
+        folder, name = self._folders.place_of(path)
         os.link(existing, name, dst_dir_fd=folder, follow_symlinks=False)
 
     def flush(self) -> None:
         """Make all that was written so far durable."""
         flush_tree(self.path)
 
-    def keep(self, path: str) -> None:
-        """Flush the folder and let it be `path`, where nothing but an empty folder may be.
+    def keep(self, path: str, meanwhile: Callable[[], None] | None = None) -> None:
+        """Flush the folder and let it be `path`, where nothing but an empty folder may be. meanwhile: called while
+        the disk is busy.
 
         Raises FileExistsError where something else has been faster.
         """
-        self.flush()
+        if meanwhile:
+            with ThreadPoolExecutor(1) as thread:
+                flushed = thread.submit(self.flush)
+                meanwhile()
+                flushed.result()
+        else:
+            self.flush()
         try:
             os.rename(self.path, path)
         except OSError as error:
@@ -136,23 +160,36 @@ class Tree:
         self.path = ""
         flush_folder(os.path.dirname(path) or ".")
 
-    def _place_of(self, path: str) -> tuple[int, str]:
-        """The handle of the folder that the file `path` is in, made where there is none, and the file's name there."""
+
+class _Folders:
+    """The folders below the handle `root`, made where there are none. The handle of the one that was asked for last is
+    kept: files come folder by folder."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._last: tuple[str, int] = "", os.dup(root)
+
+    def place_of(self, path: str) -> tuple[int, str]:
+        """The handle of the folder that the file `path` is in, good until the next call, and the file's name there."""
         folder, _, name = path.rpartition("/")
-        if folder != self._folder[0]:
+        if folder != self._last[0]:
             with open_folder(self._root, folder.split("/") if folder else [], make=True) as handle:
                 handle = os.dup(handle)
-            os.close(self._folder[1])
-            self._folder = folder, handle
-        return self._folder[1], name
+            self.close()
+            self._last = folder, handle
+        return self._last[1], name
+
+    def close(self) -> None:
+        os.close(self._last[1])
 
 
 class _NewFile:
     """A file that is written from its start to its end. Use as a context manager: it is closed afterwards."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._flusher = Flusher(descriptor)
+    def __init__(self, folder: int, name: str, mode: int) -> None:
+        self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        self._flusher = Flusher(self._descriptor)
+        self._mode = mode
 
     def __enter__(self) -> _NewFile:
         return self
@@ -161,15 +198,26 @@ class _NewFile:
         os.close(self._descriptor)
 
     def write(self, data: Buffer) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        _write_all(self._descriptor, data)
         self._flusher.wrote(len(data))
 
-    def end(self, mode: int) -> os.stat_result:
-        """Give it its mode; its status then."""
-        os.fchmod(self._descriptor, mode)
-        return os.fstat(self._descriptor)
+    def end(self) -> os.stat_result:
+        """See to its mode; its status then."""
+        return _end(self._descriptor, self._mode)
+
+
+def _write_all(descriptor: int, data: Buffer) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _end(descriptor: int, mode: int) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if stat.S_IMODE(status.st_mode) == mode:
+        return status
+    os.fchmod(descriptor, mode)  # umask, or the folder's access list, had changed it
+    return os.fstat(descriptor)
 
 
 @contextmanager

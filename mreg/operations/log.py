@@ -88,7 +88,7 @@ class _Log:
         self._metadata = metadata.normalise(request.metadata)
         self._check_collections()
         self._inputs = tuple(self._input(reference) for reference in request.inputs)
-        self._record(Manifest(()), "").to_bytes()  # raises Unstorable before gigabytes are read
+        self._record(Manifest(()), "", "").to_bytes()  # raises Unstorable before gigabytes are read
         self._base = None if request.base is None else resolve(context, request.base).digest
         excluded = [*context.setting("log.exclude"), *request.selection.exclude]
         self._sources = scan(request.paths, request.selection._replace(exclude=excluded))
@@ -112,7 +112,8 @@ class _Log:
         with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
             encode = context.setting("log.compress")
             manifest = ingest(index, writer, self._sources, progress, encode=encode, bases=self._bases)
-            record = self._record(manifest, timestamp())
+            listed = manifest.to_bytes()
+            record = self._record(manifest, digest_of(listed), timestamp())
             same = self._same_as_latest(context.view(), manifest, record.manifest)
             if same and (dry_run or self._request.says_nothing):
                 return LogResult(load(context, context.view(), same), created=False)
@@ -122,7 +123,7 @@ class _Log:
             if not same:
                 if not writer.empty:
                     packs.add(writer.publish())
-                context.objects.put(manifest.to_bytes())
+                context.objects.put(listed)
                 context.objects.put(record.to_bytes())
         return self._commit(manifest, record, tuple(sorted(packs)), writer)
 
@@ -145,10 +146,10 @@ class _Log:
             return None
         return Bases(context.storage, context.index, manifest, [source.path for source in self._sources], buffers)
 
-    def _record(self, manifest: Manifest, created: str) -> VersionRecord:
+    def _record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
         signature = self._context.signature
         return VersionRecord(
-            manifest=digest_of(manifest.to_bytes()),
+            manifest=digest,
             files=len(manifest.files),
             size=manifest.size,
             created=created,

@@ -7,16 +7,18 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from mreg.operations.files import NoCache
 from mreg.reader import DamagedFile, Reader
 from mreg.ready import ReadyCopies
+from mreg.records import File
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -34,13 +36,18 @@ def logged(repo: Repository, folder: Callable[..., str]) -> Repository:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the files that were read from the repository."""
     seen: list[str] = []
-    parts = Reader.parts
 
-    def recorded(self, files):  # type: ignore[no-untyped-def]
-        seen.extend(file.path for file in files)
-        return parts(self, files)
+    def record(method: str) -> None:
+        original = getattr(Reader, method)
 
-    monkeypatch.setattr(Reader, "parts", recorded)
+        def recorded(self: Reader, files: Sequence[File]) -> Any:
+            seen.extend(file.path for file in files)
+            return original(self, files)
+
+        monkeypatch.setattr(Reader, method, recorded)
+
+    record("parts")
+    record("whole")
     return seen
 
 
