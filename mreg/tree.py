@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from mreg.buffers import Buffer
-from mreg.durability import flush_folder, flush_tree
+from mreg.durability import MANY, flush_folder, flush_tree
 from mreg.reader import DamagedFile, Part, Reader
 from mreg.records import File
 from mreg.storage.posix import Flusher
@@ -139,18 +139,20 @@ class Tree:
         flush_tree(self.path)
 
     def keep(self, path: str, meanwhile: Callable[[], None] | None = None) -> None:
-        """Flush the folder and let it be `path`, where nothing but an empty folder may be. meanwhile: called while
-        the disk is busy.
+        """Flush the folder and let it be `path`, where nothing but an empty folder may be. meanwhile: called before
+        that, where there are many files while the disk is busy.
 
         Raises FileExistsError where something else has been faster.
         """
-        if meanwhile:
+        if meanwhile and len(self.written) >= MANY:
             with ThreadPoolExecutor(1) as thread:
                 flushed = thread.submit(self.flush)
                 meanwhile()
                 flushed.result()
         else:
             self.flush()
+            if meanwhile:
+                meanwhile()
         try:
             os.rename(self.path, path)
         except OSError as error:
