@@ -192,7 +192,7 @@ class Index:
         """Which of these files (digests, raw, with their sizes) are all there? A gc may have left the recipe, and
         taken chunks."""
         recipes = self.recipes(sizes)
-        wanted = {name: {piece.digest for piece in pieces} for name, pieces in recipes.items()}
+        wanted = {name: {piece.digest for piece in pieces} for name, pieces in recipes.items() if pieces}
         query = "SELECT DISTINCT digest FROM chunks WHERE digest IN (?)"
         chunks = set().union(sizes.keys() - wanted.keys(), *wanted.values())
         present = {name for (name,) in self._fetch_in(query, chunks)}

@@ -40,10 +40,6 @@ AT_ONCE: Final = 256
 WORTH_A_HEAD_START: Final = 64 << 20
 """To read so much takes longer than to load what encodes it, which can be done meanwhile."""
 
-SAMPLED: Final = 17
-"""One of so many bytes of them tells whether they are worth encoding: odd, so as not to meet the same byte of each
-number."""
-
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are dealt with at once: handing them over would take longer."""
 
@@ -133,11 +129,10 @@ class Intake:
                 end += status.st_size
         names = {path: blake3(data).digest() for path, data in files.items()}
         kept = self.index.kept({name: len(files[path]) for path, name in names.items()})
-        encode = self.store.encode and codecs.shrinks(room[:end:SAMPLED])
         for path, name in names.items():
             data = files[path]
             if name not in kept and name not in self.store.writer:
-                self.store.writer.add(name, data, codecs.encode_short(data) if encode else None)
+                self.store.writer.add(name, data, codecs.encode(data, data) if self.store.encode else None)
         found = {path: (name.hex(), len(files[path])) for path, name in names.items()}
         for path, _, status in sources:
             if path in found and settled(status, began):

@@ -53,7 +53,10 @@ def encode(data: memoryview, room: memoryview, dtype: str = "", base: Buffer | N
     if len(data) < SMALL:
         return Encoded(RAW, data)
     if len(data) <= SHORT and not dtype and base is None:
-        return encode_short(data)
+        from mreg.codecs import entropy
+
+        frame = entropy.compress_short(data)
+        return Encoded(RAW, data) if frame is None else Encoded(PLANES, one_plane(frame))
     from mreg.codecs import choice
 
     return choice.encode(data, room, dtype, base)
@@ -62,25 +65,6 @@ def encode(data: memoryview, room: memoryview, dtype: str = "", base: Buffer | N
 def load() -> None:
     """Load what `encode` needs, numpy above all, which it would do when it is first called."""
     from mreg.codecs import choice  # noqa: F401
-
-
-def encode_short(data: Buffer) -> Encoded:
-    """The same of a chunk of at most SHORT bytes of which nothing is known."""
-    if len(data) < SMALL:
-        return Encoded(RAW, data)
-    from mreg.codecs import entropy
-
-    frame = entropy.compress_short(data)
-    return Encoded(RAW, data) if frame is None else Encoded(PLANES, one_plane(frame))
-
-
-def shrinks(sample: Buffer) -> bool:
-    """Whether `encode_short` is worth trying on the many short chunks that `sample` was drawn from: not where all byte
-    values are alike in number, as in what is compressed already. That takes a fiftieth of trying one by one. A sample
-    of less than SHORT tells too little."""
-    from mreg.codecs import entropy
-
-    return len(sample) < SHORT or entropy.skewed(sample)
 
 
 def one_plane(frame: bytes) -> bytes:

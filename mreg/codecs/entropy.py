@@ -12,8 +12,6 @@ import sys
 import threading
 from typing import Final
 
-from mreg.buffers import Buffer
-
 if sys.version_info >= (3, 14):
     from compression.zstd import (
         CompressionParameter,
@@ -76,15 +74,10 @@ def compress(plane: memoryview, *, text: bool = False) -> bytes | None:
     return found if len(found) < len(plane) else None
 
 
-def compress_short(data: Buffer) -> bytes | None:
+def compress_short(data: memoryview) -> bytes | None:
     """A zstd frame of bytes that are no plane of numbers, clearly shorter than they are, or None."""
     frame = _frame("text", data)
     return frame if len(frame) < WORTH_IT * len(data) else None
-
-
-def skewed(data: Buffer) -> bool:
-    """Whether some byte values are so much more frequent than others that coding them by that would be worth it."""
-    return len(_frame("without", data)) < WORTH_IT * len(data)
 
 
 def _worth_it(way: str, probe: memoryview) -> bool:
@@ -120,7 +113,7 @@ def decompress(frame: memoryview, out: memoryview) -> None:
         raise ValueError("a plane has another length than it should")
 
 
-def _frame(way: str, data: Buffer) -> bytes:
+def _frame(way: str, data: memoryview) -> bytes:
     """Compressors are kept, one of each way a thread: making one costs as much as 100 KiB of work."""
     compressor: ZstdCompressor | None = getattr(_own, way, None)
     if compressor is None:

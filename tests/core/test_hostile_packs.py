@@ -313,6 +313,19 @@ def test_a_recipe_that_says_less_than_its_chunks_have_is_damage_before_much_is_r
     assert outcome(repo, version, tmp_path / "got", big) == "damaged"
 
 
+@pytest.mark.parametrize("size", [400, 20_000])
+def test_a_file_with_a_recipe_of_nothing_is_not_taken_for_kept(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], tmp_path: Path, size: int
+) -> None:
+    data = random.Random(size).randbytes(size)
+    publish(repo, File("file", len(X), digest(X)), forge(storage, [raw(X)], {name_of(data): ()}))
+
+    result = repo.log(folder({"file": data}), "mine")
+
+    assert result.new == size
+    assert outcome(repo, "mine:v0", tmp_path / "got", data) == "right"
+
+
 def test_a_recipe_in_another_order_is_damage(repo: Repository, storage: MemoryStorage, tmp_path: Path) -> None:
     whole = X + NEAR_X
     pieces = (Piece(name_of(NEAR_X), len(NEAR_X)), Piece(name_of(X), len(X)))

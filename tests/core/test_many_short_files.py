@@ -55,9 +55,11 @@ def test_all_come_back(
         (text(1), 0.2),
         (text(AT_ONCE), 0.2),
         (noise(AT_ONCE) | text(AT_ONCE), 0.9),
-        (noise(10) | text(1), 1.0),
+        (noise(AT_ONCE - 1) | text(1), 1.0),
+        ({f"{n}": RANDOM.randbytes(64) * 64 for n in range(AT_ONCE)}, 0.1),
+        ({f"{n}": RANDOM.randbytes(2048) * 2 for n in range(AT_ONCE)}, 0.6),
     ],
-    ids=["one", "many", "among as many that are noise", "among some that are noise"],
+    ids=["one", "many", "among as many that are noise", "one among many", "noise, often", "noise, twice"],
 )
 def test_what_repeats_is_made_smaller(
     files: dict[str, bytes], most: float, repo: Repository, folder: Callable[..., str]
