@@ -29,7 +29,7 @@ from mreg.index import Index
 from mreg.packs import Base, PackWriter, Piece
 from mreg.parallel import in_order
 from mreg.scan import Source, UnreadableFile, UnsupportedFile
-from mreg.statcache import same_file, settled, stamp
+from mreg.statcache import hiding_time, same_file, settled, stamp
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""
@@ -119,12 +119,12 @@ class Intake:
 
     def _take_short(self, sources: Sequence[Source], room: bytearray) -> dict[str, tuple[str, int]]:
         """The same as `read`, of files that are one chunk each; `room` has room for them. Left out: those that cannot
-        be read, or have changed since they were looked at."""
+        be read, have changed since they were looked at, or just before."""
         began, view, end = time.time(), memoryview(room), 0
         files: dict[str, memoryview] = {}
         for path, file, status in sources:
             data = view[end : end + status.st_size + 1]
-            if _read_short(file, status, data):
+            if not hiding_time(status, began) and _read_short(file, status, data):
                 files[path] = data[:-1]
                 end += status.st_size
         names = {path: blake3(data).digest() for path, data in files.items()}
@@ -144,11 +144,13 @@ class Intake:
 
     def _work(self, sources: Sequence[Source]) -> Iterator[tuple[bool, Callable[[], _Examined | _Ended]]]:
         for source in sources:
-            began = time.time()
             descriptor, before = _opened(source)
             with open(descriptor, "rb", buffering=0) as file:
+                # A program that is writing it now would go on without its times showing it.
+                time.sleep(hiding_time(before, time.time()))
+                began = time.time()
                 whole = blake3()
-                for chunk in _reading(chunks(file, before.st_size, self._buffers), source):
+                for chunk in _reading(chunks(file, before.st_size, self._buffers), source, file.fileno(), before):
                     whole.update(chunk.data)
                     yield len(chunk.data) >= WORTH_A_THREAD, partial(self._examine, source.path, chunk)
                 if not before.st_size and file.read(1):  # as those of /proc do
@@ -240,12 +242,14 @@ def _ended(source: Source, digest: str, before: os.stat_result, after: os.stat_r
     return _Ended(source.path, digest, before.st_size, looks if settled(before, began) else None)
 
 
-def _reading(pieces: Iterator[Chunk], source: Source) -> Iterator[Chunk]:
-    """`pieces`. Raises SourceChanged, UnreadableFile: what goes wrong in here is the source's fault, and no
-    failure to write what was read is taken for one."""
+def _reading(pieces: Iterator[Chunk], source: Source, descriptor: int, before: os.stat_result) -> Iterator[Chunk]:
+    """`pieces` of the open file, whose status is `before`. Raises SourceChanged, UnsupportedFile, UnreadableFile: what
+    goes wrong in here is the source's fault, and no failure to write what was read is taken for one."""
     try:
         yield from pieces
     except ShortFile:
+        if same_file(before, os.fstat(descriptor)):  # as those of /sys do
+            raise UnsupportedFile(path=source.file, reason="it holds less than it says") from None
         raise SourceChanged(path=source.file) from None
     except OSError as error:
         raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None

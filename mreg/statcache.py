@@ -36,6 +36,13 @@ def settled(status: os.stat_result, now: float) -> bool:
     return max(status.st_mtime, status.st_ctime) < now - steps
 
 
+def hiding_time(status: os.stat_result, now: float) -> float:
+    """Seconds for which one more change may still not show in the stat. 0 also where times are so coarse, or so far
+    ahead, that nobody can wait for it."""
+    age = now - max(status.st_mtime, status.st_ctime)
+    return FINE_SECONDS - age if 0 <= age < FINE_SECONDS else 0.0
+
+
 def key(path: str) -> bytes:
     """The name by which the stat cache knows a file."""
     return os.fsencode(os.path.abspath(path))

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -474,6 +475,7 @@ def change_when_read(root: Path) -> Callable[[int, Sequence[memoryview]], int]:
 def test_a_short_file_that_changes_while_it_is_read_is_read_again(
     repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    time.sleep(2 * statcache.FINE_SECONDS)
     monkeypatch.setattr(intake, "os", Reads(change_when_read(root)))
 
     repo.log(root, "mnist")
@@ -490,6 +492,7 @@ def test_a_short_file_that_goes_on_changing_is_not_logged(
         yield from pieces(*args)
         (root / "b.bin").write_bytes(b"third")
 
+    time.sleep(2 * statcache.FINE_SECONDS)
     monkeypatch.setattr(intake, "os", Reads(change_when_read(root)))
     monkeypatch.setattr(intake, "chunks", changing)
 
@@ -534,6 +537,47 @@ def test_a_file_whose_place_something_else_has_taken_is_named(
         repo.log(root, "mnist")
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/proc/version", "it says that it is empty, and is not"),
+        ("/sys/kernel/profiling", "it holds less than it says"),
+    ],
+)
+def test_a_file_that_the_kernel_makes_up_is_refused(path: str, reason: str, repo: Repository) -> None:
+    if not os.path.exists(path):
+        pytest.skip(f"this kernel has no {path}")
+
+    with pytest.raises(UnsupportedFile, match=reason):
+        repo.log(path, "mnist")
+
+    assert repo.history() == []
+
+
+@pytest.mark.parametrize("size", [100, 5_000])
+def test_a_file_written_just_now_is_read_when_one_more_write_would_show_in_its_times(
+    size: int, repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, pieces, read_short = tmp_path / "weights.bin", intake.chunks, intake._read_short
+    ages = []
+
+    def reading(*args: Any) -> Any:
+        ages.append(time.time() - path.stat().st_ctime)
+        return pieces(*args)
+
+    def reading_short(*args: Any) -> bool:
+        ages.append(time.time() - path.stat().st_ctime)
+        return read_short(*args)
+
+    monkeypatch.setattr(intake, "chunks", reading)
+    monkeypatch.setattr(intake, "_read_short", reading_short)
+    path.write_bytes(bytes(size))
+
+    repo.log(path, "mnist")
+
+    assert len(ages) == 1 and ages[0] >= statcache.FINE_SECONDS
+
+
 # The stat cache.
 
 
@@ -576,10 +620,10 @@ def test_an_old_file_that_did_not_change_is_not_read_again(
     assert [file.digest for file in repo.files("mnist")] == [digest(LARGE), digest(b"22"), EMPTY]
 
 
-def test_a_file_that_changed_a_moment_before_it_was_read_is_read_again(
+def test_a_file_whose_times_cannot_be_trusted_is_read_again(
     repo: Repository, folder: Callable[..., str], reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statcache, "FINE_SECONDS", 60)  # as if all of the test were one step of the clock
+    monkeypatch.setattr(intake, "settled", lambda *_: False)
     at = folder({"a": b"1"})
     repo.log(at, "mnist")
     reads.clear()
