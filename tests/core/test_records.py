@@ -143,6 +143,22 @@ def test_an_unusual_path_is_taken(path: str) -> None:
     assert Manifest.from_bytes(Manifest((File(path, 1, D0),)).to_bytes()).files[0].path == path
 
 
+@given(st.text("aZ9._-/\\:\n\u00e9 g it", max_size=14) | st.builds("a".__mul__, st.integers(95, 260)))
+@example(".git")
+@example("a/.mreg")
+@example("a/..")
+@example("a//b")
+@example("a\n")
+@example("/".join("a" * 12))
+@settings(max_examples=500)
+def test_paths_that_are_let_through_at_a_glance_have_no_fault(path: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_PLAIN", lambda _: None)
+        slowly = path_fault(path)
+
+    assert path_fault(path) == slowly
+
+
 @pytest.mark.parametrize(
     "paths",
     [

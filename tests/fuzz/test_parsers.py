@@ -81,4 +81,5 @@ def test_every_flipped_bit_and_every_shorter_sample_gives_a_value_or_a_clear_err
                 target.judge(bytes(flipped))
             tried += 4
 
+    assert tried >= 40
     count("damaged and hostile bytes", tried)

@@ -225,6 +225,7 @@ def test_a_command_that_loses_power_in_its_middle_is_whole_or_absent(
 ) -> None:
     losses = hurt(bench, disk, case, tmp_path, 3)
 
+    assert losses
     count(f"power losses, {kind}", losses)
 
 
