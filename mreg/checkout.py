@@ -71,7 +71,8 @@ def get(
             if left_out and damage and len(left_out) == len(files):
                 raise damage[0]
             with suppress(FileExistsError):
-                tree.keep(destination, lambda: reader.remember(_settled(destination, tree.written)))
+                tree.keep(destination)
+                reader.remember(_settled(destination, tree.written))
                 return Done(len(files) - len(left_out), 0, left_out)
     return _merge(reader, files, destination, steps, None if damage is None else [])
 

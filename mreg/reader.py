@@ -21,7 +21,7 @@ AT_ONCE: Final = 256
 """So many files are looked up at a time."""
 
 WORTH_A_THREAD: Final = 32 << 10
-"""Shorter chunks are read at once: handing them over would take longer."""
+"""Shorter chunks, and files, are read at once: handing them over would take longer."""
 
 
 class DamagedFile(Damaged):
@@ -76,14 +76,10 @@ class Reader:
 
     def whole(self, files: Sequence[File]) -> Iterator[memoryview | None]:
         """The verified bytes of each of these short files; None where they cannot be had, and `read` is to be asked."""
-        for start in range(0, len(files), AT_ONCE):
-            batch = files[start : start + AT_ONCE]
-            with self._index.reading():
-                found = list(self._places(batch))
-            for file, places in zip(batch, found, strict=True):
-                data = self._join(places)
-                sound = data is not None and blake3(data).hexdigest() == file.digest
-                yield data if sound else None
+        for file, places in self._located(files):
+            data = self._join(places)
+            sound = data is not None and blake3(data).hexdigest() == file.digest
+            yield data if sound else None
 
     def _join(self, places: Sequence[Located | None]) -> memoryview | None:
         try:
@@ -108,16 +104,20 @@ class Reader:
             self._index.keep_known(rows)
 
     def _decoding(self, files: Sequence[File]) -> Iterator[tuple[bool, Callable[[], Part]]]:
+        for _, places in self._located(files):
+            for left, located in zip(range(len(places) - 1, -1, -1), places, strict=True):
+                heavy = located is not None and located.entry.size >= WORTH_A_THREAD
+                yield heavy, partial(self._decode, located, not left)
+            if not places:
+                yield False, partial(Part, b"", True)
+
+    def _located(self, files: Sequence[File]) -> Iterator[tuple[File, Sequence[Located | None]]]:
+        """Each file with what `_places` says, many looked up at a time."""
         for start in range(0, len(files), AT_ONCE):
             batch = files[start : start + AT_ONCE]
             with self._index.reading():
                 found = list(self._places(batch))
-            for places in found:
-                for left, located in zip(range(len(places) - 1, -1, -1), places, strict=True):
-                    heavy = located is not None and located.entry.size >= WORTH_A_THREAD
-                    yield heavy, partial(self._decode, located, not left)
-                if not places:
-                    yield False, partial(Part, b"", True)
+            yield from zip(batch, found, strict=True)
 
     def _places(self, files: Sequence[File]) -> Iterator[Sequence[Located | None]]:
         """Where each file's chunks are kept; one None if any of them is not, or if they do not add up."""

@@ -10,15 +10,14 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from blake3 import blake3
 
 from mreg.buffers import Buffer
-from mreg.durability import MANY, flush_folder, flush_tree
-from mreg.reader import DamagedFile, Part, Reader
+from mreg.durability import flush_folder, flush_tree
+from mreg.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.records import File
 from mreg.storage.posix import Flusher
 
@@ -27,11 +26,6 @@ Progress = Callable[[int, int], None]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BLOCK = 1 << 20
-
-
-SHORT: Final = 32 << 10
-"""Files of up to so many bytes are read many at a time, without threads: each call to the system while another thread
-waits for Python costs more than it takes."""
 
 
 class Target(NamedTuple):
@@ -51,14 +45,15 @@ class Tree:
         self.written: list[tuple[File, os.stat_result]] = []
         """What `fill` has made: each file with its status when it was closed."""
         self._root = os.open(path, _FOLDER)
-        self._folders = _Folders(self._root)
+        self._folder: tuple[str, int] = "", os.dup(self._root)
+        """The folder that was asked for last, and its handle: files come folder by folder."""
 
     def __enter__(self) -> Tree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folders.close()
         os.close(self._root)
+        os.close(self._folder[1])
         if self.path:
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -67,8 +62,8 @@ class Tree:
     ) -> None:
         """Make all of these files, verified. Raises DamagedFile; with `left_out`, files that cannot be read are left
         out instead, and that is put there."""
-        short = [target for target in targets if target.file.size <= SHORT]
-        long = [target for target in targets if target.file.size > SHORT]
+        short = [target for target in targets if target.file.size < WORTH_A_THREAD]
+        long = [target for target in targets if target.file.size >= WORTH_A_THREAD]
         doubtful = []
         for target, data in zip(short, reader.whole([target.file for target in short]), strict=True):
             if data is None:
@@ -88,7 +83,7 @@ class Tree:
                 left_out.append(error)
 
     def _write_short(self, target: Target, data: Buffer) -> None:
-        folder, name = self._folders.place_of(target.path)
+        folder, name = self._place_of(target.path)
         descriptor = os.open(name, _NEW_FILE, target.mode, dir_fd=folder)
         try:
             _write_all(descriptor, data)
@@ -99,7 +94,7 @@ class Tree:
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
         """Make the file of the next parts; whether it is right, else it is not there."""
         whole, size, sound = blake3(), 0, True
-        with _NewFile(*self._folders.place_of(target.path), target.mode) as file:
+        with _NewFile(*self._place_of(target.path), target.mode) as file:
             for data, last in parts:
                 if data is None:
                     sound = False
@@ -120,39 +115,30 @@ class Tree:
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with _NewFile(*self._folders.place_of(path), mode) as file:
+        with _NewFile(*self._place_of(path), mode) as file:
             for block in blocks:
                 file.write(block)
             file.end()
 
     def _remove(self, path: str) -> None:
-        folder, name = self._folders.place_of(path)
+        folder, name = self._place_of(path)
         os.unlink(name, dir_fd=folder)
 
     def link(self, path: str, existing: str) -> None:
         """Make `path` another name of the file `existing`."""
-        folder, name = self._folders.place_of(path)
+        folder, name = self._place_of(path)
         os.link(existing, name, dst_dir_fd=folder, follow_symlinks=False)
 
     def flush(self) -> None:
         """Make all that was written so far durable."""
         flush_tree(self.path)
 
-    def keep(self, path: str, meanwhile: Callable[[], None] | None = None) -> None:
-        """Flush the folder and let it be `path`, where nothing but an empty folder may be. meanwhile: called before
-        that, where there are many files while the disk is busy.
+    def keep(self, path: str) -> None:
+        """Flush the folder and let it be `path`, where nothing but an empty folder may be.
 
         Raises FileExistsError where something else has been faster.
         """
-        if meanwhile and len(self.written) >= MANY:
-            with ThreadPoolExecutor(1) as thread:
-                flushed = thread.submit(self.flush)
-                meanwhile()
-                flushed.result()
-        else:
-            self.flush()
-            if meanwhile:
-                meanwhile()
+        self.flush()
         try:
             os.rename(self.path, path)
         except OSError as error:
@@ -162,27 +148,15 @@ class Tree:
         self.path = ""
         flush_folder(os.path.dirname(path) or ".")
 
-
-class _Folders:
-    """The folders below the handle `root`, made where there are none. The handle of the one that was asked for last is
-    kept: files come folder by folder."""
-
-    def __init__(self, root: int) -> None:
-        self._root = root
-        self._last: tuple[str, int] = "", os.dup(root)
-
-    def place_of(self, path: str) -> tuple[int, str]:
-        """The handle of the folder that the file `path` is in, good until the next call, and the file's name there."""
+    def _place_of(self, path: str) -> tuple[int, str]:
+        """The handle of the folder that the file `path` is in, made where there is none, and the file's name there."""
         folder, _, name = path.rpartition("/")
-        if folder != self._last[0]:
+        if folder != self._folder[0]:
             with open_folder(self._root, folder.split("/") if folder else [], make=True) as handle:
                 handle = os.dup(handle)
-            self.close()
-            self._last = folder, handle
-        return self._last[1], name
-
-    def close(self) -> None:
-        os.close(self._last[1])
+            os.close(self._folder[1])
+            self._folder = folder, handle
+        return self._folder[1], name
 
 
 class _NewFile:
