@@ -3,8 +3,7 @@ takes the place of the record's message, metadata and inputs as a whole."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mreg.canonical import Unstorable, check_integers, same
 from mreg.digest import is_digest
@@ -17,8 +16,7 @@ class DamagedAnnotation(Damaged):
     template = "{key} is damaged: {reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Message, metadata and inputs of a version."""
 
     message: str
@@ -28,7 +26,7 @@ class Said:
     def with_inputs(self, more: tuple[Input, ...]) -> Said:
         """These inputs too, each version once."""
         known = {entry.version for entry in self.inputs}
-        return replace(self, inputs=self.inputs + tuple(new for new in more if new.version not in known))
+        return self._replace(inputs=self.inputs + tuple(new for new in more if new.version not in known))
 
     def differs(self, other: Said) -> bool:
         """Whether these say anything else than others."""

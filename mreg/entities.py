@@ -1,10 +1,13 @@
-"""What the Python API hands out: frozen descriptions of what was in the repository when it was asked."""
+"""What the Python API hands out: descriptions of what was in the repository when it was asked.
+
+Named tuples, here and wherever a value does not change: a frozen data class takes four times as long to define, which
+every command would wait for.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from mreg.records import File, Input
 
@@ -27,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A model version.
 
     digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
@@ -59,8 +61,7 @@ class Version:
         return f"{self.artifact}:v{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class LogResult:
+class LogResult(NamedTuple):
     """What `log` did. created: False where the content was that of the latest version already.
     new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk."""
 
@@ -72,8 +73,7 @@ class LogResult:
     models_created: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """A version that was deleted. seq: the journal entry that did it, which `undo` takes back."""
 
     artifact: str
@@ -87,8 +87,7 @@ class Removed:
         return f"{self.artifact}:v{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A model artifact: an ordered collection of versions."""
 
     name: str
@@ -96,11 +95,10 @@ class Artifact:
     description: str
     versions: int
     latest: str | None
-    aliases: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A bookmark in a registered model: `model:vN` is `version`."""
 
     model: str
@@ -119,8 +117,7 @@ class Link:
         return f"{self.artifact}:v{self.version_number}"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkResult:
+class LinkResult(NamedTuple):
     """What `link` did. created: False where the version was linked already. model_created: whether the
     registered model was made for it."""
 
@@ -129,8 +126,7 @@ class LinkResult:
     model_created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A registered model: a named collection of links, with a card and tags."""
 
     name: str
@@ -138,11 +134,10 @@ class Model:
     tags: tuple[str, ...]
     card: str
     links: tuple[Link, ...]
-    aliases: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class RefChange:
+class RefChange(NamedTuple):
     """One ref's move within a history entry. None: absent."""
 
     ref: str
@@ -150,8 +145,7 @@ class RefChange:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(NamedTuple):
     """One committed change: its number, time (UTC), who made it where with which command, and all it moved."""
 
     seq: int
@@ -162,8 +156,7 @@ class HistoryEntry:
     changes: tuple[RefChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(NamedTuple):
     """Two versions side by side. Files by path; `metadata` holds the keys (dotted) that differ, each with
     its value before and after (None: absent)."""
 
@@ -175,8 +168,7 @@ class Diff:
     metadata: dict[str, tuple[Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(NamedTuple):
     """What `get` did: the folder, and how many files it wrote and found right already. damaged: the paths of those
     that it left out, as it was told to (`partial`)."""
 
@@ -187,8 +179,7 @@ class Checkout:
     damaged: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UsageItem:
+class UsageItem(NamedTuple):
     """Where the bytes of one artifact or version are. logical: of all its files. unique: of its chunks, equal ones
     counted once. stored: what these take on disk, with the chunks that they are stored as differences to.
 
@@ -206,8 +197,7 @@ class UsageItem:
     own: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Where the bytes are, all together (see `UsageItem`) and one by one: by version of a collection, or by
     artifact."""
 

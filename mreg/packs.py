@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -130,8 +129,7 @@ def pack_pieces(pieces: Collection[Piece]) -> Buffer:
     return pieces.raw if isinstance(pieces, Recipe) else b"".join(_PIECE.pack(*piece) for piece in pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class PackIndex:
+class PackIndex(NamedTuple):
     """What a pack holds: its chunks, and the recipes of the files that its log cut into several chunks.
 
     A file of one chunk has no recipe (file and chunk have the same digest), an empty file has neither.

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mreg import canonical
 from mreg.canonical import Malformed
@@ -29,8 +28,7 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A
 """Nearly all paths are of this kind, and none of them has a fault: there may be a million."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """One file of a version: `path` relative with `/`, `size` in bytes, `digest` of its bytes."""
 
     path: str
@@ -39,8 +37,7 @@ class File:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The files of a version, sorted by path."""
 
     files: tuple[File, ...]
@@ -84,16 +81,14 @@ class Manifest:
         return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """Lineage: a version that went into making another. `reference` is how it was called then."""
 
     reference: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
+class VersionRecord(NamedTuple):
     """What a version ref points at. Times are RFC 3339 in UTC; `metadata` is JSON with string keys."""
 
     manifest: str
@@ -102,10 +97,10 @@ class VersionRecord:
     created: str
     author: str
     host: str
-    run: str | None = None
-    message: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    inputs: tuple[Input, ...] = ()
+    run: str | None
+    message: str
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
 
     def to_bytes(self) -> bytes:
         return canonical.dumps(

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mreg import packs, refs
@@ -47,15 +46,15 @@ class Signature(NamedTuple):
     host: str
 
 
-@dataclass
 class Draft:
-    """A change being worked out: what each ref is to become."""
+    """A change being worked out: what each ref is to become, and which packs come with it (`packs`) or go (`drops`)."""
 
-    view: View
-    new: dict[str, str | None] = field(default_factory=dict)
-    buried: dict[str, str] = field(default_factory=dict)
-    packs: tuple[str, ...] = ()
-    drops: tuple[str, ...] = ()
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.new: dict[str, str | None] = {}
+        self.buried: dict[str, str] = {}
+        self.packs: tuple[str, ...] = ()
+        self.drops: tuple[str, ...] = ()
 
     def value(self, key: str) -> str | None:
         """The ref's value as this change leaves it."""

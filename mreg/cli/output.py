@@ -93,27 +93,27 @@ def print_json(value: Any) -> None:
     import json
 
     indent = 2 if sys.stdout.isatty() else None
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    value = plain(value)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
-        text = json.dumps(value, indent=indent, default=plain)
+        text = json.dumps(value, indent=indent)
     print(DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
 
 
 def plain(value: Any) -> Any:
-    """Of what an entity is made, in JSON's words."""
-    import dataclasses
-
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        name = getattr(value, "name", None)
-        return fields if name is None or "name" in fields else {"name": name, **fields}
-    if hasattr(value, "isoformat"):
-        return time_text(value)
+    """The same in JSON's words: an entity is an object of its fields, with its name ahead of them."""
+    if hasattr(value, "_asdict"):
+        fields = {name: plain(field) for name, field in value._asdict().items()}
+        return fields if "name" in fields or not hasattr(value, "name") else {"name": value.name, **fields}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+    return time_text(value) if hasattr(value, "isoformat") else value
 
 
 def note(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from blake3 import blake3
 
@@ -285,4 +284,4 @@ def _name_the_hurt(check: Findings) -> None:
         if finding.code == "pack":
             named = damaged[finding.what]
             hurts = {one for one in lacking if one not in told or None in named or digests[one] in named}
-            check.found[at] = replace(finding, hurts=tuple(sorted(hurts)))
+            check.found[at] = finding._replace(hurts=tuple(sorted(hurts)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mreg import packs
 from mreg.digest import is_digest
@@ -14,8 +15,7 @@ from mreg.records import Manifest
 from mreg.refs import Ref
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One damaged thing. code: the class of damage (docs/format.md numbers them); what: the ref, entry,
     record or pack; hurts: the versions (`artifact:vN`) that cannot be read, or trusted, because of it."""
 
@@ -25,8 +25,7 @@ class Finding:
     hurts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Repaired(NamedTuple):
     """What a repair mended. code: the class of damage; what: the damaged thing; done: what was done about it."""
 
     code: str
@@ -34,8 +33,7 @@ class Repaired:
     done: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """findings: empty where all is well; after a repair, what is left. repaired: what it mended. The rest says how
     much was looked at."""
 

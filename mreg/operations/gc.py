@@ -14,9 +14,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mreg import journal as journals, objects, packs, refs
 from mreg.context import Context
@@ -56,8 +55,7 @@ class Unfinished(Failed):
     template = "entry {seq} says what goes, but not all of it could be deleted: {reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(NamedTuple):
     """What a gc gave back, or would: bytes on disk, and how many packs and records. unfinished: bytes of
     abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
     written, within the grace period. expired: the versions that the policy let go, or would, and `seq` the
@@ -74,8 +72,7 @@ class Swept:
     repacked: int = 0
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(NamedTuple):
     """indexes: of the packs that stay, of which `needed` is reached, now or within the grace period."""
 
     head: Mark
@@ -141,7 +138,7 @@ def _rewrite(context: Context, plan: _Plan, batch: list[str]) -> int:
     entry = context.commit("gc --repack", build)
     assert entry is not None
     announced = Mark(entry.seq, digest(entry.to_bytes()))
-    _carry_out(context, replace(plan, doomed=doomed), announced)
+    _carry_out(context, plan._replace(doomed=doomed), announced)
     return sum(doomed.values()) - size
 
 
@@ -168,7 +165,7 @@ def _size(context: Context, key: str) -> int:
 
 def _with_repacked(swept: Swept, repacked: Iterable[tuple[int, int]]) -> Swept:
     for count, freed in repacked:
-        swept = replace(swept, bytes=swept.bytes + freed, repacked=swept.repacked + count)
+        swept = swept._replace(bytes=swept.bytes + freed, repacked=swept.repacked + count)
     return swept
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mreg import annotation, metadata, names
 from mreg.context import Context
@@ -34,22 +33,21 @@ _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
 
 
-@dataclass(frozen=True)
-class LogRequest:
+class LogRequest(NamedTuple):
     """All that `log` was asked to do. See `Repository.log` for the meaning of each."""
 
     paths: Sequence[str | os.PathLike[str]]
     artifact: str
-    aliases: Sequence[str] = ()
-    links: Sequence[str] = ()
-    message: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    run: str | None = None
-    inputs: Sequence[str] = ()
-    type: str | None = None
-    base: str | None = None
-    selection: Selection = field(default_factory=Selection)
-    dry_run: bool = False
+    aliases: Sequence[str]
+    links: Sequence[str]
+    message: str | None
+    metadata: Mapping[str, Any]
+    run: str | None
+    inputs: Sequence[str]
+    type: str | None
+    base: str | None
+    selection: Selection
+    dry_run: bool
 
     @property
     def says_nothing(self) -> bool:

@@ -7,7 +7,6 @@ records, packs, chunks) is taken from one, if its digests say that it is the sam
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 from mreg.context import Context
 from mreg.errors import Damaged, InvalidInput
@@ -46,7 +45,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     dropped = context.storage.sweep(TMP_SECONDS)
     if dropped:
         done.append(Repaired("leftover", "tmp", f"{dropped} bytes of unfinished work of long ago dropped"))
-    return replace(check.report(), repaired=tuple(done))
+    return check.report()._replace(repaired=tuple(done))
 
 
 def _mend(context: Context, check: Findings, source: Context | None, others: Source) -> list[Repaired]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -80,7 +79,7 @@ class _Store:
     def version(self, version: Version) -> UsageItem:
         """What the version takes by itself, and what nothing else holds on to."""
         item = self.collection(version.name, [version])
-        return replace(item, frees=self._freed[version.digest], own=self._own[version.digest])
+        return item._replace(frees=self._freed[version.digest], own=self._own[version.digest])
 
     def _files_of(self, manifest: str) -> set[bytes]:
         files = self._context.objects.manifest(manifest).files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
 import stat
@@ -406,7 +405,7 @@ def test_an_unknown_file_is_refused_before_anything_is_read(logged: Repository) 
 def craft(repo: Repository, storage: MemoryStorage, manifest: bytes, size: int = 0) -> None:
     """Commit `mnist:v0` with these bytes as its manifest, as no mreg would."""
     storage.put(object_key(digest(manifest)), manifest)
-    record = VersionRecord(digest(manifest), 1, size, timestamp(), "eve", "host").to_bytes()
+    record = VersionRecord(digest(manifest), 1, size, timestamp(), "eve", "host", None, "", {}, ()).to_bytes()
     storage.put(object_key(digest(record)), record)
 
     def build(draft: Any) -> None:
@@ -571,7 +570,7 @@ def test_files_are_frozen_descriptions(logged: Repository) -> None:
     (config, *_) = logged.files("mnist")
 
     assert config == File("config.json", 2, digest(b"{}"))
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         config.size = 3  # type: ignore[misc]
 
 

@@ -99,7 +99,7 @@ def publish(repo: Repository, file: File, *names: str) -> str:
     context = repo._context
     repo.create_artifact("net")
     manifest = context.objects.put(Manifest((file,)).to_bytes())
-    record = VersionRecord(manifest, 1, file.size, timestamp(), "eve", "beta")
+    record = VersionRecord(manifest, 1, file.size, timestamp(), "eve", "beta", None, "", {}, ())
     version = context.objects.put(record.to_bytes())
 
     def build(draft: Draft) -> None:

@@ -13,7 +13,6 @@ import math
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mreg import annotation, canonical, codecs, config, journal, metadata, names, packs, refs
@@ -328,7 +327,7 @@ TARGETS: dict[str, Target] = {
     "metadata-json": Target((b'{"a": [1, 2.5, true], "b": {"c": "x"}}', b'{"n": NaN}'), _metadata_file("m.json")),
     "metadata-toml": Target((b'a = 1\n[b]\nc = [1.5, "x"]\nd = 2026-01-02T03:04:05Z\n',), _metadata_file("m.toml")),
     "manifest": Target((MANIFEST.to_bytes(), Manifest(()).to_bytes()), _manifest),
-    "version": Target((VERSION.to_bytes(), replace(VERSION, run=None, inputs=()).to_bytes()), _record(VersionRecord)),
+    "version": Target((VERSION.to_bytes(), VERSION._replace(run=None, inputs=()).to_bytes()), _record(VersionRecord)),
     "entry": Target((ENTRY.to_bytes(), ENTRY._replace(changes=(), packs=()).to_bytes()), _record(Entry)),
     "mark": Target((journal.format_mark(Mark(0, D0)), journal.format_mark(Mark(123456, D1))), _mark),
     "ref": Target(

@@ -42,7 +42,9 @@ def craft(storage: Storage, rows: list[dict[str, Any]], data: bytes = DATA) -> N
     manifest = canonical.dumps({"kind": "manifest", "format": 1, "files": rows})
     storage.put(object_key(digest(manifest)), manifest)
     size = sum(row["size"] for row in rows)
-    record = VersionRecord(digest(manifest), len(rows), min(size, 1 << 53), timestamp(), "eve", "host").to_bytes()
+    record = VersionRecord(
+        digest(manifest), len(rows), min(size, 1 << 53), timestamp(), "eve", "host", None, "", {}, ()
+    ).to_bytes()
     storage.put(object_key(digest(record)), record)
 
     def build(draft: Any) -> None:

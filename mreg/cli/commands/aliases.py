@@ -1,7 +1,5 @@
 """`mreg alias set`, `rm` and `ls`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -31,7 +29,7 @@ def set_(
         note(f"{done.name}:{alias} is {target} already")
     else:
         note(f"{done.name}:{alias} is {target} now (was {'none' if done.before is None else f'v{done.before}'})")
-    emit(done._asdict(), lambda out: out.line(f"{done.name}:{target}"))
+    emit(done, lambda out: out.line(f"{done.name}:{target}"))
 
 
 def rm(alias: AliasArgument, name: NameArgument) -> None:
@@ -47,7 +45,4 @@ def ls(
     """List aliases: collection, alias, the number it points at, and the version that is."""
     found = current.repository().aliases(name)
     rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
-    emit(
-        {"aliases": [one._asdict() for one in found]},
-        lambda out: out.table(["name", "alias", "number", "version"], rows),
-    )
+    emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))

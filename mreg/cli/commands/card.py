@@ -1,7 +1,5 @@
 """`mreg card`."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`mreg artifact …`, `mreg model …` and `mreg rm`: the collections themselves, and deleting."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mreg diff`."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +22,7 @@ def diff(
     emit(_body(found), lambda out: _render(out, found))
 
 
-def _body(found: Diff) -> dict[str, Any]:
+def _body(found: "Diff") -> dict[str, Any]:
     return {
         "before": found.before.name,
         "after": found.after.name,
@@ -35,7 +33,7 @@ def _body(found: Diff) -> dict[str, Any]:
     }
 
 
-def _render(out: Out, found: Diff) -> None:
+def _render(out: Out, found: "Diff") -> None:
     rows = [["+", file.path, size_text(file.size)] for file in found.added]
     rows += [["-", file.path, size_text(file.size)] for file in found.removed]
     rows += [["~", new.path, f"{size_text(old.size)} -> {size_text(new.size)}"] for old, new in found.changed]

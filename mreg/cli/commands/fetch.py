@@ -1,7 +1,5 @@
 """`mreg use`, `mreg get` and `mreg cat`: getting files out."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`mreg link` and `mreg unlink`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

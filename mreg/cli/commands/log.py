@@ -1,7 +1,5 @@
 """`mreg log` and `mreg annotate`."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,7 +82,7 @@ def log(
     emit(result, lambda out: _render(out, result, dry_run))
 
 
-def _render(out: Out, result: LogResult, dry_run: bool) -> None:
+def _render(out: Out, result: "LogResult", dry_run: bool) -> None:
     version = result.version
     would = "would be " if dry_run else ""
     if result.created:

@@ -1,10 +1,7 @@
 """Commands about the repository as a whole: `init`, `history`, `undo`, `du`, `gc`, `fsck`, `version`."""
 
-from __future__ import annotations
-
 import os
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +56,7 @@ def history(
         note("`mreg undo SEQ` takes a change back")
 
 
-def _render_history(out: Out, found: list[HistoryEntry]) -> None:
+def _render_history(out: Out, found: "list[HistoryEntry]") -> None:
     if not current.terminal:
         out.table([], [row for entry in found for row in _history_rows(entry)])
         return
@@ -69,14 +66,14 @@ def _render_history(out: Out, found: list[HistoryEntry]) -> None:
             out.line(f"     {change.ref}: {_move(change)}")
 
 
-def _history_rows(entry: HistoryEntry) -> list[list[str]]:
+def _history_rows(entry: "HistoryEntry") -> list[list[str]]:
     """One row a ref that moved."""
     fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host, entry.command]
     moves = [[one.ref, one.old or "", one.new or ""] for one in entry.changes]
     return [fixed + move for move in moves or [["", "", ""]]]
 
 
-def _move(change: RefChange) -> str:
+def _move(change: "RefChange") -> str:
     if change.ref.endswith((".toml", ".md")):  # whole texts
         return "made" if change.old is None else "deleted" if change.new is None else "changed"
     return f"{_short(change.old)} -> {_short(change.new)}"
@@ -118,7 +115,7 @@ def du(
     emit(found, lambda out: _render_usage(out, found))
 
 
-def _render_usage(out: Out, found: Usage) -> None:
+def _render_usage(out: Out, found: "Usage") -> None:
     total = [
         ("versions", str(found.versions)),
         ("logical", f"{size_text(found.logical)} ({found.logical} bytes)"),
@@ -237,7 +234,7 @@ def fsck(
     rescued = Repository.rescue(current.location(), source=other) if repair else ()
     with Bar("reading") as bar:
         found = current.repository().fsck(full=full, repair=repair, source=other, progress=bar)
-    found = replace(found, repaired=rescued + found.repaired)
+    found = found._replace(repaired=rescued + found.repaired)
     emit(found, lambda out: _render_report(out, found))
     for one in found.repaired:
         note(f"repaired {one.what}: {one.done}")
@@ -259,7 +256,7 @@ def fsck(
     return DAMAGED if found.findings else 0
 
 
-def _advice(found: Report, repaired: bool) -> str:
+def _advice(found: "Report", repaired: bool) -> str:
     """What to do about damage. Of what the journal tells, a repair needs no other repository."""
     if not repaired and any(one.code in ("ref", "config", "applied-mark", "foreign-file") for one in found.findings):
         return (
@@ -268,7 +265,7 @@ def _advice(found: Report, repaired: bool) -> str:
     return "`mreg fsck --full --repair --from LOCATION` takes what another repository has"
 
 
-def _render_report(out: Out, found: Report) -> None:
+def _render_report(out: Out, found: "Report") -> None:
     rows = [[one.code, one.what, one.reason, ", ".join(one.hurts)] for one in found.findings]
     if rows:
         out.table(["damage", "where", "what", "hurts"], rows)

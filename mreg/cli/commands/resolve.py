@@ -1,7 +1,5 @@
 """`mreg resolve`: the fast, scriptable question."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -18,4 +16,4 @@ def resolve(
     The answer means the same version for ever, whatever happens to aliases later.
     """
     found = current.repository().resolve(reference)
-    emit({"name": found.name, **found._asdict()}, lambda out: out.line(found.name))
+    emit(found, lambda out: out.line(found.name))

@@ -1,7 +1,5 @@
 """`mreg config get`, `set` and `ls`: of the repository, or (`--user`) of the user in all repositories."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

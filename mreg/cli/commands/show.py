@@ -1,7 +1,5 @@
 """`mreg ls`, `mreg show`, `mreg files` and `mreg search`: looking at what there is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +21,7 @@ class UnknownColumn(InvalidInput):
     template = "cannot sort by {name!r}: no version has it"
 
 
-_SORT_KEYS: dict[str, Callable[[Version], Any]] = {
+_SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
     "number": lambda version: version.number,
     "size": lambda version: version.size,
     "files": lambda version: version.files,
@@ -61,7 +59,7 @@ def ls(
     emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))
 
 
-def _ls_all(repository: Repository, limit: int | None) -> None:
+def _ls_all(repository: "Repository", limit: int | None) -> None:
     artifacts, models = repository.artifacts()[:limit], repository.models()[:limit]
     rows = [[one.name, one.type, str(one.versions), one.latest or "", _aliases(one.aliases)] for one in artifacts]
     rows += [[one.name, "registered model", str(len(one.links)), _newest(one), _aliases(one.aliases)] for one in models]
@@ -71,7 +69,7 @@ def _ls_all(repository: Repository, limit: int | None) -> None:
     emit({"artifacts": artifacts, "models": models}, lambda out: out.table(headings, rows))
 
 
-def _ls_links(repository: Repository, name: str, wanted: list[str], sort: str | None, limit: int | None) -> None:
+def _ls_links(repository: "Repository", name: str, wanted: list[str], sort: str | None, limit: int | None) -> None:
     links = repository.model(name).links
     by_digest = {version.digest: version for version in repository.versions(name)}
     pairs = [(link, by_digest[link.digest]) for link in links if link.digest in by_digest]
@@ -93,7 +91,7 @@ def _ls_links(repository: Repository, name: str, wanted: list[str], sort: str | 
     emit(body, lambda out: out.table(headings, rows))
 
 
-def _version_row(version: Version, wanted: Sequence[str]) -> list[str]:
+def _version_row(version: "Version", wanted: Sequence[str]) -> list[str]:
     flat = flatten(version.metadata)
     extra = [value_text(flat[key]) if key in flat else "" for key in wanted]
     first_line = version.message.partition("\n")[0]
@@ -101,7 +99,7 @@ def _version_row(version: Version, wanted: Sequence[str]) -> list[str]:
     return [*fixed, age_text(version.created), first_line, *extra]
 
 
-def _sorted(versions: list[Version], sort: str | None) -> list[Version]:
+def _sorted(versions: "list[Version]", sort: str | None) -> "list[Version]":
     """Versions without the key come last; numbers before texts."""
     if not sort:
         return versions
@@ -125,7 +123,7 @@ def _aliases(aliases: dict[str, str]) -> str:
     return ", ".join(f"{alias}={target}" for alias, target in aliases.items())
 
 
-def _newest(model: Model) -> str:
+def _newest(model: "Model") -> str:
     return f"v{model.links[-1].number}" if model.links else ""
 
 
@@ -146,12 +144,12 @@ def show(
         show_artifact(repository.artifact(reference) if repository.kind(reference) else _unknown(repository, reference))
 
 
-def _unknown(repository: Repository, reference: str) -> Artifact:
+def _unknown(repository: "Repository", reference: str) -> "Artifact":
     repository.resolve(reference)  # raises UnknownName, with the nearest names
     raise AssertionError
 
 
-def render_version(out: Out, version: Version) -> None:
+def render_version(out: Out, version: "Version") -> None:
     pairs = [
         ("version", version.name),
         ("aliases", ", ".join(version.aliases)),
@@ -170,7 +168,7 @@ def render_version(out: Out, version: Version) -> None:
     out.fields(pairs)
 
 
-def show_artifact(artifact: Artifact) -> None:
+def show_artifact(artifact: "Artifact") -> None:
     """Print an artifact."""
     pairs = [
         ("artifact", artifact.name),
@@ -183,7 +181,7 @@ def show_artifact(artifact: Artifact) -> None:
     emit(artifact, lambda out: out.fields(pairs))
 
 
-def show_model(model: Model) -> None:
+def show_model(model: "Model") -> None:
     """Print a registered model: tags, card, then the rest."""
 
     def render(out: Out) -> None:

@@ -1,7 +1,5 @@
 """`mreg tag add`, `rm` and `ls`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
