@@ -19,7 +19,7 @@ from mreg.buffers import Buffer
 from mreg.durability import flush_folder, flush_tree
 from mreg.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.records import File
-from mreg.storage.posix import Flusher
+from mreg.storage.posix import Flusher, reserve
 
 Progress = Callable[[int, int], None]
 
@@ -94,7 +94,7 @@ class Tree:
     def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
         """Make the file of the next parts; whether it is right, else it is not there."""
         whole, size, sound = blake3(), 0, True
-        with _NewFile(*self._place_of(target.path), target.mode) as file:
+        with _NewFile(*self._place_of(target.path), target.mode, target.file.size) as file:
             for data, last in parts:
                 if data is None:
                     sound = False
@@ -160,10 +160,12 @@ class Tree:
 
 
 class _NewFile:
-    """A file that is written from its start to its end. Use as a context manager: it is closed afterwards."""
+    """A file that is written from its start to its end. Use as a context manager: it is closed afterwards. size: how
+    long it will be, if that is known."""
 
-    def __init__(self, folder: int, name: str, mode: int) -> None:
+    def __init__(self, folder: int, name: str, mode: int, size: int = 0) -> None:
         self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        reserve(self._descriptor, size)
         self._flusher = Flusher(self._descriptor)
         self._mode = mode
 

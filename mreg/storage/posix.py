@@ -46,6 +46,22 @@ def fsync(fd: int) -> None:
     os.fsync(fd)
 
 
+def reserve(fd: int, length: int) -> None:
+    """Have the file system set aside the room for a long file that is to be written next, all at once: else it looks
+    for room, and keeps account of it, page by page. Where that cannot be had, nothing happens; what there is no room
+    for fails when it is written.
+
+    fd: of an empty file.
+    """
+    if length < _FLUSH_STEP or not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:
+        return
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None), "fallocate", None)  # not os.posix_fallocate, which may write zeros instead
+    if call is not None:
+        call(fd, 1, ctypes.c_int64(0), ctypes.c_int64(length))  # FALLOC_FL_KEEP_SIZE
+
+
 class Flusher:
     """Has the kernel begin to write out a file while more is written to it: at the end, less is left to wait
     for. Where that cannot be had, nothing happens; only `fsync` makes anything durable.
