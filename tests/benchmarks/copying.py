@@ -15,7 +15,6 @@ from workloads import (
     FILE_SIZE,
     MIB,
     Form,
-    fill_memory,
     one_file,
     read_all,
     write_checkpoints,
@@ -31,7 +30,7 @@ MEMORY = 200 * MIB
 def measure_one(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row | Skipped]:
     """The rows for one large file."""
     folders, sizes = write_checkpoints(bench.folder, one_file(form.file))
-    results = _measure(bench, folders[0], form.file, form, rounds, peers)
+    results = _measure(bench, folders[0], form, rounds, peers)
     what = f"{form.file // MIB:,} MiB"
     targets = {
         (MREG, LOG): Target(2.5, 2),
@@ -53,15 +52,14 @@ def measure_many(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterato
     """The rows for many small files."""
     source = bench.folder / "source"
     write_small_files(source, form.files)
-    results = _measure(bench, source, form.files * FILE_SIZE, form, rounds, peers)
+    results = _measure(bench, source, form, rounds, peers)
     yield from results.times(MANY, f"{form.files:,} x 4 KiB", {(MREG, LOG): Target(1), (MREG, GET): Target(1.5)})
     size = form.files * FILE_SIZE
     yield from results.bytes_kept(MANY, f"{form.files:,} x 4 KiB", Sizes(size, size, size), None)
     yield from results.skipped(MANY)
 
 
-def _measure(bench: Bench, source: Path, size: int, form: Form, rounds: int, peers: Peers) -> Results:
-    fill_memory(4 * size)  # the source, a repository, what comes out of it, and a copy in a tool's own folder
+def _measure(bench: Bench, source: Path, form: Form, rounds: int, peers: Peers) -> Results:
     read_all(source)
     time.sleep(form.settled)
 

@@ -16,7 +16,6 @@ from workloads import (
     CHECKPOINTS,
     MIB,
     Form,
-    fill_memory,
     fine_tuned,
     grown_in_front,
     read_all,
@@ -55,7 +54,6 @@ def _measure(bench: Bench, form: Form, rounds: int, peers: Peers, series: Series
     what = f"{CHECKPOINTS} x {form.checkpoint // MIB} MiB"
     folder = bench.folder / series.checkpoints.__name__
     folders, sizes = write_checkpoints(folder, series.checkpoints(form.checkpoint))
-    fill_memory(2 * sizes.logical)
     read_all(folder)
     time.sleep(form.settled)
 

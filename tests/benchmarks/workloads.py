@@ -128,8 +128,8 @@ def write_small_files(folder: Path, count: int) -> None:
 
 def fill_memory(size: int) -> None:
     """Use so much memory once, but never more than half of what is free. Virtual machines hand memory that is free
-    back to their host, and the first use of it is slow; without this the first that is measured would pay for that."""
-    if "SC_AVPHYS_PAGES" in os.sysconf_names:  # not on macOS
+    back to their host, and the first use of it is slow; without this some of what is measured would pay for that."""
+    if size and "SC_AVPHYS_PAGES" in os.sysconf_names:  # not on macOS
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         apart(_touch, min(size, free // 2))
 
