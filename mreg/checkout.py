@@ -195,9 +195,9 @@ def _settled(destination: str, written: Collection[tuple[File, os.stat_result]])
     closed, so that the next `get` or `log` need not read them."""
     if any(file.size >= WORTH_A_WAIT for file, _ in written):
         time.sleep(FINE_SECONDS)  # until their times can be trusted
-    now, folder = time.time(), key(destination)
+    now, folder = time.time(), os.path.join(key(destination), b"")
     return [
-        (os.path.join(folder, os.fsencode(file.path)), stamp(status), file.digest)
+        (folder + os.fsencode(file.path), stamp(status), file.digest)
         for file, status in written
         if settled(status, now)
     ]

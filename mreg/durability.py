@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 
 from mreg.storage.posix import fsync
 
@@ -22,16 +23,12 @@ def flush_folder(path: str) -> None:
 
 def flush_tree(path: str) -> None:
     """Make all files and folders below `path`, and itself, durable."""
-    folders: list[str] = []
-    files: list[str] = []
-    for folder, _, names in os.walk(path):
-        folders.append(folder)
-        files += (os.path.join(folder, name) for name in names)
-    if len(files) >= MANY and _flush_file_system(path):
+    names = (name for _, _, names in os.walk(path) for name in names)
+    if len(list(islice(names, MANY))) == MANY and flush_file_system(path):
         return
-    for file in files:
-        _flush_file(file)
-    for folder in reversed(folders):
+    for folder, _, files in os.walk(path, topdown=False):
+        for file in files:
+            _flush_file(os.path.join(folder, file))
         flush_folder(folder)
 
 
@@ -43,8 +40,9 @@ def _flush_file(path: str) -> None:
         os.close(handle)
 
 
-def _flush_file_system(path: str) -> bool:
-    """syncfs(2), which Python does not wrap. False where there is none; raises OSError where it failed."""
+def flush_file_system(path: str) -> bool:
+    """Make durable all that the file system of the folder `path` holds: syncfs(2), which Python does not wrap. False
+    where there is none; raises OSError where it failed."""
     if not sys.platform.startswith("linux"):
         return False
     import ctypes

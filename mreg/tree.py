@@ -11,21 +11,27 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from blake3 import blake3
 
 from mreg.buffers import Buffer
-from mreg.durability import flush_folder, flush_tree
+from mreg.durability import flush_file_system, flush_folder, flush_tree
 from mreg.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.records import File
 from mreg.storage.posix import Flusher, reserve
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Progress = Callable[[int, int], None]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BLOCK = 1 << 20
+
+WORTH_A_FLUSH: Final = 2000
+"""So many short files take longer to make than a flush."""
 
 
 class Target(NamedTuple):
@@ -45,6 +51,7 @@ class Tree:
         self.written: list[tuple[File, os.stat_result]] = []
         """What `fill` has made: each file with its status when it was closed."""
         self._root = os.open(path, _FOLDER)
+        self._begun: Future[bool] | None = None
         self._folder: tuple[str, int] = "", os.dup(self._root)
         """The folder that was asked for last, and its handle: files come folder by folder."""
 
@@ -65,7 +72,10 @@ class Tree:
         short = [target for target in targets if target.file.size < WORTH_A_THREAD]
         long = [target for target in targets if target.file.size >= WORTH_A_THREAD]
         doubtful = []
-        for target, data in zip(short, reader.whole([target.file for target in short]), strict=True):
+        contents = reader.whole([target.file for target in short])
+        for number, (target, data) in enumerate(zip(short, contents, strict=True)):
+            if number == len(short) * 2 // 3 >= WORTH_A_FLUSH:
+                self._begin_flush()
             if data is None:
                 doubtful.append(target)
             else:
@@ -81,6 +91,12 @@ class Tree:
                     raise
                 self._remove(target.path)
                 left_out.append(error)
+
+    def _begin_flush(self) -> None:
+        """Have what was written so far flushed while more is written: at the end, less is left to wait for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._begun = ThreadPoolExecutor(1).submit(flush_file_system, self.path)
 
     def _write_short(self, target: Target, data: Buffer) -> None:
         folder, name = self._place_of(target.path)
@@ -131,6 +147,8 @@ class Tree:
 
     def flush(self) -> None:
         """Make all that was written so far durable."""
+        if self._begun is not None:
+            self._begun.result()  # the kernel tells each failure once
         flush_tree(self.path)
 
     def keep(self, path: str) -> None:
