@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contest import Outcome, Results, Target, contest
-from measuring import Bench, Row, Skipped
+from measuring import Bench, Cost, Row, Skipped
 from peers import Peers
 from tools import COPY, DIGEST, MREG, MREG_PLAIN, Station
 from weights import Sizes
@@ -15,6 +15,7 @@ from workloads import (
     FILE_SIZE,
     MIB,
     Form,
+    fill_memory,
     one_file,
     read_all,
     write_checkpoints,
@@ -30,7 +31,7 @@ MEMORY = 200 * MIB
 def measure_one(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row | Skipped]:
     """The rows for one large file."""
     folders, sizes = write_checkpoints(bench.folder, one_file(form.file))
-    results = _measure(bench, folders[0], form, rounds, peers)
+    results = _measure(bench, folders[0], form.file, form, rounds, peers)
     what = f"{form.file // MIB:,} MiB"
     targets = {
         (MREG, LOG): Target(2.5, 2),
@@ -52,26 +53,30 @@ def measure_many(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterato
     """The rows for many small files."""
     source = bench.folder / "source"
     write_small_files(source, form.files)
-    results = _measure(bench, source, form, rounds, peers)
+    results = _measure(bench, source, form.files * FILE_SIZE, form, rounds, peers)
     yield from results.times(MANY, f"{form.files:,} x 4 KiB", {(MREG, LOG): Target(1), (MREG, GET): Target(1.5)})
     size = form.files * FILE_SIZE
     yield from results.bytes_kept(MANY, f"{form.files:,} x 4 KiB", Sizes(size, size, size), None)
     yield from results.skipped(MANY)
 
 
-def _measure(bench: Bench, source: Path, form: Form, rounds: int, peers: Peers) -> Results:
+def _measure(bench: Bench, source: Path, size: int, form: Form, rounds: int, peers: Peers) -> Results:
     read_all(source)
     time.sleep(form.settled)
 
+    def measured(step: Callable[[], Cost]) -> Cost:
+        fill_memory(2 * size)  # what is read and what is written
+        return step()
+
     def once(station: Station) -> Outcome:
         station.take(source)
-        costs = {LOG: station.log()}
+        costs = {LOG: measured(station.log)}
         kept = station.kept()
         if station.tool.get:
-            costs[AGAIN] = station.log()
+            costs[AGAIN] = measured(station.log)
             station.clear()
-            costs[GET] = station.get()
-            costs[THERE] = station.get()
+            costs[GET] = measured(station.get)
+            costs[THERE] = measured(station.get)
         return Outcome(costs, kept)
 
     return contest(bench, (COPY, DIGEST, MREG, MREG_PLAIN, *peers.stores), peers.missing, form, rounds, once)

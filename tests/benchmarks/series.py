@@ -16,6 +16,7 @@ from workloads import (
     CHECKPOINTS,
     MIB,
     Form,
+    fill_memory,
     fine_tuned,
     grown_in_front,
     read_all,
@@ -58,6 +59,7 @@ def _measure(bench: Bench, form: Form, rounds: int, peers: Peers, series: Series
     time.sleep(form.settled)
 
     def once(station: Station) -> Outcome:
+        fill_memory(2 * sizes.logical)
         return log_all(station, folders)
 
     results = contest(bench, (COPY, MREG, *peers.stores), peers.missing, form, rounds, once)

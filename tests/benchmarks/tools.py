@@ -17,7 +17,6 @@ from types import TracebackType
 
 from digest import digest
 from measuring import Bench, BenchmarkFailed, Cost
-from workloads import fill_memory
 
 FLUSH = "sync -f ." if sys.platform.startswith("linux") else "sync"
 """Writes out all that the file system holds back; there is nothing else to write, see Station._run."""
@@ -88,7 +87,6 @@ class Station:
         self._folder = bench.folder / "station"
         self._number = 0
         self._source = bench.folder
-        self._size = 0
 
     def __enter__(self) -> Station:
         self._folder.mkdir()
@@ -109,7 +107,6 @@ class Station:
     def take(self, source: Path) -> None:
         """What to log from now on."""
         self._source = source
-        self._size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
         if self.tool.inside:
             self._clear(self.tool.inside)
             # With the times of now, as one who trains would write it: by size and times they tell what has changed.
@@ -151,7 +148,6 @@ class Station:
 
     def _run(self, step: str, script: str, flushed: bool) -> Cost:
         os.sync()  # not what others have written
-        fill_memory(2 * self._size)  # what is read and written, or kept and handed out
         command = ("sh", "-c", "\n".join(["set -e", script, "" if flushed else FLUSH]))
         return self._bench.run(*command, name=step, folder=self._folder, more=self._environment())
 
