@@ -56,6 +56,7 @@ def main() -> int:
             print(f"mreg {__version__}", flush=True)
             return 0
         gc.set_threshold(100_000)  # start-up makes no garbage worth looking for, and much to look through
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy brings threads that wait busily for work
         from mreg.cli.main import run
 
         if signal.getsignal(signal.SIGINT) is _leave:
