@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,24 @@ def test_a_short_write_is_gone_on_with(
     repo.get("many", tmp_path / "out")
 
     assert all((tmp_path / "out" / path).read_bytes() == data for path, data in files.items())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no syncfs here")
+def test_what_goes_wrong_with_the_first_flush_is_told(
+    repo: Repository, folder: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells a failed write to the first who flushes, and to nobody else."""
+    repo.log(folder(noise(60, 100)), "many")
+    monkeypatch.setattr(tree_module, "WORTH_A_FLUSH", 40)
+    asked = []
+
+    def fail(path: str) -> bool:
+        asked.append(path)
+        raise OSError(errno.EIO, "the disk is gone", path)
+
+    monkeypatch.setattr(tree_module, "flush_file_system", fail)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        repo.get("many", tmp_path / "out")
+    assert len(asked) == 1
+    assert not (tmp_path / "out").exists()
