@@ -59,10 +59,12 @@ class Tree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._root)
-        os.close(self._folder[1])
-        if self.path:
-            shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            os.close(self._root)
+            os.close(self._folder[1])
+        finally:
+            if self.path:
+                shutil.rmtree(self.path, ignore_errors=True)
 
     def fill(
         self, reader: Reader, targets: Sequence[Target], steps: Steps, left_out: list[DamagedFile] | None = None
@@ -172,8 +174,8 @@ class Tree:
         if folder != self._folder[0]:
             with open_folder(self._root, folder.split("/") if folder else [], make=True) as handle:
                 handle = os.dup(handle)
-            os.close(self._folder[1])
-            self._folder = folder, handle
+            before, self._folder = self._folder[1], (folder, handle)
+            os.close(before)
         return self._folder[1], name
 
 
@@ -226,8 +228,8 @@ def open_folder(root: int, parts: Sequence[str], *, make: bool = False) -> Itera
                 with suppress(FileExistsError):
                     os.mkdir(part, dir_fd=handle)
             below = os.open(part, _FOLDER, dir_fd=handle)
-            os.close(handle)
-            handle = below
+            above, handle = handle, below  # first: Ctrl-C may come with any call, and closing twice hits another file
+            os.close(above)
         yield handle
     finally:
         os.close(handle)

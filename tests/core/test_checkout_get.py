@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -583,3 +584,32 @@ def test_nothing_is_written_into_a_repository(logged: Repository, tmp_path: Path
         logged.get("mnist", tmp_path / inside)
 
     assert list((tmp_path / ".mreg").iterdir()) == []
+
+
+def test_ctrl_c_at_any_close_is_ctrl_c_and_leaves_nothing(
+    repo: Repository, folder: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(folder({"a/b/c": b"1", "a/d": b"2", "e": b"3"}), "deep")
+    parent, close = tmp_path / "parent", os.close
+    number = closed = 0
+
+    def interrupted(descriptor: int) -> None:
+        nonlocal closed
+        close(descriptor)
+        closed += 1
+        if closed == number:
+            raise KeyboardInterrupt
+
+    while True:
+        number, closed = number + 1, 0
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "close", interrupted)
+            try:
+                repo.get("deep", parent / "out")
+            except KeyboardInterrupt:
+                pass
+            else:
+                break
+        assert [path.name for path in parent.iterdir()] in ([], ["out"])
+        shutil.rmtree(parent / "out", ignore_errors=True)
+    assert number > 10

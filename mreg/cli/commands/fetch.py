@@ -32,9 +32,10 @@ def get(
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files, instead of refusing.")] = False,
 ) -> int:
-    """Write a version's files into a folder, verified, all or nothing; print the folder.
+    """Write a version's files into a folder, verified; print the folder.
 
-    Files that are there and right are not written again, those that differ are replaced, others stay.
+    A new folder is there whole or not at all. In one that exists, files that are right are not written again, those
+    that differ are replaced one after the other, each at once, and others stay.
 
     With --partial, files that are damaged are left out and named; exit code 5 if there are any.
     """
