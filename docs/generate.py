@@ -25,7 +25,7 @@ OTHER_CODES = [
     ("io-error", "", FAILED, "the machine's own words: the disk is full, permission denied, …", ""),
     ("unexpected", "", FAILED, "an unexpected error: …", "a bug in mreg; `MREG_DEBUG=1` shows the details"),
     ("usage", "", 2, "what is wrong with the command line", "see `mreg … --help`"),
-    ("interrupted", "", INTERRUPTED, "interrupted", "no change and no file was left half done; run the command again"),
+    ("interrupted", "", INTERRUPTED, "interrupted", "no change and no file is half done; run it again"),
 ]
 
 ENVIRONMENT = {

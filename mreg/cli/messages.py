@@ -189,13 +189,7 @@ def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:
     if isinstance(error, MregError):
         return error.code, str(error), _hint(error), exit_code_of(error), error.facts
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return (
-            "interrupted",
-            "interrupted",
-            "no change and no file was left half done; run the command again",
-            INTERRUPTED,
-            {},
-        )
+        return "interrupted", "interrupted", "no change and no file is half done; run it again", INTERRUPTED, {}
     if isinstance(error, typer.TyperException):
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         context = getattr(error, "ctx", None)
