@@ -14,11 +14,7 @@ MANY = 32
 
 def flush_folder(path: str) -> None:
     """Make the names in the folder `path` durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fsync(handle)
-    finally:
-        os.close(handle)
+    _flush(path, os.O_DIRECTORY)
 
 
 def flush_tree(path: str) -> None:
@@ -28,12 +24,12 @@ def flush_tree(path: str) -> None:
         return
     for folder, _, files in os.walk(path, topdown=False):
         for file in files:
-            _flush_file(os.path.join(folder, file))
+            _flush(os.path.join(folder, file), os.O_NOFOLLOW)
         flush_folder(folder)
 
 
-def _flush_file(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _flush(path: str, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         fsync(handle)
     finally:
