@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import mreg
-from mreg import config, names
 from mreg.cli.main import common_options, root
 from mreg.cli.messages import DAMAGE_HINT, EXIT_CODES, FAILED, HINTS, INTERRUPTED, exit_code_of
-from mreg.digest import HEX_LENGTH, MIN_PREFIX
-from mreg.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
+from mreg.session import config
+from mreg.values import names
+from mreg.values.digest import HEX_LENGTH, MIN_PREFIX
+from mreg.values.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
 
 PAGE = Path(__file__).parent / "reference.md"
 

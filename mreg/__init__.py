@@ -17,15 +17,15 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "Repository": "mreg.repository",
-    "Resolved": "mreg.resolve",
-    "default_cache": "mreg.places",
-    "find_repository": "mreg.places",
+    "Resolved": "mreg.operations.resolve",
+    "default_cache": "mreg.session.places",
+    "find_repository": "mreg.session.places",
     "Alias": "mreg.operations.aliases",
-    "log_model": "mreg.verbs",
-    "use_model": "mreg.verbs",
-    "link_model": "mreg.verbs",
+    "log_model": "mreg.integrations.verbs",
+    "use_model": "mreg.integrations.verbs",
+    "link_model": "mreg.integrations.verbs",
     **dict.fromkeys(
-        ("MregError", "Failed", "InvalidInput", "NotFound", "Conflict", "Damaged", "Refused"), "mreg.errors"
+        ("MregError", "Failed", "InvalidInput", "NotFound", "Conflict", "Damaged", "Refused"), "mreg.values.errors"
     ),
     **dict.fromkeys(
         (
@@ -45,14 +45,19 @@ _EXPORTS = {
             "UsageItem",
             "Version",
         ),
-        "mreg.entities",
+        "mreg.values.entities",
     ),
 }
 
 __all__ = ["__version__", *sorted(_EXPORTS)]
 
 if TYPE_CHECKING:
-    from mreg.entities import (
+    from mreg.integrations.verbs import link_model as link_model, log_model as log_model, use_model as use_model
+    from mreg.operations.aliases import Alias as Alias
+    from mreg.operations.resolve import Resolved as Resolved
+    from mreg.repository import Repository as Repository
+    from mreg.session.places import default_cache as default_cache, find_repository as find_repository
+    from mreg.values.entities import (
         Artifact as Artifact,
         Checkout as Checkout,
         Diff as Diff,
@@ -69,7 +74,7 @@ if TYPE_CHECKING:
         UsageItem as UsageItem,
         Version as Version,
     )
-    from mreg.errors import (
+    from mreg.values.errors import (
         Conflict as Conflict,
         Damaged as Damaged,
         Failed as Failed,
@@ -78,11 +83,6 @@ if TYPE_CHECKING:
         NotFound as NotFound,
         Refused as Refused,
     )
-    from mreg.operations.aliases import Alias as Alias
-    from mreg.places import default_cache as default_cache, find_repository as find_repository
-    from mreg.repository import Repository as Repository
-    from mreg.resolve import Resolved as Resolved
-    from mreg.verbs import link_model as link_model, log_model as log_model, use_model as use_model
 
 
 def __getattr__(name: str) -> object:

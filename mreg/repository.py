@@ -9,16 +9,20 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import config, names, places
-from mreg.context import Context, has_journal
-from mreg.errors import Refused
-from mreg.refs import CONFIG, Ref, encode
-from mreg.resolve import Resolved, resolve
+from mreg.operations.resolve import Resolved, resolve
+from mreg.refs.ref_files import CONFIG, Ref, encode
+from mreg.session import config, places
+from mreg.session.context import Context, has_journal
 from mreg.storage import ABSENT, PutLost, Storage
 from mreg.storage.local import LocalStorage
+from mreg.values import names
+from mreg.values.errors import Refused
 
 if TYPE_CHECKING:
-    from mreg.entities import (
+    from mreg.operations.aliases import Alias, AliasSet
+    from mreg.upkeep.findings import Repaired, Report
+    from mreg.upkeep.gc import Swept
+    from mreg.values.entities import (
         Artifact,
         Checkout,
         Diff,
@@ -32,9 +36,6 @@ if TYPE_CHECKING:
         Usage,
         Version,
     )
-    from mreg.operations.aliases import Alias, AliasSet
-    from mreg.operations.findings import Repaired, Report
-    from mreg.operations.gc import Swept
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int], None]
@@ -175,8 +176,8 @@ class Repository:
         Content (paths and bytes) that equals the latest version's makes no new version; aliases, links,
         inputs, message and metadata then apply to that one.
         """
+        from mreg.intake.scan import Selection
         from mreg.operations.log import LogRequest, log
-        from mreg.scan import Selection
 
         request = LogRequest(
             paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
@@ -311,7 +312,7 @@ class Repository:
 
     def kind(self, name: str) -> str | None:
         """ "artifact", "model", or None where nothing has this name."""
-        from mreg.resolve import kind_of
+        from mreg.operations.resolve import kind_of
 
         return kind_of(self._context.view(), names.check_name(name))
 
@@ -471,8 +472,8 @@ class Repository:
         repack: afterwards write anew the packs of which little is needed any more, or that were stored
         uncompressed and would be much smaller.
         """
-        from mreg.operations.gc import gc
-        from mreg.operations.retention import Policy
+        from mreg.upkeep.gc import gc
+        from mreg.upkeep.retention import Policy
 
         policy = Policy(
             self.setting("gc.keep-last") if keep_last is None else keep_last,
@@ -496,14 +497,14 @@ class Repository:
         one that has the same id. Its refs are never looked at. See also `rescue`.
         """
         if not repair:
-            from mreg.operations.fsck import fsck
+            from mreg.upkeep.fsck import fsck
 
             if source is not None:
-                from mreg.operations.repair import RepairOnly
+                from mreg.upkeep.repair import RepairOnly
 
                 raise RepairOnly()
             return fsck(self._context, full=full, progress=progress)
-        from mreg.operations.repair import repair as mend
+        from mreg.upkeep.repair import repair as mend
 
         other = _other(source)
         return mend(self._context, full=full, source=other._context if other else None, progress=progress)
@@ -515,14 +516,14 @@ class Repository:
         """Make the config.toml of a repository again from its journal where it is lost or damaged, so that the
         repository can be opened; what was done, nothing where it can be opened. source: a copy of the repository, from
         which entries of the journal are taken where they are missing too."""
-        from mreg.operations.repair_refs import rescue
+        from mreg.upkeep.repair_refs import rescue
 
         other = _other(source)
         return tuple(rescue(LocalStorage(places.place_of_existing(location)), other._context if other else None))
 
     def usage(self, name: str | None = None) -> Usage:
         """Where the bytes of a collection, or of all artifacts, are."""
-        from mreg.operations.usage import usage
+        from mreg.upkeep.usage import usage
 
         return usage(self._context, name)
 
@@ -556,7 +557,7 @@ class Repository:
 
 
 def _permit(path: str) -> None:
-    from mreg.trust import check_owner
+    from mreg.session.trust import check_owner
 
     check_owner(path)
 

@@ -1,5 +1,5 @@
-"""What all tests share: nothing of the person's own settings or cache, the real models of the test data, and the
-figures that the tests add up to."""
+"""What all tests share: nothing of the person's own settings or cache, the real models of the test data, the figures
+that the tests add up to, a repository in memory, and folders to log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # where `figures` is: test folde
 
 import figures
 
+from mreg.repository import Repository
+from mreg.storage import Storage
+from mreg.storage.memory import MemoryStorage
+
 TESTDATA = Path(__file__).parent.parent / ".testdata"
 
 Count = Callable[[str, int], None]
+Files = dict[str, bytes]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,3 +74,118 @@ def testdata() -> Callable[[str], Path]:
         return path
 
     return folder
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    return MemoryStorage()
+
+
+@pytest.fixture
+def repo(storage: MemoryStorage, tmp_path: Path) -> Iterator[Repository]:
+    with Repository.init_storage(storage, "memory", cache=str(tmp_path / "cache"), author="ann") as repository:
+        yield repository
+
+
+@pytest.fixture
+def reopen(tmp_path: Path) -> Iterator[Callable[[Storage], Repository]]:
+    """Open what lies in a storage as another process would: with nothing remembered."""
+    opened: list[Repository] = []
+
+    def reopen(storage: Storage) -> Repository:
+        from mreg.session.context import Context
+
+        cache = str(tmp_path / f"cache-{len(opened)}")
+        opened.append(Repository(Context(storage, "memory", cache=cache, author="bob")))
+        return opened[-1]
+
+    yield reopen
+    for repository in opened:
+        repository.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., str]:
+    """Make a folder that holds these files (paths with `/`) and tell where."""
+    count = 0
+
+    def folder(files: Files) -> str:
+        nonlocal count
+        count += 1
+        root = tmp_path / f"source-{count}"
+        root.mkdir()
+        for name, data in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return str(root)
+
+    return folder
+
+
+@pytest.fixture
+def open_to_all(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test's folder, which other accounts may enter too: pytest keeps it to its owner."""
+    base = tmp_path_factory.getbasetemp()
+    for path in (tmp_path, *tmp_path.parents):
+        if path.is_relative_to(base) or path.name.startswith("pytest-"):
+            path.chmod(0o755)
+        if not path.stat().st_mode & 0o001:
+            pytest.skip(f"{path} cannot be entered by others")
+    return tmp_path
+
+
+@pytest.fixture
+def copy_of() -> Callable[[MemoryStorage], MemoryStorage]:
+    """Another store with the same content."""
+
+    def copy_of(storage: MemoryStorage) -> MemoryStorage:
+        copy = MemoryStorage()
+        for key in storage.list(""):
+            value = storage.get(key)
+            assert value is not None
+            copy.put(key, value.data)
+        return copy
+
+    return copy_of
+
+
+@pytest.fixture
+def content() -> Callable[[Storage], dict[str, bytes]]:
+    """All that lies in a store."""
+
+    def content(storage: Storage) -> dict[str, bytes]:
+        found = {}
+        for key in storage.list(""):
+            value = storage.get(key)
+            assert value is not None
+            found[key] = value.data
+        return found
+
+    return content
+
+
+@pytest.fixture
+def tree() -> Callable[[str], dict[str, bytes]]:
+    """All files below a folder."""
+
+    def tree(root: str) -> dict[str, bytes]:
+        found = {}
+        for here, _, names in os.walk(root):
+            for name in names:
+                path = Path(here, name)
+                found[path.relative_to(root).as_posix()] = path.read_bytes()
+        return found
+
+    return tree
+
+
+@pytest.fixture
+def age(storage: MemoryStorage) -> Callable[[float], None]:
+    """Let time pass for all that lies in the storage."""
+
+    def age(seconds: float) -> None:
+        for entry in storage._entries.values():
+            entry.mtime -= seconds
+
+    return age

@@ -92,7 +92,7 @@ def _command(name: str, entry: Entry) -> Any:
 
 
 def _near(word: str, words: list[str]) -> list[str]:
-    from mreg.names import near
+    from mreg.values.names import near
 
     return near(word, words)
 

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from mreg.cli.state import current
-from mreg.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
+from mreg.values.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
 
 EXIT_CODES: list[tuple[type[MregError], int, str]] = [
     (InvalidInput, 2, "wrong usage"),

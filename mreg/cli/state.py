@@ -23,7 +23,7 @@ class State:
 
     def location(self) -> str:
         """The repository's folder. Raises NoRepository."""
-        from mreg.places import find_repository
+        from mreg.session.places import find_repository
 
         return self.repo or find_repository()
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mreg import names
-from mreg.context import Context
-from mreg.errors import Conflict, InvalidInput
-from mreg.names import near, parse_version
 from mreg.operations.collections import check_alias_free
-from mreg.refs import DamagedRef
-from mreg.resolve import (
-    Resolved,
-    UnknownAlias,
-    alias_names,
-    kind_of,
-    parse_link,
-    require_kind,
-    resolve_in,
-)
-from mreg.view import View, alias_key, link_key
+from mreg.operations.resolve import Resolved, UnknownAlias, alias_names, kind_of, parse_link, require_kind, resolve_in
+from mreg.refs.ref_files import DamagedRef
+from mreg.refs.view import View, alias_key, link_key
+from mreg.session.context import Context
+from mreg.values import names
+from mreg.values.errors import Conflict, InvalidInput
+from mreg.values.names import near, parse_version
 
 if TYPE_CHECKING:
-    from mreg.transaction import Draft
+    from mreg.refs.transaction import Draft
 
 
 class AliasMoved(Conflict):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from mreg.context import Context
-from mreg.names import parse_version
 from mreg.operations.collections import Held, NameTaken, aliases_of, check_free, check_not_held
-from mreg.resolve import parse_link
-from mreg.view import annotation_key, artifact_key, card_key, link_key, model_key, version_key
+from mreg.operations.resolve import parse_link
+from mreg.refs.view import annotation_key, artifact_key, card_key, link_key, model_key, version_key
+from mreg.session.context import Context
+from mreg.values.names import parse_version
 
 if TYPE_CHECKING:
-    from mreg.transaction import Draft
+    from mreg.refs.transaction import Draft
 
 
 def fault(context: Context, draft: Draft) -> str | None:

@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mreg import names
-from mreg.context import Context
-from mreg.errors import Damaged, Refused
-from mreg.names import fold
-from mreg.resolve import require_artifact, require_kind, require_model
-from mreg.view import (
-    View,
-    alias_key,
-    annotation_key,
-    artifact_key,
-    card_key,
-    link_key,
-    model_key,
-    version_key,
-)
+from mreg.operations.resolve import require_artifact, require_kind, require_model
+from mreg.refs.view import View, alias_key, annotation_key, artifact_key, card_key, link_key, model_key, version_key
+from mreg.session.context import Context
+from mreg.values import names
+from mreg.values.errors import Damaged, Refused
+from mreg.values.names import fold
 
 if TYPE_CHECKING:
-    from mreg.index import Index
-    from mreg.transaction import Draft
+    from mreg.refs.transaction import Draft
+    from mreg.session.index import Index
 
 DEFAULT_TYPE = "model"
 

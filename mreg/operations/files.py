@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mreg.context import Context
-from mreg.errors import InvalidInput, NotFound
-from mreg.ready import ReadyCopies
-from mreg.resolve import Resolved, resolve
+from mreg.checkout.ready_copies import ReadyCopies
+from mreg.operations.resolve import Resolved, resolve
+from mreg.session.context import Context
+from mreg.values.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from mreg.entities import Checkout
-    from mreg.records import File
-    from mreg.tree import Progress
+    from mreg.checkout.new_folder import Progress
+    from mreg.values.entities import Checkout
+    from mreg.values.records import File
 
 
 class UnknownFile(NotFound):
@@ -39,8 +39,8 @@ def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
 
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
-    from mreg.names import near
-    from mreg.reader import Reader
+    from mreg.checkout.reader import Reader
+    from mreg.values.names import near
 
     resolved = resolve(context, reference)
     files = {file.path: file for file in files_of(context, resolved)}
@@ -59,10 +59,10 @@ def get(
     partial: bool = False,
 ) -> Checkout:
     """See `Repository.get`."""
-    from mreg import checkout
-    from mreg.entities import Checkout
-    from mreg.reader import Reader
-    from mreg.scan import matching
+    from mreg.checkout import get
+    from mreg.checkout.reader import Reader
+    from mreg.intake.scan import matching
+    from mreg.values.entities import Checkout
 
     resolved = resolve(context, reference)
     files = files_of(context, resolved)
@@ -71,7 +71,7 @@ def get(
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
-    done = checkout.get(Reader(context, resolved.name), files, path, progress, partial=partial)
+    done = get.get(Reader(context, resolved.name), files, path, progress, partial=partial)
     return Checkout(path, resolved.name, done.written, done.kept, tuple(file.path for file in done.left_out))
 
 
@@ -91,8 +91,8 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, progress: Progress | None) -> str:
-    from mreg.reader import Reader
-    from mreg.tree import Steps
+    from mreg.checkout.new_folder import Steps
+    from mreg.checkout.reader import Reader
 
     files = files_of(context, resolved)
     return copies.make(Reader(context, resolved.name), resolved.digest, files, Steps(files, progress))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mreg import names
-from mreg.context import Context
-from mreg.entities import HistoryEntry, RefChange
-from mreg.errors import InvalidInput
-from mreg.journal import Entry
+from mreg.operations.resolve import require_kind
 from mreg.operations.versions import parse_time
-from mreg.resolve import require_kind
-from mreg.view import artifact_key, model_key
+from mreg.refs.journal import Entry
+from mreg.refs.view import artifact_key, model_key
+from mreg.session.context import Context
+from mreg.values import names
+from mreg.values.entities import HistoryEntry, RefChange
+from mreg.values.errors import InvalidInput
 
 
 class UnknownSequence(InvalidInput):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mreg import names
-from mreg.context import Context
-from mreg.entities import Link, LinkResult
-from mreg.errors import InvalidInput, NotFound
-from mreg.names import near
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import Held, aliases_of, change_properties, ensure_model, read_properties
-from mreg.resolve import Resolved, parse_link, require_model, resolve_in
-from mreg.transaction import Draft
-from mreg.view import card_key, link_key, model_key
+from mreg.operations.resolve import Resolved, parse_link, require_model, resolve_in
+from mreg.refs.transaction import Draft
+from mreg.refs.view import card_key, link_key, model_key
+from mreg.session.context import Context
+from mreg.values import names
+from mreg.values.entities import Link, LinkResult
+from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.names import near
 
 MAX_CARD = 1 << 20
 

@@ -6,28 +6,28 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mreg import annotation, metadata, names
-from mreg.context import Context
-from mreg.digest import digest as digest_of
-from mreg.entities import LogResult
-from mreg.ingest import ingest, packs_of
-from mreg.objects import DamagedObject
+from mreg.content.objects import DamagedObject
+from mreg.content.packs import CountingWriter, PackWriter
+from mreg.intake.ingest import ingest, packs_of
+from mreg.intake.scan import Selection, scan
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import DEFAULT_TYPE, check_free, ensure_artifact, ensure_model
 from mreg.operations.links import add_link
+from mreg.operations.resolve import Resolved, resolve
 from mreg.operations.versions import load
-from mreg.packs import CountingWriter, PackWriter
-from mreg.records import Input, Manifest, VersionRecord
-from mreg.refs import DamagedRef
-from mreg.resolve import Resolved, resolve
-from mreg.scan import Selection, scan
-from mreg.transaction import Draft, MissingPack, timestamp
-from mreg.view import View, annotation_key, artifact_key, model_key, version_key
+from mreg.refs.ref_files import DamagedRef
+from mreg.refs.transaction import Draft, MissingPack, timestamp
+from mreg.refs.view import View, annotation_key, artifact_key, model_key, version_key
+from mreg.session.context import Context
+from mreg.values import annotation, metadata, names
+from mreg.values.digest import digest as digest_of
+from mreg.values.entities import LogResult
+from mreg.values.records import Input, Manifest, VersionRecord
 
 if TYPE_CHECKING:
-    from mreg.bases import Bases
-    from mreg.buffers import Buffers
-    from mreg.intake import Progress
+    from mreg.content.buffers import Buffers
+    from mreg.intake.bases import Bases
+    from mreg.intake.pipeline import Progress
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
@@ -134,7 +134,7 @@ class _Log:
         digest = self._base or (None if latest is None else view.version(artifact, latest).value)
         if digest is None:
             return None
-        from mreg.bases import Bases
+        from mreg.intake.bases import Bases
 
         try:
             manifest = context.objects.manifest(context.objects.version(digest).manifest)

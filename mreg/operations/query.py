@@ -6,19 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from mreg import annotation, metadata
-from mreg.canonical import Malformed, same
-from mreg.context import Context
-from mreg.entities import Artifact, Diff, File, Link, Model, Version
-from mreg.index import Index
-from mreg.names import parse_version
-from mreg.objects import DamagedObject
+from mreg.content.objects import DamagedObject
 from mreg.operations.collections import all_links, read_properties
+from mreg.operations.resolve import Resolved, parse_link, require_artifact, require_kind, require_model, resolve
 from mreg.operations.versions import artifact_type, describe, link_name, load
-from mreg.records import VersionRecord
-from mreg.refs import DamagedRef, Ref
-from mreg.resolve import Resolved, parse_link, require_artifact, require_kind, require_model, resolve
-from mreg.view import alias_key, artifact_key, card_key, model_key
+from mreg.refs.ref_files import DamagedRef, Ref
+from mreg.refs.view import alias_key, artifact_key, card_key, model_key
+from mreg.session.context import Context
+from mreg.session.index import Index
+from mreg.values import annotation, metadata
+from mreg.values.canonical import Malformed, same
+from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
+from mreg.values.names import parse_version
+from mreg.values.records import VersionRecord
 
 _T = TypeVar("_T")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mreg import names
-from mreg.context import Context
 from mreg.operations.collections import NameTaken, aliases_of, all_links, check_alias_free, check_free
-from mreg.refs import Ref
-from mreg.resolve import require_artifact, require_model
-from mreg.transaction import Draft
-from mreg.view import View, alias_key, annotation_key, artifact_key, card_key, link_key, model_key, version_key
+from mreg.operations.resolve import require_artifact, require_model
+from mreg.refs.ref_files import Ref
+from mreg.refs.transaction import Draft
+from mreg.refs.view import View, alias_key, annotation_key, artifact_key, card_key, link_key, model_key, version_key
+from mreg.session.context import Context
+from mreg.values import names
 
 
 def rename_artifact(context: Context, old: str, new: str) -> None:

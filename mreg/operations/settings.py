@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mreg import config
-from mreg.context import Context
-from mreg.errors import Failed
-from mreg.refs import CONFIG
-from mreg.transaction import Draft
+from mreg.refs.ref_files import CONFIG
+from mreg.refs.transaction import Draft
+from mreg.session import config
+from mreg.session.context import Context
+from mreg.values.errors import Failed
 
 _MOST_TOLD = 100
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mreg.context import Context
-from mreg.entities import HistoryEntry
-from mreg.errors import Conflict, Refused
-from mreg.ingest import packs_of
-from mreg.journal import Change, Entry
-from mreg.names import parse_version
+from mreg.content.packs import CountingWriter
+from mreg.intake.ingest import packs_of
 from mreg.operations import coherence
 from mreg.operations.history import UnknownSequence, describe
-from mreg.packs import CountingWriter
-from mreg.refs import DamagedRef
-from mreg.transaction import Draft, MissingPack
+from mreg.refs.journal import Change, Entry
+from mreg.refs.ref_files import DamagedRef
+from mreg.refs.transaction import Draft, MissingPack
+from mreg.session.context import Context
+from mreg.values.entities import HistoryEntry
+from mreg.values.errors import Conflict, Refused
+from mreg.values.names import parse_version
 
 _SHOWN = 40
 

@@ -6,10 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mreg import annotation, metadata, names
-from mreg.annotation import Said
-from mreg.context import Context
-from mreg.entities import Removed, Version
 from mreg.operations.collections import (
     DEFAULT_TYPE,
     aliases_of,
@@ -19,10 +15,14 @@ from mreg.operations.collections import (
     read_properties,
     release,
 )
-from mreg.records import Input, VersionRecord
-from mreg.resolve import Resolved, resolve, resolve_in
-from mreg.transaction import Draft
-from mreg.view import View, annotation_key, artifact_key, run_key
+from mreg.operations.resolve import Resolved, resolve, resolve_in
+from mreg.refs.transaction import Draft
+from mreg.refs.view import View, annotation_key, artifact_key, run_key
+from mreg.session.context import Context
+from mreg.values import annotation, metadata, names
+from mreg.values.annotation import Said
+from mreg.values.entities import Removed, Version
+from mreg.values.records import Input, VersionRecord
 
 
 def load(context: Context, view: View, resolved: Resolved, *, record: VersionRecord | None = None) -> Version:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Self
 
-from mreg.errors import Conflict
+from mreg.values.errors import Conflict
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-#/"
 _RESERVED = frozenset({"tmp", "lock", "lock.held"})

@@ -7,7 +7,7 @@ import os
 import sys
 from stat import S_ISLNK
 
-from mreg.errors import Refused
+from mreg.values.errors import Refused
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})

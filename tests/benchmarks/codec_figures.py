@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from mreg import codecs
-from mreg.buffers import PIECE
-from mreg.codecs import entropy, planes
+from mreg.content import codecs
+from mreg.content.buffers import PIECE
+from mreg.content.codecs import entropy, planes
 
 CHUNKS = 8
 SPREAD, STEP = 0.02, 0.0001

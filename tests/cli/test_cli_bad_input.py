@@ -215,9 +215,9 @@ def test_a_file_that_is_removed_before_it_is_read_is_named(
 
 def _at_first_piece(monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
     """Let something happen to the sources when the first piece has been read."""
-    from mreg import intake
+    from mreg.intake import pipeline
 
-    real, acted = intake.chunks, []
+    real, acted = pipeline.chunks, []
 
     def hooked(*arguments: Any) -> Any:
         for piece in real(*arguments):
@@ -225,7 +225,7 @@ def _at_first_piece(monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> 
                 acted.append(act())
             yield piece
 
-    monkeypatch.setattr(intake, "chunks", hooked)
+    monkeypatch.setattr(pipeline, "chunks", hooked)
 
 
 def test_an_unreadable_file_is_named(public_home: Path, as_nobody: Any) -> None:
@@ -624,8 +624,8 @@ def test_a_full_destination_leaves_no_half_folder(
         monkeypatch.setenv("MREG_CACHE", str(small))
 
     if fills:  # others took the room after it was looked at
-        monkeypatch.setattr("mreg.space.check_space", lambda *_: None)
-        monkeypatch.setattr("mreg.checkout.check_space", lambda *_: None)
+        monkeypatch.setattr("mreg.checkout.space.check_space", lambda *_: None)
+        monkeypatch.setattr("mreg.checkout.get.check_space", lambda *_: None)
 
     result = filled(*line.split())
 

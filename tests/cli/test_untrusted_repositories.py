@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mreg import Repository
-from mreg.trust import Untrusted
+from mreg.session.trust import Untrusted
 
 WRITING = (
     "log two -a digits",

@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from mreg import refs
-from mreg.journal import key_of as entry_key
-from mreg.objects import key_of as object_key
-from mreg.packs import PackIndex
-from mreg.records import VersionRecord
+from mreg.content.objects import key_of as object_key
+from mreg.content.packs import PackIndex
+from mreg.refs import ref_files
+from mreg.refs.journal import key_of as entry_key
+from mreg.values.records import VersionRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 TITLE = "## 11. Worked bytes\n"
@@ -140,7 +140,7 @@ class _Version:
 
     def __init__(self, files: dict[str, bytes], number: int) -> None:
         key = f"artifacts/digits/v{number}"
-        digest = refs.decode(key, files[key]).value
+        digest = ref_files.decode(key, files[key]).value
         assert digest is not None
         self.key = object_key(digest)
         self.manifest = object_key(VersionRecord.from_bytes(files[self.key]).manifest)

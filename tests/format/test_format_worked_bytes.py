@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from make_worked_bytes import COMMANDS, make, model
 
-from mreg import annotation, config, journal, packs, refs
-from mreg.codecs import DELTA, PLANES, RAW, Encoded, decode
-from mreg.context import Context
-from mreg.digest import digest
-from mreg.journal import Entry, Mark
-from mreg.operations.fsck import fsck
-from mreg.packs import Base, PackWriter
-from mreg.records import Manifest, VersionRecord
+from mreg.content import packs
+from mreg.content.codecs import DELTA, PLANES, RAW, Encoded, decode
+from mreg.content.packs import Base, PackWriter
+from mreg.refs import journal, ref_files
+from mreg.refs.journal import Entry, Mark
 from mreg.repository import Repository
+from mreg.session import config
+from mreg.session.context import Context
 from mreg.storage.memory import MemoryStorage
+from mreg.upkeep.fsck import fsck
+from mreg.values import annotation
+from mreg.values.digest import digest
+from mreg.values.records import Manifest, VersionRecord
 
 ROOT = Path(__file__).parents[2]
 FORMAT = (ROOT / "docs" / "format.md").read_text("utf-8")
@@ -99,18 +102,18 @@ def test_what_the_worked_repository_holds_is_what_the_page_says(repo: Repository
 
 @pytest.mark.parametrize("key", [key for key in REFS if key != TABLE])
 def test_a_worked_ref_is_written_as_it_was_read(key: str) -> None:
-    ref = refs.decode(key, WORKED[key])
+    ref = ref_files.decode(key, WORKED[key])
 
     assert (ref.value is None) == (key == TOMBSTONE)
-    assert refs.encode(key, ref) == WORKED[key]
+    assert ref_files.encode(key, ref) == WORKED[key]
 
 
 def test_the_worked_table_is_written_as_it_was_read() -> None:
-    table = refs.decode_table(TABLE, WORKED[TABLE])
+    table = ref_files.decode_table(TABLE, WORKED[TABLE])
 
     assert list(table) == ["v0"]
     assert table["v0"].value is None
-    assert refs.encode_table(TABLE, table) == WORKED[TABLE]
+    assert ref_files.encode_table(TABLE, table) == WORKED[TABLE]
 
 
 def test_the_worked_check_sum_is_made_as_the_page_says() -> None:
@@ -121,10 +124,10 @@ def test_the_worked_check_sum_is_made_as_the_page_says() -> None:
 
 def test_the_worked_config_and_annotation_are_written_as_they_were_read() -> None:
     identity = config.identify(WORKED[CONFIG])
-    said = refs.decode(ANNOTATION, WORKED[ANNOTATION]).value
+    said = ref_files.decode(ANNOTATION, WORKED[ANNOTATION]).value
     assert said is not None
 
-    assert config.encode(identity, {}) == config.initial(identity.id) == refs.decode(CONFIG, WORKED[CONFIG]).value
+    assert config.encode(identity, {}) == config.initial(identity.id) == ref_files.decode(CONFIG, WORKED[CONFIG]).value
     assert annotation.encode(annotation.decode(said, ANNOTATION)) == said
 
 
@@ -141,7 +144,7 @@ def test_the_worked_entries_are_written_as_they_were_read_and_are_a_chain() -> N
 
 @pytest.mark.parametrize("key", VERSIONS)
 def test_the_worked_records_are_named_by_their_digests_and_written_as_they_were_read(key: str) -> None:
-    version = refs.decode(key, WORKED[key]).value
+    version = ref_files.decode(key, WORKED[key]).value
     assert version is not None
     data = WORKED[f"objects/{version[:2]}/{version[2:]}"]
     record = VersionRecord.from_bytes(data)
@@ -161,7 +164,7 @@ def test_a_worked_pack_is_written_as_it_was_read(
     name = packs.name_of(key)
     assert name is not None
     index = packs.read_index(storage, name)
-    monkeypatch.setattr("mreg.packs.os.urandom", lambda size: WORKED[key][16:32])
+    monkeypatch.setattr("mreg.content.packs.os.urandom", lambda size: WORKED[key][16:32])
     fresh = MemoryStorage()
 
     with PackWriter(fresh) as writer:

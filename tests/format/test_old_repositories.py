@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from make_repository_1 import describe
 
-from mreg import Repository, packs
-from mreg.digest import digest
-from mreg.errors import NotFound
+from mreg import Repository
+from mreg.content import packs
 from mreg.storage.local import LocalStorage
+from mreg.values.digest import digest
+from mreg.values.errors import NotFound
 
 DATA = Path(__file__).parent / "data"
 EXPECTED: dict[int, Any] = {

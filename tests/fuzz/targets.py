@@ -15,18 +15,21 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mreg import annotation, canonical, codecs, config, journal, metadata, names, packs, refs
-from mreg.canonical import Malformed
-from mreg.chunks import ChunkReader
-from mreg.digest import digest
-from mreg.errors import Damaged, InvalidInput
-from mreg.formats import detect
-from mreg.journal import Change, Entry, Mark
+from mreg.content import codecs, packs
+from mreg.content.chunks import ChunkReader
+from mreg.content.formats import detect
+from mreg.content.packs import Base, Located, PackIndex, PackWriter, Piece
 from mreg.operations.collections import read_properties
-from mreg.packs import Base, Located, PackIndex, PackWriter, Piece
-from mreg.records import File, Input, Manifest, VersionRecord
-from mreg.refs import CONFIG, Ref
+from mreg.refs import journal, ref_files
+from mreg.refs.journal import Change, Entry, Mark
+from mreg.refs.ref_files import CONFIG, Ref
+from mreg.session import config
 from mreg.storage.memory import MemoryStorage
+from mreg.values import annotation, canonical, metadata, names
+from mreg.values.canonical import Malformed
+from mreg.values.digest import digest
+from mreg.values.errors import Damaged, InvalidInput
+from mreg.values.records import File, Input, Manifest, VersionRecord
 
 D0, D1 = digest(b"0"), digest(b"1")
 
@@ -135,11 +138,11 @@ def _mark(data: bytes) -> None:
 def _ref(key: str) -> Callable[[bytes], None]:
     def judge(data: bytes) -> None:
         try:
-            found = refs.decode(key, data)
+            found = ref_files.decode(key, data)
         except Damaged as error:
             _refuse(error)
             return
-        assert refs.encode(key, found) == data
+        assert ref_files.encode(key, found) == data
 
     return judge
 
@@ -147,13 +150,13 @@ def _ref(key: str) -> Callable[[bytes], None]:
 def _table(data: bytes) -> None:
     """With a check sum that fits, as somebody hostile would make it."""
     file = "registered/m/links"
-    for sealed in (data, refs.encode(file, Ref(data.decode("utf-8", "replace"), 7))):
+    for sealed in (data, ref_files.encode(file, Ref(data.decode("utf-8", "replace"), 7))):
         try:
-            found = refs.decode_table(file, sealed)
+            found = ref_files.decode_table(file, sealed)
         except Damaged as error:
             _refuse(error)
             continue
-        assert refs.encode_table(file, found) == sealed
+        assert ref_files.encode_table(file, found) == sealed
 
 
 def _config(data: bytes) -> None:
@@ -315,7 +318,7 @@ ENTRY = Entry(
     drops=("packs/ab/cd.pack",),
 )
 SAID = annotation.Said("better\n", {"acc": 0.25, "a b": {"c": [1, 2]}}, (Input("base:v0", D1),))
-TABLE = refs.encode_table("registered/m/links", {"v0": Ref(f"a:v0 {D1}", 4), "v1": Ref(None, 7, f"a:v1 {D0}")})
+TABLE = ref_files.encode_table("registered/m/links", {"v0": Ref(f"a:v0 {D1}", 4), "v1": Ref(None, 7, f"a:v1 {D0}")})
 CONFIG_TEXT = config.encode(config.Identity(1, "2" * 32), {"gc.grace": "3d", "log.exclude": ["*.tmp"]})
 
 TARGETS: dict[str, Target] = {
@@ -331,12 +334,14 @@ TARGETS: dict[str, Target] = {
     "entry": Target((ENTRY.to_bytes(), ENTRY._replace(changes=(), packs=()).to_bytes()), _record(Entry)),
     "mark": Target((journal.format_mark(Mark(0, D0)), journal.format_mark(Mark(123456, D1))), _mark),
     "ref": Target(
-        (refs.encode("artifacts/a/v0", Ref(D0, 3)), refs.encode("artifacts/a/v0", Ref(None, 9, D1))),
+        (ref_files.encode("artifacts/a/v0", Ref(D0, 3)), ref_files.encode("artifacts/a/v0", Ref(None, 9, D1))),
         _ref("artifacts/a/v0"),
     ),
-    "card": Target((refs.encode("registered/m/card.md", Ref("# Card\n\nText.\n", 3)),), _ref("registered/m/card.md")),
+    "card": Target(
+        (ref_files.encode("registered/m/card.md", Ref("# Card\n\nText.\n", 3)),), _ref("registered/m/card.md")
+    ),
     "table": Target((TABLE, TABLE.rsplit(b"\n", 2)[0]), _table),
-    "config": Target((refs.encode(CONFIG, Ref(CONFIG_TEXT, 0)), CONFIG_TEXT.encode()), _config),
+    "config": Target((ref_files.encode(CONFIG, Ref(CONFIG_TEXT, 0)), CONFIG_TEXT.encode()), _config),
     "annotation": Target((annotation.encode(SAID).encode(),), _annotation),
     "properties": Target((b'type = "model"\ndescription = ""\n', b'description = "x"\ntags = ["a"]\n'), _properties),
     "pack": Target((PACK,), _pack),

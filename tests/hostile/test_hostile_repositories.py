@@ -15,18 +15,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from mreg import Damaged, MregError, Refused, Repository, canonical, packs
-from mreg.context import Context
-from mreg.digest import EMPTY, digest
-from mreg.objects import key_of as object_key
-from mreg.packs import PackWriter
-from mreg.records import VersionRecord
-from mreg.space import NoSpace
+from mreg import Damaged, MregError, Refused, Repository
+from mreg.checkout.space import NoSpace
+from mreg.content import packs
+from mreg.content.objects import key_of as object_key
+from mreg.content.packs import PackWriter
+from mreg.refs.transaction import timestamp
+from mreg.refs.view import artifact_key, version_key
+from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.local import LocalStorage
 from mreg.storage.memory import MemoryStorage
-from mreg.transaction import timestamp
-from mreg.view import artifact_key, version_key
+from mreg.values import canonical
+from mreg.values.digest import EMPTY, digest
+from mreg.values.records import VersionRecord
 
 Count = Callable[[str, int], None]
 

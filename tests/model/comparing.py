@@ -8,7 +8,7 @@ from journal_model import Entry, Fact, Journalled
 from registry_model import SETTINGS, Found, exact
 
 from mreg import MregError, Repository
-from mreg.entities import HistoryEntry
+from mreg.values.entities import HistoryEntry
 
 CONTENTS = [
     {"weights.bin": b"", "sub/config.json": b"{}", "vocab.txt": b"a b c " * 20},

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from journal_model import Entry, Journalled
 
 from mreg import MregError, Repository
-from mreg.context import Context
+from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage

@@ -17,7 +17,7 @@ from journal_model import DAY
 from machine import FAULTS, Twins, alias, name
 
 from mreg import MregError, NotFound, Repository
-from mreg.context import Context
+from mreg.session.context import Context
 from mreg.testing.faults import Crash, FaultyStorage
 
 Count = Callable[[str, int], None]

@@ -11,8 +11,8 @@ import typer
 from mreg.cli.commands.params import ModelArgument
 from mreg.cli.output import Out, emit, note
 from mreg.cli.state import current
-from mreg.errors import Failed, InvalidInput
-from mreg.scan import MissingPath, UnreadableFile
+from mreg.intake.scan import MissingPath, UnreadableFile
+from mreg.values.errors import Failed, InvalidInput
 
 
 class EditorFailed(Failed):

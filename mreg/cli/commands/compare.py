@@ -8,7 +8,7 @@ from mreg.cli.output import Out, emit, note, size_text, value_text
 from mreg.cli.state import current
 
 if TYPE_CHECKING:
-    from mreg.entities import Diff
+    from mreg.values.entities import Diff
 
 
 def diff(

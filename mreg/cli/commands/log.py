@@ -15,11 +15,11 @@ from mreg.cli.commands.params import (
 from mreg.cli.output import Out, emit, note, size_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
-from mreg.metadata import merge, parse_file, parse_pairs
-from mreg.scan import MissingPath, UnreadableFile
+from mreg.intake.scan import MissingPath, UnreadableFile
+from mreg.values.metadata import merge, parse_file, parse_pairs
 
 if TYPE_CHECKING:
-    from mreg.entities import LogResult
+    from mreg.values.entities import LogResult
 
 
 def log(

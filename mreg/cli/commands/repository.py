@@ -9,12 +9,12 @@ import typer
 from mreg.cli.output import DAMAGED, Out, count_text, emit, note, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import current
-from mreg.config import parse_seconds
 from mreg.repository import AlreadyInitialised, Repository
+from mreg.session.config import parse_seconds
 
 if TYPE_CHECKING:
-    from mreg.entities import HistoryEntry, RefChange, Usage
-    from mreg.operations.findings import Report
+    from mreg.upkeep.findings import Report
+    from mreg.values.entities import HistoryEntry, RefChange, Usage
 
 MOVES_SHOWN = 10
 """How many of the refs that an undo moved are told."""
@@ -275,7 +275,11 @@ def version() -> None:
     """Print the versions of mreg and of its formats."""
     import platform
 
-    from mreg import __version__, config, journal, packs, records
+    from mreg import __version__
+    from mreg.content import packs
+    from mreg.refs import journal
+    from mreg.session import config
+    from mreg.values import records
 
     body = {
         "mreg": __version__,

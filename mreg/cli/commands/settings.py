@@ -36,11 +36,11 @@ def set_(
 
 def ls(user: UserOption = False) -> None:
     """List all settings: name, value, meaning."""
-    from mreg.config import SETTINGS
+    from mreg.session.config import SETTINGS
 
     faults: dict[str, str] = {}
     if user:
-        from mreg.trust import MEANING, SETTING
+        from mreg.session.trust import MEANING, SETTING
 
         values: dict[str, Any] = {SETTING: _user_setting(SETTING)}
         meanings = {SETTING: MEANING}
@@ -55,14 +55,14 @@ def ls(user: UserOption = False) -> None:
 
 
 def _user_setting(name: str) -> list[str]:
-    from mreg import trust
+    from mreg.session import trust
 
     trust.check_setting(name)
     return trust.safe_directories()
 
 
 def _set_user_setting(name: str, text: str) -> list[str]:
-    from mreg import trust
+    from mreg.session import trust
 
     trust.check_setting(name)
     return trust.add_safe_directory(text)

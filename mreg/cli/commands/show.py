@@ -8,12 +8,12 @@ import typer
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.output import Out, age_text, emit, note, size_text, time_text, value_text
 from mreg.cli.state import current
-from mreg.errors import InvalidInput
-from mreg.metadata import flatten
+from mreg.values.errors import InvalidInput
+from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
-    from mreg.entities import Artifact, Model, Version
     from mreg.repository import Repository
+    from mreg.values.entities import Artifact, Model, Version
 
 
 class UnknownColumn(InvalidInput):

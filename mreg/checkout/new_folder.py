@@ -1,0 +1,269 @@
+"""A new folder being filled, under another name beside its place; it gets its name by one `rename`, so it is whole
+wherever it is seen. Paths are walked by folder handles that follow no symbolic link: whatever a manifest says,
+nothing is written outside of the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from blake3 import blake3
+
+from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
+from mreg.content.buffers import Buffer
+from mreg.storage.flush import flush_file_system, flush_folder, flush_tree
+from mreg.storage.posix import Flusher, reserve
+from mreg.values.records import File
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Progress = Callable[[int, int], None]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_BLOCK = 1 << 20
+
+WORTH_A_FLUSH: Final = 2000
+"""So many short files take longer to make than a flush."""
+
+
+class Target(NamedTuple):
+    """A file to be made: its path in the folder, what it is to hold, its mode."""
+
+    path: str
+    file: File
+    mode: int
+
+
+class Tree:
+    """A new folder being filled; thrown away unless `keep` is called. Use as a context manager."""
+
+    def __init__(self, path: str) -> None:
+        os.mkdir(path)
+        self.path = path
+        self.written: list[tuple[File, os.stat_result]] = []
+        """What `fill` has made: each file with its status when it was closed."""
+        self._root = os.open(path, _FOLDER)
+        self._begun: Future[bool] | None = None
+        self._folder: tuple[str, int] = "", os.dup(self._root)
+        """The folder that was asked for last, and its handle: files come folder by folder."""
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.close(self._root)
+            os.close(self._folder[1])
+        finally:
+            if self.path:
+                shutil.rmtree(self.path, ignore_errors=True)
+
+    def fill(
+        self, reader: Reader, targets: Sequence[Target], steps: Steps, left_out: list[DamagedFile] | None = None
+    ) -> None:
+        """Make all of these files, verified. Raises DamagedFile; with `left_out`, files that cannot be read are left
+        out instead, and that is put there."""
+        short = [target for target in targets if target.file.size < WORTH_A_THREAD]
+        long = [target for target in targets if target.file.size >= WORTH_A_THREAD]
+        doubtful = []
+        contents = reader.whole([target.file for target in short])
+        for number, (target, data) in enumerate(zip(short, contents, strict=True)):
+            if number == len(short) * 2 // 3 >= WORTH_A_FLUSH:
+                self._begin_flush()
+            if data is None:
+                doubtful.append(target)
+            else:
+                self._write_short(target, data)
+                steps.advance(len(data))
+        with closing(reader.parts([target.file for target in long])) as parts:
+            doubtful += [target for target in long if not self._write(target, reader, parts, steps)]
+        for target in doubtful:  # once more, slowly: what was damaged may be found elsewhere, else it is named
+            try:
+                self.write(target.path, reader.read(target.file), target.mode)
+            except DamagedFile as error:
+                if left_out is None:
+                    raise
+                self._remove(target.path)
+                left_out.append(error)
+
+    def _begin_flush(self) -> None:
+        """Have what was written so far flushed while more is written: at the end, less is left to wait for."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._begun = ThreadPoolExecutor(1).submit(flush_file_system, self.path)
+
+    def _write_short(self, target: Target, data: Buffer) -> None:
+        folder, name = self._place_of(target.path)
+        descriptor = os.open(name, _NEW_FILE, target.mode, dir_fd=folder)
+        try:
+            _write_all(descriptor, data)
+            self.written.append((target.file, _end(descriptor, target.mode)))
+        finally:
+            os.close(descriptor)
+
+    def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
+        """Make the file of the next parts; whether it is right, else it is not there."""
+        whole, size, sound = blake3(), 0, True
+        with _NewFile(*self._place_of(target.path), target.mode, target.file.size) as file:
+            for data, last in parts:
+                if data is None:
+                    sound = False
+                else:
+                    whole.update(data)
+                    size += len(data)
+                    file.write(data)
+                    steps.advance(len(data))
+                    reader.done_with(data)
+                if last:
+                    break
+            status = file.end()
+        if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
+            self._remove(target.path)
+            return False
+        self.written.append((target.file, status))
+        return True
+
+    def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
+        """Make the file `path` of `blocks`."""
+        with _NewFile(*self._place_of(path), mode) as file:
+            for block in blocks:
+                file.write(block)
+            file.end()
+
+    def _remove(self, path: str) -> None:
+        folder, name = self._place_of(path)
+        os.unlink(name, dir_fd=folder)
+
+    def link(self, path: str, existing: str) -> None:
+        """Make `path` another name of the file `existing`."""
+        folder, name = self._place_of(path)
+        os.link(existing, name, dst_dir_fd=folder, follow_symlinks=False)
+
+    def flush(self) -> None:
+        """Make all that was written so far durable."""
+        if self._begun is not None:
+            self._begun.result()  # the kernel tells each failure once
+        flush_tree(self.path)
+
+    def keep(self, path: str) -> None:
+        """Flush the folder and let it be `path`, where nothing but an empty folder may be.
+
+        Raises FileExistsError where something else has been faster.
+        """
+        self.flush()
+        try:
+            os.rename(self.path, path)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise FileExistsError(error.errno, error.strerror, path) from None
+            raise
+        self.path = ""
+        flush_folder(os.path.dirname(path) or ".")
+
+    def _place_of(self, path: str) -> tuple[int, str]:
+        """The handle of the folder that the file `path` is in, made where there is none, and the file's name there."""
+        folder, _, name = path.rpartition("/")
+        if folder != self._folder[0]:
+            with open_folder(self._root, folder.split("/") if folder else [], make=True) as handle:
+                handle = os.dup(handle)
+            before, self._folder = self._folder[1], (folder, handle)
+            os.close(before)
+        return self._folder[1], name
+
+
+class _NewFile:
+    """A file that is written from its start to its end. Use as a context manager: it is closed afterwards. size: how
+    long it will be, if that is known."""
+
+    def __init__(self, folder: int, name: str, mode: int, size: int = 0) -> None:
+        self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
+        reserve(self._descriptor, size)
+        self._flusher = Flusher(self._descriptor)
+        self._mode = mode
+
+    def __enter__(self) -> _NewFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def write(self, data: Buffer) -> None:
+        _write_all(self._descriptor, data)
+        self._flusher.wrote(len(data))
+
+    def end(self) -> os.stat_result:
+        """See to its mode; its status then."""
+        return _end(self._descriptor, self._mode)
+
+
+def _write_all(descriptor: int, data: Buffer) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _end(descriptor: int, mode: int) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if stat.S_IMODE(status.st_mode) == mode:
+        return status
+    os.fchmod(descriptor, mode)  # umask, or the folder's access list, had changed it
+    return os.fstat(descriptor)
+
+
+@contextmanager
+def open_folder(root: int, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
+    """A handle of the folder `parts` below the handle `root`, reached without following any link."""
+    handle = os.dup(root)
+    try:
+        for part in parts:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=handle)
+            below = os.open(part, _FOLDER, dir_fd=handle)
+            above, handle = handle, below  # first: Ctrl-C may come with any call, and closing twice hits another file
+            os.close(above)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def hash_file(descriptor: int) -> str:
+    """The digest of an open file's bytes, read from where it stands."""
+    whole = blake3()
+    while block := os.read(descriptor, _READ_BLOCK):
+        whole.update(block)
+    return whole.hexdigest()
+
+
+def published_modes() -> tuple[int, int]:
+    """Those of a file and of an executable one: 0644 and 0755, less the umask."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o644 & ~mask, 0o755 & ~mask
+
+
+class Steps:
+    """Counts bytes for a progress bar."""
+
+    def __init__(self, files: Sequence[File], progress: Progress | None) -> None:
+        self._total = sum(file.size for file in files)
+        self._done = 0
+        self._progress = progress
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done, self._total)
+
+    def through(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            yield block
+            self.advance(len(block))

@@ -1,0 +1,221 @@
+"""Ready-to-load copies: what `use` hands out.
+
+    <cache>/files/ab/cdef…         one file a digest (`…x` where executable), read-only, verified
+    <cache>/versions/<digest>/     one folder a version, of hard links to these files
+    <cache>/versions/<digest>.json what each file's stat was when it was last verified
+
+A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not
+look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mreg.values.errors import Failed
+
+if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
+    from mreg.checkout.new_folder import Steps, Tree
+    from mreg.checkout.reader import Reader
+    from mreg.values.records import File
+
+Stamps = dict[str, list[int]]
+
+
+class UnusableCache(Failed):
+    code = "unusable-cache"
+    template = "the cache folder cannot be made: {path}: {reason}"
+
+
+class ReadyCopies:
+    """The ready-to-load copies below the folder `cache`."""
+
+    def __init__(self, cache: str) -> None:
+        self._cache = os.path.abspath(cache)
+
+    def find(self, version: str) -> str | None:
+        """The folder of the version with this digest if it is there and looks as it did when verified."""
+        stamps = _read_stamps(self._stamp_file(version))
+        folder = self._folder(version)
+        return folder if stamps is not None and _look(folder) == stamps else None
+
+    def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
+        """The folder of the version with this digest, every file verified just now.
+
+        Raises DamagedFile, NoSpace, UnusableCache, OSError.
+        """
+        from mreg.checkout.new_folder import Tree
+
+        folder = self._folder(version)
+        _make_folder(os.path.dirname(folder))
+        self._fetch(reader, files, steps)
+        sources = [(file.path, self._place(file)) for file in files]
+        while True:
+            with Tree(self._scratch()) as tree:
+                for path, source in sources:
+                    _link_or_copy(tree, path, source)
+                try:
+                    tree.keep(folder)
+                    break
+                except FileExistsError:
+                    if _same_files(folder, sources):  # another process made it meanwhile
+                        break
+                    self._throw_away(folder)
+        self._write_stamps(version, _look(folder))
+        return folder
+
+    def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
+        """See to it that the one copy of each file is there, verified just now."""
+        from mreg.checkout.new_folder import Target, Tree
+        from mreg.checkout.space import check_space
+
+        missing = {}
+        for place, file in {self._place(file): file for file in files}.items():
+            if _hash(place) == file.digest:
+                _set_mode(place, _mode(file))
+                steps.advance(file.size)
+            else:
+                missing[place] = file
+        check_space(self._cache, [file.size for file in missing.values()])
+        with Tree(self._scratch()) as tree:
+            targets = [Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())]
+            tree.fill(reader, targets, steps)
+            tree.flush()
+            for name, place in enumerate(missing):
+                _make_folder(os.path.dirname(place))
+                try:
+                    os.rename(os.path.join(tree.path, str(name)), place)
+                except IsADirectoryError as error:
+                    raise UnusableCache(path=place, reason=error.strerror) from None
+
+    def _place(self, file: File) -> str:
+        """The path of the one copy of these bytes."""
+        return os.path.join(self._cache, "files", file.digest[:2], file.digest[2:] + "x" * file.executable)
+
+    def _folder(self, version: str) -> str:
+        return os.path.join(self._cache, "versions", version)
+
+    def _stamp_file(self, version: str) -> str:
+        return os.path.join(self._cache, "versions", f"{version}.json")
+
+    def _scratch(self) -> str:
+        tmp = os.path.join(self._cache, "tmp")
+        _make_folder(tmp)
+        return os.path.join(tmp, f"{os.getpid()}-{os.urandom(6).hex()}")
+
+    def _throw_away(self, folder: str) -> None:
+        scratch = self._scratch()
+        with suppress(FileNotFoundError):
+            os.rename(folder, scratch)
+        import shutil
+
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
+        scratch = self._scratch()
+        with open(scratch, "w", encoding="utf-8") as file:
+            json.dump(stamps, file)
+        os.replace(scratch, self._stamp_file(version))
+
+
+def _make_folder(path: str) -> None:
+    """Raises UnusableCache where a file is in the way, or the file system lets nobody make folders."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise UnusableCache(path=path, reason=error.strerror) from None
+
+
+def _mode(file: File) -> int:
+    return 0o555 if file.executable else 0o444
+
+
+def _set_mode(path: str, mode: int) -> None:
+    if stat.S_IMODE(os.stat(path).st_mode) != mode:
+        os.chmod(path, mode)
+
+
+def _read_stamps(path: str) -> Stamps | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            stamps = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return stamps if isinstance(stamps, dict) else None
+
+
+def _look(folder: str) -> Stamps | None:
+    """Size, modification time and inode of all that lies below the folder; None where it is not there.
+
+    Not the change time: it moves whenever another version links the same file.
+    """
+    stamps: Stamps = {}
+    waiting = [(folder, "")]
+    try:
+        while waiting:
+            here, prefix = waiting.pop()
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                    stamps[prefix + entry.name] = [
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ino,
+                        status.st_mode,
+                    ]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return stamps
+
+
+def _same_files(folder: str, sources: Sequence[tuple[str, str]]) -> bool:
+    """Does the folder hold just these files? One that is no link to its source (another process has put that
+    in place meanwhile) is compared by its bytes: somebody may be reading from the folder already."""
+    present = _look(folder)
+    if present is None or present.keys() != {path for path, _ in sources}:
+        return False
+    return all(_same_file(os.path.join(folder, path), present[path], source) for path, source in sources)
+
+
+def _same_file(path: str, look: list[int], source: str) -> bool:
+    status = os.stat(source)
+    return look[2] == status.st_ino or (look[3] == status.st_mode and _hash(path) == _hash(source))
+
+
+def _hash(path: str) -> str | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    from mreg.checkout.new_folder import hash_file
+
+    try:
+        return hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def _link_or_copy(tree: Tree, path: str, source: str) -> None:
+    """A link that is not to be had means a copy. What another process replaces at this very moment has lost its last
+    name, and link(2) says that there is no such file."""
+    for _ in range(3):
+        try:
+            tree.link(path, source)
+            return
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+                raise
+            break
+    with open(source, "rb") as file:
+        tree.write(path, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_mode & 0o777)

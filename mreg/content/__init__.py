@@ -1,0 +1,1 @@
+"""Immutable bytes: cutting files into chunks, codecs, formats, packs, chunks and objects."""

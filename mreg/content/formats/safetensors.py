@@ -1,0 +1,82 @@
+"""The map of a safetensors file.
+
+Format (github.com/huggingface/safetensors, README, "Format"): 8 bytes, the header's length n as a
+little-endian integer; n bytes of JSON that begin with `{` and may end with spaces; the tensors' bytes. The
+header is an object of one entry a tensor, `"name": {"dtype": …, "shape": […], "data_offsets": [begin, end]}`,
+the offsets counted from the end of the header; beside them `__metadata__`, an object of strings.
+
+The header is matched entry by entry, not parsed as JSON: a hostile header of nested brackets costs a JSON
+parser 30 times its size in memory. Every quantifier of the patterns that could take much is possessive: it
+never gives back what it took, so that matching is linear in time and needs no memory. What the patterns do
+not match is no header that safetensors itself would write or read, and gives no map.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from mreg.content.formats.spans import ITEM_SIZE, TEXT_MOST, Malformed, Source, Span, cover, read_at, tensor
+
+HEADER_MOST: Final = 32 << 20
+"""Longest header that is looked at. Some 250,000 tensors; safetensors itself allows 100 MB."""
+
+_DTYPES = {name.encode(): name for name in ITEM_SIZE}
+
+_STRING = rb'"[^"\\]*+ (?: \\. [^"\\]*+ )*+"'
+_END = rb"\s*+ (?: , | (?P<last> \} \s*+ \Z ) )"
+
+# The three fields in any order. Sixteen digits reach beyond any file, and keep Python from building huge
+# integers.
+_FIELDS = rb"""
+    (?: \s*+
+        (?: "dtype" \s*+ : \s*+ "([A-Z0-9_]{1,16}+)"
+          | "shape" \s*+ : \s*+ \[ ([0-9,\s]{0,400}+) \]
+          | "data_offsets" \s*+ : \s*+ \[ \s*+ ([0-9]{1,16}+) \s*+ , \s*+ ([0-9]{1,16}+) \s*+ \]
+        ) \s*+ (?: , | (?=\}) )
+    ){1,3}"""
+_PAIRS = rb"(?: \s*+ %b \s*+ : \s*+ %b \s*+ ,?+ )*+ \s*+" % (_STRING, _STRING)
+
+_TENSOR = re.compile(
+    rb"\s*+ (%b) \s*+ : \s*+ \{ %b \} %b" % (_STRING, _FIELDS, _END),
+    re.VERBOSE | re.DOTALL,
+)
+_METADATA = re.compile(
+    rb'\s*+ "__metadata__" \s*+ : \s*+ \{ %b \} %b' % (_PAIRS, _END),
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def spans(file: Source, size: int) -> list[Span] | None:
+    """The header (opaque) and each tensor; None where this is no safetensors file."""
+    length = int.from_bytes(read_at(file, 0, 8), "little")
+    if length > min(HEADER_MOST, size - 8):
+        return None
+    try:
+        return cover(_tensors(file, length), size)
+    except Malformed:
+        return None
+
+
+def _tensors(file: Source, length: int) -> Iterator[Span]:
+    header = read_at(file, 8, length)  # here, so that it is gone when the spans are put in order
+    if len(header) != length or not header.startswith(b"{"):
+        raise Malformed
+    data, position, last = 8 + length, 1, None
+    while last is None:
+        if match := _TENSOR.match(header, position):
+            yield _tensor(match, data)
+        elif (match := _METADATA.match(header, position)) is None:
+            raise Malformed
+        position, last = match.end(), match["last"]
+
+
+def _tensor(match: re.Match[bytes], data: int) -> Span:
+    if match.end(1) - match.start(1) > TEXT_MOST:
+        raise Malformed
+    name, dtype, shape, begin, end = match.groups(default=b"")[:5]
+    if not begin:
+        raise Malformed
+    start, form = int(begin), b"%b[%b]" % (dtype, b"".join(shape.split()))
+    return tensor(data + start, int(end) - start, name, _DTYPES.get(dtype, ""), form)

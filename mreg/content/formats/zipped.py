@@ -1,0 +1,151 @@
+"""The map of a ZIP file that holds a model: PyTorch (`.pt`, `.pth`), NumPy (`.npz`), Keras (`.keras`).
+
+Format: PKWARE APPNOTE.TXT 6.3.x; sections are named where they are used. Every member's bytes are a span
+of their own, so that a member that grows moves no cut in another. Tensors are the stored members
+
+- `data/<n>` and `constants/<n>` of a PyTorch archive (torch `caffe2/serialize/inline_container.h`), whose
+  dtypes only the pickle beside them knows, which is never looked into, and
+- `*.npy`, from the array's first byte; the NPY header goes with the gap before it.
+
+So are the datasets in the stored `*.h5` of a Keras archive: of the first such member, for it may cost as much
+as an HDF5 file of its own.
+
+The central directory is read here and not with `zipfile`, which builds it whole before its size can be
+bounded, needs half a KiB of memory a member, and answers damage with whichever exception comes first.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from mreg.content.formats import hdf5, npy
+from mreg.content.formats.spans import Kind, Malformed, Source, Span, cover, read_at, tensor
+
+MAGIC: Final = b"PK\x03\x04"
+DIRECTORY_MOST: Final = 64 << 20
+"""Longest central directory that is read; some 700,000 members."""
+
+_LOCAL = struct.Struct("<4s22xHH")  # 4.3.7: signature, lengths of name and extra field
+_CENTRAL = struct.Struct("<4s6xH8xIIHHH8xI")  # 4.3.12: signature, method, sizes, lengths, offset
+_END = struct.Struct("<4s8xIIH")  # 4.3.16: signature, directory's size and offset, comment's length
+_END64 = struct.Struct("<4s36xQQ")  # 4.3.14: signature, directory's size and offset
+_LOCATOR = struct.Struct("<4s4xQ4x")  # 4.3.15: signature, offset of the zip64 end record
+_EXTRA = struct.Struct("<HH")  # 4.5.1: kind of the extra field's part, its length
+
+_STORED = 0  # 4.4.5
+_ZIP64_EXTRA = 1  # 4.5.3
+_COMMENT_MOST = 0xFFFF
+_IN_ZIP64 = 0xFFFFFFFF  # "too large for this field, look into the zip64 extra field"
+
+# What is in front is the archive's name, which PyTorch takes from the file's: it may differ between versions.
+_TORCH_TENSOR = re.compile(rb"(?:.*/)?((?:data|constants)/\d+)", re.DOTALL)
+
+
+class _Entry(NamedTuple):
+    name: bytes
+    method: int
+    length: int
+    header: int
+    """Offset of the local header."""
+
+
+def spans(file: Source, size: int) -> list[Span] | None:
+    """Each member's bytes, and what lies between; None where this is no sound ZIP file."""
+    try:
+        directory = _directory(file, size)
+        return cover(_parts(file, size, directory), size)
+    except (Malformed, struct.error):
+        return None
+
+
+def _parts(file: Source, size: int, directory: bytes) -> Iterator[Span]:
+    hdf5_seen = False
+    for entry in _entries(directory):
+        start = _data_start(file, size, entry.header)
+        datasets: list[Span] = []
+        if not hdf5_seen and entry.method == _STORED and entry.name.endswith(b".h5"):
+            hdf5_seen, datasets = True, hdf5.tensors(file, start, entry.length)
+        yield from datasets or [_member(file, start, entry)]
+
+
+def _member(file: Source, start: int, entry: _Entry) -> Span:
+    if entry.method != _STORED:
+        return Span(start, entry.length, Kind.OPAQUE)
+    if storage := _TORCH_TENSOR.fullmatch(entry.name):
+        return tensor(start, entry.length, storage[1])
+    if entry.name.endswith(b".npy") and (array := npy.array(file, start, entry.length, entry.name)):
+        return array
+    return Span(start, entry.length, Kind.OPAQUE)
+
+
+def _data_start(file: Source, size: int, header: int) -> int:
+    if header > size:
+        raise Malformed
+    signature, name, extra = _LOCAL.unpack(read_at(file, header, _LOCAL.size))
+    if signature != MAGIC:
+        raise Malformed
+    # The central directory's copy of the extra field may have another length: PyTorch pads only this one.
+    return header + _LOCAL.size + int(name) + int(extra)
+
+
+def _directory(file: Source, size: int) -> bytes:
+    """The central directory's bytes (4.3.12), found through the record at the end of the file."""
+    tail_start = max(0, size - _END.size - _COMMENT_MOST)
+    tail = read_at(file, tail_start, size - tail_start)
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0:
+        raise Malformed
+    _, length, offset, comment = _END.unpack_from(tail, end)
+    if end + _END.size + comment != len(tail):
+        raise Malformed
+    if (locator := end - _LOCATOR.size) >= 0 and tail.startswith(b"PK\x06\x07", locator):
+        length, offset = _zip64_directory(file, size, _LOCATOR.unpack_from(tail, locator)[1])
+    if length > DIRECTORY_MOST or offset + length > size:
+        raise Malformed
+    return read_at(file, offset, length)
+
+
+def _zip64_directory(file: Source, size: int, offset: int) -> tuple[int, int]:
+    """The central directory's length and offset, from the zip64 end record at `offset`."""
+    if offset > size:
+        raise Malformed
+    signature, length, start = _END64.unpack(read_at(file, offset, _END64.size))
+    if signature != b"PK\x06\x06":
+        raise Malformed
+    return length, start
+
+
+def _entries(directory: bytes) -> Iterator[_Entry]:
+    position = 0
+    while position < len(directory):
+        signature, method, length, full, name, extra, comment, header = _CENTRAL.unpack_from(directory, position)
+        if signature != b"PK\x01\x02":
+            raise Malformed
+        position += _CENTRAL.size
+        name_end = position + name
+        extra_end = name_end + extra
+        if extra_end + comment > len(directory):
+            raise Malformed
+        if _IN_ZIP64 in (length, full, header):
+            fields = _zip64_extra(directory[name_end:extra_end])
+            # In this order, and only those that did not fit (4.5.3).
+            _, length, header = (next(fields) if value == _IN_ZIP64 else value for value in (full, length, header))
+        yield _Entry(directory[position:name_end], method, length, header)
+        position = extra_end + comment
+
+
+def _zip64_extra(extra: bytes) -> Iterator[int]:
+    """The integers of the zip64 part of an extra field."""
+    position = 0
+    while position < len(extra):
+        kind, length = _EXTRA.unpack_from(extra, position)
+        position += _EXTRA.size
+        if kind == _ZIP64_EXTRA:
+            for (value,) in struct.iter_unpack("<Q", extra[position : position + length - length % 8]):
+                yield value
+            break
+        position += length
+    raise Malformed

@@ -1,0 +1,399 @@
+"""Packs: immutable containers of chunks, one written by each `log` that brings new bytes.
+
+    header   32 bytes   magic "MREGPACK", format (u32), zero (u32), 16 random bytes
+    chunks              stored forms (`mreg.content.codecs`), one after the other
+    index               chunk entries, bases, recipes (see `PackIndex.to_bytes`)
+    trailer  24 bytes   index offset (u64), index length (u64), magic "MREGTAIL"
+
+All integers are little-endian. A pack is named by the BLAKE3 of header and index; the index holds the
+digest of every chunk, so the name covers all that is in the pack, and the random bytes keep two packs
+from ever having the same name.
+
+A chunk may be stored as its difference to another one, its base, in this pack or another. Its *position* is a
+number greater than that of its base (0: no base), so that no chain of bases can lead in a circle.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from mreg.content import codecs
+from mreg.content.buffers import Buffer
+from mreg.content.codecs import Encoded
+from mreg.storage import ABSENT, Staged, Storage, unreadable
+from mreg.values.canonical import Malformed
+from mreg.values.errors import Damaged, Refused
+
+FORMAT = 2
+READABLE = (1, 2)
+"""Formats that are read. In 1 no chunk had a base, and all were stored as they are."""
+
+MAX_CHUNK = 16 << 20
+MAX_INDEX = 256 << 20
+MAX_POSITION = 63
+
+WRITE_AT_ONCE = 64 << 10
+"""Shorter forms are gathered until they are so many bytes."""
+
+_HEADER = struct.Struct("<8sII16s")
+_COUNTS = struct.Struct("<QQ")
+_CHUNK = struct.Struct("<32sQIIBB6x")
+_DIGEST = 32
+_RECIPE = struct.Struct("<32sQ")
+_PIECE = struct.Struct("<32sI")
+_TRAILER = struct.Struct("<QQ8s")
+_MAGIC = b"MREGPACK"
+_TAIL = b"MREGTAIL"
+
+
+class DamagedPack(Damaged):
+    code = "damaged-pack"
+    template = "pack {pack} is damaged: {reason}"
+
+
+class DamagedChunk(Damaged):
+    code = "damaged-chunk"
+    template = "chunk {digest} in pack {pack} is damaged: {reason}"
+
+
+class TooManyChunks(Refused):
+    code = "too-many-chunks"
+    template = "the pack would hold so many chunks that their index is larger than {limit} bytes"
+
+
+class ChunkEntry(NamedTuple):
+    """Where a chunk lies in its pack. `digest` is raw (32 bytes); sizes and offset in bytes. `base`: the digest
+    of the chunk that it is stored as the difference to."""
+
+    digest: bytes
+    offset: int
+    stored: int
+    size: int
+    codec: int
+    position: int = 0
+    base: bytes | None = None
+
+
+class Located(NamedTuple):
+    """A chunk and the pack (by name) that holds it."""
+
+    pack: str
+    entry: ChunkEntry
+
+
+class Base(NamedTuple):
+    """What a chunk is the difference to: that chunk's digest (raw), and the position this gives to the first."""
+
+    digest: bytes
+    position: int
+
+
+class Piece(NamedTuple):
+    """One step of a recipe: the next `size` bytes of the file are the chunk `digest` (raw, 32 bytes)."""
+
+    digest: bytes
+    size: int
+
+
+class Recipe(Collection[Piece]):
+    """The pieces of one file, kept as the bytes that packs and lookup tables have of them: as objects they would
+    take many times the memory."""
+
+    __slots__ = ("_data", "_start", "_stop")
+
+    def __init__(self, data: bytes, start: int = 0, stop: int | None = None) -> None:
+        """data: bytes whose part from `start` to `stop` (default: all) is the pieces; they are not copied."""
+        self._data, self._start, self._stop = data, start, len(data) if stop is None else stop
+
+    @property
+    def raw(self) -> memoryview:
+        return memoryview(self._data)[self._start : self._stop]
+
+    def __iter__(self) -> Iterator[Piece]:
+        return map(Piece._make, _PIECE.iter_unpack(self.raw[: len(self) * _PIECE.size]))
+
+    def __len__(self) -> int:
+        return (self._stop - self._start) // _PIECE.size
+
+    def __contains__(self, piece: object) -> bool:
+        return any(one == piece for one in self)
+
+
+def pack_pieces(pieces: Collection[Piece]) -> Buffer:
+    """The bytes that packs and lookup tables have of them."""
+    return pieces.raw if isinstance(pieces, Recipe) else b"".join(_PIECE.pack(*piece) for piece in pieces)
+
+
+class PackIndex(NamedTuple):
+    """What a pack holds: its chunks, and the recipes of the files that its log cut into several chunks.
+
+    A file of one chunk has no recipe (file and chunk have the same digest), an empty file has neither.
+    """
+
+    chunks: tuple[ChunkEntry, ...]
+    recipes: Mapping[bytes, Collection[Piece]]
+
+    def to_bytes(self) -> bytes:
+        parts: list[Buffer] = [_COUNTS.pack(len(self.chunks), len(self.recipes))]
+        parts += (_CHUNK.pack(*entry[:6]) for entry in self.chunks)
+        parts += (entry.base for entry in self.chunks if entry.base is not None)
+        for name, pieces in self.recipes.items():
+            parts.append(_RECIPE.pack(name, len(pieces)))
+            parts.append(pack_pieces(pieces))
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, end: int) -> PackIndex:
+        """Raises Malformed at the first thing that is wrong. `end` is the offset in the pack before which all chunks
+        must lie."""
+        try:
+            chunk_count, recipe_count = _COUNTS.unpack_from(data)
+            chunks, stop = _read_chunks(data, chunk_count, end)
+            recipes = {}
+            for _ in range(recipe_count):
+                name, count = _RECIPE.unpack_from(data, stop)
+                start = stop + _RECIPE.size
+                stop = _within(data, start + count * _PIECE.size)
+                recipes[name] = Recipe(data, start, stop)
+        except struct.error as error:
+            raise Malformed(str(error)) from None
+        if stop != len(data):
+            raise Malformed("the index has bytes left over")
+        return cls(chunks, recipes)
+
+
+def _read_chunks(data: bytes, count: int, end: int) -> tuple[tuple[ChunkEntry, ...], int]:
+    """The entries, and where their bases end, which follow the last of them in the same order. Each is checked before
+    the next is read: an index of nonsense takes no memory."""
+    base = _within(data, _COUNTS.size + count * _CHUNK.size)
+    chunks = []
+    for row in _CHUNK.iter_unpack(memoryview(data)[_COUNTS.size : base]):
+        entry = ChunkEntry._make((*row, None))
+        _check_entry(entry, end)
+        if entry.position:
+            start, base = base, _within(data, base + _DIGEST)
+            entry = entry._replace(base=data[start:base])
+        chunks.append(entry)
+    return tuple(chunks), base
+
+
+def _within(data: bytes, stop: int) -> int:
+    """`stop`, which must not lie beyond the data."""
+    if stop > len(data):
+        raise Malformed("the index is cut short")
+    return stop
+
+
+def _check_entry(entry: ChunkEntry, end: int) -> None:
+    if max(entry.size, entry.stored) > MAX_CHUNK or entry.offset < _HEADER.size or entry.offset + entry.stored > end:
+        raise Malformed(f"chunk {entry.digest.hex()} lies outside of the pack")
+    if not (entry.size and entry.stored):
+        raise Malformed(f"chunk {entry.digest.hex()} is empty")
+    if entry.position > MAX_POSITION:
+        raise Malformed(f"chunk {entry.digest.hex()} has a position that no writer gives")
+
+
+class PackWriter:
+    """Writes one pack from front to back. Invisible until `publish`; leaving the block without it
+    throws the bytes away."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._header = _HEADER.pack(_MAGIC, FORMAT, 0, os.urandom(16))
+        self._staged: Staged | None = None
+        self._unwritten = bytearray()
+        self._chunks: dict[bytes, ChunkEntry] = {}
+        self._recipes: dict[bytes, Collection[Piece]] = {}
+        self._index_size = _COUNTS.size
+
+    def __enter__(self) -> PackWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._staged:
+            self._staged.discard()
+
+    def __contains__(self, name: bytes) -> bool:
+        """Is this chunk in the pack already?"""
+        return name in self._chunks
+
+    def entry(self, name: bytes) -> ChunkEntry | None:
+        """The chunk with this digest (raw), if the pack has it already."""
+        return self._chunks.get(name)
+
+    @property
+    def empty(self) -> bool:
+        return not (self._chunks or self._recipes)
+
+    @property
+    def stored(self) -> int:
+        """Bytes of all stored chunks, as they are stored."""
+        return sum(entry.stored for entry in self._chunks.values())
+
+    @property
+    def new(self) -> int:
+        """Bytes of all chunks."""
+        return sum(entry.size for entry in self._chunks.values())
+
+    def add(self, name: bytes, data: Buffer, stored: Encoded | None = None, base: Base | None = None) -> None:
+        """Append the chunk `data`, whose digest (raw) is `name` and which the pack has not.
+
+        stored: its stored form (default: as it is), with the base where that is a difference."""
+        form = stored or Encoded(codecs.RAW, data)
+        position, near = (base.position, base.digest) if base and form.codec == codecs.DELTA else (0, None)
+        self._grow(_CHUNK.size + (_DIGEST if near else 0))
+        self._chunks[name] = ChunkEntry(
+            name, self._write(form.data), len(form.data), len(data), form.codec, position, near
+        )
+
+    def carry(self, entry: ChunkEntry, form: Buffer) -> None:
+        """Append a chunk that the pack has not, stored as another pack has it."""
+        self._grow(_CHUNK.size + (_DIGEST if entry.base else 0))
+        self._chunks[entry.digest] = entry._replace(offset=self._write(form))
+
+    def _write(self, form: Buffer) -> int:
+        """Write a stored form; the offset where it begins."""
+        if self._staged is None:
+            self._staged = self._storage.stage()
+            self._staged.write(self._header)
+        offset = self._staged.size + len(self._unwritten)
+        if len(form) < WRITE_AT_ONCE:
+            self._unwritten += form
+        if len(form) >= WRITE_AT_ONCE or len(self._unwritten) >= WRITE_AT_ONCE:
+            self._write_out(self._staged)
+        if len(form) >= WRITE_AT_ONCE:
+            self._staged.write(form)
+        return offset
+
+    def _write_out(self, staged: Staged) -> None:
+        if self._unwritten:
+            staged.write(self._unwritten)
+            self._unwritten.clear()
+
+    def add_recipe(self, name: bytes, pieces: Collection[Piece]) -> None:
+        """Note how the file whose digest (raw) is `name` is put together."""
+        self._grow(_RECIPE.size + _PIECE.size * len(pieces))
+        self._recipes[name] = pieces
+
+    def _grow(self, size: int) -> None:
+        """The index is going to be so many bytes longer. Raises TooManyChunks where nobody would read it any more."""
+        self._index_size += size
+        if self._index_size > MAX_INDEX:
+            raise TooManyChunks(limit=MAX_INDEX)
+
+    def recipe(self, name: bytes) -> Collection[Piece] | None:
+        """What `add_recipe` was told of this file."""
+        return self._recipes.get(name)
+
+    @property
+    def file_size(self) -> int:
+        """Bytes of the pack as it would be published now."""
+        index = PackIndex(tuple(self._chunks.values()), self._recipes)
+        return _HEADER.size + self.stored + len(index.to_bytes()) + _TRAILER.size
+
+    def publish(self) -> str:
+        """Make the pack durable and visible; its name. Nothing refers to it yet."""
+        staged = self._staged or self._storage.stage()
+        if self._staged is None:
+            staged.write(self._header)
+        self._staged = staged
+        self._write_out(staged)
+        index = PackIndex(tuple(self._chunks.values()), self._recipes).to_bytes()
+        offset = staged.size
+        staged.write(index)
+        staged.write(_TRAILER.pack(offset, len(index), _TAIL))
+        name = _name(self._header, index)
+        self._storage.put(key_of(name), staged, ABSENT)
+        return name
+
+
+def _name(header: bytes, index: bytes) -> str:
+    """The name of the pack that has these."""
+    return blake3(header).update(index).hexdigest()
+
+
+class CountingWriter(PackWriter):
+    """Writes nothing; counts what a pack would hold."""
+
+    def _write(self, form: Buffer) -> int:
+        return 0
+
+
+def key_of(name: str) -> str:
+    return f"packs/{name[:2]}/{name[2:]}.pack"
+
+
+def name_of(key: str) -> str | None:
+    """The pack whose storage key this is, or None where it is no pack's."""
+    folder, _, rest = key.removeprefix("packs/").partition("/")
+    return folder + rest.removesuffix(".pack") if key.startswith("packs/") and rest.endswith(".pack") else None
+
+
+def read_index(storage: Storage, name: str) -> PackIndex:
+    """The verified index of a pack. Raises DamagedPack where it is missing, cut short or changed."""
+    try:
+        stat = storage.stat(key_of(name))
+        if stat is None:
+            raise DamagedPack(pack=name, reason="it is missing")
+        return _read_index(storage, name, stat.size)
+    except (Malformed, struct.error, FileNotFoundError) as error:
+        raise DamagedPack(pack=name, reason=str(error)) from None
+    except OSError as error:
+        raise DamagedPack(pack=name, reason=unreadable(error)) from error
+
+
+def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
+    key = key_of(name)
+    if size < _HEADER.size + _COUNTS.size + _TRAILER.size:
+        raise Malformed("it is cut short")
+    header = storage.read(key, 0, _HEADER.size)
+    magic, version, _, _ = _HEADER.unpack(header)
+    if magic != _MAGIC:
+        raise Malformed("it does not start like a pack")
+    if version not in READABLE:
+        raise Malformed(f"pack format {version} is not known to this release")
+    offset, length, tail = _TRAILER.unpack(storage.read(key, size - _TRAILER.size, _TRAILER.size))
+    if tail != _TAIL or offset < _HEADER.size or offset + length + _TRAILER.size != size:
+        raise Malformed("its trailer is damaged")
+    if length > MAX_INDEX:
+        raise Malformed("its index is larger than any log writes")
+    index = storage.read(key, offset, length)
+    if _name(header, index) != name:
+        raise Malformed("header and index do not match its name")
+    return PackIndex.from_bytes(index, offset)
+
+
+def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
+    """Fill `out`, which is as long, with the stored form of a chunk, not verified. Raises DamagedChunk where that
+    cannot be read whole."""
+    pack, entry = located
+    try:
+        count = storage.read_into(key_of(pack), entry.offset, out)
+        reason = "" if count == len(out) else "the pack is cut short"
+    except FileNotFoundError:
+        reason = "the pack is missing"
+    except OSError as error:
+        reason = unreadable(error)
+    if reason:
+        raise DamagedChunk(digest=entry.digest.hex(), pack=pack, reason=reason)
+
+
+def read_some(storage: Storage, pack: str, start: int, length: int) -> bytes:
+    """At most `length` bytes of a pack, not verified; none where they cannot be had."""
+    try:
+        return storage.read(key_of(pack), start, length)
+    except OSError:
+        return b""  # who then reads one chunk is told why
+
+
+def pack_names(storage: Storage) -> Iterator[str]:
+    """The names of all packs that lie in the storage, whether anything refers to them or not."""
+    for key in storage.list("packs"):
+        name = name_of(key)
+        if name:
+            yield name

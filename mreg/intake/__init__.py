@@ -1,0 +1,1 @@
+"""Files into a repository: finding them, cutting them, storing what is new."""

@@ -1,0 +1,128 @@
+"""Bringing files in: what the repository has not got yet goes into one new pack.
+
+What the stat cache knows is not read (`ingest`); the rest is read once, by `mreg.intake.pipeline`.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from mreg.content import chunks
+from mreg.content.packs import DamagedChunk, Located, PackWriter
+from mreg.intake.scan import Source
+from mreg.refs.transaction import MissingPack
+from mreg.session.index import Index
+from mreg.session.statcache import keys, stamp
+from mreg.values.records import File, Manifest
+
+if TYPE_CHECKING:  # not loaded where nothing has to be read
+    from mreg.content.buffers import Buffers
+    from mreg.intake.bases import Bases
+    from mreg.intake.pipeline import Progress
+
+
+AT_ONCE: Final = 256
+"""So many files are looked up at a time."""
+
+
+def ingest(
+    index: Index,
+    writer: PackWriter,
+    sources: Sequence[Source],
+    progress: Progress | None = None,
+    *,
+    encode: bool = True,
+    bases: Callable[[Buffers], Bases | None] | None = None,
+) -> Manifest:
+    """The manifest of `sources`; the chunks that the repository lacks are in `writer` afterwards.
+
+    index: up to date. encode: whether to make chunks smaller. bases: what new chunks may be near to; called only
+    where there are some. Raises SourceChanged, UnreadableFile, OSError.
+    """
+    names = dict(zip((source.path for source in sources), keys(source.file for source in sources), strict=True))
+    found: dict[str, tuple[str, int]] = {}
+    with index.reading():
+        for start in range(0, len(sources), AT_ONCE):
+            found |= _known(index, sources[start : start + AT_ONCE], names)
+    rest = [source for source in sources if source.path not in found]
+    if rest:
+        from mreg.intake.pipeline import Intake, Store
+
+        done, total = sum(size for _, size in found.values()), sum(source.status.st_size for source in sources)
+        intake = Intake(
+            index, Store(writer, encode, bases), lambda count: progress(done + count, total) if progress else None
+        )
+        found |= intake.read(rest)
+        index.keep_known((names[path], stamp, digest) for path, stamp, digest in intake.seen)
+    return Manifest(tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources))
+
+
+def _known(index: Index, sources: Sequence[Source], names: dict[str, bytes]) -> dict[str, tuple[str, int]]:
+    """Digest and size of those that look as they did when they were read, and are kept. names: for the stat cache."""
+    known = index.known({names[source.path]: stamp(source.status) for source in sources})
+    found = {
+        source.path: (known[names[source.path]], source.status.st_size)
+        for source in sources
+        if names[source.path] in known
+    }
+    kept = index.kept({bytes.fromhex(digest): size for digest, size in found.values()})
+    return {path: (digest, size) for path, (digest, size) in found.items() if bytes.fromhex(digest) in kept}
+
+
+def _executable(source: Source) -> bool:
+    return bool(source.status.st_mode & stat.S_IXUSR)
+
+
+def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
+    """The names of the published packs that hold chunks (with their bases) or recipes of these files.
+
+    Raises MissingPack where a chunk is neither in one nor in `writer`: a gc has taken it since the file was read
+    (the tables are shared with other processes, so they may have heard of that meanwhile).
+    """
+    search = _Packs(index, writer)
+    with index.reading():
+        names = {bytes.fromhex(file.digest) for file in manifest.files if file.size}
+        homes = index.recipe_homes(names)
+        for name in names:
+            search.add_file(name, homes.get(name))
+    return search.found
+
+
+class _Packs:
+    def __init__(self, index: Index, writer: PackWriter) -> None:
+        self._index = index
+        self._writer = writer
+        self._seen: set[bytes] = set()
+        self.found: set[str] = set()
+
+    def add_file(self, name: bytes, home: str | None) -> None:
+        """home: the published pack with its recipe, if there is one."""
+        recipe = self._writer.recipe(name)
+        if recipe is None and home is not None:
+            self.found.add(home)
+            recipe = self._index.recipes((name,)).get(name)
+        for chunk in (piece.digest for piece in recipe) if recipe else (name,):
+            self._add_chunk(chunk)
+
+    def _add_chunk(self, name: bytes) -> None:
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        own = self._writer.entry(name)
+        if own is not None:
+            if own.base is not None:
+                self._add_chunk(own.base)
+            return
+        for link in self._chain(name):
+            self.found.add(link.pack)
+
+    def _chain(self, name: bytes) -> list[Located]:
+        located = self._index.chunk(name)
+        try:
+            if located is not None:
+                return chunks.chain(located, self._index.chunk)
+        except DamagedChunk:
+            pass  # its base has gone
+        raise MissingPack(pack=f"with chunk {name.hex()}")

@@ -1,0 +1,1 @@
+"""mreg in the words of other tools. Imports only the facade; nobody imports it."""

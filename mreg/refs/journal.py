@@ -1,0 +1,275 @@
+"""The journal: every committed change, numbered from 1 without gaps. Creating an entry *is* the commit.
+
+Each entry names the digest of the one before (the first: the repository's id), so one digest identifies
+a whole state. `journal/applied` says up to which entry the ref files have been written; it may lag, and
+whoever finds it lagging overlays or applies what lies beyond it. It has a check sum, so that damage to it
+is told from damage to the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
+from mreg.storage.base import Expect, is_key
+from mreg.values import canonical
+from mreg.values.canonical import Malformed
+from mreg.values.digest import HEX_LENGTH, digest, is_digest
+from mreg.values.errors import Damaged
+
+FORMAT = 1
+APPLIED = "journal/applied"
+_REF_FOLDERS = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
+"""Where the files of refs are, and how many names lead to one."""
+
+CHECK_LENGTH = 16
+
+TRIES = 100
+"""So often somebody else may be faster in writing a mark or a ref: writers have a lock, so more than a few are no
+race."""
+
+
+class DamagedJournal(Damaged):
+    code = "damaged-journal"
+    template = "journal entry {seq} is damaged: {reason}"
+
+
+class Change(NamedTuple):
+    """One ref's move. None: absent or deleted."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+class Entry(NamedTuple):
+    """One committed change.
+
+    id: random, tells a writer its own entry from a foreign one. time: RFC 3339, UTC, the writer's clock.
+    packs: what the versions made here read from. drops: storage keys that a gc gave up.
+    """
+
+    seq: int
+    prev: str
+    id: str
+    time: str
+    who: str
+    host: str
+    command: str
+    changes: tuple[Change, ...]
+    packs: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        record = self._asdict() | {"kind": "entry", "format": FORMAT}
+        record["changes"] = [list(change) for change in self.changes]
+        return canonical.dumps(record) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Entry:
+        """Raises Malformed."""
+        record = canonical.loads(data)
+        if record.get("kind") != "entry" or record.get("format") != FORMAT:
+            raise Malformed("not a journal entry of a known format")
+        texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "who", "host", "command")}
+        entry = cls(
+            seq=canonical.take_count(record, "seq"),
+            time=canonical.take_time(record, "time"),
+            changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
+            packs=_parse_names(record, "packs"),
+            drops=_parse_texts(record, "drops"),
+            **texts,
+        )
+        canonical.check_written(entry, data)
+        return entry
+
+
+class Mark(NamedTuple):
+    """A place in the journal: all up to and including entry `seq`, whose digest is `digest`."""
+
+    seq: int
+    digest: str
+
+
+class Journal:
+    """The journal of one repository. `origin` is what the first entry names as its predecessor."""
+
+    def __init__(self, storage: Storage, origin: str) -> None:
+        self._storage = storage
+        self._seen: Mark | None = None
+        self.origin = origin
+
+    def applied(self) -> Mark:
+        """Up to where the ref files have surely been written. A lost or unreadable mark means: nowhere
+        yet, which costs time and harms nothing, because applying twice changes nothing.
+
+        Raises DamagedJournal where the entry is not there any more: what came after it would get the
+        numbers of changes that the ref files have seen already, and be taken for old.
+        """
+        mark, _ = self._mark()
+        if mark is None:
+            return Mark(0, self.origin)
+        if mark != self._seen:
+            data = self.raw(mark.seq)
+            if data is None or digest(data) != mark.digest:
+                raise DamagedJournal(seq=mark.seq, reason="it is not there as it was applied")
+            self._seen = mark
+        return mark
+
+    def advance(self, mark: Mark) -> None:
+        """Move the applied mark forward to `mark`; never back. Raises DamagedJournal where something that is no file
+        is in its place."""
+        for _ in range(TRIES):
+            present, expect = self._mark()
+            if present and present.seq >= mark.seq:
+                return
+            try:
+                self._storage.put(APPLIED, format_mark(mark), expect)
+                return
+            except PutLost:
+                continue
+            except IsADirectoryError:
+                raise DamagedJournal(seq=mark.seq, reason=f"{APPLIED} is no file") from None
+        raise DamagedJournal(seq=mark.seq, reason=f"somebody else writes {APPLIED} each time")
+
+    def _mark(self) -> tuple[Mark | None, Expect | str]:
+        """The applied mark, and what must still be there when another one takes its place. One that the disk cannot
+        read is overwritten: a mark that lags harms nothing."""
+        try:
+            value = self._storage.get(APPLIED)
+        except OSError as error:
+            unreadable(error)
+            return None, ANY
+        return (parse_mark(value.data), value.etag) if value else (None, ABSENT)
+
+    def after(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
+        """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
+
+        Raises DamagedJournal.
+        """
+        while True:
+            seq = mark.seq + 1
+            data = self.raw(seq)
+            if data is None:
+                return
+            entry = parse(seq, data)
+            if entry.prev != mark.digest:
+                raise DamagedJournal(seq=seq, reason=f"it does not follow entry {mark.seq}")
+            mark = Mark(seq, digest(data))
+            yield mark, entry
+
+    def head(self) -> Mark:
+        """The last committed entry's place."""
+        mark = self.applied()
+        for beyond, _ in self.after(mark):
+            mark = beyond
+        return mark
+
+    def has(self, seq: int) -> bool:
+        """Is entry `seq` committed?"""
+        return self._storage.stat(key_of(seq)) is not None
+
+    def raw(self, seq: int) -> bytes | None:
+        """The bytes of entry `seq`, or None where it is not committed. Raises DamagedJournal where they cannot be
+        read."""
+        try:
+            value = self._storage.get(key_of(seq))
+        except OSError as error:
+            raise DamagedJournal(seq=seq, reason=unreadable(error)) from error
+        return value.data if value else None
+
+    def entry(self, seq: int) -> Entry:
+        """Entry `seq`, which must have been committed. Raises DamagedJournal."""
+        data = self.raw(seq)
+        if data is None:
+            raise DamagedJournal(seq=seq, reason="it is missing")
+        return parse(seq, data)
+
+    def append(self, entry: Entry) -> bool:
+        """Commit `entry`. False: another writer took its number, nothing happened.
+
+        Raises DamagedJournal where something unreadable has its name, OSError where the machine failed; whether
+        the entry is there is then unknown (ask `owns`).
+        """
+        try:
+            self._storage.put(key_of(entry.seq), entry.to_bytes(), ABSENT)
+        except PutLost:
+            return self.owns(entry)  # a retry may lose against its own first try
+        return True
+
+    def settle(self, seq: int) -> None:
+        """Make sure that entry `seq`, which is there, survives loss of power: its writer may have died before it
+        was flushed. (Losing a create-if-absent does that.)"""
+        data = self.raw(seq)
+        if data is not None:
+            with suppress(PutLost):
+                self._storage.put(key_of(seq), data, ABSENT)
+
+    def owns(self, entry: Entry) -> bool:
+        """Is the committed entry of this number this very one?"""
+        return self.raw(entry.seq) == entry.to_bytes()
+
+
+def key_of(seq: int) -> str:
+    return f"journal/{seq // 1000:06}/{seq:09}.json"
+
+
+def seq_of(key: str) -> int | None:
+    """The number of the entry whose key this is, or None where it is no entry's."""
+    seq = canonical.parse_digits(key.rpartition("/")[2].removesuffix(".json"))
+    return seq if seq and key == key_of(seq) else None
+
+
+def parse(seq: int, data: bytes) -> Entry:
+    """Raises DamagedJournal."""
+    try:
+        entry = Entry.from_bytes(data)
+    except Malformed as error:
+        raise DamagedJournal(seq=seq, reason=str(error)) from None
+    if entry.seq != seq:
+        raise DamagedJournal(seq=seq, reason=f"it says that it is entry {entry.seq}")
+    return entry
+
+
+def format_mark(mark: Mark) -> bytes:
+    text = f"{mark.seq} {mark.digest}"
+    return f"{text} check={digest(text.encode())[:CHECK_LENGTH]}\n".encode()
+
+
+def parse_mark(data: bytes) -> Mark | None:
+    """The mark in `data`, or None where it is none."""
+    first, _, rest = data.decode("ascii", "replace").partition(" ")
+    seq, name = canonical.parse_digits(first), rest[:HEX_LENGTH]
+    if seq is None or not is_digest(name):
+        return None
+    mark = Mark(seq, name)
+    return mark if data == format_mark(mark) else None
+
+
+def _is_ref(key: str) -> bool:
+    """Entries move refs, and nothing else that lies in the repository."""
+    folder, *names = key.partition("#")[0].split("/")
+    return is_key(key) and is_key(key.partition("#")[0]) and len(names) == _REF_FOLDERS.get(folder)
+
+
+def _parse_change(row: Any) -> Change:
+    match row:
+        case [str(ref), str() | None as old, str() | None as new] if _is_ref(ref):
+            return Change(ref, old, new)
+    raise Malformed("a change is not a ref with its old and new value")
+
+
+def _parse_texts(record: dict[str, Any], key: str) -> tuple[str, ...]:
+    texts = canonical.take(record, key, list)
+    if not all(isinstance(text, str) for text in texts):
+        raise Malformed(f"{key!r} holds something that is no string")
+    return tuple(texts)
+
+
+def _parse_names(record: dict[str, Any], key: str) -> tuple[str, ...]:
+    names = _parse_texts(record, key)
+    if not all(is_digest(name) for name in names):
+        raise Malformed(f"{key!r} holds something that is no digest")
+    return names

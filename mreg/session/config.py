@@ -1,0 +1,234 @@
+"""`config.toml` of a repository: its format, its identity, and its settings.
+
+The file is a ref like any other (it changes through the journal). Its first two lines are always the
+format and the id, so that opening a repository costs no TOML parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mreg.refs import ref_files
+from mreg.refs.ref_files import CONFIG, Ref
+from mreg.storage import Storage, unreadable
+from mreg.values.canonical import parse_digits
+from mreg.values.errors import Damaged, InvalidInput, NotFound, Refused
+
+FORMAT = 1
+SHARED = "core.shared"
+
+
+class NewerFormat(Refused):
+    code = "newer-format"
+    template = "the repository has format {found}; this release of mreg reads format {known}"
+
+
+class DamagedConfig(Damaged):
+    code = "damaged-config"
+    template = "config.toml is damaged: {reason}"
+
+
+class DamagedSetting(DamagedConfig):
+    """Written by other hands: `config set` takes no such value."""
+
+    code = "damaged-setting"
+    template = "config.toml gives the setting {name!r} a value that it cannot have: {reason}"
+
+
+class UnknownSetting(NotFound):
+    code = "unknown-setting"
+    template = "there is no setting {name!r}"
+
+
+class InvalidSetting(InvalidInput):
+    code = "invalid-setting"
+    template = "{value!r} is no value for the setting {name!r}: {reason}"
+
+
+class Setting(NamedTuple):
+    """A setting that a repository can have. parse: text to value, raises ValueError with the reason."""
+
+    default: Any
+    parse: Callable[[str], Any]
+    meaning: str
+
+
+class Identity(NamedTuple):
+    """What every command needs to know of a repository: its format number and its id (32 hex digits)."""
+
+    format: int
+    id: str
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_seconds(text: str) -> float:
+    """`90`, `90s`, `15m`, `2h`, `14d`, `1w` in seconds. Raises ValueError."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = -1
+    if not seconds >= 0:
+        raise ValueError("write a number and a unit: s, m, h, d or w")
+    if seconds >= 1e12:
+        raise ValueError("write less than 30,000 years")
+    return seconds
+
+
+def age_text(seconds: float) -> str:
+    """What `parse_seconds` reads as so many, in the largest unit but weeks that gives a whole number."""
+    for unit in "dhm":
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds:g}s"
+
+
+def _age(text: str) -> str:
+    parse_seconds(text)
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("write true or false")
+    return text == "true"
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError("write a whole number")
+    return int(text)
+
+
+def _globs(text: str) -> list[str]:
+    return text.split()
+
+
+def _sharing(text: str) -> str:
+    if text not in (GROUP, "umask"):
+        raise ValueError("write group or umask")
+    return text
+
+
+GROUP = "group"
+
+SETTINGS: dict[str, Setting] = {
+    SHARED: Setting(
+        "umask", _sharing, "group: all members of the folder's group may write; umask: the umask of each writer decides"
+    ),
+    "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
+    "gc.keep-last": Setting(
+        0, _count, "gc lets versions expire that are not among the last so many of their artifact; 0: no limit"
+    ),
+    "gc.older-than": Setting("0", _age, "gc lets versions expire that are older than this; 0: of any age"),
+    "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
+    "log.compress": Setting(True, _switch, "whether log makes chunks smaller, or stores them as they are"),
+    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
+}
+
+
+def initial(identity: str) -> str:
+    """The text of a new repository's config."""
+    return f'format = {FORMAT}\nid = "{identity}"\n'
+
+
+def is_shared(data: bytes) -> bool:
+    """Whether the group may write, told without a TOML parser from what `encode` writes."""
+    _, found, rest = data.partition(b"\n[core]\n")
+    return bool(found) and b'shared = "group"' in rest.partition(b"\n[")[0].split(b"\n")
+
+
+def identify(data: bytes) -> Identity:
+    """Raises DamagedConfig, NewerFormat."""
+    first, second = (*data.decode("utf-8", "replace").split("\n", 2), "", "")[:2]
+    number = parse_digits(first.removeprefix("format = "))
+    name = second.removeprefix('id = "').removesuffix('"')
+    if number is None or not first.startswith("format = "):
+        raise DamagedConfig(reason="its first line does not state the format")
+    if number != FORMAT:  # before anything else: a newer format may have moved all the rest
+        raise NewerFormat(found=number, known=FORMAT)
+    if second == name or not (len(name) == 32 and name.isalnum()):
+        raise DamagedConfig(reason="its second line does not state the repository's id")
+    return Identity(number, name)
+
+
+def read(storage: Storage) -> bytes | None:
+    """The whole file. Raises DamagedConfig where it cannot be read."""
+    try:
+        value = storage.get(CONFIG)
+    except OSError as error:
+        raise DamagedConfig(reason=unreadable(error)) from error
+    return value.data if value else None
+
+
+def decode(ref: Ref) -> dict[str, Any]:
+    """The settings that the config sets, by their dotted names. Raises DamagedConfig."""
+    text = ref.value or ""
+    if text.count("\n") == 2:
+        return {}  # format and id are all there is: no need to load a parser
+
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
+        raise DamagedConfig(reason=str(error)) from None
+    return {
+        f"{section}.{key}": value
+        for section, entries in table.items()
+        if isinstance(entries, dict)
+        for key, value in entries.items()
+    }
+
+
+def encode(identity: Identity, settings: dict[str, Any]) -> str:
+    """The text of the config with these settings."""
+    import tomli_w
+
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in sorted(settings.items()):
+        section, _, key = name.partition(".")
+        sections.setdefault(section, {})[key] = value
+    return initial(identity.id) + tomli_w.dumps(sections)
+
+
+def setting(name: str) -> Setting:
+    """Raises UnknownSetting."""
+    if name not in SETTINGS:
+        from mreg.values.names import near
+
+        raise UnknownSetting(name=name, near=near(name, list(SETTINGS)))
+    return SETTINGS[name]
+
+
+def parse(name: str, text: str) -> Any:
+    """The value that `text` gives the setting. Raises UnknownSetting, InvalidSetting."""
+    try:
+        return setting(name).parse(text)
+    except ValueError as error:
+        raise InvalidSetting(name=name, value=text, reason=str(error)) from None
+
+
+def fault(name: str, value: Any) -> str | None:
+    """Why the setting cannot have this value, which stands in config.toml, or None."""
+    known = SETTINGS[name]
+    if type(value) is not type(known.default):
+        return f"it is no {type(known.default).__name__}"
+    if isinstance(value, list):
+        return None if all(isinstance(one, str) for one in value) else "not all of the list is text"
+    try:
+        known.parse(str(value).lower() if isinstance(value, bool) else str(value))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def check(data: bytes) -> Ref:
+    """The config's ref, trailer verified. Raises DamagedConfig."""
+    try:
+        return ref_files.decode(CONFIG, data)
+    except ref_files.DamagedRef as error:
+        raise DamagedConfig(reason=error.reason) from None

@@ -1,0 +1,99 @@
+"""Where things are by the customs of the platform: the one module of the library that looks at the
+environment and the home folder, and only when a caller asked it to, named no cache folder, or is about to
+write to a repository that somebody else owns."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from mreg.session.context import NoRepository
+from mreg.values.errors import Refused
+
+FOLDER = ".mreg"
+
+
+class NotAFolder(Refused):
+    code = "not-a-folder"
+    template = "cannot make a repository at {location}: {path} is not a folder"
+
+
+def default_cache() -> str:
+    """`$MREG_CACHE`, else the platform's cache folder."""
+    given = os.environ.get("MREG_CACHE")
+    if given:
+        return os.path.abspath(given)
+    home = os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Caches", "mreg")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "mreg")
+
+
+def user_config() -> str:
+    """The file of the user's own settings, which may be missing."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(home, "mreg", "config.toml")
+
+
+def safe_by_environment() -> list[str]:
+    """The repositories that `$MREG_SAFE` lists as safe."""
+    return [path for path in os.environ.get("MREG_SAFE", "").split(os.pathsep) if path]
+
+
+def account_behind_sudo() -> int | None:
+    """Who became root by sudo."""
+    given = os.environ.get("SUDO_UID", "")
+    return int(given) if os.geteuid() == 0 and given.isascii() and given.isdigit() else None
+
+
+def find_repository(start: str | None = None) -> str:
+    """The repository for a folder: `$MREG_REPO`, else the nearest `.mreg` from `start` (the working folder)
+    upwards, as git looks for its own. Raises NoRepository, PermissionError where that one may not be entered."""
+    given = os.environ.get("MREG_REPO")
+    if given and start is None:
+        return given
+    folder = top = os.path.abspath(start or os.getcwd())
+    while True:
+        if _is_repository(os.path.join(folder, FOLDER)):
+            return os.path.join(folder, FOLDER)
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            raise NoRepository(location=top, where=f"in {top} or above it")
+        folder = parent
+
+
+def place_of_existing(location: str | os.PathLike[str]) -> str:
+    """What `locate` says. Raises NoRepository for a file."""
+    path = locate(location)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise NoRepository(location=path, where=f"at {path}, which is a file")
+    return path
+
+
+def place_for_new(location: str | os.PathLike[str]) -> str:
+    """Where a new repository's folder goes: `location` if that is its name, else the `.mreg` in it. Raises NotAFolder
+    where something else is in the way."""
+    path = os.path.abspath(location)
+    path = path if os.path.basename(path) == FOLDER else os.path.join(path, FOLDER)
+    present = path
+    while not os.path.lexists(present) and present != os.path.dirname(present):
+        present = os.path.dirname(present)
+    if not os.path.isdir(present):
+        raise NotAFolder(location=path, path=present)
+    return path
+
+
+def _is_repository(folder: str) -> bool:
+    if any(os.path.exists(os.path.join(folder, name)) for name in ("config.toml", "journal")):
+        return True
+    if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # else it would be said that there is none
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return False
+
+
+def locate(location: str | os.PathLike[str]) -> str:
+    """The repository's own folder: `location` itself, or the `.mreg` in it."""
+    path = os.path.abspath(location)
+    inner = os.path.join(path, FOLDER)
+    return inner if os.path.basename(path) != FOLDER and os.path.isdir(inner) else path

@@ -1,0 +1,125 @@
+"""Whose repository may be written to. One that somebody else owns only when the user has said that it is safe:
+a folder found on the way up from the working folder may have been put there to be found (docs/adr/0012).
+
+The user says so in settings of their own, outside of any repository, or for one run in `$MREG_SAFE`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from mreg.session import places
+from mreg.values.errors import Damaged, NotFound, Refused
+
+SETTING = "safe.directory"
+MEANING = "repositories of others that may be written to; * for all"
+ANY = "*"
+
+
+class Untrusted(Refused):
+    code = "untrusted"
+    template = "{location} belongs to {owner}: it can be read, but not written to before you say that it is safe"
+
+
+class DamagedUserConfig(Damaged):
+    code = "damaged-user-config"
+    template = "{path} is no settings file: {reason}"
+
+
+class UnknownUserSetting(NotFound):
+    code = "unknown-user-setting"
+    template = "there is no setting {name!r} of a user"
+
+
+def check_owner(location: str) -> None:
+    """May the repository in the folder `location` be written to? One that does not exist yet may.
+
+    Its folder, and the config in it, must belong to the user, or to root, who can change what the user runs anyway.
+    Where the owner of the folder lets a group write to it, the config may be anybody's of these. Raises Untrusted.
+    """
+    trusted = {os.geteuid(), 0, places.account_behind_sudo()}
+    stranger = next((owner for owner in _owners(location) if owner not in trusted), None)
+    if stranger is not None and not _is_listed(location):
+        raise Untrusted(location=location, owner=_name(stranger))
+
+
+def _owners(location: str) -> Iterator[int]:
+    with suppress(FileNotFoundError):
+        folder = os.stat(location)
+        yield folder.st_uid
+        if not folder.st_mode & stat.S_IWGRP:
+            yield os.lstat(os.path.join(location, "config.toml")).st_uid
+
+
+def check_setting(name: str) -> None:
+    """Raises UnknownUserSetting."""
+    if name != SETTING:
+        raise UnknownUserSetting(name=name)
+
+
+def safe_directories() -> list[str]:
+    """What the user's settings list as safe. Raises DamagedUserConfig."""
+    found = _read().get("safe", {})
+    listed = found.get("directory", []) if isinstance(found, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+        raise DamagedUserConfig(path=places.user_config(), reason=f"{SETTING} is no list of texts")
+    return listed
+
+
+def add_safe_directory(path: str) -> list[str]:
+    """List one more repository as safe: `*` all of them; an empty text clears the list. All that are listed then.
+
+    Raises DamagedUserConfig.
+    """
+    listed = safe_directories()
+    if not path:
+        listed = []
+    else:
+        listed = list(dict.fromkeys([*listed, path if path == ANY else os.path.realpath(places.locate(path))]))
+    table = _read()
+    table["safe"] = {**table.get("safe", {}), "directory": listed}
+    _write(table)
+    return listed
+
+
+def _is_listed(location: str) -> bool:
+    wanted = os.path.realpath(location)
+    listed = [*places.safe_by_environment(), *safe_directories()]
+    return any(path == ANY or os.path.realpath(places.locate(path)) == wanted for path in listed)
+
+
+def _name(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return f"the account {uid}"
+
+
+def _read() -> dict[str, Any]:
+    import tomllib
+
+    path = places.user_config()
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedUserConfig(path=path, reason=str(error)) from None
+
+
+def _write(table: dict[str, Any]) -> None:
+    import tomli_w
+
+    path = places.user_config()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    scratch = f"{path}.{os.getpid()}"
+    with open(scratch, "w", encoding="utf-8") as file:
+        file.write(tomli_w.dumps(table))
+    os.replace(scratch, path)

@@ -1,0 +1,1 @@
+"""Keeps a repository well: garbage collection, repacking, retention, checks and repairs."""

@@ -1,0 +1,274 @@
+"""Checks of the journal and of the ref files. Takes no lock: a ref that a writer moves meanwhile is told
+from a damaged one by its entry number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from mreg.operations.collections import read_properties
+from mreg.operations.resolve import parse_link
+from mreg.refs import ref_files
+from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
+from mreg.refs.ref_files import CONFIG, NEVER, DamagedRef, Ref
+from mreg.refs.view import link_key, version_key
+from mreg.session import config
+from mreg.session.context import Context
+from mreg.storage import unreadable
+from mreg.upkeep import reach
+from mreg.upkeep.check_names import check_names, key_fault
+from mreg.upkeep.findings import Findings
+from mreg.values.annotation import decode as decode_annotation
+from mreg.values.digest import is_digest
+from mreg.values.errors import Damaged
+from mreg.values.names import InvalidTag, check_tag, is_name, parse_version
+
+
+def check_refs(context: Context, check: Findings) -> None:
+    """Invariants 1 to 6 of docs/format.md: journal, mark, ref files, and what they point at."""
+    applied = _check_mark(context, check)
+    head = _replay(context, check, applied)
+    _check_config(context, check)
+    if applied.seq > head.seq:
+        check.add("applied-mark", APPLIED, f"it says {applied.seq}, but the journal ends at {head.seq}")
+    _check_files(context, check, applied, head)
+    _check_pointers(check)
+    _check_numbers(check)
+    check_names(check)
+
+
+def _check_mark(context: Context, check: Findings) -> Mark:
+    mark = None
+    try:
+        value = context.storage.get(APPLIED)
+        mark = parse_mark(value.data) if value else None
+        if value and mark is None:
+            check.add("applied-mark", APPLIED, "its check sum does not fit")
+    except OSError as error:
+        check.add("applied-mark", APPLIED, unreadable(error))
+    return mark or Mark(0, context.journal.origin)
+
+
+def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
+    """Read the whole journal; each ref's last state goes to `check.state`."""
+    journal = context.journal
+    mark = check.head = Mark(0, journal.origin)
+    kept: dict[str, str] = {}
+    check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
+    try:
+        for mark, entry in reach.whole_journal(journal):
+            if mark.seq == applied.seq and mark != applied:
+                check.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
+            check.entries += 1
+            check.log.append(entry)
+            _replay_entry(check, entry, kept)
+            check.note_packs(entry)
+            check.head = mark
+    except DamagedJournal as error:
+        check.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
+        check.whole = False
+    beyond = 0
+    for key in context.storage.list("journal"):
+        seq = seq_of(key)
+        if seq is None and key != APPLIED:
+            check.add("foreign-file", key, "it is no journal entry")
+        beyond += seq is not None and seq > mark.seq + 1
+    if beyond and check.whole and not context.journal.has(mark.seq + 1):
+        reason = f"it is missing, and {beyond} entries follow it"
+        check.add("journal-gap", key_of(mark.seq + 1), reason, _all_versions(context))
+        check.whole = False
+    return mark
+
+
+def _all_versions(context: Context) -> list[str]:
+    """What nobody can answer for: who makes the lookup tables anew reads the whole journal for that."""
+    versions = map(version_of, context.storage.list("artifacts"))
+    return [version for version in versions if version]
+
+
+def _replay_entry(check: Findings, entry: Entry, kept: dict[str, str]) -> None:
+    """kept: the digest that each version ref was made with, which it has for ever."""
+    for ref, old, new in entry.changes:
+        before = check.state.get(ref, NEVER)
+        brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
+        if old != before.value and not brought:
+            check.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
+        version = version_of(ref)
+        for value in (old, new) if version else ():
+            if value is not None and kept.setdefault(ref, value) != value:
+                check.add(
+                    "journal-change", key_of(entry.seq), f"it makes another version of {version}", [version or ""]
+                )
+        check.state[ref] = Ref(new, entry.seq, old if new is None else None)
+
+
+def _check_config(context: Context, check: Findings) -> None:
+    try:
+        data = config.read(context.storage)
+        if data is None:
+            check.add("config", CONFIG, "it is missing")
+            return
+        identity = config.identify(data)
+        ref = config.check(data)
+        settings = config.decode(ref)
+    except Damaged as error:
+        check.add("config", CONFIG, error.reason)
+        return
+    if identity != context.identity:
+        check.add("config", CONFIG, "it changed its format or id")
+    for name in sorted(settings.keys() & config.SETTINGS.keys()):
+        fault = config.fault(name, settings[name])
+        if fault:
+            check.add("config", CONFIG, f"it gives the setting {name!r} a value that it cannot have: {fault}")
+
+
+def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:
+    """Each ref file against what the journal says of its refs."""
+    expected: dict[str, dict[str, Ref]] = defaultdict(dict)
+    for key, ref in check.state.items():
+        expected[ref_files.file_of(key)][key] = ref
+    moved_by: dict[int, str] = {}
+    for file in sorted(set(ref_files.files(context.storage)) - expected.keys()):
+        seq = _moved_by(context, file)
+        moved_by[seq] = file
+        if seq <= head.seq and not context.journal.has(head.seq + 1):
+            check.add("foreign-file", file, "no entry of the journal made it")
+    for file, wanted in sorted(expected.items()):
+        try:
+            found = _read_file(context, file, wanted)
+        except DamagedRef as error:
+            check.add("ref", file, error.reason, _hurt(check, wanted))
+            continue
+        moved_by[max((ref.seq for ref in found.values()), default=0)] = file
+        for key, ref in wanted.items():
+            fault = _compare(found.get(key, NEVER), ref, applied, head)
+            if fault:
+                check.add("ref", key, fault, _hurt(check, {key: ref}))
+    _check_end(context, check, head, moved_by)
+
+
+def _check_end(context: Context, check: Findings, head: Mark, moved_by: dict[int, str]) -> None:
+    """Was a ref moved by an entry that is gone? moved_by: the entries that moved the files last, each with one."""
+    lost = [seq for seq in moved_by if seq > head.seq and not context.journal.has(seq)]
+    if lost and check.whole:
+        reason = ref_files.lost_reason(moved_by[max(lost)], max(lost))
+        check.add("journal-gap", key_of(head.seq + 1), reason, _all_versions(context))
+        check.whole = False
+
+
+def _moved_by(context: Context, file: str) -> int:
+    try:
+        return ref_files.moved_by(context.storage, file)
+    except DamagedRef:
+        return 0
+
+
+def _read_file(context: Context, file: str, wanted: dict[str, Ref]) -> dict[str, Ref]:
+    if any("#" in key for key in wanted):
+        return {f"{file}#{name}": ref for name, ref in ref_files.read_table(context.storage, file).items()}
+    return {file: ref_files.read(context.storage, file)}
+
+
+def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
+    """What is wrong with a ref's file, or None."""
+    if found.seq > head.seq:
+        return None  # moved since we read the journal
+    if found.seq < wanted.seq:
+        if wanted.seq > applied.seq:
+            return None  # committed, not applied yet: the next writer does that
+        return "it is missing" if found is NEVER else f"it is older than entry {wanted.seq}, which was applied"
+    if found.seq > wanted.seq:
+        return f"it says that entry {found.seq} moved it, which that one did not"
+    return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
+
+
+def _hurt(check: Findings, wanted: dict[str, Ref]) -> set[str]:
+    """The versions that these refs are, or whose artifact they are."""
+    keys = {key for key, ref in wanted.items() if ref.value is not None}
+    artifacts = {key.removesuffix("artifact.toml") for key in keys if key.endswith("/artifact.toml")}
+    keys |= {key for key, ref in check.state.items() if ref.value and key.rpartition("/")[0] + "/" in artifacts}
+    return set(filter(None, map(version_of, keys)))
+
+
+def version_of(key: str) -> str | None:
+    """`artifact:vN` where this is the key of a version's ref, else None."""
+    match key.split("/"):
+        case ["artifacts", name, number] if parse_version(number) is not None:
+            return f"{name}:{number}"
+    return None
+
+
+def _check_pointers(check: Findings) -> None:
+    """What refs name exists, and is of the right form."""
+    for key, ref in check.state.items():
+        if ref.value is None or key_fault(key):
+            continue
+        fault = _pointer_fault(check, key, ref.value)
+        if fault:
+            check.add("pointer", key, fault)
+
+
+def _pointer_fault(check: Findings, key: str, value: str) -> str | None:
+    try:
+        match key.split("/"):
+            case ["artifacts" | "registered", _, "artifact.toml" | "model.toml" as file]:
+                return _properties_fault(read_properties(value, key), file)
+            case ["artifacts", name, file]:
+                if file.endswith(".toml"):
+                    decode_annotation(value, key)
+                    return None
+                if not is_digest(value):
+                    return "it holds no digest"
+                check.versions[f"{name}:{file}"] = value
+                return None
+            case ["aliases", name, _]:
+                return _alias_fault(check, name, value)
+            case ["registered", model, file] if "#" in file:
+                return _link_fault(check, model, file.partition("#")[2], value)
+            case ["runs", _]:
+                name, _, number = value.partition(":")
+                return None if is_name(name) and parse_version(number) is not None else "it names no version"
+    except Damaged as error:
+        return str(error.reason)
+    return None
+
+
+def _properties_fault(properties: dict[str, Any], file: str) -> str | None:
+    wanted = {"artifact.toml": {"type", "description"}, "model.toml": {"description", "tags"}}[file]
+    if properties.keys() != wanted:
+        return f"it has not the keys {' and '.join(sorted(wanted))}"
+    tags = properties.get("tags", [])
+    try:
+        return None if tags == sorted({check_tag(tag) for tag in tags}) else "its tags are not sorted"
+    except InvalidTag as error:
+        return str(error)
+
+
+def _alias_fault(check: Findings, name: str, value: str) -> str | None:
+    number = parse_version(value)
+    if number is None:
+        return "it holds no version number"
+    held = (check.state.get(key, NEVER).value for key in (version_key(name, number), link_key(name, number)))
+    return None if any(held) else f"{name}:{value} does not exist"
+
+
+def _link_fault(check: Findings, model: str, line: str, value: str) -> str | None:
+    number = parse_version(line)
+    if number is None:
+        return "its line is not numbered"
+    target = parse_link(model, number, value)
+    held = check.state.get(version_key(target.artifact, target.number), NEVER).value
+    return None if held == target.digest else f"{target.name} is not the version that was linked"
+
+
+def _check_numbers(check: Findings) -> None:
+    """Numbers are given without gaps, so the highest says how many there are."""
+    given: dict[str, list[int]] = defaultdict(list)
+    for key in check.state:
+        folder, _, name = key.replace("#", "/").rpartition("/")
+        number = parse_version(name)
+        if number is not None and key.startswith(("artifacts/", "registered/")):
+            given[folder].append(number)
+    for folder, numbers in given.items():
+        if sorted(numbers) != list(range(len(numbers))):
+            check.add("numbers", folder, "its version numbers have a gap")

@@ -1,0 +1,163 @@
+"""What can be reached: from refs and the journal's memory to records, files, chunks and packs.
+
+Works from the repository alone, never from the lookup tables: what decides over deleting must not rest on
+something disposable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mreg.content import objects, packs
+from mreg.content.objects import Objects
+from mreg.content.packs import DamagedPack, Located, PackIndex
+from mreg.refs.journal import Entry, Journal, Mark
+from mreg.storage import Storage
+from mreg.values.digest import is_digest
+from mreg.values.records import File
+
+
+@dataclass
+class Reached:
+    """Digests of what is reachable; chunks and files raw, 32 bytes."""
+
+    versions: set[str] = field(default_factory=set)
+    manifests: set[str] = field(default_factory=set)
+    files: set[tuple[str, int]] = field(default_factory=set)
+    chunks: set[bytes] = field(default_factory=set)
+
+
+def versions_now(entries: Iterable[Entry]) -> set[str]:
+    """The version records that the refs name after these entries, which are the whole journal."""
+    now: dict[str, str | None] = {}
+    for entry in entries:
+        now |= {change.ref: change.new for change in entry.changes}
+    return {named for ref, value in now.items() for named in _versions_named(ref, value)}
+
+
+def named_by(entry: Entry) -> set[str]:
+    """The version records that this entry's refs name, before or after it."""
+    return {named for ref, old, new in entry.changes for v in (old, new) for named in _versions_named(ref, v)}
+
+
+def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[str]:
+    """The versions that refs named within the grace period, less those that a gc gave up, unless they have been brought
+    back since. entries: the whole journal; age: of an entry of this number, in seconds."""
+    found: set[str] = set()
+    for entry in reversed(entries):
+        if grace == 0 or age(entry.seq) > grace:
+            break
+        found |= named_by(entry)
+    dropped: set[str] = set()
+    for entry in entries:
+        dropped.update(entry.drops)
+        dropped.difference_update(map(objects.key_of, versions_now([entry])))
+    return {name for name in found if objects.key_of(name) not in dropped}
+
+
+def _versions_named(ref: str, value: str | None) -> Iterator[str]:
+    """The version that a ref's value holds on to: that of a version ref or of a link."""
+    if value is None:
+        return
+    if ref.startswith("artifacts/") and is_digest(value):
+        yield value
+    elif ref.startswith("registered/") and "#" in ref:
+        digest = value.rpartition(" ")[2]
+        if is_digest(digest):
+            yield digest
+
+
+def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
+    """Every entry from the first on, the chain verified. Raises DamagedJournal."""
+    return journal.after(Mark(0, journal.origin))
+
+
+def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackIndex]) -> Reached:
+    """All that the version records need. indexes: those of the packs that are read. Raises Damaged where a record
+    is not readable: nothing may be called unreachable while one does not know what it reaches."""
+    found = Reached()
+    files: set[File] = set()
+    for version in versions:
+        manifest = objects.version(version).manifest
+        found.versions.add(version)
+        if manifest not in found.manifests:
+            found.manifests.add(manifest)
+            files.update(objects.manifest(manifest).files)
+    found.files = {(file.digest, file.size) for file in files}
+    recipes, places = recipes_of(indexes), copies(indexes)
+    for name in (bytes.fromhex(digest) for digest, size in found.files if size):
+        for chunk in recipes.get(name, {name}):
+            found.chunks.update(with_bases(chunk, places))
+    return found
+
+
+def with_bases(chunk: bytes, places: Mapping[bytes, Located]) -> Iterator[bytes]:
+    """The chunk, and what it is stored as the difference to, down to one that is stored by itself."""
+    yield chunk
+    located = places.get(chunk)
+    while located and (base := located.entry.base):
+        yield base
+        position, located = located.entry.position, places.get(base)
+        if located and located.entry.position >= position:
+            return  # no way to read it: fsck's business
+
+
+def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
+    """Where each chunk is read from: the copy with the lowest position (`mreg.content.chunks.Locate`)."""
+    found: dict[bytes, Located] = {}
+    for name, index in indexes.items():
+        for entry in index.chunks:
+            present = found.get(entry.digest)
+            if present is None or entry.position < present.entry.position:
+                found[entry.digest] = Located(name, entry)
+    return found
+
+
+def only_registered(indexes: Mapping[str, PackIndex], entries: Iterable[Entry]) -> dict[str, PackIndex]:
+    """Those of the packs that are read. Raises DamagedPack where one is missing: what it needs of others cannot be
+    known, and it may be put back."""
+    names = registered(entries)
+    for name in sorted(names - indexes.keys()):
+        raise DamagedPack(pack=name, reason="it is missing")
+    return {name: indexes[name] for name in names}
+
+
+def registered(entries: Iterable[Entry]) -> set[str]:
+    """The packs that the journal names and has not given up since. Only these are read."""
+    names: set[str] = set()
+    for entry in entries:
+        names.update(entry.packs)
+        names.difference_update(filter(None, map(packs.name_of, entry.drops)))
+    return names
+
+
+def recipes_of(indexes: Mapping[str, PackIndex]) -> dict[bytes, set[bytes]]:
+    """Every file that is cut into several chunks: the digests of these. A file cut in two ways needs both."""
+    recipes: dict[bytes, set[bytes]] = {}
+    for index in indexes.values():
+        for name, pieces in index.recipes.items():
+            recipes.setdefault(name, set()).update(piece.digest for piece in pieces)
+    return recipes
+
+
+def needed_packs(found: Reached, indexes: Mapping[str, PackIndex]) -> set[str]:
+    """The packs that hold a reachable chunk, or the recipe of a reachable file."""
+    files = {bytes.fromhex(digest) for digest, _ in found.files}
+    return {
+        name
+        for name, index in indexes.items()
+        if any(entry.digest in found.chunks for entry in index.chunks) or not files.isdisjoint(index.recipes)
+    }
+
+
+def read_indexes(storage: Storage) -> dict[str, PackIndex]:
+    """The index of every pack that lies in the storage. Raises DamagedPack."""
+    found = {}
+    for name in packs.pack_names(storage):
+        try:
+            found[name] = packs.read_index(storage, name)
+        except DamagedPack:
+            if storage.stat(packs.key_of(name)):  # else another gc has deleted it since it was listed
+                raise
+    return found

@@ -1,0 +1,156 @@
+"""`gc --repack`: packs that are mostly dead, or could be much smaller, are written anew.
+
+What is still needed of them goes into one new pack, and the old ones are given up by the entry that names it. A
+chunk that is stored as the difference to others which nothing but it needs any more is stored by itself instead.
+Every chunk is verified on its way: damage is not copied on, it stops the work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+from mreg.content import codecs
+from mreg.content.buffers import Buffers
+from mreg.content.chunks import ChunkReader
+from mreg.content.codecs import Encoded
+from mreg.content.packs import Base, ChunkEntry, Located, PackIndex, PackWriter, read_stored
+from mreg.content.parallel import in_order
+from mreg.storage import Storage
+from mreg.upkeep import reach
+from mreg.upkeep.reach import Reached
+
+MOSTLY: Final = 0.5
+"""A pack is written anew when so much of it is dead, or lies there uncompressed and would get smaller."""
+
+SMALLER: Final = 0.9
+"""Uncompressed chunks would get smaller if samples of them shrink to less than this."""
+
+SAMPLES: Final = 8
+
+BATCH: Final = 256 << 20
+"""So many bytes go into one new pack, and one entry of the journal: a writer who comes first undoes little."""
+
+Indexes = Mapping[str, PackIndex]
+
+
+class Rewriter:
+    """What to write anew of the packs `indexes`, of which `kept` is needed. encode: whether to make chunks smaller
+    that are stored as they are."""
+
+    def __init__(self, storage: Storage, indexes: Indexes, kept: Reached, *, encode: bool) -> None:
+        self._storage = storage
+        self._indexes = indexes
+        self._places = reach.copies(indexes)
+        self._encode = encode
+        self._buffers = Buffers()
+        self._reader = ChunkReader(storage, self._places.get, self._buffers)
+        self._files = {bytes.fromhex(digest) for digest, _ in kept.files}
+        self._alone, self._spared = self._loosened(kept)
+        self._needed = kept.chunks - self._spared
+
+    def batches(self) -> Iterator[list[str]]:
+        """The packs to be written anew, as many at a time as make one new pack."""
+        batch: list[str] = []
+        size = 0
+        for name in sorted(self._indexes):
+            if not (self._is_dead(name) or (self._encode and self._is_loose(name))):
+                continue
+            batch.append(name)
+            size += sum(entry.stored for entry in self._live(name))
+            if size >= BATCH:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def write(self, batch: Iterable[str], writer: PackWriter) -> None:
+        """Put all that is needed of these packs into the writer. Raises DamagedChunk."""
+        names = list(batch)
+        entries = [(name, entry) for name in names for entry in self._live(name)]
+        for again in in_order((True, partial(self._again, *one)) for one in entries):
+            if again.entry.digest not in writer:
+                writer.add(again.entry.digest, again.data, again.form, again.base)
+            self._give_back(again)
+        for name in names:
+            for file, pieces in self._indexes[name].recipes.items():
+                if file in self._files:
+                    writer.add_recipe(file, pieces)
+
+    def _live(self, name: str) -> list[ChunkEntry]:
+        """What of the pack is read, and needed."""
+        return [
+            entry
+            for entry in self._indexes[name].chunks
+            if entry.digest in self._needed and self._places[entry.digest] == (name, entry)
+        ]
+
+    def _is_dead(self, name: str) -> bool:
+        index = self._indexes[name]
+        total = sum(entry.stored for entry in index.chunks)
+        live = sum(entry.stored for entry in self._live(name) if entry.digest not in self._alone)
+        if total == 0:
+            return self._files.isdisjoint(index.recipes)
+        return total - live > MOSTLY * total
+
+    def _is_loose(self, name: str) -> bool:
+        """Would it be much smaller if its chunks were compressed?"""
+        raw = [entry for entry in self._live(name) if entry.codec == codecs.RAW and entry.size >= codecs.SMALL]
+        if sum(entry.stored for entry in raw) <= MOSTLY * sum(entry.stored for entry in self._indexes[name].chunks):
+            return False
+        samples = raw[:: max(1, len(raw) // SAMPLES)]
+        after = 0
+        for entry in samples:
+            again = self._again(name, entry)
+            after += len(again.form.data)
+            self._give_back(again)
+        return after < SMALLER * sum(entry.size for entry in samples)
+
+    def _again(self, name: str, entry: ChunkEntry) -> _Rewritten:
+        """The chunk, and how it is stored from now on. In any thread."""
+        located = Located(name, entry)
+        data = self._reader.verified(located)
+        if entry.digest in self._alone or (self._encode and entry.codec == codecs.RAW):
+            room = self._buffers.take(entry.size + codecs.EXTRA)
+            form = codecs.encode(data, room)
+            if form.data is data:
+                self._buffers.give_back(room)
+            return _Rewritten(entry, data, form, None)
+        stored = self._buffers.take(entry.stored)
+        read_stored(self._storage, located, stored)
+        base = Base(entry.base, entry.position) if entry.base is not None else None
+        return _Rewritten(entry, data, Encoded(entry.codec, stored), base)
+
+    def _give_back(self, again: _Rewritten) -> None:
+        self._buffers.give_back(again.data)
+        if again.form.data is not again.data:
+            self._buffers.give_back(again.form.data)
+
+    def _loosened(self, kept: Reached) -> tuple[set[bytes], set[bytes]]:
+        """Chunks to be stored by themselves from now on, and their bases, which are then spared: those that no file
+        is made of, and no other chunk needs. Only where that empties the packs of both."""
+        recipes = reach.recipes_of(self._indexes)
+        direct = {chunk for file in self._files for chunk in recipes.get(file, {file})}
+        users = Counter(self._places[chunk].entry.base for chunk in kept.chunks if chunk in self._places)
+        lone = {
+            chunk: bases
+            for chunk in direct
+            if (bases := list(reach.with_bases(chunk, self._places))[1:])
+            and all(base not in direct and users[base] == 1 for base in bases)
+        }
+        spared = {base for bases in lone.values() for base in bases}
+        self._alone, self._needed = set(lone), kept.chunks - spared
+        emptied = {name for name in self._indexes if self._is_dead(name)}
+        alone = {
+            chunk for chunk, bases in lone.items() if all(self._places[one].pack in emptied for one in [chunk, *bases])
+        }
+        return alone, {base for chunk in alone for base in lone[chunk]}
+
+
+class _Rewritten(NamedTuple):
+    entry: ChunkEntry
+    data: memoryview
+    form: Encoded
+    base: Base | None

@@ -1,0 +1,68 @@
+"""`fsck --repair`: mends what can be proven, says what it did, and leaves the rest as it is.
+
+Refs, config and the applied mark are made again from the journal. What only another repository can have (entries,
+records, packs, chunks) is taken from one, if its digests say that it is the same. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mreg.session.context import Context
+from mreg.upkeep.check_data import Progress
+from mreg.upkeep.findings import Findings, Repaired, Report
+from mreg.upkeep.fsck import look
+from mreg.upkeep.gc import TMP_SECONDS, Moved, clock
+from mreg.upkeep.repair_data import Source, repair_chunks, repair_packs, repair_records
+from mreg.upkeep.repair_refs import repair_refs
+from mreg.values.errors import Damaged, InvalidInput
+
+_ROUNDS = 8
+"""What is mended lets more be seen: a record that is back names chunks that may be damaged too."""
+
+
+class RepairOnly(InvalidInput):
+    code = "repair-only"
+    template = "another repository is looked at only for a repair"
+
+
+def repair(context: Context, *, full: bool, source: Context | None, progress: Progress | None) -> Report:
+    """Check, mend, and check again until nothing more can be mended; what is left, and what was done. Changes
+    nothing where nothing is damaged, but for unfinished work of long ago, which is dropped."""
+    done: list[Repaired] = []
+    check = look(context, full=full, progress=progress, now=clock(context))
+    others = Source(source) if check.found else Source(None)
+    for _ in range(_ROUNDS):
+        try:
+            mended = _mend(context, check, source, others) if check.found else []
+            if not mended:
+                break
+        except Moved:
+            mended = []  # look again
+        done += mended
+        context.read_config()
+        check = look(context, full=full, progress=progress, now=clock(context))
+    dropped = context.storage.sweep(TMP_SECONDS)
+    if dropped:
+        done.append(Repaired("leftover", "tmp", f"{dropped} bytes of unfinished work of long ago dropped"))
+    return check.report()._replace(repaired=tuple(done))
+
+
+def _mend(context: Context, check: Findings, source: Context | None, others: Source) -> list[Repaired]:
+    """One kind of thing at a time: each rests on those before it."""
+    done = repair_refs(context, check, source)
+    if done:
+        return done
+    done = [*repair_records(context, check, others), *repair_packs(context, check, others)]
+    if not done and any(finding.code in ("file", "chunk", "pack") for finding in check.found):
+        with suppress(Damaged):  # the findings say what is in the way
+            done = repair_chunks(context, check, others)
+    if done:
+        _forget_tables(context)
+    return done
+
+
+def _forget_tables(context: Context) -> None:
+    """The lookup tables may have been made of what was damaged."""
+    with suppress(Damaged):
+        context.index.start_anew()

@@ -1,0 +1,148 @@
+"""`du`: where the bytes are, and which of them a deletion would give back.
+
+Told from the repository itself, as gc sees it, and not from the lookup tables: what a version is said to free, gc
+frees.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+from mreg.content import objects, packs
+from mreg.operations.query import artifacts, versions
+from mreg.session.context import Context
+from mreg.upkeep import reach
+from mreg.values.entities import Usage, UsageItem, Version
+from mreg.values.errors import InvalidInput
+
+_Key = TypeVar("_Key")
+
+_SHARED = ""
+"""Of a thing that several versions need."""
+
+
+class NoCollection(InvalidInput):
+    code = "no-collection"
+    template = "{name!r} names a version, and an artifact or a registered model is wanted"
+
+
+def usage(context: Context, name: str | None = None) -> Usage:
+    """The bytes of all versions of a collection, each with what its deletion would free; or of all artifacts, with
+    an item each. Raises UnknownName, NoCollection, Damaged."""
+    if name is not None and ":" in name:
+        raise NoCollection(name=name, collection=name.partition(":")[0])
+    store = _Store(context)
+    if name is not None:
+        listed = versions(context, name)
+        items = [store.version(version) for version in listed]
+        return store.total(listed, items)
+    found = [(artifact.name, versions(context, artifact.name)) for artifact in artifacts(context)]
+    items = [store.collection(name, listed) for name, listed in found]
+    return store.total([version for _, listed in found for version in listed], items)
+
+
+class _Store:
+    """The repository's data, and who needs what of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        entries = [entry for _, entry in reach.whole_journal(context.journal)]
+        self._live = reach.versions_now(entries)
+        self._indexes = reach.only_registered(reach.read_indexes(context.storage), entries)
+        self._places = reach.copies(self._indexes)
+        self._recipes = reach.recipes_of(self._indexes)
+
+    def total(self, listed: Iterable[Version], items: list[UsageItem]) -> Usage:
+        whole = self.collection("", listed)
+        return Usage(whole.versions, whole.logical, whole.unique, whole.stored, tuple(items))
+
+    def collection(self, name: str, listed: Iterable[Version]) -> UsageItem:
+        """What these versions take together."""
+        found = {version.digest: version for version in listed}
+        chunks: set[bytes] = set()
+        for manifest in {version.manifest for version in found.values()}:
+            for file in self._files_of(manifest):
+                chunks.update(self._chunks_of(file))
+        entries = [self._places[chunk].entry for chunk in chunks if chunk in self._places]
+        bases = {base for chunk in chunks for base in reach.with_bases(chunk, self._places)} - chunks
+        return UsageItem(
+            name=name,
+            versions=len(found),
+            logical=sum(version.size for version in found.values()),
+            unique=sum(entry.size for entry in entries),
+            stored=sum(entry.stored for entry in entries) + sum(map(self._stored, bases)),
+        )
+
+    def version(self, version: Version) -> UsageItem:
+        """What the version takes by itself, and what nothing else holds on to."""
+        item = self.collection(version.name, [version])
+        return item._replace(frees=self._freed[version.digest], own=self._own[version.digest])
+
+    def _files_of(self, manifest: str) -> set[bytes]:
+        files = self._context.objects.manifest(manifest).files
+        return {bytes.fromhex(file.digest) for file in files if file.size}
+
+    def _chunks_of(self, file: bytes) -> set[bytes]:
+        return self._recipes.get(file, {file})
+
+    def _stored(self, chunk: bytes) -> int:
+        return self._places[chunk].entry.stored if chunk in self._places else 0
+
+    @cached_property
+    def _freed(self) -> Counter[str]:
+        """By version: the bytes of the packs and records that only it needs."""
+        owners = self._owners
+        packs_needed: dict[str, str] = {}
+        for name, index in self._indexes.items():
+            for needed in [*(entry.digest for entry in index.chunks), *index.recipes]:
+                if needed in owners.data:
+                    _share(packs_needed, packs.key_of(name), owners.data[needed])
+        return self._sum(packs_needed) + self._sum(owners.records)
+
+    @cached_property
+    def _own(self) -> Counter[str]:
+        """By version: the bytes of the chunks that only it needs."""
+        own: Counter[str] = Counter()
+        for chunk, owner in self._owners.data.items():
+            own[owner] += self._stored(chunk)
+        return own
+
+    def _sum(self, owners: Mapping[str, str]) -> Counter[str]:
+        freed: Counter[str] = Counter()
+        for key, owner in owners.items():
+            stat = self._context.storage.stat(key)
+            freed[owner] += stat.size if stat else 0
+        return freed
+
+    @cached_property
+    def _owners(self) -> _Owners:
+        owners = _Owners({}, {})
+        manifests: dict[str, str] = {}
+        for version in self._live:
+            _share(manifests, self._context.objects.version(version).manifest, version)
+            owners.records[objects.key_of(version)] = version
+        for manifest, owner in manifests.items():
+            owners.records[objects.key_of(manifest)] = owner
+            for file in self._files_of(manifest):
+                _share(owners.data, file, owner)
+        for file, owner in list(owners.data.items()):
+            for chunk in self._chunks_of(file):
+                for needed in reach.with_bases(chunk, self._places):
+                    _share(owners.data, needed, owner)
+        return owners
+
+
+class _Owners(NamedTuple):
+    """The one version that needs a thing, or _SHARED. data: files and chunks, by digest (a file of one chunk and that
+    are one). records: by storage key."""
+
+    data: dict[bytes, str]
+    records: dict[str, str]
+
+
+def _share(owners: dict[_Key, str], key: _Key, owner: str) -> None:
+    """Note that `owner` needs `key` too."""
+    owners[key] = owner if owners.get(key, owner) == owner else _SHARED

@@ -1,0 +1,1 @@
+"""Words without input and output: names, digests, records, errors and what the API hands out."""

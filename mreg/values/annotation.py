@@ -1,0 +1,83 @@
+"""What was said of a version after it was logged. Its record never changes; an annotation, once there,
+takes the place of the record's message, metadata and inputs as a whole."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mreg.values.canonical import Unstorable, check_integers, same
+from mreg.values.digest import is_digest
+from mreg.values.errors import Damaged
+from mreg.values.records import MAX_VERSION, Input, VersionRecord
+
+
+class DamagedAnnotation(Damaged):
+    code = "damaged-annotation"
+    template = "{key} is damaged: {reason}"
+
+
+class Said(NamedTuple):
+    """Message, metadata and inputs of a version."""
+
+    message: str
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
+
+    def with_inputs(self, more: tuple[Input, ...]) -> Said:
+        """These inputs too, each version once."""
+        known = {entry.version for entry in self.inputs}
+        return self._replace(inputs=self.inputs + tuple(new for new in more if new.version not in known))
+
+    def differs(self, other: Said) -> bool:
+        """Whether these say anything else than others."""
+        words = (self.message, self.inputs) == (other.message, other.inputs)
+        return not (words and same(self.metadata, other.metadata))
+
+
+def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
+    """What is said of the version now. annotation: the value of its annotation ref `key`.
+
+    Raises DamagedAnnotation.
+    """
+    if annotation is None:
+        return Said(record.message, record.metadata, record.inputs)
+    return decode(annotation, key)
+
+
+def encode(said: Said) -> str:
+    """Raises Unstorable for more than may stand in a version record."""
+    import tomli_w
+
+    inputs = [[entry.reference, entry.version] for entry in said.inputs]
+    text = tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
+    if _is_large(text):
+        reason = f"the version's metadata, message and inputs together are larger than {MAX_VERSION >> 20} MiB, as TOML"
+        raise Unstorable(reason=reason)
+    return text
+
+
+def decode(text: str, key: str) -> Said:
+    """Raises DamagedAnnotation."""
+    import tomllib
+
+    if _is_large(text):
+        raise DamagedAnnotation(key=key, reason=f"it is larger than {MAX_VERSION} bytes")
+    try:
+        table = tomllib.loads(text)
+        check_integers(table)
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits, or Malformed
+        raise DamagedAnnotation(key=key, reason=str(error)) from None
+    match table:
+        case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:
+            inputs = tuple(Input(*row) for row in rows if _is_input(row))
+            if len(inputs) == len(rows):
+                return Said(message, metadata, inputs)
+    raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+
+
+def _is_large(text: str) -> bool:
+    return len(text) > MAX_VERSION or len(text.encode("utf-8", "replace")) > MAX_VERSION
+
+
+def _is_input(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_digest(row[1])

@@ -1,0 +1,150 @@
+"""Canonical JSON: one value, one byte string, one digest.
+
+Keys sorted, no white space, UTF-8 unescaped, no NaN or infinities, floats as Python's shortest
+round-trip form. Reading is bounded, because what is read may come from an untrusted repository.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from mreg.values.errors import InvalidInput
+
+MAX_BYTES = 64 << 20
+MAX_DEPTH = 32
+MAX_INTEGER = 1 << 53
+MAX_NUMBER = 1 << 63
+"""Integers in metadata lie between the negative of this and this."""
+
+
+class Malformed(ValueError):
+    """The bytes are not what the format allows. Callers say of which object."""
+
+
+class Unstorable(InvalidInput):
+    """What is written must be readable again, so it is refused by the same limits."""
+
+    code = "unstorable"
+    template = "this cannot be stored: {reason}"
+
+
+class Record(Protocol):
+    def to_bytes(self) -> bytes: ...
+
+
+def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
+    """The canonical bytes of `value` (dicts with string keys, lists, str, int, float, bool, None).
+
+    Raises Unstorable for half a surrogate pair (a byte that was no UTF-8), and for more bytes than `limit` (default:
+    MAX_BYTES); `what` is then said to be too large.
+    """
+    limit = MAX_BYTES if limit is None else limit
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Unstorable(reason="a text in it is not Unicode") from None
+    if len(data) > limit:
+        raise Unstorable(reason=f"{what} is larger than {limit >> 20} MiB")
+    return data
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether both are one value: 1, 1.0 and true are three, which Python calls equal."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def check_written(record: Record, data: bytes) -> None:
+    """Raises Malformed unless `data`, from which `record` was parsed, is its one canonical form: so nothing
+    unknown, given twice, or out of range (an infinity) can hide in it."""
+    try:
+        same = record.to_bytes() == data
+    except (Unstorable, ValueError):
+        same = False
+    if not same:
+        raise Malformed("it is not in canonical form")
+
+
+def parse_digits(text: str) -> int | None:
+    """The number that up to 16 decimal digits state, else None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None
+
+
+def loads(data: bytes, limit: int | None = None) -> dict[str, Any]:
+    """The JSON object in `data`. Raises Malformed for anything larger than `limit` (default: MAX_BYTES), too deep or
+    not an object."""
+    limit = MAX_BYTES if limit is None else limit
+    if len(data) > limit:
+        raise Malformed(f"larger than {limit} bytes")
+    if not data:
+        raise Malformed("it is empty")
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=_no_constants)
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
+        raise Malformed(str(error)) from None
+    if not isinstance(value, dict):
+        raise Malformed("not a JSON object")
+    check_depth(value)
+    return value
+
+
+def check_depth(value: object, depth: int = MAX_DEPTH) -> None:
+    """Raises Malformed where `value` nests deeper than `depth`."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        if isinstance(child, dict | list):
+            if depth <= 1:
+                raise Malformed("nested too deeply")
+            check_depth(child, depth - 1)
+
+
+def check_integers(value: object) -> None:
+    """Raises Malformed for an integer in `value` that is out of range: no float can hold some, and Python refuses to
+    write the longest."""
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise Malformed("an integer has more than 64 bits")
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        check_integers(child)
+
+
+def _no_constants(name: str) -> Any:
+    raise Malformed(f"{name} is not JSON")
+
+
+def take(record: dict[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:
+    """`record[key]`, which must be there and of `kind`. A boolean never passes for a number."""
+    value = record.get(key)
+    if key not in record or not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        raise Malformed(f"{key!r} is missing or of the wrong type")
+    return value
+
+
+def take_count(record: dict[str, Any], key: str) -> int:
+    """`record[key]`, an integer from 0 to 2**53."""
+    value = take(record, key, int)
+    if not 0 <= value <= MAX_INTEGER:
+        raise Malformed(f"{key!r} is out of range")
+    return int(value)
+
+
+def take_time(record: dict[str, Any], key: str) -> str:
+    """`record[key]`, a time in the one form that is written: RFC 3339 in UTC with microseconds."""
+    from datetime import datetime
+
+    text = str(take(record, key, str))
+    try:
+        whole = datetime.fromisoformat(text).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except ValueError:
+        whole = ""
+    if text != whole or not text.endswith("Z"):
+        raise Malformed(f"{key!r} is no time in UTC with microseconds")
+    return text

@@ -1,0 +1,208 @@
+"""What the Python API hands out: descriptions of what was in the repository when it was asked.
+
+Named tuples, here and wherever a value does not change: a frozen data class takes four times as long to define, which
+every command would wait for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from mreg.values.records import File, Input
+
+__all__ = [
+    "Artifact",
+    "Checkout",
+    "Diff",
+    "File",
+    "HistoryEntry",
+    "Input",
+    "Link",
+    "LinkResult",
+    "LogResult",
+    "Model",
+    "RefChange",
+    "Removed",
+    "Usage",
+    "UsageItem",
+    "Version",
+]
+
+
+class Version(NamedTuple):
+    """A model version.
+
+    digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
+    content. size: bytes of all files. created: in UTC. aliases: of its artifact. links: `model:vN`.
+    message, metadata, inputs: as logged, or as annotated since.
+    """
+
+    artifact: str
+    number: int
+    digest: str
+    manifest: str
+    files: int
+    size: int
+    created: datetime
+    author: str
+    host: str
+    run: str | None
+    message: str
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
+    aliases: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    type: str = "model"
+
+    @property
+    def name(self) -> str:
+        """`artifact:vN`."""
+        return f"{self.artifact}:v{self.number}"
+
+
+class LogResult(NamedTuple):
+    """What `log` did. created: False where the content was that of the latest version already.
+    new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk."""
+
+    version: Version
+    created: bool
+    new: int = 0
+    stored: int = 0
+    links: tuple[str, ...] = ()
+    models_created: tuple[str, ...] = ()
+
+
+class Removed(NamedTuple):
+    """A version that was deleted. seq: the journal entry that did it, which `undo` takes back."""
+
+    artifact: str
+    number: int
+    digest: str
+    seq: int
+
+    @property
+    def name(self) -> str:
+        """`artifact:vN`."""
+        return f"{self.artifact}:v{self.number}"
+
+
+class Artifact(NamedTuple):
+    """A model artifact: an ordered collection of versions."""
+
+    name: str
+    type: str
+    description: str
+    versions: int
+    latest: str | None
+    aliases: dict[str, str]
+
+
+class Link(NamedTuple):
+    """A bookmark in a registered model: `model:vN` is `version`."""
+
+    model: str
+    number: int
+    artifact: str
+    version_number: int
+    digest: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}:v{self.number}"
+
+    @property
+    def version(self) -> str:
+        return f"{self.artifact}:v{self.version_number}"
+
+
+class LinkResult(NamedTuple):
+    """What `link` did. created: False where the version was linked already. model_created: whether the
+    registered model was made for it."""
+
+    link: Link
+    created: bool
+    model_created: bool
+
+
+class Model(NamedTuple):
+    """A registered model: a named collection of links, with a card and tags."""
+
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    card: str
+    links: tuple[Link, ...]
+    aliases: dict[str, str]
+
+
+class RefChange(NamedTuple):
+    """One ref's move within a history entry. None: absent."""
+
+    ref: str
+    old: str | None
+    new: str | None
+
+
+class HistoryEntry(NamedTuple):
+    """One committed change: its number, time (UTC), who made it where with which command, and all it moved."""
+
+    seq: int
+    time: datetime
+    who: str
+    host: str
+    command: str
+    changes: tuple[RefChange, ...]
+
+
+class Diff(NamedTuple):
+    """Two versions side by side. Files by path; `metadata` holds the keys (dotted) that differ, each with
+    its value before and after (None: absent)."""
+
+    before: Version
+    after: Version
+    added: tuple[File, ...]
+    removed: tuple[File, ...]
+    changed: tuple[tuple[File, File], ...]
+    metadata: dict[str, tuple[Any, Any]]
+
+
+class Checkout(NamedTuple):
+    """What `get` did: the folder, and how many files it wrote and found right already. damaged: the paths of those
+    that it left out, as it was told to (`partial`)."""
+
+    path: str
+    version: str
+    written: int
+    kept: int
+    damaged: tuple[str, ...] = ()
+
+
+class UsageItem(NamedTuple):
+    """Where the bytes of one artifact or version are. logical: of all its files. unique: of its chunks, equal ones
+    counted once. stored: what these take on disk, with the chunks that they are stored as differences to.
+
+    Of versions also frees: what `gc` gives back when it is deleted and the grace period is over. own: what its
+    chunks take that nothing else needs: so much more than *frees* may come free by and by, as `gc --repack` writes
+    packs anew that have become mostly dead.
+    """
+
+    name: str
+    versions: int
+    logical: int
+    unique: int
+    stored: int
+    frees: int | None = None
+    own: int | None = None
+
+
+class Usage(NamedTuple):
+    """Where the bytes are, all together (see `UsageItem`) and one by one: by version of a collection, or by
+    artifact."""
+
+    versions: int
+    logical: int
+    unique: int
+    stored: int
+    items: tuple[UsageItem, ...] = ()

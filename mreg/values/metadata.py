@@ -1,0 +1,164 @@
+"""Metadata: what a version says of itself, as JSON with string keys (metrics, parameters, …)."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER
+from mreg.values.errors import InvalidInput
+
+
+class InvalidMetadata(InvalidInput):
+    code = "invalid-metadata"
+    template = "metadata {key!r}: {reason}"
+
+
+def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` as plain JSON: NumPy scalars become numbers, tuples lists, NaN and infinities the words
+    "NaN", "Infinity", "-Infinity" (JSON has no such numbers); a key whose value is None is left out.
+
+    Raises InvalidMetadata for what JSON cannot say.
+    """
+    return _mapping(values, "", MAX_DEPTH - 4)
+
+
+def _mapping(values: Mapping[str, Any], key: str, depth: int) -> dict[str, Any]:
+    result = {}
+    for name, value in values.items():
+        path = f"{key}.{name}" if key else str(name)
+        if not isinstance(name, str) or not name or any(0xD800 <= ord(c) < 0xE000 for c in name):
+            raise InvalidMetadata(key=path, reason="a key is a text that is not empty")
+        if value is not None:
+            result[name] = _value(value, path, depth)
+    return result
+
+
+def _value(value: Any, key: str, depth: int) -> Any:
+    if depth == 0:
+        raise InvalidMetadata(key=key, reason="nested too deeply")
+    if isinstance(value, Mapping):
+        return _mapping(value, key, depth - 1)
+    if isinstance(value, list | tuple):
+        return [_value(item, f"{key}[{at}]", depth - 1) for at, item in enumerate(value)]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return _number(value, key)
+
+
+def _number(value: Any, key: str) -> Any:
+    if not isinstance(value, bool | int | float) and callable(getattr(value, "item", None)):
+        try:
+            value = value.item()  # a NumPy scalar, or a tensor of one element
+        except Exception:  # whatever the library raises for more elements than one
+            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no single number") from None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) > MAX_NUMBER:
+            raise InvalidMetadata(key=key, reason="the integer has more than 64 bits")
+        return int(value)
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "NaN"
+        return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else float(value)
+    what = "null" if value is None else f"a {type(value).__name__}"
+    raise InvalidMetadata(key=key, reason=f"{what} is no number, text, list or mapping")
+
+
+def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts as metadata: dots in the key nest, the value is a number, a boolean or a text.
+
+    Raises InvalidMetadata.
+    """
+    result: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InvalidMetadata(key=pair, reason="write it as KEY=VALUE")
+        result = merge(result, _nest(key.split("."), parse_value(text)))
+    return result
+
+
+def parse_value(text: str) -> bool | int | float | str:
+    """`true` and `false`, integers, decimal numbers; anything else is the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text.lstrip("+-")[:1] == "0" and text.lstrip("+-")[1:2].isdigit():
+        return text  # an identifier: a number has no leading zeros
+    if text and not text.strip("+-0123456789.eE") and any(c.isdigit() for c in text):
+        for kind in (int, float):
+            try:
+                number = kind(text)
+            except ValueError:
+                continue
+            return number if abs(number) <= (MAX_NUMBER if kind is int else sys.float_info.max) else text
+    return text
+
+
+def parse_file(text: str, name: str) -> dict[str, Any]:
+    """The metadata in the text of a JSON or TOML file (`name` tells which by its ending).
+
+    Raises InvalidMetadata.
+    """
+    import json
+    import tomllib
+
+    try:
+        values = tomllib.loads(text) if name.lower().endswith(".toml") else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMetadata(key=name, reason=str(error)) from None
+    if not isinstance(values, dict):
+        raise InvalidMetadata(key=name, reason="the file holds no object at its top")
+    return normalise(_plain_dates(values))
+
+
+def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both together; where both have a key `more` wins, mappings are merged."""
+    result = dict(base)
+    for key, value in more.items():
+        present = result.get(key)
+        both = isinstance(present, Mapping) and isinstance(value, Mapping)
+        result[key] = merge(present, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def remove(values: Mapping[str, Any], dotted: str) -> dict[str, Any]:
+    """`values` without the key; raises InvalidMetadata where it is not there."""
+    head, dot, rest = dotted.partition(".")
+    if head not in values or (dot and not isinstance(values[head], Mapping)):
+        raise InvalidMetadata(key=dotted, reason="there is no such key")
+    result = dict(values)
+    if dot:
+        result[head] = remove(values[head], rest)
+    else:
+        del result[head]
+    return result
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys to what is no mapping."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _nest(parts: list[str], value: Any) -> dict[str, Any]:
+    for part in reversed(parts):
+        value = {part: value}
+    return value  # type: ignore[no-any-return]
+
+
+def _plain_dates(value: Any) -> Any:
+    """TOML knows dates and times; JSON takes them as text."""
+    if isinstance(value, dict):
+        return {key: _plain_dates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain_dates(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,107 @@
+"""Work in threads, its results in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mreg.content import parallel
+from mreg.content.parallel import AHEAD, in_order
+
+
+def square(number: int) -> Callable[[], int]:
+    def call() -> int:
+        time.sleep(0.002 if number % 3 == 0 else 0)
+        return number * number
+
+    return call
+
+
+def test_results_come_in_the_order_of_the_work() -> None:
+    assert list(in_order((number % 4 > 0, square(number)) for number in range(200))) == [n * n for n in range(200)]
+
+
+def test_no_work_no_results() -> None:
+    assert list(in_order(())) == []
+
+
+def test_who_would_wait_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "THREADS", 1)
+    begun, others = threading.Event(), threading.Barrier(3)
+    made_by: list[threading.Thread] = []
+
+    def first() -> str:  # ends only when two others have, while the only other thread is busy with it
+        begun.set()
+        others.wait(timeout=60)
+        return "first"
+
+    def other() -> str:
+        begun.wait(timeout=60)
+        made_by.append(threading.current_thread())
+        if len(made_by) == 2:
+            threading.Thread(target=others.wait, args=(60,)).start()
+            threading.Thread(target=others.wait, args=(60,)).start()
+        return "other"
+
+    assert list(in_order((True, call) for call in (first, other, other))) == ["first", "other", "other"]
+    assert made_by == [threading.current_thread()] * 2
+
+
+def test_only_so_much_is_begun_ahead() -> None:
+    asked = 0
+
+    def work() -> Iterator[tuple[bool, Callable[[], int]]]:
+        nonlocal asked
+        for asked in range(1, 100):
+            yield True, square(asked)
+
+    for taken, _ in enumerate(in_order(work())):
+        assert asked <= taken + AHEAD
+
+
+@pytest.mark.parametrize("heavy", [True, False])
+def test_what_a_call_raises_comes_in_its_turn(heavy: bool) -> None:
+    def fail() -> int:
+        raise ValueError("this one")
+
+    results = in_order([(True, square(2)), (heavy, fail), (True, square(3))])
+
+    assert next(results) == 4
+    with pytest.raises(ValueError, match="this one"):
+        next(results)
+
+
+def test_ctrl_c_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "THREADS", 1)
+    release = threading.Event()
+
+    def interrupted() -> bool:
+        release.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(in_order([(True, lambda: release.wait(60)), (False, interrupted)]))
+
+
+def test_nothing_is_under_way_when_it_was_closed() -> None:
+    running: list[int] = []
+
+    def slow(number: int) -> Callable[[], int]:
+        def call() -> int:
+            running.append(number)
+            time.sleep(0.02)
+            running.remove(number)
+            return number
+
+        return call
+
+    results = in_order((True, slow(number)) for number in range(1000))
+    next(results)
+    results.close()
+
+    assert running == []
+    time.sleep(0.05)
+    assert running == []

@@ -1,0 +1,63 @@
+"""Questions are answered by what is there: of search, diff and history what neighbours of theirs do not show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mreg.repository import Repository
+from mreg.values.errors import NotFound
+
+
+def test_search_finds_a_text_within_one_thing_that_is_said_and_not_across_two(
+    repo: Repository, folder: Callable[..., str]
+) -> None:
+    repo.log(folder({"a": b"1"}), "mnist", aliases=["best"], message="first\nline")
+    repo.create_model("Digits", tags=["vision"])
+
+    assert [one.name for one in repo.search("T\nL")[2]] == ["mnist:v0"]
+    assert repo.search("mnist\n") == ([], [], [])
+    assert repo.search("\nvision") == ([], [], [])
+    assert repo.search("\nbest") == ([], [], [])
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, True), (1, 1.0), (False, 0), ([1], [True]), ({"b": 0}, {"b": 0.0})])
+def test_a_value_of_another_type_is_another_value(
+    before: object, after: object, repo: Repository, folder: Callable[..., str]
+) -> None:
+    source = folder({"a": b"1"})
+    repo.log(source, "mnist", metadata={"key": before})
+    repo.log(folder({"a": b"2"}), "mnist", metadata={"key": after})
+    differing = repo.diff("mnist:v0", "mnist:v1").metadata
+
+    changed = repo.annotate("mnist:v0", metadata={"key": after})[1]
+    again = repo.annotate("mnist:v0", metadata={"key": after})[1]
+    repo.log(folder({"a": b"2"}), "mnist", metadata={"key": before})
+
+    assert len(differing) == 1
+    assert (changed, again) == (True, False)
+    assert repr(repo.version("mnist:v0").metadata) == repr({"key": after})
+    assert repr(repo.version("mnist:v1").metadata) == repr({"key": before})
+
+
+def test_history_knows_a_deleted_collection_also_where_nothing_happened_of_late(repo: Repository) -> None:
+    repo.create_artifact("mnist")
+    repo.create_model("Digits")
+    repo.remove_artifact("mnist")
+    repo.remove_model("Digits")
+
+    assert [entry.seq for entry in repo.history("mnist")] == [1, 3]
+    assert repo.history("mnist", since=3) == repo.history("Digits", since=4) == []
+    assert repo.history("mnist", limit=0) == repo.history("Digits", limit=0) == []
+
+
+@pytest.mark.parametrize("since", [0, 1, 2])
+def test_history_of_a_name_that_never_was_is_refused_from_wherever_one_asks(since: int, repo: Repository) -> None:
+    repo.create_artifact("mnist")
+    repo.create_model("Digits")
+
+    with pytest.raises(NotFound) as raised:
+        repo.history("mnits", since=since)
+
+    assert raised.value.near == ["mnist"]
