@@ -225,8 +225,7 @@ def test_a_path_that_is_not_there_is_told(root: Path) -> None:
 
 UNREADABLE = """
 import os, sys
-from mreg.errors import MregError
-from mreg.scan import scan
+from mreg.values.errors import MregError
 from mreg.storage.memory import MemoryStorage
 from mreg import Repository
 
