@@ -25,7 +25,8 @@ _EXPORTS = {
     "use_model": "mreg.integrations.verbs",
     "link_model": "mreg.integrations.verbs",
     **dict.fromkeys(
-        ("MregError", "Failed", "InvalidInput", "NotFound", "Conflict", "Damaged", "Refused"), "mreg.values.errors"
+        ("MregError", "Failed", "Incomplete", "InvalidInput", "NotFound", "Conflict", "Damaged", "Refused"),
+        "mreg.values.errors",
     ),
     **dict.fromkeys(
         (
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         Conflict as Conflict,
         Damaged as Damaged,
         Failed as Failed,
+        Incomplete as Incomplete,
         InvalidInput as InvalidInput,
         MregError as MregError,
         NotFound as NotFound,

@@ -46,6 +46,8 @@ class AlreadyInitialised(Refused):
     code = "already-initialised"
     template = "{location} is an mreg repository already"
 
+    location: str
+
 
 class Repository:
     """An open repository. Make one with `open`, `find` or `init`; usable from several threads; `close` it,
@@ -54,7 +56,7 @@ class Repository:
     Where a method takes a `reference`, that is `NAME[:vN | :ALIAS | :latest | :@DIGEST-PREFIX]`, `NAME` being
     an artifact or a registered model. All methods raise subclasses of `MregError`: InvalidInput, NotFound,
     Conflict, Damaged, Refused or Failed, and OSError where the machine fails. A method that raised has
-    changed nothing.
+    changed nothing, unless it raised Incomplete, a Failed: the change was made, and then something failed.
     """
 
     def __init__(self, context: Context) -> None:

@@ -30,6 +30,9 @@ class UnsafeDestination(Refused):
     code = "unsafe-destination"
     template = "cannot write to {path!r}: {reason}"
 
+    path: str
+    reason: str
+
 
 class Done(NamedTuple):
     """How many files were written, how many were right already, and which are damaged and were left out."""

@@ -28,6 +28,9 @@ class DamagedFile(Damaged):
     code = "damaged-file"
     template = "file {path!r} of {version} cannot be read: {reason}"
 
+    path: str
+    version: str
+
 
 class Part(NamedTuple):
     """The next bytes of a file, and whether they are its last; None where they cannot be had."""

@@ -32,6 +32,9 @@ class UnusableCache(Failed):
     code = "unusable-cache"
     template = "the cache folder cannot be made: {path}: {reason}"
 
+    path: str
+    reason: str
+
 
 class ReadyCopies:
     """The ready-to-load copies below the folder `cache`."""
@@ -92,7 +95,7 @@ class ReadyCopies:
                 try:
                     os.rename(os.path.join(tree.path, str(name)), place)
                 except IsADirectoryError as error:
-                    raise UnusableCache(path=place, reason=error.strerror) from None
+                    raise UnusableCache(path=place, reason=error.strerror or str(error)) from None
 
     def _place(self, file: File) -> str:
         """The path of the one copy of these bytes."""
@@ -129,7 +132,7 @@ def _make_folder(path: str) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
-        raise UnusableCache(path=path, reason=error.strerror) from None
+        raise UnusableCache(path=path, reason=error.strerror or str(error)) from None
 
 
 def _mode(file: File) -> int:

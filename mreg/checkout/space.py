@@ -12,6 +12,11 @@ class NoSpace(Failed):
     code = "no-space"
     template = "{folder!r} has room for {free:,} {things}, and {needed:,} are needed"
 
+    folder: str
+    things: str
+    needed: int
+    free: int
+
 
 def check_space(folder: str, sizes: Collection[int]) -> None:
     """Raises NoSpace where files of these `sizes` surely do not fit beside what lies on the disk of `folder`.

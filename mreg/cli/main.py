@@ -170,7 +170,7 @@ def _enter(ctx: Any, param: Any, given: str | None) -> None:
         except OSError as error:
             from mreg.cli.messages import NoFolder
 
-            raise NoFolder(path=given, reason=error.strerror) from None
+            raise NoFolder(path=given, reason=error.strerror or str(error)) from None
 
 
 def _choose(ctx: Any, param: Any, given: str | None) -> None:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import typer
 
 from mreg.cli.state import current
-from mreg.values.errors import Conflict, Damaged, Failed, InvalidInput, MregError, NotFound, Refused
+from mreg.values.errors import Conflict, Damaged, Incomplete, InvalidInput, MregError, NotFound, Refused
 
 EXIT_CODES: list[tuple[type[MregError], int, str]] = [
     (InvalidInput, 2, "wrong usage"),
@@ -78,6 +79,7 @@ HINTS: dict[str, str] = {
     "one-source": "give one of them",
     "invalid-card": "a card is Markdown text in UTF-8",
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
+    "invalid-pattern": "a pattern is written as in .gitignore",
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
@@ -116,10 +118,17 @@ class UnknownCommand(InvalidInput):
     code = "unknown-command"
     template = "there is no command {name!r}"
 
+    name: str
+    near: Sequence[str]
+    where: str
+
 
 class NoFolder(NotFound):
     code = "no-folder"
     template = "cannot enter {path!r}: {reason}"
+
+    path: str
+    reason: str
 
 
 class NoWorkingFolder(NotFound):
@@ -127,9 +136,13 @@ class NoWorkingFolder(NotFound):
     template = "the working folder does not exist any more"
 
 
-class OutputFailed(Failed):
+class OutputFailed(Incomplete):
+    """What the command does was done before it printed."""
+
     code = "output-failed"
     template = "standard output cannot be written: {reason}"
+
+    reason: str
 
 
 def report(error: BaseException, arguments: list[str]) -> int:

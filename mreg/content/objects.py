@@ -13,6 +13,9 @@ class DamagedObject(Damaged):
     code = "damaged-object"
     template = "{what} {digest} is damaged: {reason}"
 
+    what: str
+    digest: str
+
 
 class Objects:
     """`objects/ab/cdef…` of one repository. Reading verifies; what does not match is never handed out."""

@@ -55,15 +55,22 @@ class DamagedPack(Damaged):
     code = "damaged-pack"
     template = "pack {pack} is damaged: {reason}"
 
+    pack: str
+
 
 class DamagedChunk(Damaged):
     code = "damaged-chunk"
     template = "chunk {digest} in pack {pack} is damaged: {reason}"
 
+    digest: str
+    pack: str
+
 
 class TooManyChunks(Refused):
     code = "too-many-chunks"
     template = "the pack would hold so many chunks that their index is larger than {limit} bytes"
+
+    limit: int
 
 
 class ChunkEntry(NamedTuple):

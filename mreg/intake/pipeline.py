@@ -52,6 +52,8 @@ class SourceChanged(Conflict):
     code = "source-changed"
     template = "{path!r} changed while it was read"
 
+    path: str
+
 
 class Store(NamedTuple):
     """Where new chunks go. encode: whether to make them smaller. bases: makes what they may be near to."""
@@ -227,7 +229,7 @@ def _opened(source: Source) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(source.file, _READING)
     except OSError as error:
-        raise UnreadableFile(path=source.file, reason=error.strerror) from None
+        raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode):
         return descriptor, status

@@ -27,20 +27,37 @@ class MissingPath(NotFound):
     code = "missing-path"
     template = "there is no file or folder {path!r}"
 
+    path: str
+
 
 class NothingToLog(InvalidInput):
     code = "nothing-to-log"
     template = "{what} holds no file to log"
+
+    what: str
+
+
+class InvalidPattern(InvalidInput):
+    code = "invalid-pattern"
+    template = "a pattern cannot be understood: {reason}"
+
+    reason: str
 
 
 class UnsupportedFile(Refused):
     code = "unsupported-file"
     template = "{path!r} cannot be logged: {reason}"
 
+    path: str
+    reason: str
+
 
 class UnreadableFile(Failed):
     code = "unreadable-file"
     template = "cannot read {path!r}: {reason}"
+
+    path: str
+    reason: str
 
 
 class Source(NamedTuple):
@@ -103,7 +120,7 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise UnreadableFile(path=folder, reason=error.strerror) from None
+        raise UnreadableFile(path=folder, reason=error.strerror or str(error)) from None
     start = os.path.join(folder, "")
     for name in names:
         path, file = prefix + name, start + name
@@ -148,7 +165,7 @@ def _stat(path: str) -> os.stat_result:
     except OSError as error:
         if os.path.islink(path) and error.errno == errno.ELOOP:
             raise UnsupportedFile(path=path, reason="it is a symbolic link that leads to itself") from None
-        raise UnreadableFile(path=path, reason=error.strerror) from None
+        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
 
 
 def _kind(mode: int) -> str:
@@ -191,4 +208,4 @@ def _patterns(lines: Iterable[str]) -> Patterns | None:
     try:
         return PathSpec.from_lines("gitignore", wanted)
     except ValueError as error:
-        raise InvalidInput(message=f"a pattern cannot be understood: {error}") from None
+        raise InvalidPattern(reason=str(error)) from None

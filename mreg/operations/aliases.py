@@ -21,10 +21,17 @@ class AliasMoved(Conflict):
     code = "alias-moved"
     template = "alias {alias!r} of {name!r} is not where you expected it (expected {expected}, found {found})"
 
+    name: str
+    alias: str
+    expected: str
+    found: str
+
 
 class InvalidExpectation(InvalidInput):
     code = "invalid-expectation"
     template = "{text!r} cannot be expected of an alias: write vN or none"
+
+    text: str
 
 
 class Alias(NamedTuple):

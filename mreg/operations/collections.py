@@ -23,20 +23,35 @@ class NameTaken(Refused):
     code = "name-taken"
     template = "{name!r} cannot be {what}: there is {kind} {other!r}"
 
+    name: str
+    what: str
+    kind: str
+    other: str
+
 
 class NotEmpty(Refused):
     code = "not-empty"
     template = "{kind} {name!r} still holds {count} {things}"
+
+    kind: str
+    name: str
+    count: int
+    things: str
 
 
 class Held(Refused):
     code = "held"
     template = "{what} is held by {holders}"
 
+    what: str
+    holders: str
+
 
 class DamagedProperties(Damaged):
     code = "damaged-properties"
     template = "{key} is damaged: {reason}"
+
+    key: str
 
 
 # What artifact.toml and model.toml say.
@@ -122,6 +137,10 @@ def _names_ever(index: Index) -> list[tuple[str, str]]:
 class AliasTaken(Refused):
     code = "alias-taken"
     template = "{name!r} has or had an alias {other!r}, which differs from {alias!r} only in case"
+
+    name: str
+    alias: str
+    other: str
 
 
 def check_alias_free(context: Context, draft: Draft, name: str, alias: str) -> None:

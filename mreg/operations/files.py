@@ -21,6 +21,9 @@ class UnknownFile(NotFound):
     code = "unknown-file"
     template = "{version} has no file {path!r}"
 
+    version: str
+    path: str
+
 
 class NoCache(InvalidInput):
     code = "no-cache"
@@ -30,6 +33,9 @@ class NoCache(InvalidInput):
 class NothingIncluded(NotFound):
     code = "nothing-included"
     template = "no file of {version} matches {patterns}"
+
+    version: str
+    patterns: str
 
 
 def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:

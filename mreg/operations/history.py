@@ -16,6 +16,9 @@ class UnknownSequence(InvalidInput):
     code = "unknown-sequence"
     template = "the journal has no entry {seq}; its last is {head}"
 
+    seq: int
+    head: int
+
 
 def history(
     context: Context, name: str | None = None, *, since: int = 0, limit: int | None = None

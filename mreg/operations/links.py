@@ -22,10 +22,15 @@ class UnknownTag(NotFound):
     code = "unknown-tag"
     template = "registered model {model!r} has no tag {tag!r}"
 
+    model: str
+    tag: str
+
 
 class InvalidCard(InvalidInput):
     code = "invalid-card"
     template = "this cannot be a model card: {reason}"
+
+    reason: str
 
 
 def link(context: Context, reference: str, model: str, aliases: tuple[str, ...]) -> LinkResult:

@@ -17,45 +17,67 @@ class UnknownRemote(NotFound):
     code = "unknown-remote"
     template = "there is no remote {name!r}"
 
+    name: str
+
 
 class UnknownName(NotFound):
     code = "unknown-name"
     template = "there is no artifact or registered model {name!r}"
+
+    name: str
 
 
 class UnknownArtifact(NotFound):
     code = "unknown-artifact"
     template = "there is no artifact {name!r}"
 
+    name: str
+
 
 class UnknownModel(NotFound):
     code = "unknown-model"
     template = "there is no registered model {name!r}"
+
+    name: str
 
 
 class UnknownVersion(NotFound):
     code = "unknown-version"
     template = "{name!r} has no version {selector}"
 
+    name: str
+    selector: str
+
 
 class DeletedVersion(NotFound):
     code = "deleted-version"
     template = "version {selector} of {name!r} was deleted"
+
+    name: str
+    selector: str
 
 
 class UnknownAlias(NotFound):
     code = "unknown-alias"
     template = "{name!r} has no alias {alias!r}"
 
+    name: str
+    alias: str
+
 
 class EmptyCollection(NotFound):
     code = "empty"
     template = "{name!r} has no version"
 
+    name: str
+
 
 class AmbiguousDigest(InvalidInput):
     code = "ambiguous-digest"
     template = "more than one version of {name!r} starts with @{prefix}"
+
+    name: str
+    prefix: str
 
 
 class Resolved(NamedTuple):
@@ -218,7 +240,7 @@ def _by_digest(name: str, prefix: str, candidates: list[Resolved]) -> Resolved:
     if len(found) > 1:
         raise AmbiguousDigest(name=name, prefix=prefix)
     if not found:
-        raise UnknownVersion(name=name, selector=Selector(prefix=prefix), near=[])
+        raise UnknownVersion(name=name, selector=f"@{prefix}", near=[])
     return next(iter(found.values()))
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mreg.refs.ref_files import CONFIG
 from mreg.refs.transaction import Draft
 from mreg.session import config
 from mreg.session.context import Context
-from mreg.values.errors import Failed
+from mreg.values.errors import Incomplete
 
 _MOST_TOLD = 100
 
 
-class NotAllShared(Failed):
+class NotAllShared(Incomplete):
     """core.shared is group, and some files and folders that were there before have not got the group's rights."""
 
     code = "not-all-shared"
     template = "{count} files or folders, such as {path!r}, belong to others, and keep their rights"
+
+    count: int
+    path: str
+    paths: Sequence[str]
 
 
 def set_setting(context: Context, name: str, text: str) -> Any:

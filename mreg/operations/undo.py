@@ -27,15 +27,26 @@ class RefMoved(Conflict):
     code = "ref-moved"
     template = "entry {seq} cannot be undone: entry {by} has moved {ref} since, it is {found} now"
 
+    seq: int
+    ref: str
+    by: int
+    found: str
+
 
 class CannotUndo(Refused):
     code = "cannot-undo"
     template = "entry {seq} cannot be undone: {reason}"
 
+    seq: int
+    reason: str
+
 
 class GivenUp(Refused):
     code = "given-up"
     template = "entry {seq} cannot be undone: the files of {version} are gone"
+
+    seq: int
+    version: str
 
 
 class _Data(NamedTuple):

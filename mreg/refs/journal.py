@@ -35,6 +35,8 @@ class DamagedJournal(Damaged):
     code = "damaged-journal"
     template = "journal entry {seq} is damaged: {reason}"
 
+    seq: int
+
 
 class Change(NamedTuple):
     """One ref's move. None: absent or deleted."""

@@ -37,6 +37,8 @@ class DamagedRef(Damaged):
     code = "damaged-ref"
     template = "ref {ref} is damaged: {reason}"
 
+    ref: str
+
 
 class Ref(NamedTuple):
     """A ref's state. value: None where it does not exist; `last` is then what it was before its deletion,

@@ -23,7 +23,7 @@ from mreg.refs.journal import Change, Entry, Journal, Mark
 from mreg.refs.view import Known, View
 from mreg.storage import Storage
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict, Failed, MregError
+from mreg.values.errors import Conflict, Incomplete, MregError
 
 
 class MissingPack(Conflict):
@@ -32,12 +32,17 @@ class MissingPack(Conflict):
     code = "missing-pack"
     template = "pack {pack} was removed by a garbage collection meanwhile"
 
+    pack: str
 
-class Uncertain(Failed):
+
+class Uncertain(Incomplete):
     """The machine failed at the commit point, and the entry is there but may not survive a power loss."""
 
     code = "uncertain"
     template = "change {seq} was made, but the disk did not confirm it: {reason}"
+
+    seq: int
+    reason: str
 
 
 class Signature(NamedTuple):

@@ -23,6 +23,9 @@ class NewerFormat(Refused):
     code = "newer-format"
     template = "the repository has format {found}; this release of mreg reads format {known}"
 
+    found: int
+    known: int
+
 
 class DamagedConfig(Damaged):
     code = "damaged-config"
@@ -35,15 +38,23 @@ class DamagedSetting(DamagedConfig):
     code = "damaged-setting"
     template = "config.toml gives the setting {name!r} a value that it cannot have: {reason}"
 
+    name: str
+
 
 class UnknownSetting(NotFound):
     code = "unknown-setting"
     template = "there is no setting {name!r}"
 
+    name: str
+
 
 class InvalidSetting(InvalidInput):
     code = "invalid-setting"
     template = "{value!r} is no value for the setting {name!r}: {reason}"
+
+    name: str
+    value: str
+    reason: str
 
 
 class Setting(NamedTuple):

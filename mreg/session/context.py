@@ -23,6 +23,9 @@ class NoRepository(NotFound):
     code = "no-repository"
     template = "there is no mreg repository {where}"
 
+    location: str
+    where: str
+
 
 class Context:
     """What the operations work with.

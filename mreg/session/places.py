@@ -18,6 +18,9 @@ class NotAFolder(Refused):
     code = "not-a-folder"
     template = "cannot make a repository at {location}: {path} is not a folder"
 
+    location: str
+    path: str
+
 
 def default_cache() -> str:
     """`$MREG_CACHE`, else the platform's cache folder."""

@@ -24,15 +24,22 @@ class Untrusted(Refused):
     code = "untrusted"
     template = "{location} belongs to {owner}: it can be read, but not written to before you say that it is safe"
 
+    location: str
+    owner: str
+
 
 class DamagedUserConfig(Damaged):
     code = "damaged-user-config"
     template = "{path} is no settings file: {reason}"
 
+    path: str
+
 
 class UnknownUserSetting(NotFound):
     code = "unknown-user-setting"
     template = "there is no setting {name!r} of a user"
+
+    name: str
 
 
 def check_owner(location: str) -> None:

@@ -96,12 +96,17 @@ class PutLost(Conflict):
     code = "put-lost"
     template = "{key} was changed by somebody else"
 
+    key: str
+
 
 class LockTimeout(Conflict):
     """The writers' lock stayed taken for the whole waiting time. `holder` says who has it."""
 
     code = "locked"
     template = "the repository stayed locked for {seconds:g} s by {holder}"
+
+    seconds: float
+    holder: str
 
 
 class Staged(ABC):

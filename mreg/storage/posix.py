@@ -21,6 +21,8 @@ class LinkInStore(Refused):
     code = "link-in-repository"
     template = "{path!r} is a symbolic link, and mreg follows none inside of a repository"
 
+    path: str
+
 
 def refuse_link(path: str) -> None:
     """Raises LinkInStore where a symbolic link has this name."""

@@ -32,7 +32,7 @@ from mreg.upkeep import reach
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy, expired
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict, Damaged, Failed, Refused
+from mreg.values.errors import Conflict, Damaged, Incomplete, Refused
 
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Rewriter
@@ -49,11 +49,14 @@ class Moved(Conflict):
     template = "the repository changed while gc looked at it"
 
 
-class Unfinished(Failed):
+class Unfinished(Incomplete):
     """What was announced counts as gone, and the next gc deletes what is left of it."""
 
     code = "unfinished"
     template = "entry {seq} says what goes, but not all of it could be deleted: {reason}"
+
+    seq: int
+    reason: str
 
 
 class Swept(NamedTuple):

@@ -28,6 +28,9 @@ class NoCollection(InvalidInput):
     code = "no-collection"
     template = "{name!r} names a version, and an artifact or a registered model is wanted"
 
+    name: str
+    collection: str
+
 
 def usage(context: Context, name: str | None = None) -> Usage:
     """The bytes of all versions of a collection, each with what its deletion would free; or of all artifacts, with

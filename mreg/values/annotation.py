@@ -15,6 +15,8 @@ class DamagedAnnotation(Damaged):
     code = "damaged-annotation"
     template = "{key} is damaged: {reason}"
 
+    key: str
+
 
 class Said(NamedTuple):
     """Message, metadata and inputs of a version."""

@@ -28,6 +28,8 @@ class Unstorable(InvalidInput):
     code = "unstorable"
     template = "this cannot be stored: {reason}"
 
+    reason: str
+
 
 class Record(Protocol):
     def to_bytes(self) -> bytes: ...

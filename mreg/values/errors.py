@@ -1,58 +1,84 @@
 """Every error that mreg raises on purpose.
 
-An error is a class with a stable `code`, the facts of the case as attributes, and the sentence that
-`str()` gives. Its kind (one of the six bases below) says what a caller can do about it, and becomes the
-exit code on the command line. Hints that name commands belong to `mreg.cli`, not here.
+An error is a class with a stable `code`, the facts of the case as attributes, and the sentence that `str()` gives.
+Its kind (one of the six bases below) says what a caller can do about it, and becomes the exit code on the command
+line. Hints that name commands belong to `mreg.cli`, not here.
+
+A class declares its facts as annotated attributes. A type checker makes the constructor of them, so that a fact that
+is missing, of another type or not declared is found before anything runs; at run time nothing is checked or generated:
+
+    class UnknownFile(NotFound):
+        code = "unknown-file"
+        template = "{version} has no file {path!r}"
+
+        version: str
+        path: str
+
+    raise UnknownFile(version="mnist:v3", path="modle.pt", near=["model.pt"])
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 
+@dataclass_transform(kw_only_default=True, eq_default=False)
 class MregError(Exception):
     """Base of all. `facts` holds what the sentence was made of; each fact is an attribute too."""
 
     code: ClassVar[str] = "failed"
     template: ClassVar[str] = "{message}"
 
-    def __init__(self, **facts: Any) -> None:
-        self.facts = facts
-        super().__init__(self.template.format(**facts))
+    if TYPE_CHECKING:
+        facts: dict[str, Any]
 
-    def __getattr__(self, name: str) -> Any:
-        # Only reached when normal look-up failed: a fact, or really absent.
-        facts = self.__dict__.get("facts", {})
-        if name in facts:
-            return facts[name]
-        raise AttributeError(name)
+        def __init__(self) -> None: ...  # of a class that declares no facts
+
+        def __getattr__(self, name: str) -> Any: ...  # whoever catches a kind may ask for the facts of any class of it
+    else:
+
+        def __init__(self, **facts):
+            self.facts = facts
+            self.__dict__.update(facts)
+            super().__init__(self.template.format(**facts))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.facts))
 
 
-def _rebuild(kind: type[MregError], facts: dict[str, Any]) -> MregError:
+def _rebuild(kind: Callable[..., MregError], facts: dict[str, Any]) -> MregError:
     return kind(**facts)
 
 
 class Failed(MregError):
-    """Input/output or the machine failed; nothing of the repository changed."""
+    """Input, output or the machine failed. Nothing changed, unless it is `Incomplete`."""
+
+
+class Incomplete(Failed):
+    """The change was made, and then something that belongs to it failed. Look before you repeat it: that would make
+    the change a second time."""
+
+    code = "incomplete"
 
 
 class InvalidInput(MregError):
-    """What the caller gave cannot be meant; asking again the same way fails again."""
+    """The input is invalid: the same call fails again. Nothing changed."""
 
     code = "invalid-input"
 
 
 class NotFound(MregError):
-    """The thing named does not exist. `near` lists the nearest names that do."""
+    """The thing named does not exist; `near`, where there is one, lists the nearest names that do. Nothing changed."""
 
     code = "not-found"
 
+    near: Sequence[str] = ()
+
 
 class Conflict(MregError):
-    """Somebody was faster, or an expectation did not hold. Nothing changed; safe to repeat."""
+    """Somebody was faster, or an expectation did not hold. Nothing changed (of `gc --repack`: since its last entry),
+    so that repeating the call does no harm; it succeeds once what was in the way has gone."""
 
     code = "conflict"
 
@@ -62,8 +88,10 @@ class Damaged(MregError):
 
     code = "damaged"
 
+    reason: str
+
 
 class Refused(MregError):
-    """A rule forbids it."""
+    """A rule forbids it. Nothing changed."""
 
     code = "refused"

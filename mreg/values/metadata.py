@@ -15,6 +15,9 @@ class InvalidMetadata(InvalidInput):
     code = "invalid-metadata"
     template = "metadata {key!r}: {reason}"
 
+    key: str
+    reason: str
+
 
 def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` as plain JSON: NumPy scalars become numbers, tuples lists, NaN and infinities the words

@@ -25,6 +25,10 @@ class InvalidName(InvalidInput):
     code = "invalid-name"
     template = "{text!r} is not a valid {kind}: {reason}"
 
+    text: str
+    kind: str
+    reason: str
+
 
 class InvalidTag(InvalidName):
     code = "invalid-tag"
@@ -33,6 +37,9 @@ class InvalidTag(InvalidName):
 class InvalidReference(InvalidInput):
     code = "invalid-reference"
     template = "{text!r} is not a valid reference: {reason}"
+
+    text: str
+    reason: str
 
 
 class Selector(NamedTuple):

@@ -19,6 +19,8 @@ class EditorFailed(Failed):
     code = "editor-failed"
     template = "the editor {editor!r} failed; the card was not changed"
 
+    editor: str
+
 
 class OneSource(InvalidInput):
     code = "one-source"

@@ -20,6 +20,8 @@ class UnknownColumn(InvalidInput):
     code = "unknown-column"
     template = "cannot sort by {name!r}: no version has it"
 
+    name: str
+
 
 _SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
     "number": lambda version: version.number,
