@@ -13,12 +13,13 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from mreg.checkout.abandoned import drop_abandoned, staging_name
 from mreg.checkout.new_folder import Progress, Steps, Target, Tree, hash_file, open_folder, published_modes
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
 from mreg.session.statcache import FINE_SECONDS, key, settled, stamp
 from mreg.storage.flush import flush_folder
+from mreg.storage.posix import set_mode
+from mreg.storage.temporary import drop_abandoned, temporary_name
 from mreg.values.errors import Refused
 from mreg.values.records import RESERVED_COMPONENTS, File
 
@@ -65,7 +66,7 @@ def get(
     os.makedirs(parent, exist_ok=True)
     prefix = f".{os.path.basename(destination)}."
     drop_abandoned(parent, prefix)
-    staging = os.path.join(parent, staging_name(prefix))
+    staging = os.path.join(parent, temporary_name(prefix))
     if not os.path.lexists(destination):
         check_space(parent, [file.size for file in files])
         with Tree(staging) as tree:
@@ -118,7 +119,7 @@ def _replace(
     damage: list[DamagedFile] | None,
 ) -> None:
     check_space(destination, [file.size for file in files])
-    staging = os.path.join(destination, staging_name("."))  # in it: it may be a mount of its own
+    staging = os.path.join(destination, temporary_name("."))  # in it: it may be a mount of its own
     with Tree(staging) as tree:
         tree.fill(reader, _targets(files), steps, damage)
         tree.flush()
@@ -158,8 +159,8 @@ class _Present:
             if not self._is_right(descriptor, file):
                 return False
             if bool(os.fstat(descriptor).st_mode & stat.S_IXUSR) != file.executable:
-                with suppress(OSError):  # not its owner, or a file system without modes
-                    os.fchmod(descriptor, published_modes()[file.executable])
+                with suppress(OSError):  # a read-only disk: the bytes are right
+                    set_mode(descriptor, published_modes()[file.executable])
         finally:
             os.close(descriptor)
         self._steps.advance(file.size)

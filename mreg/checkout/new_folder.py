@@ -17,8 +17,8 @@ from blake3 import blake3
 
 from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.content.buffers import Buffer
-from mreg.storage.flush import flush_file_system, flush_folder, flush_tree
-from mreg.storage.posix import Flusher, reserve
+from mreg.storage.flush import Flusher, flush_file_system, flush_folder, flush_tree
+from mreg.storage.posix import reserve, set_mode
 from mreg.values.records import File
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _end(descriptor: int, mode: int) -> os.stat_result:
     status = os.fstat(descriptor)
     if stat.S_IMODE(status.st_mode) == mode:
         return status
-    os.fchmod(descriptor, mode)  # umask, or the folder's access list, had changed it
+    set_mode(descriptor, mode)  # umask, or the folder's access list, had changed it
     return os.fstat(descriptor)
 
 

@@ -10,14 +10,15 @@ look as it did is read again, and made anew where its bytes are wrong. All of it
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mreg.storage.posix import disk_fails, set_mode
 from mreg.values.errors import Failed
 
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
@@ -41,6 +42,7 @@ class ReadyCopies:
 
     def __init__(self, cache: str) -> None:
         self._cache = os.path.abspath(cache)
+        self._tmp = os.path.join(self._cache, "tmp")
 
     def find(self, version: str) -> str | None:
         """The folder of the version with this digest if it is there and looks as it did when verified."""
@@ -54,9 +56,11 @@ class ReadyCopies:
         Raises DamagedFile, NoSpace, UnusableCache, OSError.
         """
         from mreg.checkout.new_folder import Tree
+        from mreg.storage.temporary import DAY, drop_abandoned
 
         folder = self._folder(version)
         _make_folder(os.path.dirname(folder))
+        drop_abandoned(self._tmp, untouched_since=time.time() - DAY)
         self._fetch(reader, files, steps)
         sources = [(file.path, self._place(file)) for file in files]
         while True:
@@ -108,9 +112,10 @@ class ReadyCopies:
         return os.path.join(self._cache, "versions", f"{version}.json")
 
     def _scratch(self) -> str:
-        tmp = os.path.join(self._cache, "tmp")
-        _make_folder(tmp)
-        return os.path.join(tmp, f"{os.getpid()}-{os.urandom(6).hex()}")
+        from mreg.storage.temporary import temporary_name
+
+        _make_folder(self._tmp)
+        return os.path.join(self._tmp, temporary_name())
 
     def _throw_away(self, folder: str) -> None:
         scratch = self._scratch()
@@ -121,10 +126,10 @@ class ReadyCopies:
         shutil.rmtree(scratch, ignore_errors=True)
 
     def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
-        scratch = self._scratch()
-        with open(scratch, "w", encoding="utf-8") as file:
-            json.dump(stamps, file)
-        os.replace(scratch, self._stamp_file(version))
+        from mreg.storage.temporary import write_over
+
+        # Not flushed: what cannot be read later is verified again.
+        write_over(self._stamp_file(version), json.dumps(stamps).encode(), self._scratch(), durable=False)
 
 
 def _make_folder(path: str) -> None:
@@ -141,7 +146,7 @@ def _mode(file: File) -> int:
 
 def _set_mode(path: str, mode: int) -> None:
     if stat.S_IMODE(os.stat(path).st_mode) != mode:
-        os.chmod(path, mode)
+        set_mode(path, mode)
 
 
 def _read_stamps(path: str) -> Stamps | None:
@@ -217,7 +222,7 @@ def _link_or_copy(tree: Tree, path: str, source: str) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            if disk_fails(error):
                 raise
             break
     with open(source, "rb") as file:

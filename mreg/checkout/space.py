@@ -24,8 +24,11 @@ def check_space(folder: str, sizes: Collection[int]) -> None:
     A list of files says in a few bytes what fills any disk, so it is asked before anything is written. Others
     may write meanwhile: a disk that turns out to be full is an error still.
     """
-    disk = os.statvfs(folder)
-    block = disk.f_frsize
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # it does not tell
+        return
+    block = disk.f_frsize or 1
     needed, free = sum(-(-size // block) * block for size in sizes), disk.f_bavail * block
     if disk.f_blocks and needed > free:  # some file systems do not tell: they have no blocks, or no limit of files
         raise NoSpace(folder=folder, things="bytes", needed=needed, free=free)

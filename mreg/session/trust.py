@@ -124,9 +124,8 @@ def _read() -> dict[str, Any]:
 def _write(table: dict[str, Any]) -> None:
     import tomli_w
 
+    from mreg.storage.temporary import replace_file
+
     path = places.user_config()
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    scratch = f"{path}.{os.getpid()}"
-    with open(scratch, "w", encoding="utf-8") as file:
-        file.write(tomli_w.dumps(table))
-    os.replace(scratch, path)
+    replace_file(path, tomli_w.dumps(table).encode())

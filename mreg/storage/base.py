@@ -210,5 +210,6 @@ class Storage(ABC):
         return iter(())
 
     @abstractmethod
-    def sweep(self, older_than: float) -> int:
-        """Remove unfinished work last touched more than `older_than` seconds ago; the bytes given back."""
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        """Remove unfinished work that was last touched more than `older_than` seconds ago, or whose process is known
+        to be gone; the bytes given back. dry_run: remove nothing, tell what that would be, by this machine's clock."""

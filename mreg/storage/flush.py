@@ -1,20 +1,60 @@
-"""Flushing what was written outside of a storage: destinations and the cache."""
+"""Flushing: the one place that knows how files, folders and file systems are made durable, and which answers to that
+are failures.
+
+A file system that has no such call for folders (some network file systems, FUSE, 9p, folders shared with a virtual
+machine) says so with one of many errors; names are its server's affair then, and there is nothing more to be done. A
+disk that failed is an error for whoever writes, always: the kernel tells it once, and may drop the bytes.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from itertools import islice
 
-from mreg.storage.posix import fsync
+from mreg.storage import libc
+from mreg.storage.posix import no_such_call
 
 MANY = 32
 """From so many files on, flushing the file system as a whole is faster than each file by itself."""
 
+_STEP = 16 << 20
+_NOT_FOR_FOLDERS = frozenset({errno.EBADF, errno.EISDIR})
+"""As where a folder must be open for writing to be flushed, which none can be."""
+
+_LOST = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
+"""Something written before did not reach the disk."""
+
+
+def fsync(descriptor: int) -> None:
+    """Make an open file or folder durable, past the drive's own cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
+            return
+        except OSError as error:
+            if not no_such_call(error):
+                raise
+    os.fsync(descriptor)
+
 
 def flush_folder(path: str) -> None:
     """Make the names in the folder `path` durable."""
-    _flush(path, os.O_DIRECTORY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it may be written to, but not read
+        os.sync()
+        return
+    try:
+        fsync(descriptor)
+    except OSError as error:
+        if not no_such_call(error) and error.errno not in _NOT_FOR_FOLDERS:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def flush_tree(path: str) -> None:
@@ -24,33 +64,48 @@ def flush_tree(path: str) -> None:
         return
     for folder, _, files in os.walk(path, topdown=False):
         for file in files:
-            _flush(os.path.join(folder, file), os.O_NOFOLLOW)
+            _flush_file(os.path.join(folder, file))
         flush_folder(folder)
 
 
-def _flush(path: str, flags: int) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+def _flush_file(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fsync(handle)
+        fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def flush_file_system(path: str) -> bool:
-    """Make durable all that the file system of the folder `path` holds: syncfs(2), which Python does not wrap. False
-    where there is none; raises OSError where it failed."""
-    if not sys.platform.startswith("linux"):
-        return False
-    import ctypes
-
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if syncfs is None:
-        return False
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make durable all that the file system of the folder `path` holds. False where that cannot be had, and each file
+    has to be flushed by itself; raises OSError where something was lost."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if syncfs(handle) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
+        libc.syncfs(descriptor)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
+        return False
     finally:
-        os.close(handle)
+        os.close(descriptor)
     return True
+
+
+class Flusher:
+    """Has the kernel begin to write out a file while more is written to it: at the end, less is left to wait
+    for. Where that cannot be had, nothing happens; only `fsync` makes anything durable.
+
+    descriptor: of a file that is written from its start to its end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._written = 0
+        self._begun = 0
+
+    def wrote(self, count: int) -> None:
+        """So many bytes more have been written."""
+        self._written += count
+        if self._written - self._begun >= _STEP:
+            libc.begin_flush(self._descriptor, self._begun, self._written - self._begun)
+            self._begun = self._written

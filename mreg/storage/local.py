@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
-from mreg.storage.posix import Flusher, LinkInStore, fsync, link_new, refuse_link
+from mreg.storage.flush import Flusher, flush_folder, fsync
+from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
@@ -40,7 +41,6 @@ _CHUNK = 1 << 16
 _MOST_AT_ONCE = 1 << 30  # macOS refuses to read or write more than 2 GiB in one call
 _STALE_PAUSES = (0.0, 0.01, 0.1)
 _FOLDER_TRIES = 5
-_NO_FOLDER_FSYNC = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 
 
 class LocalStorage(Storage):
@@ -138,12 +138,15 @@ class LocalStorage(Storage):
             os.utime(self._path(key), follow_symlinks=False)  # no time given: the file server's clock, not ours
         except FileNotFoundError:
             return False
-        except PermissionError:
+        except OSError as error:
+            if disk_fails(error):
+                raise
             return self._renew(key)
         return True
 
     def _renew(self, key: str) -> bool:
-        """A file that another user owns: a copy of ours takes its place, if the folder lets us."""
+        """A file that another user owns, or whose times cannot be set: a new copy takes its place, if the folder lets
+        us."""
         present = self.get(key)
         if present is None:
             return False
@@ -181,8 +184,9 @@ class LocalStorage(Storage):
             self._locks.setdefault("writers", lock)  # one, whichever thread is first
         return self._locks["writers"].hold(timeout)
 
-    def sweep(self, older_than: float) -> int:
-        self._ask()
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        if not dry_run:
+            self._ask()
         refuse_link(self._tmp)
         try:
             # By its handle: nothing that takes its place meanwhile is swept.
@@ -190,10 +194,9 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             return 0
         try:
-            # The file system's own clock, read without needing space on a disk that may be full.
-            os.utime(folder)
-            limit = os.fstat(folder).st_mtime - older_than
-            return sum(_remove_if_older(folder, name.rstrip("/"), limit) for name in _names_in(folder))
+            limit = (time.time() if dry_run else _clock(folder)) - older_than
+            names = [name.rstrip("/") for name in _names_in(folder)]
+            return sum(_leftover(folder, name, limit, remove=not dry_run) for name in names)
         finally:
             os.close(folder)
 
@@ -204,8 +207,10 @@ class LocalStorage(Storage):
 
     def _scratch(self) -> str:
         """A new name in `tmp/`."""
+        from mreg.storage.temporary import temporary_name
+
         refuse_link(self._tmp)
-        return os.path.join(self._tmp, f"{os.getpid()}-{os.urandom(8).hex()}")
+        return f"{self._tmp}/{temporary_name()}"
 
     def _path(self, key: str) -> str:
         """Raises LinkInStore where a folder on the way is a link."""
@@ -294,17 +299,8 @@ class LocalStorage(Storage):
         rights.make_folder(folder, None if folder in (self._root, self._tmp) else self._scratch())
 
     def _sync_folder(self, folder: str) -> None:
-        if not self._durable:
-            return
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fsync(fd)
-        except OSError as error:
-            # Some network file systems have no such call, since names are the server's affair.
-            if error.errno not in _NO_FOLDER_FSYNC:
-                raise
-        finally:
-            os.close(fd)
+        if self._durable:
+            flush_folder(folder)
 
 
 class LocalStaged(Staged):
@@ -495,17 +491,36 @@ def _is_nfs_remains(name: str) -> bool:
     return len(name) == 28 and name.startswith(".nfs")
 
 
-def _remove_if_older(folder: int, name: str, limit: float) -> int:
-    """The bytes that removing the file gave back: none while it has a second, published name."""
+def _clock(folder: int) -> float:
+    """The file system's own time, read without needing space on a disk that may be full. Where it cannot be read, that
+    of the last change in the folder: nothing seems older than it is."""
+    try:
+        os.utime(folder)
+    except OSError as error:
+        if disk_fails(error):
+            raise
+    return os.fstat(folder).st_mtime
+
+
+def _leftover(folder: int, name: str, limit: float, *, remove: bool) -> int:
+    """The bytes of unfinished work that was last touched before `limit`, or whose process is gone; they are given
+    back if they are removed. None while the file has a second, published name."""
+    from mreg.storage.temporary import is_abandoned
+
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if found.st_mtime >= limit:
+        if found.st_mtime >= limit and not is_abandoned(name):
             return 0
-        if S_ISDIR(found.st_mode):
-            with suppress(OSError):  # not empty, so none of ours
-                os.rmdir(name, dir_fd=folder)
-            return 0
-        os.unlink(name, dir_fd=folder)
+        if remove:
+            _remove(folder, name, found)
     except FileNotFoundError:
         return 0
-    return found.st_size if found.st_nlink == 1 else 0
+    return found.st_size if S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+
+
+def _remove(folder: int, name: str, found: os.stat_result) -> None:
+    if not S_ISDIR(found.st_mode):
+        os.unlink(name, dir_fd=folder)
+        return
+    with suppress(OSError):  # not empty, so none of ours
+        os.rmdir(name, dir_fd=folder)

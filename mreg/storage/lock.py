@@ -18,21 +18,20 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import time
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from mreg.storage.base import LockTimeout
 from mreg.storage.posix import refuse_link
+from mreg.storage.process import Process, read_note
+from mreg.storage.temporary import temporary_name
 
 STALE_AFTER = 30 * 60.0
 """Seconds after which a link-made lock may be broken when nothing can be learnt about its holder."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.020
-_NO_FLOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 
 
 class WritersLock:
@@ -97,7 +96,7 @@ class WritersLock:
             return
         from mreg.storage import rights
 
-        temp = _aside_name(f"{self._root}/tmp")
+        temp = f"{self._root}/tmp/{temporary_name()}"
         fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             rights.open_lock(fd)
@@ -154,7 +153,7 @@ class _Flock:
             raise _FlockDoesNotWork(errno.ENOLCK, "flock excludes nobody here", self._path)
         with suppress(OSError):  # a full disk must not stop those who want to delete something
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, Holder.me().encode(), 0)
+            os.pwrite(self._fd, Process.me().encode(), 0)
         return True
 
     def release(self) -> None:
@@ -170,8 +169,8 @@ class _Flock:
         os.close(fd)
 
     def holder(self) -> str:
-        note = _read(self._path)
-        return Holder.decode(note).describe() if note else "an unknown process"
+        note = read_note(self._path)
+        return Process.decode(note).describe() if note else "an unknown process"
 
     def _is_in_place(self) -> bool:
         """False if the file was removed or replaced by hand since it was opened: others lock another one."""
@@ -196,10 +195,8 @@ def _flock(fd: int) -> bool:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        if error.errno in _NO_FLOCK:
-            raise _FlockDoesNotWork(*error.args) from error
-        raise
+    except OSError as error:  # whatever it is: there is another way
+        raise _FlockDoesNotWork(*error.args) from error
     return True
 
 
@@ -243,19 +240,19 @@ class _LinkLock:
 
     def release(self) -> None:
         self._drop_temp()
-        if self._note and _read(self._path) == self._note:  # else it was broken, and is another's by now
+        if self._note and read_note(self._path) == self._note:  # else it was broken, and is another's by now
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
         self._note = b""
 
     def holder(self) -> str:
-        note = _read(self._path)
-        return Holder.decode(note).describe() if note else "an unknown process"
+        note = read_note(self._path)
+        return Process.decode(note).describe() if note else "an unknown process"
 
     def _prepare(self) -> None:
         os.makedirs(self._tmp, exist_ok=True)
-        self._temp = _aside_name(self._tmp)
-        note = Holder.me()._replace(nonce=os.path.basename(self._temp)).encode()
+        self._temp = f"{self._tmp}/{temporary_name()}"
+        note = Process.me()._replace(nonce=os.path.basename(self._temp)).encode()
         fd = os.open(self._temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
             os.write(fd, note)
@@ -283,17 +280,17 @@ class _LinkLock:
 
     def _break_if_stale(self) -> bool:
         """Whether the lock that was in the way is gone now."""
-        note = _read(self._path)
+        note = read_note(self._path)
         if note is None:
             return True
         if not self._is_stale(note):
             return False
-        aside = _aside_name(self._tmp)
+        aside = f"{self._tmp}/{temporary_name()}"
         try:
             os.rename(self._path, aside)
         except FileNotFoundError:
             return True
-        if _read(aside) != note:  # somebody else broke the stale one and took the lock: put theirs back
+        if read_note(aside) != note:  # somebody else broke the stale one and took the lock: put theirs back
             with suppress(FileExistsError):
                 self._link(aside, self._path)
         with suppress(FileNotFoundError):
@@ -301,7 +298,7 @@ class _LinkLock:
         return True
 
     def _is_stale(self, note: bytes) -> bool:
-        gone = Holder.decode(note).is_gone(Holder.me())
+        gone = Process.decode(note).is_gone(Process.me())
         if gone is not None:
             return gone
         try:
@@ -309,115 +306,3 @@ class _LinkLock:
         except FileNotFoundError:
             return False  # nothing left to break; the next try will see
         return self._clock_offset + time.monotonic() - made > STALE_AFTER
-
-
-def _aside_name(tmp: str) -> str:
-    return f"{tmp}/{os.getpid()}-{os.urandom(8).hex()}"
-
-
-class Holder(NamedTuple):
-    """Who has the lock. Fields that the system does not know, or that could not be read, are empty."""
-
-    host: str = ""
-    machine: str = ""
-    boot: str = ""
-    pidns: str = ""
-    pid: str = ""
-    start: str = ""
-    since: str = ""
-    command: str = ""
-    nonce: str = ""
-
-    @classmethod
-    def me(cls) -> Holder:
-        """This process, now."""
-        global _this_process
-        pid = str(os.getpid())
-        if _this_process.pid != pid:  # the first call, or a forked child
-            _this_process = cls(
-                host=os.uname().nodename,
-                machine=_line("/etc/machine-id"),
-                boot=_line("/proc/sys/kernel/random/boot_id"),
-                pidns=_pid_namespace(),
-                pid=pid,
-                start=_state_and_start(pid)[1],
-                command=" ".join(sys.argv[:3])[:80],
-            )
-        return _this_process._replace(since=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-
-    def encode(self) -> bytes:
-        fields = self._asdict().items()
-        return "".join(f"{name}={' '.join(text.split())}\n" for name, text in fields).encode()
-
-    @classmethod
-    def decode(cls, note: bytes) -> Holder:
-        """The opposite, of a note that may be cut off, or from another version of this program."""
-        pairs = (line.partition("=") for line in note.decode(errors="replace").splitlines())
-        return cls(**{name: text for name, _, text in pairs if name in cls._fields})
-
-    def describe(self) -> str:
-        if not self.pid:
-            return "an unknown process"
-        command = f" ({self.command})" if self.command else ""
-        return f"process {self.pid} on {self.host}{command} since {self.since}"
-
-    def is_gone(self, me: Holder) -> bool | None:
-        """Whether this process is no more, as far as `me` can tell; None where it cannot.
-
-        An equal boot id names one running kernel. A different one proves a restart only where the machine
-        is the same beyond doubt. Without any (macOS) the host's name has to do.
-        """
-        if self.boot == me.boot and (self.boot or self.host == me.host):
-            return _is_gone(self.pid, self.start) if self.pidns == me.pidns else None
-        if self.boot and me.boot and self.machine and (self.machine, self.host) == (me.machine, me.host):
-            return True
-        return None
-
-
-_this_process = Holder()
-
-
-def _is_gone(pid: str, start: str) -> bool | None:
-    if not pid.isdecimal():
-        return None
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # it lives, and is another user's
-    state, started = _state_and_start(pid)
-    # Z: killed, but its parent has not looked yet. Another start time: the number was given out again.
-    return state in ("Z", "X") or bool(start and started and start != started)
-
-
-def _state_and_start(pid: str) -> tuple[str, str]:
-    """State and start time by /proc, empty where there is none."""
-    _, _, fields = _line(f"/proc/{pid}/stat").rpartition(") ")  # the name before may hold anything
-    parts = fields.split()
-    return (parts[0], parts[19]) if len(parts) > 19 else ("", "")
-
-
-def _pid_namespace() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _line(path: str) -> str:
-    return (_read(path) or b"").decode(errors="replace").strip()
-
-
-def _read(path: str) -> bytes | None:
-    """The content of a small file, None where it cannot be read."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        return os.read(fd, 1 << 16)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)

@@ -114,10 +114,12 @@ class MemoryStorage(Storage):
         finally:
             self._writers.release()
 
-    def sweep(self, older_than: float) -> int:
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
         limit = time.time() - older_than
         with self._mutex:
             old = [staged for staged in self._staged if staged.touched < limit]
+            if dry_run:
+                return sum(staged.size for staged in old)
             self._staged.difference_update(old)
         return sum(staged.sweep() for staged in old)
 

@@ -1,20 +1,33 @@
-"""The few file system calls whose plain form is not enough."""
+"""The few file system calls whose plain form is not enough, and what an unexpected answer to a call means.
+
+File systems refuse what they do not have with whatever error their authors thought of, the kernel's internal 524
+among them. So code never lists the errors of refusal of a call that it can do without: it lists those that say that
+something went wrong (the name is taken, the disk is full), and takes any other for a refusal.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
+from contextlib import suppress
 from stat import S_ISLNK
+from typing import Final
 
+from mreg.storage import libc
 from mreg.values.errors import Refused
 
-_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-_NO_FULL_FSYNC = frozenset({errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOTSUP})
+ENOTSUPP: Final = 524
+"""What NFS and others say for ENOTSUP: an error of the kernel's own that was never meant to leave it."""
 
-_NO_EXCLUSIVE_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+_NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, ENOTSUPP})
 
-_FLUSH_STEP = 16 << 20
+_DISK_FAILS = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.ESTALE})
+
+_LINK_FAILS = _DISK_FAILS | {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""Answers to `link` that a rename would get too, or that decide who was first."""
+
+_WORTH_RESERVING = 16 << 20
 
 
 class LinkInStore(Refused):
@@ -34,18 +47,28 @@ def refuse_link(path: str) -> None:
         raise LinkInStore(path=path)
 
 
-def fsync(fd: int) -> None:
-    """Make an open file or folder durable, past the drive's own cache."""
-    if sys.platform == "darwin":
-        import fcntl
+def no_such_call(error: OSError) -> bool:
+    """Whether the error says that the file system has no such call, not that the call failed."""
+    return error.errno in _NO_SUCH_CALL
 
-        try:
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
-            return
-        except OSError as error:
-            if error.errno not in _NO_FULL_FSYNC:
-                raise
-    os.fsync(fd)
+
+def disk_fails(error: OSError) -> bool:
+    """Whether the error says that the disk is broken, full or read-only, and not that a call is refused."""
+    return error.errno in _DISK_FAILS
+
+
+def set_mode(path: str | int, mode: int) -> bool:
+    """Give the file at `path`, or the open one, this mode. False where it is refused: the mode is another's to
+    change, or the file system has none."""
+    try:
+        os.chmod(path, mode)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if disk_fails(error):
+            raise
+        return False
+    return True
 
 
 def reserve(fd: int, length: int) -> None:
@@ -55,44 +78,9 @@ def reserve(fd: int, length: int) -> None:
 
     fd: of an empty file.
     """
-    if length < _FLUSH_STEP or not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:
-        return
-    import ctypes
-
-    call = getattr(ctypes.CDLL(None), "fallocate", None)  # not os.posix_fallocate, which may write zeros instead
-    if call is not None:
-        call(fd, 1, ctypes.c_int64(0), ctypes.c_int64(length))  # FALLOC_FL_KEEP_SIZE
-
-
-class Flusher:
-    """Has the kernel begin to write out a file while more is written to it: at the end, less is left to wait
-    for. Where that cannot be had, nothing happens; only `fsync` makes anything durable.
-
-    fd: of a file that is written from its start to its end.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._written = 0
-        self._begun = 0
-
-    def wrote(self, count: int) -> None:
-        """So many bytes more have been written."""
-        self._written += count
-        if self._written - self._begun >= _FLUSH_STEP:
-            _begin_flush(self._fd, self._begun, self._written - self._begun)
-            self._begun = self._written
-
-
-def _begin_flush(fd: int, start: int, length: int) -> None:
-    """sync_file_range(2), which Python does not wrap."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    call = getattr(ctypes.CDLL(None), "sync_file_range", None)
-    if call is not None:
-        call(fd, ctypes.c_int64(start), ctypes.c_int64(length), 2)  # SYNC_FILE_RANGE_WRITE
+    if length >= _WORTH_RESERVING and sys.platform.startswith("linux") and sys.maxsize > 1 << 32:
+        with suppress(OSError):
+            libc.reserve(fd, length)
 
 
 def link_new(temp: str, path: str) -> None:
@@ -102,7 +90,7 @@ def link_new(temp: str, path: str) -> None:
     except OSError as error:
         if _has_two_names(temp):
             return  # it worked; NFS lost the reply, and its second try found our own first one
-        if error.errno not in _NO_HARD_LINKS:
+        if error.errno in _LINK_FAILS:
             raise
         _rename_new(temp, path)
 
@@ -119,25 +107,12 @@ def _has_two_names(path: str) -> bool:
 
 
 def _rename_new(temp: str, path: str) -> None:
-    """Rename, but never over something: for file systems without hard links."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    old, new = os.fsencode(temp), os.fsencode(path)
+    """Rename, but never over something: for file systems without hard links. With neither, nothing would tell which
+    of two writers was first."""
     try:
-        if sys.platform == "darwin":
-            failed = libc.renamex_np(old, new, 4)  # RENAME_EXCL
-        else:
-            failed = libc.renameat2(-100, old, -100, new, 1)  # AT_FDCWD, RENAME_NOREPLACE
-    except AttributeError:
-        raise _unable(path) from None
-    if failed:
-        code = ctypes.get_errno()
-        if code in _NO_EXCLUSIVE_RENAME:
-            raise _unable(path)
-        raise OSError(code, os.strerror(code), temp, None, path)
-
-
-def _unable(path: str) -> OSError:
-    """With neither, nothing tells which of two writers was first."""
-    return OSError(errno.ENOSYS, "the file system has neither hard links nor exclusive renames", path)
+        libc.rename_new(temp, path)
+    except OSError as error:
+        if no_such_call(error):
+            why = "the file system has neither hard links nor exclusive renames"
+            raise OSError(errno.ENOSYS, why, path) from None
+        raise

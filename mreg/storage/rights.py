@@ -8,9 +8,12 @@ its name: a process that is killed in between leaves nothing that is in the way 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
+
+from mreg.storage.posix import disk_fails, set_mode
 
 _FOLDER = stat.S_ISGID | stat.S_IRWXG
 _FILE = stat.S_IRGRP
@@ -76,7 +79,9 @@ def _open_one(path: str, group: int, bits: int) -> bool:
         _allow(path, found, bits)
     except FileNotFoundError:
         pass  # others are at work meanwhile
-    except PermissionError:
+    except OSError as error:  # chown knows more ways to refuse than EPERM: EINVAL, in a user namespace
+        if disk_fails(error):
+            raise
         return False
     return True
 
@@ -85,9 +90,6 @@ def _allow(path: str | int, found: os.stat_result, bits: int) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if mode & bits == bits:
         return
-    try:
-        os.chmod(path, mode | bits)
-    except PermissionError:
-        # File systems without modes (FAT) show those of the mount, and cannot change them.
-        if mode & bits & stat.S_IRWXG != bits & stat.S_IRWXG:
-            raise
+    # File systems without modes (FAT) show those of the mount, and cannot change them.
+    if not set_mode(path, mode | bits) and mode & bits & stat.S_IRWXG != bits & stat.S_IRWXG:
+        raise PermissionError(errno.EPERM, "its mode cannot be changed", path if isinstance(path, str) else None)

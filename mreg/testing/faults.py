@@ -115,10 +115,10 @@ class FaultyStorage(Storage):
     def share(self) -> None:
         self.inner.share()
 
-    def sweep(self, older_than: float) -> int:
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
         if self.is_dead:
             raise self._new_error()
-        return self._other(lambda: self.inner.sweep(older_than))
+        return self._other(lambda: self.inner.sweep(older_than, dry_run=dry_run))
 
     def _other(self, call: Callable[[], _T]) -> _T:
         """Perform what changes nothing that others see."""

@@ -503,9 +503,9 @@ class StorageContract:
         with storage.stage() as staged:
             staged.write(b"x" * 1000)
 
-            freed = storage.sweep(3600.0)
+            freed = storage.sweep(3600.0), storage.sweep(3600.0, dry_run=True), storage.sweep(-1.0, dry_run=True)
 
-            assert freed == 0
+            assert freed == (0, 0, 1000)
             storage.put("b", staged)
         assert list(storage.list("")) == ["a", "b"]
 
@@ -515,9 +515,9 @@ class StorageContract:
         abandoned.write(b"x" * 1000)
         time.sleep(0.05)
 
-        freed = [storage.sweep(0.01), storage.sweep(0.01)]
+        freed = [storage.sweep(0.01, dry_run=True), storage.sweep(0.01), storage.sweep(0.01, dry_run=True)]
 
-        assert freed == [1000, 0]
+        assert freed == [1000, 1000, 0]
         assert list(storage.list("")) == ["a"]
         with pytest.raises(OSError):
             storage.put("b", abandoned, ABSENT)

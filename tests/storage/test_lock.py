@@ -16,8 +16,9 @@ import pytest
 
 from mreg.storage import LockTimeout, lock as lock_module
 from mreg.storage.local import LocalStorage
-from mreg.storage.lock import STALE_AFTER, Holder, WritersLock
-from mreg.storage.posix import link_new
+from mreg.storage.lock import STALE_AFTER, WritersLock
+from mreg.storage.posix import ENOTSUPP, link_new
+from mreg.storage.process import Process
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc of Linux")
 
@@ -93,7 +94,7 @@ def is_free(root: Path) -> bool:
 
 def test_the_file_says_who_holds_the_lock_and_nobody_afterwards(root: Path) -> None:
     with LocalStorage(root).lock():
-        held = Holder.decode((root / "lock").read_bytes())
+        held = Process.decode((root / "lock").read_bytes())
 
     assert (held.pid, held.host) == (str(os.getpid()), os.uname().nodename)
     assert held.since.endswith("Z") and held.command
@@ -276,7 +277,7 @@ def test_a_child_closes_no_descriptor_of_a_lock_given_back(root: Path) -> None:
 @pytest.mark.usefixtures("without_flock")
 def test_a_lock_made_by_link_is_there_while_held_and_gone_afterwards(root: Path) -> None:
     with LocalStorage(root).lock():
-        held = Holder.decode((root / "lock.held").read_bytes())
+        held = Process.decode((root / "lock.held").read_bytes())
         assert held.pid == str(os.getpid())
         assert os.listdir(root / "tmp") == []
         assert not is_free(root)
@@ -286,7 +287,9 @@ def test_a_lock_made_by_link_is_there_while_held_and_gone_afterwards(root: Path)
     assert is_free(root)
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize(
+    "code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF, errno.EIO, ENOTSUPP]
+)
 def test_each_way_to_refuse_flock_leads_to_a_lock_by_link(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
@@ -299,7 +302,7 @@ def test_each_way_to_refuse_flock_leads_to_a_lock_by_link(
         assert (root / "lock.held").exists()
 
 
-def leave_lock(root: Path, holder: Holder, *, age: float = 0.0) -> Path:
+def leave_lock(root: Path, holder: Process, *, age: float = 0.0) -> Path:
     """Put a lock made by link there, as `holder` would have left it."""
     path = root / "lock.held"
     path.write_bytes(holder._replace(nonce="left-behind").encode())
@@ -307,20 +310,20 @@ def leave_lock(root: Path, holder: Holder, *, age: float = 0.0) -> Path:
     return path
 
 
-def dead_process() -> Holder:
+def dead_process() -> Process:
     """Who was a process of this machine until a moment ago."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    return Holder.me()._replace(pid=str(process.pid), start="1")
+    return Process.me()._replace(pid=str(process.pid), start="1")
 
 
-ME = Holder.me()._replace(machine="0" * 32)
+ME = Process.me()._replace(machine="0" * 32)
 ELSEWHERE = ME._replace(host="elsewhere", machine="1" * 32, boot="another-boot")
 
-STALE: dict[str, tuple[Callable[[], Holder], float]] = {
+STALE: dict[str, tuple[Callable[[], Process], float]] = {
     "its process is gone": (dead_process, 0),
-    "its process number was given out again": (lambda: Holder.me()._replace(start="1"), 0),
-    "this machine was started anew": (lambda: Holder.me()._replace(boot="an-earlier-boot"), 0),
+    "its process number was given out again": (lambda: Process.me()._replace(start="1"), 0),
+    "this machine was started anew": (lambda: Process.me()._replace(boot="an-earlier-boot"), 0),
     "nothing heard from another machine": (lambda: ELSEWHERE, STALE_AFTER + 60),
     "nothing heard from another container": (
         lambda: dead_process()._replace(pidns="pid:[1]"),
@@ -330,25 +333,25 @@ STALE: dict[str, tuple[Callable[[], Holder], float]] = {
         lambda: ELSEWHERE._replace(machine=""),
         STALE_AFTER + 60,
     ),
-    "unreadable and old": (Holder, STALE_AFTER + 60),
+    "unreadable and old": (Process, STALE_AFTER + 60),
 }
 
-ALIVE: dict[str, tuple[Callable[[], Holder], float]] = {
-    "its process runs": (Holder.me, 0),
-    "its process runs, for hours": (Holder.me, 9 * STALE_AFTER),
-    "it is another user's process": (lambda: Holder.me()._replace(pid="1", start=""), 9 * STALE_AFTER),
+ALIVE: dict[str, tuple[Callable[[], Process], float]] = {
+    "its process runs": (Process.me, 0),
+    "its process runs, for hours": (Process.me, 9 * STALE_AFTER),
+    "it is another user's process": (lambda: Process.me()._replace(pid="1", start=""), 9 * STALE_AFTER),
     "on another machine": (lambda: ELSEWHERE, STALE_AFTER - 60),
     "on a machine of the same name": (lambda: ELSEWHERE._replace(host=ME.host), STALE_AFTER - 60),
     "on a machine without identity": (lambda: ELSEWHERE._replace(host=ME.host, machine=""), STALE_AFTER - 60),
     "in another container": (lambda: dead_process()._replace(pidns="pid:[1]"), STALE_AFTER - 60),
-    "unreadable": (Holder, STALE_AFTER - 60),
+    "unreadable": (Process, STALE_AFTER - 60),
 }
 
 
 @pytest.fixture
 def with_machine_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine with an identity, which containers often lack."""
-    monkeypatch.setattr("mreg.storage.lock._this_process", ME)
+    monkeypatch.setattr("mreg.storage.process._this_process", ME)
 
 
 @linux_only
@@ -359,7 +362,7 @@ def test_a_stale_lock_is_broken_at_once(root: Path, why: str) -> None:
     path = leave_lock(root, make_holder(), age=age)
 
     with LocalStorage(root).lock(0.0):
-        assert Holder.decode(path.read_bytes()).nonce != "left-behind"
+        assert Process.decode(path.read_bytes()).nonce != "left-behind"
 
     assert os.listdir(root / "tmp") == []
 
@@ -376,13 +379,13 @@ def test_a_lock_that_may_be_held_is_respected(root: Path, why: str) -> None:
         pass
 
     assert path.read_bytes() == before
-    assert caught.value.holder == Holder.decode(before).describe()
+    assert caught.value.holder == Process.decode(before).describe()
     assert os.listdir(root / "tmp") == []
 
 
 @pytest.mark.usefixtures("without_flock")
 def test_age_goes_by_the_clock_of_the_file_system(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_lock(root, Holder.me()._replace(host="elsewhere", boot="another-boot", machine=""))
+    leave_lock(root, Process.me()._replace(host="elsewhere", boot="another-boot", machine=""))
     monkeypatch.setattr(time, "time", lambda: 4e9)
 
     assert not is_free(root)
@@ -426,7 +429,7 @@ def test_no_swap_is_lost_between_processes_that_lock_by_link(root: Path) -> None
 @pytest.mark.usefixtures("without_flock")
 def test_a_lock_taken_since_it_was_judged_stale_is_put_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = leave_lock(root, dead_process())
-    theirs = Holder.me()._replace(nonce="taken-meanwhile").encode()
+    theirs = Process.me()._replace(nonce="taken-meanwhile").encode()
     real = os.rename
 
     def rename(old: str, new: str) -> None:
@@ -442,7 +445,7 @@ def test_a_lock_taken_since_it_was_judged_stale_is_put_back(root: Path, monkeypa
 
 @pytest.mark.usefixtures("without_flock")
 def test_a_holder_that_lost_its_lock_leaves_the_new_one_alone(root: Path) -> None:
-    theirs = Holder.me()._replace(nonce="theirs").encode()
+    theirs = Process.me()._replace(nonce="theirs").encode()
 
     with LocalStorage(root).lock():
         (root / "lock.held").unlink()
@@ -475,17 +478,23 @@ def test_a_restart_is_not_seen_where_machines_have_no_identity() -> None:
 
 
 def test_notes_survive_being_written_and_read() -> None:
-    holder = Holder.me()._replace(command="mreg log\nhost=elsewhere a=b", nonce="n")
+    holder = Process.me()._replace(command="mreg log\nhost=elsewhere a=b", nonce="n")
 
-    read = Holder.decode(holder.encode())
+    read = Process.decode(holder.encode())
 
     assert read == holder._replace(command="mreg log host=elsewhere a=b")
 
 
+def test_a_command_that_is_not_unicode_can_be_noted() -> None:
+    process = Process.me()._replace(command="mreg log caf\udce9")
+
+    assert Process.decode(process.encode()).command.startswith("mreg log caf")
+
+
 @pytest.mark.parametrize("note", [b"", b"\xff\xfe\x00", b"pid", b"=\n==\n", b"pid=12\nfuture=1\nho"])
 def test_damaged_notes_give_what_can_be_read(note: bytes) -> None:
-    holder: Any = Holder.decode(note)
+    holder: Any = Process.decode(note)
 
     assert holder.pid in ("", "12")
     assert holder.describe()
-    assert holder.is_gone(Holder.me()) is None
+    assert holder.is_gone(Process.me()) is None
