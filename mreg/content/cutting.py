@@ -20,9 +20,6 @@ from mreg.content.buffers import PIECE, Buffers
 from mreg.content.formats import detect
 from mreg.content.formats.spans import Kind, Source, Span
 
-MAX_CHUNK: Final = 16 << 20
-"""No chunk is longer. A promise of the format, unlike the rest: readers refuse longer ones."""
-
 TENSOR_PIECE: Final = PIECE
 """Length of a tensor's pieces; only its last is shorter. A multiple of every dtype's size."""
 
@@ -53,7 +50,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(file: Source, size: int, buffers: Buffers) -> Iterator[Chunk]:
-    """The first `size` bytes of `file` in order, cut into chunks of 1 to MAX_CHUNK bytes.
+    """The first `size` bytes of `file` in order, cut into chunks of 1 to CDC_MAX bytes.
 
     After a look at headers and directories (see `mreg.content.formats` for what that may cost in memory) the file is
     read once, from start to end. Each chunk has memory of its own, from `buffers`. The file must not be moved

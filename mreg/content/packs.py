@@ -1,4 +1,4 @@
-"""Packs: immutable containers of chunks, one written by each `log` that brings new bytes.
+"""Packs: immutable containers of chunks, one written by each `log` that brings new bytes (`pack_writer`).
 
     header   32 bytes   magic "MREGPACK", format (u32), zero (u32), 16 random bytes
     chunks              stored forms (`mreg.content.codecs`), one after the other
@@ -22,23 +22,20 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mreg.content import codecs
 from mreg.content.buffers import Buffer
-from mreg.content.codecs import Encoded
-from mreg.storage import ABSENT, Staged, Storage, unreadable
+from mreg.storage import Storage, unreadable
 from mreg.values.canonical import Malformed
-from mreg.values.errors import Damaged, Refused
+from mreg.values.errors import Damaged
 
 FORMAT = 2
 READABLE = (1, 2)
 """Formats that are read. In 1 no chunk had a base, and all were stored as they are."""
 
 MAX_CHUNK = 16 << 20
+"""No chunk is longer, nor is its stored form."""
+
 MAX_INDEX = 256 << 20
 MAX_POSITION = 63
-
-WRITE_AT_ONCE = 64 << 10
-"""Shorter forms are gathered until they are so many bytes."""
 
 _HEADER = struct.Struct("<8sII16s")
 _COUNTS = struct.Struct("<QQ")
@@ -64,13 +61,6 @@ class DamagedChunk(Damaged):
 
     digest: str
     pack: str
-
-
-class TooManyChunks(Refused):
-    code = "too-many-chunks"
-    template = "the pack would hold so many chunks that their index is larger than {limit} bytes"
-
-    limit: int
 
 
 class ChunkEntry(NamedTuple):
@@ -205,130 +195,32 @@ def _check_entry(entry: ChunkEntry, end: int) -> None:
         raise Malformed(f"chunk {entry.digest.hex()} has a position that no writer gives")
 
 
-class PackWriter:
-    """Writes one pack from front to back. Invisible until `publish`; leaving the block without it
-    throws the bytes away."""
+EMPTY_INDEX = _COUNTS.size
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._header = _HEADER.pack(_MAGIC, FORMAT, 0, os.urandom(16))
-        self._staged: Staged | None = None
-        self._unwritten = bytearray()
-        self._chunks: dict[bytes, ChunkEntry] = {}
-        self._recipes: dict[bytes, Collection[Piece]] = {}
-        self._index_size = _COUNTS.size
 
-    def __enter__(self) -> PackWriter:
-        return self
+def entry_size(entry: ChunkEntry) -> int:
+    """Bytes by which a chunk makes the index longer."""
+    return _CHUNK.size + (_DIGEST if entry.base is not None else 0)
 
-    def __exit__(self, *_: object) -> None:
-        if self._staged:
-            self._staged.discard()
 
-    def __contains__(self, name: bytes) -> bool:
-        """Is this chunk in the pack already?"""
-        return name in self._chunks
+def recipe_size(pieces: Collection[Piece]) -> int:
+    """Bytes by which a recipe makes the index longer."""
+    return _RECIPE.size + _PIECE.size * len(pieces)
 
-    def entry(self, name: bytes) -> ChunkEntry | None:
-        """The chunk with this digest (raw), if the pack has it already."""
-        return self._chunks.get(name)
 
-    @property
-    def empty(self) -> bool:
-        return not (self._chunks or self._recipes)
+def new_header() -> bytes:
+    """A pack's first bytes, which no other pack has."""
+    return _HEADER.pack(_MAGIC, FORMAT, 0, os.urandom(16))
 
-    @property
-    def stored(self) -> int:
-        """Bytes of all stored chunks, as they are stored."""
-        return sum(entry.stored for entry in self._chunks.values())
 
-    @property
-    def new(self) -> int:
-        """Bytes of all chunks."""
-        return sum(entry.size for entry in self._chunks.values())
-
-    def add(self, name: bytes, data: Buffer, stored: Encoded | None = None, base: Base | None = None) -> None:
-        """Append the chunk `data`, whose digest (raw) is `name` and which the pack has not.
-
-        stored: its stored form (default: as it is), with the base where that is a difference."""
-        form = stored or Encoded(codecs.RAW, data)
-        position, near = (base.position, base.digest) if base and form.codec == codecs.DELTA else (0, None)
-        self._grow(_CHUNK.size + (_DIGEST if near else 0))
-        self._chunks[name] = ChunkEntry(
-            name, self._write(form.data), len(form.data), len(data), form.codec, position, near
-        )
-
-    def carry(self, entry: ChunkEntry, form: Buffer) -> None:
-        """Append a chunk that the pack has not, stored as another pack has it."""
-        self._grow(_CHUNK.size + (_DIGEST if entry.base else 0))
-        self._chunks[entry.digest] = entry._replace(offset=self._write(form))
-
-    def _write(self, form: Buffer) -> int:
-        """Write a stored form; the offset where it begins."""
-        if self._staged is None:
-            self._staged = self._storage.stage()
-            self._staged.write(self._header)
-        offset = self._staged.size + len(self._unwritten)
-        if len(form) < WRITE_AT_ONCE:
-            self._unwritten += form
-        if len(form) >= WRITE_AT_ONCE or len(self._unwritten) >= WRITE_AT_ONCE:
-            self._write_out(self._staged)
-        if len(form) >= WRITE_AT_ONCE:
-            self._staged.write(form)
-        return offset
-
-    def _write_out(self, staged: Staged) -> None:
-        if self._unwritten:
-            staged.write(self._unwritten)
-            self._unwritten.clear()
-
-    def add_recipe(self, name: bytes, pieces: Collection[Piece]) -> None:
-        """Note how the file whose digest (raw) is `name` is put together."""
-        self._grow(_RECIPE.size + _PIECE.size * len(pieces))
-        self._recipes[name] = pieces
-
-    def _grow(self, size: int) -> None:
-        """The index is going to be so many bytes longer. Raises TooManyChunks where nobody would read it any more."""
-        self._index_size += size
-        if self._index_size > MAX_INDEX:
-            raise TooManyChunks(limit=MAX_INDEX)
-
-    def recipe(self, name: bytes) -> Collection[Piece] | None:
-        """What `add_recipe` was told of this file."""
-        return self._recipes.get(name)
-
-    @property
-    def file_size(self) -> int:
-        """Bytes of the pack as it would be published now."""
-        index = PackIndex(tuple(self._chunks.values()), self._recipes)
-        return _HEADER.size + self.stored + len(index.to_bytes()) + _TRAILER.size
-
-    def publish(self) -> str:
-        """Make the pack durable and visible; its name. Nothing refers to it yet."""
-        staged = self._staged or self._storage.stage()
-        if self._staged is None:
-            staged.write(self._header)
-        self._staged = staged
-        self._write_out(staged)
-        index = PackIndex(tuple(self._chunks.values()), self._recipes).to_bytes()
-        offset = staged.size
-        staged.write(index)
-        staged.write(_TRAILER.pack(offset, len(index), _TAIL))
-        name = _name(self._header, index)
-        self._storage.put(key_of(name), staged, ABSENT)
-        return name
+def ending(header: bytes, index: PackIndex, offset: int) -> tuple[str, bytes]:
+    """The name of the pack with this header and index, and its bytes from `offset` on, where its chunks end."""
+    listed = index.to_bytes()
+    return _name(header, listed), listed + _TRAILER.pack(offset, len(listed), _TAIL)
 
 
 def _name(header: bytes, index: bytes) -> str:
-    """The name of the pack that has these."""
     return blake3(header).update(index).hexdigest()
-
-
-class CountingWriter(PackWriter):
-    """Writes nothing; counts what a pack would hold."""
-
-    def _write(self, form: Buffer) -> int:
-        return 0
 
 
 def key_of(name: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mreg.content import chunks
-from mreg.content.packs import DamagedChunk, Located, PackWriter
+from mreg.content.pack_writer import PackContents
+from mreg.content.packs import DamagedChunk, Located
 from mreg.intake.scan import Source
 from mreg.refs.transaction import MissingPack
 from mreg.session.index import Index
@@ -29,7 +30,7 @@ AT_ONCE: Final = 256
 
 def ingest(
     index: Index,
-    writer: PackWriter,
+    writer: PackContents,
     sources: Sequence[Source],
     progress: Progress | None = None,
     *,
@@ -75,7 +76,7 @@ def _executable(source: Source) -> bool:
     return bool(source.status.st_mode & stat.S_IXUSR)
 
 
-def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
+def packs_of(index: Index, writer: PackContents, manifest: Manifest) -> set[str]:
     """The names of the published packs that hold chunks (with their bases) or recipes of these files.
 
     Raises MissingPack where a chunk is neither in one nor in `writer`: a gc has taken it since the file was read
@@ -91,7 +92,7 @@ def packs_of(index: Index, writer: PackWriter, manifest: Manifest) -> set[str]:
 
 
 class _Packs:
-    def __init__(self, index: Index, writer: PackWriter) -> None:
+    def __init__(self, index: Index, writer: PackContents) -> None:
         self._index = index
         self._writer = writer
         self._seen: set[bytes] = set()

@@ -23,7 +23,8 @@ from mreg.content import codecs
 from mreg.content.buffers import Buffers
 from mreg.content.codecs import Encoded
 from mreg.content.cutting import Chunk, ShortFile, chunks
-from mreg.content.packs import Base, PackWriter, Piece
+from mreg.content.pack_writer import PackContents
+from mreg.content.packs import Base, Piece
 from mreg.content.parallel import in_order
 from mreg.intake.bases import Bases
 from mreg.intake.scan import Source, UnreadableFile, UnsupportedFile
@@ -58,7 +59,7 @@ class SourceChanged(Conflict):
 class Store(NamedTuple):
     """Where new chunks go. encode: whether to make them smaller. bases: makes what they may be near to."""
 
-    writer: PackWriter
+    writer: PackContents
     encode: bool
     bases: Callable[[Buffers], Bases | None] | None
 

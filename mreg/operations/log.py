@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mreg.content.objects import DamagedObject
-from mreg.content.packs import CountingWriter, PackWriter
+from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.intake.ingest import ingest, packs_of
 from mreg.intake.scan import Selection, scan
 from mreg.operations.aliases import set_in_draft
@@ -107,16 +107,17 @@ class _Log:
     def run(self, progress: Progress | None) -> LogResult:
         context, dry_run = self._context, self._request.dry_run
         index = context.fresh_index()
-        with CountingWriter(context.storage) if dry_run else PackWriter(context.storage) as writer:
+        with PackWriter(context.storage) as writer:
+            contents = PackContents() if dry_run else writer
             encode = context.setting("log.compress")
-            manifest = ingest(index, writer, self._sources, progress, encode=encode, bases=self._bases)
+            manifest = ingest(index, contents, self._sources, progress, encode=encode, bases=self._bases)
             listed = manifest.to_bytes()
             record = self._record(manifest, digest_of(listed), timestamp())
             same = self._same_as_latest(context.view(), manifest, record.manifest)
             if same and (dry_run or self._request.says_nothing):
                 return LogResult(load(context, context.view(), same), created=False)
             if dry_run:
-                return self._foretell(record, writer)
+                return self._foretell(record, contents)
             packs = set() if same else packs_of(index, writer, manifest)
             if not same:
                 if not writer.empty:
@@ -174,11 +175,11 @@ class _Log:
             return None
         return found if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
 
-    def _foretell(self, record: VersionRecord, writer: PackWriter) -> LogResult:
+    def _foretell(self, record: VersionRecord, contents: PackContents) -> LogResult:
         view, artifact = self._context.view(), self._request.artifact
         number, digest = view.next_number(artifact), digest_of(record.to_bytes())
         version = load(self._context, view, Resolved(artifact, number, digest), record=record)
-        return LogResult(version, created=True, new=writer.new, stored=writer.stored)
+        return LogResult(version, created=True, new=contents.new, stored=contents.stored)
 
     def _commit(
         self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter

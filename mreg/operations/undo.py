@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mreg.content.packs import CountingWriter
+from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of
 from mreg.operations import coherence
 from mreg.operations.history import UnknownSequence, describe
@@ -145,13 +145,12 @@ def _data(context: Context, seq: int, moves: list[Change]) -> _Data:
     index = context.fresh_index()
     records: set[str] = set()
     found: set[str] = set()
-    with CountingWriter(context.storage) as nothing:
-        for name, digest in _returning(moves).items():
-            if not context.objects.has(digest):
-                raise GivenUp(seq=seq, version=name)
-            manifest = context.objects.version(digest).manifest
-            if not context.objects.has(manifest):
-                raise GivenUp(seq=seq, version=name)
-            records |= {digest, manifest}
-            found |= packs_of(index, nothing, context.objects.manifest(manifest))
+    for name, digest in _returning(moves).items():
+        if not context.objects.has(digest):
+            raise GivenUp(seq=seq, version=name)
+        manifest = context.objects.version(digest).manifest
+        if not context.objects.has(manifest):
+            raise GivenUp(seq=seq, version=name)
+        records |= {digest, manifest}
+        found |= packs_of(index, PackContents(), context.objects.manifest(manifest))
     return _Data(tuple(sorted(records)), tuple(sorted(found)))

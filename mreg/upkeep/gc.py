@@ -18,7 +18,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from mreg.content import objects, packs
-from mreg.content.packs import CountingWriter, PackIndex, PackWriter
+from mreg.content.pack_writer import PackContents, PackWriter
+from mreg.content.packs import PackIndex
 from mreg.operations.collections import drop_version
 from mreg.operations.resolve import Resolved
 from mreg.refs import journal as journals, ref_files
@@ -150,9 +151,9 @@ def _foretell_repack(context: Context, plan: _Plan) -> Iterator[tuple[int, int]]
     """What `_repack` would yield."""
     rewriter = _rewriter(context, plan)
     for batch in rewriter.batches():
-        with CountingWriter(context.storage) as writer:
-            rewriter.write(batch, writer)
-            size = 0 if writer.empty else writer.file_size
+        contents = PackContents()
+        rewriter.write(batch, contents)
+        size = 0 if contents.empty else contents.file_size
         yield len(batch), sum(_size(context, packs.key_of(name)) for name in batch) - size
 
 

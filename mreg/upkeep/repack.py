@@ -16,7 +16,8 @@ from mreg.content import codecs
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
-from mreg.content.packs import Base, ChunkEntry, Located, PackIndex, PackWriter, read_stored
+from mreg.content.pack_writer import PackContents
+from mreg.content.packs import Base, ChunkEntry, Located, PackIndex, read_stored
 from mreg.content.parallel import in_order
 from mreg.storage import Storage
 from mreg.upkeep import reach
@@ -66,7 +67,7 @@ class Rewriter:
         if batch:
             yield batch
 
-    def write(self, batch: Iterable[str], writer: PackWriter) -> None:
+    def write(self, batch: Iterable[str], writer: PackContents) -> None:
         """Put all that is needed of these packs into the writer. Raises DamagedChunk."""
         names = list(batch)
         entries = [(name, entry) for name in names for entry in self._live(name)]

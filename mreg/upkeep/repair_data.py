@@ -13,7 +13,8 @@ from blake3 import blake3
 from mreg.content import codecs, objects, packs
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader, chain
-from mreg.content.packs import DamagedChunk, DamagedPack, Located, PackIndex, PackWriter, Piece, read_stored
+from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import DamagedChunk, DamagedPack, Located, PackIndex, Piece, read_stored
 from mreg.refs.journal import Entry, Mark
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context

@@ -18,7 +18,8 @@ from mreg.checkout.new_folder import Tree
 from mreg.checkout.reader import DamagedFile
 from mreg.content import packs
 from mreg.content.objects import key_of as object_key
-from mreg.content.packs import PackWriter, Piece
+from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import Piece
 from mreg.operations.files import NothingIncluded, UnknownFile
 from mreg.refs.transaction import timestamp
 from mreg.refs.view import artifact_key, version_key

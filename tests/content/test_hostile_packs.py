@@ -16,7 +16,8 @@ from hypothesis import given, settings, strategies as st
 from mreg.content import codecs, packs
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import DELTA, PLANES, RAW
-from mreg.content.packs import ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece, TooManyChunks
+from mreg.content.pack_writer import TooManyChunks
+from mreg.content.packs import ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece
 from mreg.refs.transaction import Draft, timestamp
 from mreg.refs.view import version_key
 from mreg.repository import Repository

@@ -14,18 +14,8 @@ from hypothesis import given, settings, strategies as st
 from mreg.content import codecs, packs
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
-from mreg.content.packs import (
-    Base,
-    ChunkEntry,
-    CountingWriter,
-    DamagedChunk,
-    DamagedPack,
-    Located,
-    PackIndex,
-    PackWriter,
-    Piece,
-    TooManyChunks,
-)
+from mreg.content.pack_writer import PackContents, PackWriter, TooManyChunks
+from mreg.content.packs import Base, ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece
 from mreg.storage import ANY, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
@@ -284,7 +274,7 @@ def test_a_writer_refuses_an_index_that_nobody_would_read(
 ) -> None:
     near = Encoded(codecs.DELTA, b"form")
 
-    def fill(writer: PackWriter) -> None:
+    def fill(writer: PackContents) -> None:
         writer.add(raw(b"abc"), b"abc")
         writer.add(raw(b"abd"), b"abd", near, Base(raw(b"abc"), 1))
         writer.carry(ENTRY._replace(position=1, base=raw(b"abc")), b"forms")
@@ -297,9 +287,10 @@ def test_a_writer_refuses_an_index_that_nobody_would_read(
         assert len(packs.read_index(storage, writer.publish()).chunks) == 3
 
     monkeypatch.setattr(packs, "MAX_INDEX", size - 1)
-    for kind in (PackWriter, CountingWriter):
-        with pytest.raises(TooManyChunks), kind(storage) as writer:
-            fill(writer)
+    with pytest.raises(TooManyChunks), PackWriter(storage) as writer:
+        fill(writer)
+    with pytest.raises(TooManyChunks):
+        fill(PackContents())
     assert len(list(storage.list(""))) == 1
     assert storage.sweep(-1.0) == 0
 
@@ -346,16 +337,29 @@ def test_a_pack_may_hold_recipes_alone(storage: MemoryStorage) -> None:
     assert Piece(raw(b"x"), 1) in recipe and Piece(raw(b"x"), 2) not in recipe
 
 
-def test_a_counting_writer_counts_and_writes_nothing(storage: MemoryStorage) -> None:
-    counted = FaultyStorage(storage, 0, Crash)
+def test_what_would_be_in_a_pack_is_counted_and_cannot_be_published() -> None:
+    contents = PackContents()
+    contents.add(raw(b"abc"), b"abc")
+    contents.add(raw(b"de"), memoryview(b"de"))
 
-    with CountingWriter(counted) as writer:
-        writer.add(raw(b"abc"), b"abc")
-        writer.add(raw(b"de"), memoryview(b"de"))
-        assert (writer.stored, writer.empty, raw(b"de") in writer) == (5, False, True)
+    assert (contents.stored, contents.new, contents.empty, raw(b"de") in contents) == (5, 5, False, True)
+    assert not hasattr(contents, "publish")
 
-    assert counted.calls == 0
-    assert storage.sweep(-1.0) == 0
+
+def test_the_size_of_a_pack_is_known_before_it_is_published(storage: MemoryStorage) -> None:
+    def fill(contents: PackContents) -> None:
+        contents.add(raw(b"abc"), b"abc")
+        contents.add(raw(b"abd"), b"abd", Encoded(codecs.DELTA, b"form"), Base(raw(b"abc"), 1))
+        contents.add_recipe(bytes(32), (Piece(raw(b"abc"), 3), Piece(raw(b"abd"), 3)))
+
+    foretold = PackContents()
+    fill(foretold)
+    with PackWriter(storage) as writer:
+        fill(writer)
+        name = writer.publish()
+
+    stat = storage.stat(packs.key_of(name))
+    assert stat and foretold.file_size == writer.file_size == stat.size
 
 
 @pytest.mark.parametrize("key", ["packs/ab/cdef.pack", "packs/ab/cdef", "objects/ab/cdef.pack", "packs"])

@@ -12,7 +12,8 @@ from make_worked_bytes import COMMANDS, make, model
 
 from mreg.content import packs
 from mreg.content.codecs import DELTA, PLANES, RAW, Encoded, decode
-from mreg.content.packs import Base, PackWriter
+from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import Base
 from mreg.refs import journal, ref_files
 from mreg.refs.journal import Entry, Mark
 from mreg.repository import Repository

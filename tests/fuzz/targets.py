@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from mreg.content import codecs, packs
 from mreg.content.chunks import ChunkReader
 from mreg.content.formats import detect
-from mreg.content.packs import Base, Located, PackIndex, PackWriter, Piece
+from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import Base, Located, PackIndex, Piece
 from mreg.operations.collections import read_properties
 from mreg.refs import journal, ref_files
 from mreg.refs.journal import Change, Entry, Mark

@@ -19,7 +19,7 @@ from mreg import Damaged, MregError, Refused, Repository
 from mreg.checkout.space import NoSpace
 from mreg.content import packs
 from mreg.content.objects import key_of as object_key
-from mreg.content.packs import PackWriter
+from mreg.content.pack_writer import PackWriter
 from mreg.refs.transaction import timestamp
 from mreg.refs.view import artifact_key, version_key
 from mreg.session.context import Context

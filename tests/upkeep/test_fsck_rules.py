@@ -11,6 +11,7 @@ import pytest
 
 from mreg.content import packs
 from mreg.content.objects import DamagedObject, key_of as object_key
+from mreg.content.pack_writer import PackWriter
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, DamagedJournal, Entry, key_of as entry_key
 from mreg.refs.ref_files import Ref
@@ -244,7 +245,7 @@ def test_a_version_whose_pack_no_entry_names_is_hurt(
 def test_a_pack_that_nothing_names_is_no_damage(
     repo_with_two: Repository, storage: MemoryStorage, repo: Repository
 ) -> None:
-    with packs.PackWriter(storage) as writer:
+    with PackWriter(storage) as writer:
         writer.add(bytes(32), b"not what its digest says")
         loose = writer.publish()
 

@@ -15,6 +15,7 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mreg.content import packs
+from mreg.content.pack_writer import PackWriter
 from mreg.operations.undo import GivenUp
 from mreg.refs import journal as journals
 from mreg.repository import Repository
@@ -143,7 +144,7 @@ def test_a_renamed_artifact_keeps_its_data(repo: Repository, log: Callable[..., 
 def test_data_that_no_ref_names_yet_is_left_to_its_writer(
     repo: Repository, storage: MemoryStorage, age: Callable[[float], None]
 ) -> None:
-    with packs.PackWriter(storage) as writer:
+    with PackWriter(storage) as writer:
         writer.add(bytes(32), b"x" * 100)
         name = writer.publish()
 

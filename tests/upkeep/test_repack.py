@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import save
 
 from mreg.content import packs
+from mreg.content.pack_writer import PackWriter
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -304,7 +305,7 @@ def _move(repo: Repository, name: str) -> None:
     """Put another pack with the same chunks in the place of this one, as a repack does."""
     storage = repo._context.storage
     index = packs.read_index(storage, name)
-    with packs.PackWriter(storage) as writer:
+    with PackWriter(storage) as writer:
         for entry in index.chunks:
             form = memoryview(bytearray(entry.stored))
             packs.read_stored(storage, packs.Located(name, entry), form)

@@ -15,6 +15,7 @@ import pytest
 
 from mreg.content import packs
 from mreg.content.objects import key_of as object_key
+from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import DamagedPack
 from mreg.refs.journal import APPLIED, key_of as entry_key
 from mreg.refs.ref_files import CONFIG, Ref, encode
@@ -418,7 +419,7 @@ def test_a_source_that_is_damaged_itself_gives_nothing_that_is_not_whole(
 
 def test_a_pack_of_which_nothing_is_needed_is_given_up(scene: Scene, storage: MemoryStorage) -> None:
     scene.repo.remove("mnist:v0", force=True)
-    with packs.PackWriter(storage) as writer:
+    with PackWriter(storage) as writer:
         writer.add(bytes(32), b"not what its digest says")
         loose = writer.publish()
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies as st
 from safetensors.numpy import save
 
 from mreg.content.buffers import Buffers
-from mreg.content.cutting import CDC_MAX, CDC_MIN, MAX_CHUNK, TENSOR_PIECE, WORTH_A_CHUNK, ShortFile, chunks
+from mreg.content.cutting import CDC_MAX, CDC_MIN, TENSOR_PIECE, WORTH_A_CHUNK, ShortFile, chunks
+from mreg.content.packs import MAX_CHUNK
 
 MIB = 1 << 20
 
