@@ -248,7 +248,7 @@ def test_the_refs_can_be_made_again_from_the_journal(storage: MemoryStorage, rep
 
 def test_every_finding_of_fsck_stands_in_the_table_of_invariants() -> None:
     in_code = set()
-    for path in (ROOT / "mreg" / "operations").glob("*.py"):
+    for path in (ROOT / "mreg" / "upkeep").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "check.add":
                 assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}: give the code itself"

@@ -218,7 +218,7 @@ def test_a_gibibyte_out_of_a_plane_of_64_kib_is_not_made() -> None:
 def test_what_zstd_itself_takes_is_bounded_too() -> None:
     """Its memory is not Python's, so the whole process is looked at."""
     script = (
-        "import resource, sys; from mreg import codecs\n"
+        "import resource, sys; from mreg.content import codecs\n"
         "out = memoryview(bytearray(1024))\n"
         "def decode(form):\n"
         "    try: codecs.decode(codecs.PLANES, form, out)\n"

@@ -195,7 +195,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, kind):
 
 def test_importing_and_cutting_small_files_does_not_load_the_cutter():
     script = (
-        "import io, sys; from mreg.buffers import Buffers; from mreg.chunking import chunks\n"
+        "import io, sys; from mreg.content.buffers import Buffers; from mreg.content.cutting import chunks\n"
         "assert list(chunks(io.BytesIO(b'x' * 65536), 65536, Buffers()))\n"
         "assert 'pyfastcdc' not in sys.modules"
     )
