@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.operations.resolve import Resolved, resolve
-from mreg.refs.ref_files import CONFIG, Ref, encode
+from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref, encode
 from mreg.session import config, places
 from mreg.session.context import Context, has_journal
 from mreg.storage import ABSENT, PutLost, Storage
@@ -205,8 +206,8 @@ class Repository:
         """All about one version."""
         from mreg.operations.versions import load
 
-        resolved = self.resolve(reference)
-        return load(self._context, self._context.view(), resolved)
+        view = self._context.view()
+        return load(self._context, view, resolve(self._context, reference, view))
 
     def versions(self, name: str) -> list[Version]:
         """The versions of an artifact, oldest first, or those linked in a registered model, in link order."""
@@ -314,9 +315,8 @@ class Repository:
 
     def kind(self, name: str) -> str | None:
         """ "artifact", "model", or None where nothing has this name."""
-        from mreg.operations.resolve import kind_of
-
-        return kind_of(self._context.view(), names.check_name(name))
+        kind = self._context.view().kind(names.check_name(name))
+        return None if kind is None else kind.value
 
     def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> bool:
         """Make an empty artifact; False where it exists already."""

@@ -12,9 +12,10 @@ from mreg import Repository
 from mreg.intake.scan import UnsupportedFile
 from mreg.operations import log as log_module
 from mreg.operations.collections import NameTaken
-from mreg.operations.resolve import parse_link
 from mreg.refs.journal import Change, DamagedJournal, Entry, Journal
+from mreg.refs.keys import LinkKey
 from mreg.refs.ref_files import DamagedRef
+from mreg.refs.view import link_target
 from mreg.session.config import DamagedConfig
 from mreg.session.context import Context
 from mreg.storage import ABSENT, PutLost
@@ -59,7 +60,7 @@ def test_a_gc_between_reading_and_listing_packs_makes_log_read_again(
         manifest = real(index, *rest, **options)
         if not gone:
             gone.append(repo.gc(grace=0))
-            index.catch_up()  # another process that shares the tables hears of it first
+            index.catch_up(repo._context.journal.look())  # another process that shares the tables hears of it first
         return manifest
 
     monkeypatch.setattr(log_module, "ingest", ingest)
@@ -94,7 +95,7 @@ def test_a_pack_that_was_put_back_is_found_again(repo: Repository, storage: Memo
     storage.delete(key)
     repo.close()
     with Repository(repo._context) as anew:
-        anew._context.index.start_anew()  # tables made while the pack was away
+        anew._context.index.start_anew(anew._context.journal.look())  # tables made while the pack was away
         with pytest.raises(MregError):
             list(anew.read("a:v0", "weights"))
         storage.put(key, kept.data)
@@ -119,7 +120,7 @@ def test_a_file_that_is_cut_otherwise_gets_a_recipe_of_its_own(
 @pytest.mark.parametrize("target", ["../../x:v0", "a/b:v0", ".hidden:v0", ":v0"])
 def test_a_link_to_what_is_no_name_is_damage(target: str) -> None:
     with pytest.raises(DamagedRef):
-        parse_link("m", 0, f"{target} {'0' * 64}")
+        link_target(LinkKey("m", 0), f"{target} {'0' * 64}")
 
 
 @pytest.mark.parametrize("key", ["packs/ab/cd.pack", "objects/ab/cd", "journal/applied", "other", "tmp/x"])

@@ -12,7 +12,7 @@ from blake3 import blake3
 from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.packs import MAX_CHUNK, DamagedChunk, Located, Piece
-from mreg.refs.journal import Mark
+from mreg.refs.journal import Look, Mark
 from mreg.session.context import Context
 from mreg.values.errors import Damaged
 from mreg.values.records import File
@@ -40,10 +40,11 @@ class Part(NamedTuple):
 
 
 class Reader:
-    """Reads the files of one version. version: its name, for messages."""
+    """Reads the files of one version. version: its name, for messages. look: at the journal; without it, one is
+    taken."""
 
-    def __init__(self, context: Context, version: str) -> None:
-        self._index = context.fresh_index()
+    def __init__(self, context: Context, version: str, look: Look | None = None) -> None:
+        self._index = context.tables(look or context.journal.look())
         self._buffers = Buffers()
         self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
         self._version = version
@@ -170,8 +171,9 @@ class Reader:
         gc have moved them. False where that was done already, and nobody has committed since."""
         if self._looked is not None and not self._journal.has(self._looked.seq + 1):
             return False
-        self._index.start_anew()
-        self._looked = self._index.catch_up()
+        look = self._journal.look()
+        self._index.start_anew(look)
+        self._looked = look.head
         return True
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mreg.operations.collections import check_alias_free
-from mreg.operations.resolve import Resolved, UnknownAlias, alias_names, kind_of, parse_link, require_kind, resolve_in
-from mreg.refs.ref_files import DamagedRef
-from mreg.refs.view import View, alias_key, link_key
+from mreg.operations.resolve import require_kind, resolve_in, unknown_alias
+from mreg.refs.keys import AliasKey, CollectionKind, LinkKey, in_aliases
+from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.session.listing import listed_aliases
 from mreg.values import names
-from mreg.values.errors import Conflict, InvalidInput
-from mreg.values.names import near, parse_version
+from mreg.values.errors import Conflict, InvalidInput, Refused
+from mreg.values.names import fold, parse_version
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Draft
@@ -32,6 +32,15 @@ class InvalidExpectation(InvalidInput):
     template = "{text!r} cannot be expected of an alias: write vN or none"
 
     text: str
+
+
+class AliasTaken(Refused):
+    code = "alias-taken"
+    template = "{name!r} has or had an alias {other!r}, which differs from {alias!r} only in case"
+
+    name: str
+    alias: str
+    other: str
 
 
 class Alias(NamedTuple):
@@ -62,44 +71,50 @@ def set_alias(context: Context, alias: str, reference: str, *, expect: str | Non
     wanted = names.parse_reference(reference)
     if expect is not None and expect != "none" and parse_version(expect) is None:
         raise InvalidExpectation(text=expect)
-    result: AliasSet | None = None
 
-    def build(draft: Draft) -> None:
-        nonlocal result
+    def build(draft: Draft) -> AliasSet:
         target = resolve_in(context, draft.view, wanted)
-        before = draft.value(alias_key(wanted.name, alias))
+        before = draft.value(AliasKey(wanted.name, alias))
         if expect is not None and expect != (before or "none"):
             raise AliasMoved(name=wanted.name, alias=alias, expected=expect, found=before or "none")
         number = target.number if target.link is None else target.link
-        set_in_draft(context, draft, wanted.name, alias, number)
-        result = AliasSet(wanted.name, alias, number, parse_version(before or ""), target.name)
+        set_in_draft(draft, wanted.name, alias, number)
+        return AliasSet(wanted.name, alias, number, parse_version(before or ""), target.name)
 
-    context.commit(f"alias set {alias} {reference}", build)
-    assert result is not None
-    return result
+    return context.commit(f"alias set {alias} {reference}", build).value
 
 
-def set_in_draft(context: Context, draft: Draft, name: str, alias: str, number: int) -> None:
-    """Draft the alias. Raises InvalidName where it differs only in case from another one."""
-    check_alias_free(context, draft, name, alias)
-    draft.set(alias_key(name, alias), f"v{number}")
+def set_in_draft(draft: Draft, name: str, alias: str, number: int) -> None:
+    """Draft the alias. Raises AliasTaken where it differs only in case from another one."""
+    check_alias_free(draft, name, alias)
+    draft.set(AliasKey(name, alias), f"v{number}")
+
+
+def check_alias_free(draft: Draft, name: str, alias: str) -> None:
+    """Raises AliasTaken where the collection has or had, or gets by the same change, an alias that differs
+    only in case."""
+    if draft.value(AliasKey(name, alias)) is not None:
+        return
+    drafted = [key for key in draft.new if isinstance(key, AliasKey) and key.collection == name]
+    for other in (*sorted(draft.view.ever(in_aliases(name), AliasKey)), *drafted):
+        if other.alias != alias and fold(other.alias) == fold(alias):
+            raise AliasTaken(name=name, alias=alias, other=other.alias)
 
 
 def remove_alias(context: Context, alias: str, name: str) -> int | None:
     """Delete an alias; the number it pointed at. Raises UnknownName, UnknownAlias."""
     names.check_alias(alias)
-    before: str | None = None
 
-    def build(draft: Draft) -> None:
-        nonlocal before
+    def build(draft: Draft) -> int | None:
         require_kind(context, draft.view, name)
-        before = draft.value(alias_key(name, alias))
+        key = AliasKey(name, alias)
+        before = draft.value(key)
         if before is None:
-            raise UnknownAlias(name=name, alias=alias, near=near(alias, alias_names(context, name)))
-        draft.set(alias_key(name, alias), None)
+            raise unknown_alias(context, draft.view, name, alias)
+        draft.set(key, None)
+        return parse_version(before)
 
-    context.commit(f"alias rm {alias} {name}", build)
-    return parse_version(before or "")
+    return context.commit(f"alias rm {alias} {name}", build).value
 
 
 def list_aliases(context: Context, name: str | None = None) -> list[Alias]:
@@ -107,21 +122,14 @@ def list_aliases(context: Context, name: str | None = None) -> list[Alias]:
     view = context.view()
     if name is not None:
         require_kind(context, view, name)
-    found = view.live("aliases" if name is None else f"aliases/{name}")
-    return [_alias(view, key, value) for key, value in found.items()]
+    index = context.tables(view.look)
+    found = [_alias(view, key, number) for key, number in listed_aliases(index, name).items()]
+    return sorted(found, key=lambda one: (one.name, one.alias))
 
 
-def _alias(view: View, key: str, value: str) -> Alias:
-    _, name, alias = key.split("/")
-    number = parse_version(value)
-    if number is None:
-        raise DamagedRef(ref=key, reason="it holds no version number")
-    return Alias(name, alias, number, _version_at(view, name, number))
-
-
-def _version_at(view: View, name: str, number: int) -> str:
-    if kind_of(view, name) == "artifact":
-        return f"{name}:v{number}"
-    value = view.value(link_key(name, number))
-    target: Resolved | None = parse_link(name, number, value) if value is not None else None
-    return target.name if target else ""
+def _alias(view: View, key: AliasKey, number: int) -> Alias:
+    name = key.collection
+    if view.kind(name) is CollectionKind.ARTIFACT:
+        return Alias(name, key.alias, number, f"{name}:v{number}")
+    target = view.links(name).get(LinkKey(name, number))
+    return Alias(name, key.alias, number, target.version if target else "")

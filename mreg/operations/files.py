@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mreg.checkout.ready_copies import ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
+from mreg.refs.journal import Look
 from mreg.session.context import Context
 from mreg.values.errors import InvalidInput, NotFound
 
@@ -48,11 +49,12 @@ def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     from mreg.checkout.reader import Reader
     from mreg.values.names import near
 
-    resolved = resolve(context, reference)
+    view = context.quick_view()
+    resolved = resolve(context, reference, view)
     files = {file.path: file for file in files_of(context, resolved)}
     if path not in files:
         raise UnknownFile(version=resolved.name, path=path, near=near(path, list(files)))
-    return Reader(context, resolved.name).read(files[path])
+    return Reader(context, resolved.name, view.look).read(files[path])
 
 
 def get(
@@ -70,14 +72,15 @@ def get(
     from mreg.intake.scan import matching
     from mreg.values.entities import Checkout
 
-    resolved = resolve(context, reference)
+    view = context.quick_view()
+    resolved = resolve(context, reference, view)
     files = files_of(context, resolved)
     if include:
         files = tuple(file for file in files if matching(include, file.path))
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
-    done = get.get(Reader(context, resolved.name), files, path, progress, partial=partial)
+    done = get.get(Reader(context, resolved.name, view.look), files, path, progress, partial=partial)
     return Checkout(path, resolved.name, done.written, done.kept, tuple(file.path for file in done.left_out))
 
 
@@ -86,9 +89,10 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
     cache = context.cache
     if cache is None:
         raise NoCache()
-    resolved = resolve(context, reference)
+    view = context.quick_view()
+    resolved = resolve(context, reference, view)
     copies = ReadyCopies(cache)
-    path = copies.find(resolved.digest) or _make(context, copies, resolved, progress)
+    path = copies.find(resolved.digest) or _make(context, copies, resolved, view.look, progress)
     if run is not None:
         from mreg.operations.versions import record_use
 
@@ -96,9 +100,9 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
     return path
 
 
-def _make(context: Context, copies: ReadyCopies, resolved: Resolved, progress: Progress | None) -> str:
+def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:
     from mreg.checkout.new_folder import Steps
     from mreg.checkout.reader import Reader
 
     files = files_of(context, resolved)
-    return copies.make(Reader(context, resolved.name), resolved.digest, files, Steps(files, progress))
+    return copies.make(Reader(context, resolved.name, look), resolved.digest, files, Steps(files, progress))

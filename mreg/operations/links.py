@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mreg.operations.aliases import set_in_draft
-from mreg.operations.collections import Held, aliases_of, change_properties, ensure_model, read_properties
-from mreg.operations.resolve import Resolved, parse_link, require_model, resolve_in
+from mreg.operations.collections import change_properties, check_not_held, ensure, release
+from mreg.operations.resolve import Resolved, require_model, resolve_in
+from mreg.refs import properties
+from mreg.refs.keys import CardKey, CollectionKind, LinkKey, ModelKey
+from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
-from mreg.refs.view import card_key, link_key, model_key
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.entities import Link, LinkResult
@@ -39,62 +41,52 @@ def link(context: Context, reference: str, model: str, aliases: tuple[str, ...])
     names.check_name(model, "model name")
     for alias in aliases:
         names.check_alias(alias)
-    result: LinkResult | None = None
 
-    def build(draft: Draft) -> None:
-        nonlocal result
+    def build(draft: Draft) -> LinkResult:
         target = resolve_in(context, draft.view, wanted)
-        model_created = ensure_model(context, draft, model)
+        model_created = ensure(context, draft, CollectionKind.MODEL, model)
         number, created = add_link(draft, model, target)
         for alias in aliases:
-            set_in_draft(context, draft, model, alias, number)
+            set_in_draft(draft, model, alias, number)
         made = Link(model, number, target.artifact, target.number, target.digest, aliases)
-        result = LinkResult(made, created, model_created)
+        return LinkResult(made, created, model_created)
 
-    context.commit(f"link {reference} {model}", build)
-    assert result is not None
-    return result
+    return context.commit(f"link {reference} {model}", build).value
 
 
 def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
     """Draft the link; its number, and whether it is new (a version is linked once in a model)."""
-    for number, value in draft.view.live_links(model):
-        if parse_link(model, number, value).digest == target.digest:
-            return number, False
-    number = max(draft.view.links(model), default=-1) + 1
-    draft.set(link_key(model, number), f"{target.name} {target.digest}")
-    return number, True
+    for key, linked in draft.links(model).items():
+        if linked.digest == target.digest:
+            return key.number, False
+    key = LinkKey(model, draft.view.next_link(model))
+    draft.set(key, str(LinkTarget(target.artifact, target.number, target.digest)))
+    return key.number, True
 
 
 def unlink(context: Context, reference: str, *, force: bool) -> Link:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
     wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
-    removed: Link | None = None
 
-    def build(draft: Draft) -> None:
-        nonlocal removed
+    def build(draft: Draft) -> Link:
         require_model(context, draft.view, wanted.name)
         target = resolve_in(context, draft.view, wanted)
         assert target.link is not None
-        removed = Link(wanted.name, target.link, target.artifact, target.number, target.digest)
-        holders = [key for key, value in aliases_of(context, wanted.name).items() if value == f"v{target.link}"]
-        if holders and not force:
-            shown = ", ".join(f"alias '{wanted.name}:{key.rpartition('/')[2]}'" for key in holders)
-            raise Held(what=removed.name, holders=shown)
-        for key in holders:
-            draft.set(key, None)
-        draft.set(link_key(wanted.name, target.link), None)
+        key = LinkKey(wanted.name, target.link)
+        if not force:
+            check_not_held(draft, [key])
+        release(draft, [key])
+        draft.set(key, None)
+        return Link(wanted.name, target.link, target.artifact, target.number, target.digest)
 
-    context.commit(f"unlink {reference}", build)
-    assert removed is not None
-    return removed
+    return context.commit(f"unlink {reference}", build).value
 
 
 def card(context: Context, model: str) -> str:
     """The model card's Markdown, empty where there is none. Raises UnknownModel."""
     view = context.view()
     require_model(context, view, model)
-    return view.value(card_key(model)) or ""
+    return view.value(CardKey(model)) or ""
 
 
 def set_card(context: Context, model: str, text: str) -> bool:
@@ -106,9 +98,9 @@ def set_card(context: Context, model: str, text: str) -> bool:
 
     def build(draft: Draft) -> None:
         require_model(context, draft.view, model)
-        draft.set(card_key(model), text or None)
+        draft.set(CardKey(model), text or None)
 
-    return context.commit(f"card {model}", build) is not None
+    return context.commit(f"card {model}", build).entry is not None
 
 
 def add_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
@@ -130,14 +122,11 @@ def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str,
 
 
 def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> tuple[str, ...]:
-    tags: list[str] = []
-
-    def build(draft: Draft) -> None:
-        nonlocal tags
+    def build(draft: Draft) -> tuple[str, ...]:
         require_model(context, draft.view, model)
-        key = model_key(model)
-        tags = sorted(change(set(read_properties(draft.value(key), key).get("tags", []))))
+        key = ModelKey(model)
+        tags = sorted(change(set(properties.read(key, draft.value(key)).get("tags", []))))
         change_properties(draft, key, lambda has: has.update(tags=tags))
+        return tuple(tags)
 
-    context.commit(command, build)
-    return tuple(tags)
+    return context.commit(command, build).value

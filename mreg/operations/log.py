@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.intake.ingest import ingest, packs_of
-from mreg.intake.scan import Selection, scan
+from mreg.intake.scan import Selection, Source, scan
 from mreg.operations.aliases import set_in_draft
-from mreg.operations.collections import DEFAULT_TYPE, check_free, ensure_artifact, ensure_model
+from mreg.operations.collections import check_free, ensure
 from mreg.operations.links import add_link
 from mreg.operations.resolve import Resolved, resolve
 from mreg.operations.versions import load
-from mreg.refs.ref_files import DamagedRef
+from mreg.refs.keys import AnnotationKey, ArtifactKey, CollectionKind, ModelKey, VersionKey
+from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, timestamp
-from mreg.refs.view import View, annotation_key, artifact_key, model_key, version_key
+from mreg.refs.view import View
+from mreg.session import config
 from mreg.session.context import Context
 from mreg.values import annotation, metadata, names
 from mreg.values.digest import digest as digest_of
@@ -68,56 +70,54 @@ class LogRequest(NamedTuple):
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
     """See `Repository.log`."""
     request.check()
-    job = _Log(context, request)
-    for attempt in range(_TRIES):
+    job = _prepare(context, request)
+    for _ in range(_TRIES - 1):
         try:
             return job.run(progress)
         except MissingPack:
-            if attempt == _TRIES - 1:
-                raise
-            context.index.start_anew()  # a pack may also have been lost by other hands, which no entry tells
-    raise AssertionError
+            job = job._replace(view=context.view())
+            context.index.start_anew(job.view.look)  # a pack may have been lost by other hands, which no entry tells
+    return job.run(progress)
 
 
-class _Log:
-    def __init__(self, context: Context, request: LogRequest) -> None:
-        self._context = context
-        self._request = request
-        self._metadata = metadata.normalise(request.metadata)
-        self._check_collections()
-        self._inputs = tuple(self._input(reference) for reference in request.inputs)
-        self._record(Manifest(()), "", "").to_bytes()  # raises Unstorable before gigabytes are read
-        self._base = None if request.base is None else resolve(context, request.base).digest
-        excluded = [*context.setting("log.exclude"), *request.selection.exclude]
-        self._sources = scan(request.paths, request.selection._replace(exclude=excluded))
+class _Done(NamedTuple):
+    """What the change came to. created: whether it made the version; links, models: what else it made."""
 
-    def _check_collections(self) -> None:
-        """What is bound to be refused is refused before gigabytes are read."""
-        view = self._context.view()
-        wanted = [(self._request.artifact, artifact_key, "an artifact")]
-        wanted += [(model, model_key, "a registered model") for model in self._request.links]
-        for name, key, kind in wanted:
-            if view.value(key(name)) is None:
-                check_free(self._context, view, name, kind)
+    version: Resolved
+    created: bool
+    links: tuple[str, ...]
+    models: tuple[str, ...]
 
-    def _input(self, reference: str) -> Input:
-        found = resolve(self._context, reference)
-        return Input(found.name, found.digest)
+
+class _Job(NamedTuple):
+    """A log that is bound to be refused no more: all was looked at that can be before gigabytes are read.
+
+    view: as the refs were then. base: the version (its digest) that was asked for, to store differences to."""
+
+    context: Context
+    request: LogRequest
+    view: View
+    settings: Mapping[str, Any]
+    metadata: dict[str, Any]
+    inputs: tuple[Input, ...]
+    base: str | None
+    sources: list[Source]
 
     def run(self, progress: Progress | None) -> LogResult:
-        context, dry_run = self._context, self._request.dry_run
-        index = context.fresh_index()
+        context, dry_run = self.context, self.request.dry_run
+        index = context.tables(self.view.look)
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
-            encode = context.setting("log.compress")
-            manifest = ingest(index, contents, self._sources, progress, encode=encode, bases=self._bases)
+            encode = config.value("log.compress", self.settings)
+            manifest = ingest(index, contents, self.sources, progress, encode=encode, bases=self._bases)
             listed = manifest.to_bytes()
-            record = self._record(manifest, digest_of(listed), timestamp())
-            same = self._same_as_latest(context.view(), manifest, record.manifest)
-            if same and (dry_run or self._request.says_nothing):
-                return LogResult(load(context, context.view(), same), created=False)
+            record = self.record(manifest, digest_of(listed), timestamp())
+            view = context.view() if self.view.moved() else self.view
+            same = self._same_as_latest(view, manifest, record.manifest)
+            if same and (dry_run or self.request.says_nothing):
+                return LogResult(load(context, view, same), created=False)
             if dry_run:
-                return self._foretell(record, contents)
+                return self._foretell(view, record, contents)
             packs = set() if same else packs_of(index, writer, manifest)
             if not same:
                 if not writer.empty:
@@ -126,27 +126,9 @@ class _Log:
                 context.objects.put(record.to_bytes())
         return self._commit(manifest, record, tuple(sorted(packs)), writer)
 
-    def _bases(self, buffers: Buffers) -> Bases | None:
-        """The version that tensors may be stored as the difference to. What is wrong with one that was not asked
-        for must not stop a log: a gc may be taking it away."""
-        context, artifact = self._context, self._request.artifact
-        view = context.view()
-        latest = view.latest(artifact)
-        digest = self._base or (None if latest is None else view.version(artifact, latest).value)
-        if digest is None:
-            return None
-        from mreg.intake.bases import Bases
-
-        try:
-            manifest = context.objects.manifest(context.objects.version(digest).manifest)
-        except DamagedObject:
-            if self._base:
-                raise
-            return None
-        return Bases(context.storage, context.index, manifest, [source.path for source in self._sources], buffers)
-
-    def _record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
-        signature = self._context.signature
+    def record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
+        """The version's record. digest: the manifest's."""
+        signature = self.context.signature
         return VersionRecord(
             manifest=digest,
             files=len(manifest.files),
@@ -154,98 +136,127 @@ class _Log:
             created=created,
             author=signature.who,
             host=signature.host,
-            run=self._request.run,
-            message=self._request.message or "",
-            metadata=self._metadata,
-            inputs=self._inputs,
+            run=self.request.run,
+            message=self.request.message or "",
+            metadata=self.metadata,
+            inputs=self.inputs,
         )
+
+    def _bases(self, buffers: Buffers) -> Bases | None:
+        """The version that tensors may be stored as the difference to. What is wrong with one that was not asked
+        for must not stop a log: a gc may be taking it away."""
+        context, artifact = self.context, self.request.artifact
+        latest = self.view.latest(artifact)
+        digest = self.base or (None if latest is None else self.view.version(artifact, latest).value)
+        if digest is None:
+            return None
+        from mreg.intake.bases import Bases
+
+        try:
+            manifest = context.objects.manifest(context.objects.version(digest).manifest)
+        except DamagedObject:
+            if self.base:
+                raise
+            return None
+        return Bases(context.storage, context.index, manifest, [source.path for source in self.sources], buffers)
 
     def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> Resolved | None:
         """The latest version if its content is this, else None."""
-        latest = view.latest(self._request.artifact)
-        if latest is None:
+        artifact = self.request.artifact
+        latest = view.latest(artifact)
+        version = None if latest is None else view.version(artifact, latest).value
+        if latest is None or version is None:
             return None
-        version = view.version(self._request.artifact, latest).value
-        assert version is not None
-        found = Resolved(self._request.artifact, latest, version)
-        record = self._context.objects.version(version)
+        found = Resolved(artifact, latest, version)
+        record = self.context.objects.version(version)
         if record.manifest == digest:
             return found
         if (record.files, record.size) != (len(manifest.files), manifest.size):
             return None
-        return found if self._context.objects.manifest(record.manifest).content() == manifest.content() else None
+        return found if self.context.objects.manifest(record.manifest).content() == manifest.content() else None
 
-    def _foretell(self, record: VersionRecord, contents: PackContents) -> LogResult:
-        view, artifact = self._context.view(), self._request.artifact
-        number, digest = view.next_number(artifact), digest_of(record.to_bytes())
-        version = load(self._context, view, Resolved(artifact, number, digest), record=record)
+    def _foretell(self, view: View, record: VersionRecord, contents: PackContents) -> LogResult:
+        artifact = self.request.artifact
+        target = Resolved(artifact, view.next_number(artifact), digest_of(record.to_bytes()))
+        version = load(self.context, view, target, record=record)
         return LogResult(version, created=True, new=contents.new, stored=contents.stored)
 
     def _commit(
         self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter
     ) -> LogResult:
-        request, digest = self._request, digest_of(record.to_bytes())
-        number, created = -1, False
-        links: list[str] = []
-        new_models: list[str] = []
+        context, request = self.context, self.request
 
-        def build(draft: Draft) -> None:
-            nonlocal number, created
-            links.clear()
-            new_models.clear()
-            ensure_artifact(self._context, draft, request.artifact, request.type or DEFAULT_TYPE)
+        def build(draft: Draft) -> _Done:
+            ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
             same = self._same_as_latest(draft.view, manifest, record.manifest)
-            created = same is None
-            if same is None:
-                number = self._next_number(draft.view)
-                draft.packs = packs
-                self._check_published(record, digest)
-                draft.set(version_key(request.artifact, number), digest)
-                target = Resolved(request.artifact, number, digest)
-            else:
-                number, target = same.number, same
-                self._annotate(draft, target)
+            target = same or self._add_version(draft, record, packs)
+            if same:
+                self._annotate(draft, same)
             for alias in request.aliases:
-                set_in_draft(self._context, draft, request.artifact, alias, number)
-            for model in dict.fromkeys(request.links):
-                if ensure_model(self._context, draft, model):
-                    new_models.append(model)
-                links.append(f"{model}:v{add_link(draft, model, target)[0]}")
+                set_in_draft(draft, request.artifact, alias, target.number)
+            wanted = dict.fromkeys(request.links)
+            models = tuple(name for name in wanted if ensure(context, draft, CollectionKind.MODEL, name))
+            links = tuple(f"{model}:v{add_link(draft, model, target)[0]}" for model in wanted)
+            return _Done(target, same is None, links, models)
 
-        self._context.commit(f"log --artifact {request.artifact}", build)
-        done = Resolved(request.artifact, number, "")
-        view = self._context.view()
-        done = done._replace(digest=view.version(request.artifact, number).value or digest)
-        version = load(self._context, view, done)
-        new, stored = (writer.new, writer.stored) if created else (0, 0)
-        return LogResult(version, created, new, stored, tuple(links), tuple(new_models))
+        patience = config.value("lock.timeout", self.settings)
+        _, done, look = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
+        version = load(context, context.view(look), done.version)
+        new, stored = (writer.new, writer.stored) if done.created else (0, 0)
+        return LogResult(version, done.created, new, stored, done.links, done.models)
 
-    def _next_number(self, view: View) -> int:
-        """Raises DamagedRef where the journal knows of this number: its file was lost, and without it the
-        number would be given twice."""
-        number = view.next_number(self._request.artifact)
-        key = version_key(self._request.artifact, number)
-        if key in self._context.fresh_index().refs(key):
-            raise DamagedRef(ref=key, reason="it is missing")
-        return number
+    def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
+        artifact, digest = self.request.artifact, digest_of(record.to_bytes())
+        number = draft.view.next_number(artifact)
+        self._check_published(record, digest)
+        draft.packs = packs
+        draft.set(VersionKey(artifact, number), digest)
+        return Resolved(artifact, number, digest)
 
     def _check_published(self, record: VersionRecord, digest: str) -> None:
         """Nothing may be named that is not there. The records are missing where a gc swept them since they
         were written, or where this content was the latest version when the files were read, so that
         nothing was written, and no longer is: the files are then read again."""
-        objects = self._context.objects
+        objects = self.context.objects
         if not (objects.has(digest) and objects.has(record.manifest)):
             raise MissingPack(pack="of this version")
 
     def _annotate(self, draft: Draft, target: Resolved) -> None:
         """What was said with content that is there already is said of the version that has it."""
-        request = self._request
-        key = annotation_key(target.artifact, target.number)
-        said = annotation.effective(self._context.objects.version(target.digest), draft.value(key), key)
+        request = self.request
+        key = AnnotationKey(target.artifact, target.number)
+        said = annotation.effective(self.context.objects.version(target.digest), draft.value(key), key)
         changed = annotation.Said(
             message=said.message if request.message is None else request.message,
-            metadata=metadata.merge(said.metadata, self._metadata),
+            metadata=metadata.merge(said.metadata, self.metadata),
             inputs=said.inputs,
-        ).with_inputs(self._inputs)
+        ).with_inputs(self.inputs)
         if changed.differs(said):
             draft.set(key, annotation.encode(changed))
+
+
+def _prepare(context: Context, request: LogRequest) -> _Job:
+    view = context.view()
+    settings = context.settings(view)
+    _check_collections(view, request)
+    found = [resolve(context, reference, view) for reference in request.inputs]
+    job = _Job(
+        context=context,
+        request=request,
+        view=view,
+        settings=settings,
+        metadata=metadata.normalise(request.metadata),
+        inputs=tuple(Input(one.name, one.digest) for one in found),
+        base=None if request.base is None else resolve(context, request.base, view).digest,
+        sources=[],
+    )
+    job.record(Manifest(()), "", "").to_bytes()  # raises Unstorable
+    exclude = [*config.value("log.exclude", settings), *request.selection.exclude]
+    return job._replace(sources=scan(request.paths, request.selection._replace(exclude=exclude)))
+
+
+def _check_collections(view: View, request: LogRequest) -> None:
+    """Raises NameTaken where one that is wanted cannot be made."""
+    for key in (ArtifactKey(request.artifact), *map(ModelKey, request.links)):
+        if view.value(key) is None:
+            check_free(view, key)

@@ -4,58 +4,88 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 from mreg.content.objects import DamagedObject
-from mreg.operations.collections import all_links, read_properties
-from mreg.operations.resolve import Resolved, parse_link, require_artifact, require_kind, require_model, resolve
-from mreg.operations.versions import artifact_type, describe, link_name, load
-from mreg.refs.ref_files import DamagedRef, Ref
-from mreg.refs.view import alias_key, artifact_key, card_key, model_key
+from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model, resolve
+from mreg.operations.versions import artifact_type, describe, load
+from mreg.refs import properties
+from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_artifact
+from mreg.refs.ref_files import Ref
 from mreg.session.context import Context
 from mreg.session.index import Index
+from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links, listed_versions
 from mreg.values import annotation, metadata
 from mreg.values.canonical import Malformed, same
 from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
-from mreg.values.names import parse_version
 from mreg.values.records import VersionRecord
 
-_T = TypeVar("_T")
+
+def artifacts(context: Context) -> list[Artifact]:
+    """All artifacts, sorted by name."""
+    index = context.tables(context.view().look)
+    return [_artifact(index, key, said) for key, said in listed_collections(index, CollectionKind.ARTIFACT).items()]
 
 
-def artifacts(context: Context, only: str | None = None) -> list[Artifact]:
-    """All artifacts, sorted by name (or the one called `only`)."""
-    index = context.fresh_index()
-    found = []
-    for name, ref in sorted(index.named("artifacts", "artifact.toml").items()):
-        if ref.value is None or only not in (None, name):
-            continue
-        live = [number for number, _ in _live_versions(index, name)]
-        properties = read_properties(ref.value, artifact_key(name))
-        found.append(
-            Artifact(
-                name=name,
-                type=str(properties.get("type", "")),
-                description=str(properties.get("description", "")),
-                versions=len(live),
-                latest=f"v{max(live)}" if live else None,
-                aliases=_aliases(index, name),
-            )
-        )
-    return found
-
-
-def models(context: Context, only: str | None = None) -> list[Model]:
-    """All registered models, sorted by name (or the one called `only`)."""
-    index = context.fresh_index()
-    found = index.named("registered", "model.toml")
-    return [_model(index, name, ref) for name, ref in sorted(found.items()) if _wanted(name, ref, only)]
+def models(context: Context) -> list[Model]:
+    """All registered models, sorted by name."""
+    index = context.tables(context.view().look)
+    return [_model(index, key, said) for key, said in listed_collections(index, CollectionKind.MODEL).items()]
 
 
 def artifact(context: Context, name: str) -> Artifact:
     """One artifact. Raises UnknownArtifact."""
-    require_artifact(context, context.view(), name)
-    return _known(artifacts(context, name), artifact_key(name))
+    view = context.view()
+    require_artifact(context, view, name)
+    key = ArtifactKey(name)
+    return _artifact(context.tables(view.look), key, view.value(key))
+
+
+def model(context: Context, name: str) -> Model:
+    """One registered model. Raises UnknownModel."""
+    view = context.view()
+    require_model(context, view, name)
+    key = ModelKey(name)
+    return _model(context.tables(view.look), key, view.value(key))
+
+
+def _artifact(index: Index, key: CollectionKey, said: str | None) -> Artifact:
+    has = properties.read(key, said)
+    numbers = [version.number for version in listed_versions(index, key.name)]
+    return Artifact(
+        name=key.name,
+        type=str(has.get("type", "")),
+        description=str(has.get("description", "")),
+        versions=len(numbers),
+        latest=f"v{max(numbers)}" if numbers else None,
+        aliases=_aliases(index, key.name),
+    )
+
+
+def _model(index: Index, key: CollectionKey, said: str | None) -> Model:
+    has = properties.read(key, said)
+    aliases = _aliases(index, key.name)
+    card = index.ref(CardKey(key.name))
+    return Model(
+        name=key.name,
+        description=str(has.get("description", "")),
+        tags=tuple(str(tag) for tag in has.get("tags", [])),
+        card=(card.value or "") if card else "",
+        links=tuple(_links(index, key.name, aliases)),
+        aliases=aliases,
+    )
+
+
+def _aliases(index: Index, name: str) -> dict[str, str]:
+    return {key.alias: f"v{number}" for key, number in listed_aliases(index, name).items()}
+
+
+def _links(index: Index, name: str, aliases: dict[str, str]) -> list[Link]:
+    found = []
+    for key, target in listed_links(index, name).items():
+        held = tuple(alias for alias, value in aliases.items() if value == f"v{key.number}")
+        found.append(Link(name, key.number, target.artifact, target.number, target.digest, held))
+    return found
 
 
 def tags(context: Context) -> dict[str, tuple[str, ...]]:
@@ -67,55 +97,6 @@ def tags(context: Context) -> dict[str, tuple[str, ...]]:
     return {tag: tuple(found[tag]) for tag in sorted(found)}
 
 
-def model(context: Context, name: str) -> Model:
-    """One registered model. Raises UnknownModel."""
-    require_model(context, context.view(), name)
-    return _known(models(context, name), model_key(name))
-
-
-def _known(found: list[_T], key: str) -> _T:
-    if not found:
-        raise DamagedRef(ref=key, reason="its file is there, but the journal does not know it")
-    return found[0]
-
-
-def _wanted(name: str, ref: Ref, only: str | None) -> bool:
-    return ref.value is not None and only in (None, name)
-
-
-def _model(index: Index, name: str, ref: Ref) -> Model:
-    properties = read_properties(ref.value, model_key(name))
-    aliases = _aliases(index, name)
-    card = index.refs(card_key(name)).get(card_key(name))
-    return Model(
-        name=name,
-        description=str(properties.get("description", "")),
-        tags=tuple(str(tag) for tag in properties.get("tags", [])),
-        card=(card.value or "") if card else "",
-        links=tuple(_links(index, name, aliases)),
-        aliases=aliases,
-    )
-
-
-def _links(index: Index, name: str, aliases: dict[str, str]) -> list[Link]:
-    found = []
-    prefix = f"registered/{name}/links#"
-    for key, ref in index.refs(prefix).items():
-        number = parse_version(key.removeprefix(prefix))
-        if ref.value is None or number is None:
-            continue
-        target = parse_link(name, number, ref.value)
-        held = tuple(alias for alias, value in aliases.items() if value == f"v{number}")
-        found.append(Link(name, number, target.artifact, target.number, target.digest, held))
-    return sorted(found, key=lambda link: link.number)
-
-
-def _aliases(index: Index, name: str) -> dict[str, str]:
-    prefix = alias_key(name, "")
-    found = index.refs(prefix)
-    return {key.removeprefix(prefix): ref.value for key, ref in sorted(found.items()) if ref.value is not None}
-
-
 def versions(context: Context, name: str) -> list[Version]:
     """The versions of an artifact in ascending order, or those linked in a registered model, in link order.
 
@@ -123,47 +104,36 @@ def versions(context: Context, name: str) -> list[Version]:
     """
     view = context.view()
     kind = require_kind(context, view, name)
-    index = context.fresh_index()
-    if kind == "artifact":
-        wanted = [Resolved(name, number, digest) for number, digest in _live_versions(index, name)]
+    index = context.tables(view.look)
+    if kind is CollectionKind.ARTIFACT:
+        wanted = [Resolved(name, key.number, digest) for key, digest in listed_versions(index, name).items()]
     else:
-        wanted = [
-            Resolved(link.artifact, link.version_number, link.digest, name, link.number)
-            for link in _links(index, name, {})
-        ]
+        wanted = [linked(key, target) for key, target in listed_links(index, name).items()]
     return _describe_many(context, index, wanted)
-
-
-def _live_versions(index: Index, name: str) -> list[tuple[int, str]]:
-    prefix = f"artifacts/{name}/"
-    rows = ((parse_version(key.removeprefix(prefix)), ref.value) for key, ref in index.refs(prefix).items())
-    return sorted((number, value) for number, value in rows if number is not None and value is not None)
 
 
 def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:
     records = _records(context, index, [one.digest for one in wanted])
-    annotations: dict[str, Ref] = {}
+    links: dict[str, list[str]] = defaultdict(list)
+    for link, target in all_listed_links(index).items():
+        links[target.version].append(link.link)
+    about: dict[str, Ref] = {}
+    aliases: dict[str, list[str]] = defaultdict(list)
     for artifact in {one.artifact for one in wanted}:
-        annotations |= {key: ref for key, ref in index.refs(f"artifacts/{artifact}/").items() if key.endswith(".toml")}
-    held: dict[str, list[str]] = defaultdict(list)
-    for artifact in {one.artifact for one in wanted}:
-        for alias, value in _aliases(index, artifact).items():
-            held[f"{artifact}:{value}"].append(alias)
-    linked: dict[str, list[str]] = defaultdict(list)
-    for key, value in all_links(context).items():
-        linked[value.partition(" ")[0]].append(link_name(key))
-    types = {}
-    for artifact in {one.artifact for one in wanted}:
-        properties = annotations.get(artifact_key(artifact))
-        types[artifact] = artifact_type(properties.value if properties else None, artifact)
+        about |= index.refs(in_artifact(artifact), ".toml")
+        for alias, number in listed_aliases(index, artifact).items():
+            aliases[f"{artifact}:v{number}"].append(alias.alias)
     found = []
     for one in wanted:
-        key = f"artifacts/{one.artifact}/v{one.number}.toml"
-        said = annotation.effective(records[one.digest], annotations[key].value if key in annotations else None, key)
-        type_ = types[one.artifact]
-        aliases, links = held[one.name], linked[one.name]
-        found.append(describe(one, records[one.digest], said, aliases=aliases, links=links, type_=type_))
+        record, note = records[one.digest], AnnotationKey(one.artifact, one.number)
+        said = annotation.effective(record, _value(about.get(note)), note)
+        type_ = artifact_type(one.artifact, _value(about.get(ArtifactKey(one.artifact))))
+        found.append(describe(one, record, said, aliases=aliases[one.name], links=links[one.name], type_=type_))
     return found
+
+
+def _value(ref: Ref | None) -> str | None:
+    return ref.value if ref else None
 
 
 def _records(context: Context, index: Index, digests: list[str]) -> dict[str, VersionRecord]:
@@ -184,7 +154,7 @@ def _records(context: Context, index: Index, digests: list[str]) -> dict[str, Ve
 def diff(context: Context, before: str, after: str) -> Diff:
     """Two versions side by side, file by file and key by key."""
     view = context.view()
-    old, new = (load(context, view, resolve(context, reference)) for reference in (before, after))
+    old, new = (load(context, view, resolve(context, reference, view)) for reference in (before, after))
     old_files, new_files = (
         {file.path: file for file in context.objects.manifest(version.manifest).files} for version in (old, new)
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mreg.refs.ref_files import DamagedRef
-from mreg.refs.view import View, alias_key, artifact_key, model_key, version_key
+from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKind, LinkKey, ModelKey
+from mreg.refs.rules import LinkTarget
+from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
+from mreg.session.listing import listed_aliases, listed_names
 from mreg.values import names
-from mreg.values.digest import is_digest
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.names import Reference, Selector, near
 
@@ -96,99 +97,67 @@ class Resolved(NamedTuple):
         return f"{self.artifact}:v{self.number}"
 
 
-def resolve(context: Context, reference: str | Reference) -> Resolved:
-    """The version meant. Raises InvalidReference, InvalidName, NotFound with the nearest names, Damaged."""
+def resolve(context: Context, reference: str | Reference, view: View | None = None) -> Resolved:
+    """The version meant. view: as the refs are; without it, as they are now. Raises InvalidReference, InvalidName,
+    NotFound with the nearest names, Damaged."""
     wanted = names.parse_reference(reference) if isinstance(reference, str) else reference
-    while True:
-        view = context.quick_view()
+    view = view or context.quick_view()
+    while wanted.selector != Selector():  # which of the versions is the latest cannot be seen for sure
         try:
             return resolve_in(context, view, wanted)
         except NotFound:
-            if not view.moved():  # else a writer was half-way through what we read: look again
-                _check_not_lost(context, wanted)
-                raise
-
-
-def _check_not_lost(context: Context, wanted: Reference) -> None:
-    """What was not found may have been lost: raises DamagedRef where the journal knows better."""
-    name, selector = wanted.name, wanted.selector
-    view = context.view()
-    keys = [artifact_key(name), model_key(name)]
-    if selector.alias is not None:
-        keys.append(alias_key(name, selector.alias))
-    if selector.number is not None:
-        keys.append(version_key(name, selector.number))
-    if selector == Selector():
-        keys += context.fresh_index().refs(f"artifacts/{name}/v")
-    for key in keys:
-        view.ref(key)
-    view.links(name)
+            if not view.moved():
+                break
+            view = context.quick_view()  # a writer was half-way through what we read: look again
+    return resolve_in(context, context.view(view.look), wanted)
 
 
 def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:
     """The version meant, as `view` has it. Raises as `resolve` does."""
     if wanted.remote:
         raise UnknownRemote(name=wanted.remote, near=[])
-    inside = _in_artifact if require_kind(context, view, wanted.name) == "artifact" else _in_model
-    return inside(context, view, wanted)
+    kind = require_kind(context, view, wanted.name)
+    return (_in_artifact if kind is CollectionKind.ARTIFACT else _in_model)(context, view, wanted)
 
 
-def kind_of(view: View, name: str) -> str | None:
-    """`artifact`, `model`, or None where nothing has this name."""
-    if view.value(artifact_key(name)) is not None:
-        return "artifact"
-    return "model" if view.value(model_key(name)) is not None else None
-
-
-def require_kind(context: Context, view: View, name: str) -> str:
-    """`artifact` or `model`. Raises UnknownName, InvalidName."""
-    kind = kind_of(view, names.check_name(name))
+def require_kind(context: Context, view: View, name: str) -> CollectionKind:
+    """What has this name. Raises UnknownName, InvalidName."""
+    kind = view.kind(names.check_name(name))
     if kind is None:
-        raise UnknownName(name=name, near=near(name, existing_names(context)))
+        raise UnknownName(name=name, near=near(name, listed_names(context.tables(view.look))))
     return kind
 
 
 def require_artifact(context: Context, view: View, name: str) -> None:
     """Raises UnknownArtifact, InvalidName."""
-    if view.value(artifact_key(names.check_name(name, "artifact name"))) is None:
-        raise UnknownArtifact(name=name, near=near(name, existing_names(context, "artifact")))
+    if view.value(ArtifactKey(names.check_name(name, "artifact name"))) is None:
+        known = listed_names(context.tables(view.look), CollectionKind.ARTIFACT)
+        raise UnknownArtifact(name=name, near=near(name, known))
 
 
 def require_model(context: Context, view: View, name: str) -> None:
     """Raises UnknownModel, InvalidName."""
-    if view.value(model_key(names.check_name(name, "model name"))) is None:
-        raise UnknownModel(name=name, near=near(name, existing_names(context, "model")))
+    if view.value(ModelKey(names.check_name(name, "model name"))) is None:
+        known = listed_names(context.tables(view.look), CollectionKind.MODEL)
+        raise UnknownModel(name=name, near=near(name, known))
 
 
-def existing_names(context: Context, kind: str | None = None) -> list[str]:
-    """The names of all artifacts, all registered models, or both."""
-    index = context.fresh_index()
-    found = index.named("artifacts", "artifact.toml") if kind != "model" else {}
-    found |= index.named("registered", "model.toml") if kind != "artifact" else {}
-    return sorted(name for name, ref in found.items() if ref.value is not None)
+def unknown_alias(context: Context, view: View, name: str, alias: str) -> UnknownAlias:
+    """The error for an alias that the collection does not have."""
+    known = [key.alias for key in listed_aliases(context.tables(view.look), name)]
+    return UnknownAlias(name=name, alias=alias, near=near(alias, known))
 
 
-def alias_names(context: Context, name: str) -> list[str]:
-    """The aliases that a collection has."""
-    prefix = alias_key(name, "")
-    found = context.fresh_index().refs(prefix)
-    return sorted(key.removeprefix(prefix) for key, ref in found.items() if ref.value is not None)
-
-
-def parse_link(model: str, number: int, value: str) -> Resolved:
-    """The version that a link's value names. Raises DamagedRef."""
-    target, _, version = value.partition(" ")
-    artifact, _, selector = target.partition(":")
-    artifact_number = names.parse_version(selector)
-    if artifact_number is None or not is_digest(version) or not names.is_name(artifact):
-        raise DamagedRef(ref=f"registered/{model}/links", reason=f"link v{number} names no version")
-    return Resolved(artifact, artifact_number, version, model, number)
+def linked(key: LinkKey, target: LinkTarget) -> Resolved:
+    """The version that a link names."""
+    return Resolved(target.artifact, target.number, target.digest, key.model, key.number)
 
 
 def _in_artifact(context: Context, view: View, wanted: Reference) -> Resolved:
     name, selector = wanted.name, wanted.selector
     if selector.prefix:
-        return _by_digest(name, selector.prefix, _artifact_versions(context, view, name))
+        versions = view.versions(name).items()
+        return _by_digest(name, selector.prefix, [Resolved(name, key.number, digest) for key, digest in versions])
     number = _number(context, view, wanted)
     if number is None:
         number = view.latest(name)
@@ -202,8 +171,7 @@ def _in_artifact(context: Context, view: View, wanted: Reference) -> Resolved:
 
 def _in_model(context: Context, view: View, wanted: Reference) -> Resolved:
     model, selector = wanted.name, wanted.selector
-    links = view.links(model)
-    live = {n: parse_link(model, n, ref.value) for n, ref in links.items() if ref.value is not None}
+    live = {key.number: linked(key, target) for key, target in view.links(model).items()}
     if selector.prefix:
         return _by_digest(model, selector.prefix, list(live.values()))
     number = _number(context, view, wanted)
@@ -212,7 +180,7 @@ def _in_model(context: Context, view: View, wanted: Reference) -> Resolved:
         if number is None:
             raise EmptyCollection(name=model, near=[])
     if number not in live:
-        raise _missing(model, number, deleted=number in links)
+        raise _missing(model, number, deleted=view.ref(LinkKey(model, number)).seq > 0)
     return live[number]
 
 
@@ -221,18 +189,11 @@ def _number(context: Context, view: View, wanted: Reference) -> int | None:
     name, (number, alias, _), _ = wanted
     if alias is None:
         return number
-    value = view.value(alias_key(name, alias))
+    key = AliasKey(name, alias)
+    value = view.value(key)
     if value is None:
-        raise UnknownAlias(name=name, alias=alias, near=near(alias, alias_names(context, name)))
-    number = names.parse_version(value)
-    if number is None:
-        raise DamagedRef(ref=alias_key(name, alias), reason="it holds no version number")
-    return number
-
-
-def _artifact_versions(context: Context, view: View, name: str) -> list[Resolved]:
-    versions = ((n, view.version(name, n).value) for n in range(view.next_number(name)))
-    return [Resolved(name, n, digest) for n, digest in versions if digest is not None]
+        raise unknown_alias(context, view, name, alias)
+    return alias_number(key, value)
 
 
 def _by_digest(name: str, prefix: str, candidates: list[Resolved]) -> Resolved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mreg.refs.ref_files import CONFIG
+from mreg.refs.keys import CONFIG
 from mreg.refs.transaction import Draft
 from mreg.session import config
 from mreg.session.context import Context

@@ -10,15 +10,17 @@ from typing import NamedTuple
 
 from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of
-from mreg.operations import coherence
+from mreg.operations.collections import NameTaken, check_free
 from mreg.operations.history import UnknownSequence, describe
-from mreg.refs.journal import Change, Entry
+from mreg.refs import keys, rules
+from mreg.refs.journal import Entry, Mark
+from mreg.refs.keys import AnnotationKey, CardKey, CollectionKey, ConfigKey, LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft, MissingPack
+from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import Conflict, Refused
-from mreg.values.names import parse_version
 
 _SHOWN = 40
 
@@ -49,6 +51,14 @@ class GivenUp(Refused):
     version: str
 
 
+class _Move(NamedTuple):
+    """What the entry made of a ref: `new` of `old`."""
+
+    key: RefKey
+    old: str | None
+    new: str | None
+
+
 class _Data(NamedTuple):
     """The names of the records and packs that versions which come back need: the commit sees that they are there."""
 
@@ -62,38 +72,38 @@ def undo(context: Context, seq: int) -> HistoryEntry:
     Raises UnknownSequence; RefMoved where a ref is not as the entry left it; CannotUndo where something that
     came later stands in the way; GivenUp where the data of a version that would come back is gone; Damaged.
     """
-    entry = _entry(context, seq)
+    view = context.view()
+    entry = _entry(context, view.head, seq)
     moves = _moves(context, entry)
     try:
-        made = _attempt(context, seq, moves)
+        made = _attempt(context, view, seq, moves)
     except MissingPack:
-        context.index.start_anew()  # the tables knew a pack that is gone: its chunks may lie in another one
+        context.index.start_anew(view.look)  # the tables knew a pack that is gone: its chunks may lie in another one
         try:
-            made = _attempt(context, seq, moves)
+            made = _attempt(context, view, seq, moves)
         except MissingPack:
             raise GivenUp(seq=seq, version=" and ".join(_returning(moves))) from None
     return describe(made)
 
 
-def _attempt(context: Context, seq: int, moves: list[Change]) -> Entry:
-    data = _data(context, seq, moves)
-    made = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data))
+def _attempt(context: Context, view: View, seq: int, moves: list[_Move]) -> Entry:
+    data = _data(context, view, seq, moves)
+    made = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data)).entry
     if made is None:
         raise CannotUndo(seq=seq, reason="it moved nothing")
     return made
 
 
-def _entry(context: Context, seq: int) -> Entry:
-    head = context.view().head.seq
-    if not 0 < seq <= head:
-        raise UnknownSequence(seq=seq, head=head)
+def _entry(context: Context, head: Mark, seq: int) -> Entry:
+    if not 0 < seq <= head.seq:
+        raise UnknownSequence(seq=seq, head=head.seq)
     entry = context.journal.entry(seq)
     if not entry.changes:
         raise CannotUndo(seq=seq, reason="it moved nothing, and what gc deletes is gone")
     return entry
 
 
-def _moves(context: Context, entry: Entry) -> list[Change]:
+def _moves(context: Context, entry: Entry) -> list[_Move]:
     """The entry's changes, less those of refs that it made as deleted ones (a rename brings the numbers of
     deleted versions along): they were nothing before, and must stay deleted."""
     never = {change.ref for change in entry.changes if change.new is None}
@@ -101,18 +111,18 @@ def _moves(context: Context, entry: Entry) -> list[Change]:
         if not never:
             break
         never -= {change.ref for change in context.journal.entry(seq).changes}
-    return [change for change in entry.changes if change.ref not in never]
+    return [_Move(keys.parse(ref), old, new) for ref, old, new in entry.changes if ref not in never]
 
 
-def _build(context: Context, draft: Draft, seq: int, moves: list[Change], data: _Data) -> None:
-    for ref, old, new in moves:
-        found = draft.view.ref(ref)
+def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _Data) -> None:
+    for key, old, new in moves:
+        found = draft.view.ref(key)
         if found.seq < seq:
-            raise DamagedRef(ref=ref, reason=f"it is not what entry {seq} made it")
+            raise DamagedRef(ref=key, reason=f"it is not what entry {seq} made it")
         if found.value != new:
-            raise RefMoved(seq=seq, ref=ref, by=found.seq, found=_shown(ref, found.value))
-        draft.set(ref, old)
-    reason = coherence.fault(context, draft)
+            raise RefMoved(seq=seq, ref=key, by=found.seq, found=_shown(key, found.value))
+        draft.set(key, old)
+    reason = _misfit(draft)
     if reason:
         raise CannotUndo(seq=seq, reason=reason)
     draft.packs = data.packs
@@ -120,29 +130,69 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[Change], data: 
         raise MissingPack(pack="of a version that would come back")
 
 
-def _shown(ref: str, value: str | None) -> str:
+# Whether the refs fit together afterwards. Other commands need not ask, each is made so that it cannot break this; an
+# undo brings values of another time.
+
+
+def _misfit(draft: Draft) -> str | None:
+    """What would lack something that it needs, be left hanging, or clash with something, or None."""
+    for key, value in draft.new.items():
+        reason = _left_hanging(draft, key) if value is None else _unfit(draft, key, value)
+        if reason:
+            return reason
+    return _linked_twice(draft)
+
+
+def _left_hanging(draft: Draft, gone: RefKey) -> str | None:
+    found = draft.holders(gone)
+    if not found:
+        return None
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{rules.words(found[0])}{more} would be left without {rules.words(gone)}"
+
+
+def _unfit(draft: Draft, key: RefKey, value: str) -> str | None:
+    need = rules.unmet(key, value, draft.value)
+    if need:
+        return f"{rules.words(key)} needs {rules.words(need.keys[0])}, which is not there"
+    if isinstance(key, CollectionKey) and draft.view.value(key) is None:  # else it only says something else
+        try:
+            check_free(draft.view, key)
+        except NameTaken as error:
+            return str(error)
+    return None
+
+
+def _linked_twice(draft: Draft) -> str | None:
+    """A version is linked once in a model."""
+    for model in sorted({key.model for key, value in draft.new.items() if value and isinstance(key, LinkKey)}):
+        seen: dict[str, LinkKey] = {}
+        for key, target in draft.links(model).items():
+            first = seen.setdefault(target.digest, key)
+            if first != key:
+                return f"{target.version} would be linked twice, as {first.link} and {key.link}"
+    return None
+
+
+def _shown(key: RefKey, value: str | None) -> str:
     if value is None:
         return "deleted"
-    if ref.endswith((".toml", ".md")):  # whole texts
+    if isinstance(key, (AnnotationKey, CardKey, CollectionKey, ConfigKey)):  # whole texts
         return "another text"
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
-def _returning(moves: list[Change]) -> dict[str, str]:
+def _returning(moves: list[_Move]) -> dict[str, str]:
     """The versions that come back when these are taken back, name to digest; not those that only get another
     name back: nothing can have taken their data."""
-    versions = [
-        (f"{parts[1]}:{parts[2]}", change)
-        for change in moves
-        if (parts := change.ref.split("/"))[0] == "artifacts" and parse_version(parts[2]) is not None
-    ]
-    kept = {change.new for _, change in versions if change.old is None}
-    return {name: old for name, (_, old, new) in versions if new is None and old is not None and old not in kept}
+    versions = [(key, old, new) for key, old, new in moves if isinstance(key, VersionKey)]
+    kept = {new for _, old, new in versions if old is None}
+    return {key.version: old for key, old, new in versions if new is None and old is not None and old not in kept}
 
 
-def _data(context: Context, seq: int, moves: list[Change]) -> _Data:
+def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
     """Raises GivenUp where a record is gone, MissingPack where a chunk is."""
-    index = context.fresh_index()
+    index = context.tables(view.look)
     records: set[str] = set()
     found: set[str] = set()
     for name, digest in _returning(moves).items():

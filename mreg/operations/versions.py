@@ -6,19 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from mreg.operations.collections import (
-    DEFAULT_TYPE,
-    aliases_of,
-    all_links,
-    check_not_held,
-    drop_version,
-    read_properties,
-    release,
-)
+from mreg.operations.collections import check_not_held, drop_version, release
 from mreg.operations.resolve import Resolved, resolve, resolve_in
+from mreg.refs import properties
+from mreg.refs.keys import AnnotationKey, ArtifactKey, RunKey, VersionKey
 from mreg.refs.transaction import Draft
-from mreg.refs.view import View, annotation_key, artifact_key, run_key
+from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.session.listing import all_listed_links, listed_aliases
 from mreg.values import annotation, metadata, names
 from mreg.values.annotation import Said
 from mreg.values.entities import Removed, Version
@@ -27,20 +22,17 @@ from mreg.values.records import Input, VersionRecord
 
 def load(context: Context, view: View, resolved: Resolved, *, record: VersionRecord | None = None) -> Version:
     """All about one version. Raises Damaged."""
-    artifact, number, digest = resolved[:3]
-    record = record or context.objects.version(digest)
-    key = annotation_key(artifact, number)
-    said = annotation.effective(record, view.value(key), key)
-    wanted = f"{artifact}:v{number}"
+    record = record or context.objects.version(resolved.digest)
+    key, note = VersionKey(resolved.artifact, resolved.number), AnnotationKey(resolved.artifact, resolved.number)
+    index = context.tables(view.look)
+    aliases, links = listed_aliases(index, resolved.artifact), all_listed_links(index)
     return describe(
         resolved,
         record,
-        said,
-        aliases=[
-            key.rpartition("/")[2] for key, value in aliases_of(context, artifact).items() if value == f"v{number}"
-        ],
-        links=[link_name(key) for key, value in all_links(context).items() if value.partition(" ")[0] == wanted],
-        type_=artifact_type(view.value(artifact_key(artifact)), artifact),
+        annotation.effective(record, view.value(note), note),
+        aliases=[alias.alias for alias, number in aliases.items() if number == resolved.number],
+        links=[link.link for link, target in links.items() if target.key == key],
+        type_=artifact_type(resolved.artifact, view.value(ArtifactKey(resolved.artifact))),
     )
 
 
@@ -90,13 +82,12 @@ def annotate(
     """
     wanted = names.parse_reference(reference)
     more = metadata.normalise(values or {})
-    found = [resolve(context, one) for one in inputs]
-    target: Resolved | None = None
+    view = context.view()
+    found = [resolve(context, one, view) for one in inputs]
 
-    def build(draft: Draft) -> None:
-        nonlocal target
+    def build(draft: Draft) -> Resolved:
         target = resolve_in(context, draft.view, wanted)
-        key = annotation_key(target.artifact, target.number)
+        key = AnnotationKey(target.artifact, target.number)
         said = annotation.effective(context.objects.version(target.digest), draft.value(key), key)
         kept = said.metadata
         for dotted in unset:
@@ -108,48 +99,44 @@ def annotate(
         ).with_inputs(tuple(Input(one.name, one.digest) for one in found))
         if changed.differs(said):
             draft.set(key, annotation.encode(changed))
+        return target
 
-    entry = context.commit(f"annotate {reference}", build)
-    assert target is not None
-    return load(context, context.view(), target), entry is not None
+    done = context.commit(f"annotate {reference}", build)
+    return load(context, context.view(done.look), done.value), done.entry is not None
 
 
 def remove(context: Context, reference: str, *, force: bool) -> Removed:
     """Delete a version; its number is never given again. Raises Held while an alias or a link names it,
     unless `force`, which takes those away too."""
     wanted = names.parse_exact(reference, "say which version to delete, as NAME:vN")
-    target: Resolved | None = None
 
-    def build(draft: Draft) -> None:
-        nonlocal target
+    def build(draft: Draft) -> Resolved:
         target = resolve_in(context, draft.view, wanted)
         if target.model is not None:
             reason = f"it is a bookmark of {target.name}; `unlink` removes it, `rm {target.name}` the version"
             raise names.InvalidReference(text=reference, reason=reason)
+        version = VersionKey(target.artifact, target.number)
         if not force:
-            check_not_held(context, draft, target.artifact, [target.number])
-        release(context, draft, target.artifact, [target.number])
-        drop_version(draft, target.artifact, target.number)
+            check_not_held(draft, [version])
+        release(draft, [version])
+        drop_version(draft, version)
+        return target
 
-    entry = context.commit(f"rm {reference}", build)
-    assert target is not None and entry is not None
+    entry, target, _ = context.commit(f"rm {reference}", build)
+    assert entry is not None
     return Removed(target.artifact, target.number, target.digest, entry.seq)
 
 
 def record_use(context: Context, resolved: Resolved, run: str) -> None:
     """Note that this run consumed this version (lineage). Again: changes nothing."""
     names.check_name(run, "run")
-    key = run_key(run, resolved.digest)
+    key = RunKey(run, resolved.digest)
     context.commit(f"use {resolved.name} --run {run}", lambda draft: draft.set(key, resolved.name))
 
 
-def artifact_type(properties: str | None, name: str) -> str:
-    return str(read_properties(properties, artifact_key(name)).get("type", DEFAULT_TYPE))
-
-
-def link_name(key: str) -> str:
-    """`model:vN` of a link's ref key."""
-    return f"{key.split('/')[1]}:{key.partition('#')[2]}"
+def artifact_type(name: str, said: str | None) -> str:
+    """The type of an artifact, by what its ref says."""
+    return str(properties.read(ArtifactKey(name), said).get("type", properties.DEFAULT_TYPE))
 
 
 def parse_time(text: str) -> datetime:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from mreg.refs.keys import is_ref
 from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
-from mreg.storage.base import Expect, is_key
+from mreg.storage.base import Expect
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import HEX_LENGTH, digest, is_digest
@@ -21,9 +22,6 @@ from mreg.values.errors import Damaged
 
 FORMAT = 1
 APPLIED = "journal/applied"
-_REF_FOLDERS = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
-"""Where the files of refs are, and how many names lead to one."""
-
 CHECK_LENGTH = 16
 
 TRIES = 100
@@ -95,6 +93,18 @@ class Mark(NamedTuple):
     digest: str
 
 
+class Look(NamedTuple):
+    """One look at the journal: up to where refs had been written, and the entries beyond that, up to the head."""
+
+    applied: Mark
+    beyond: tuple[tuple[Mark, Entry], ...] = ()
+
+    @property
+    def head(self) -> Mark:
+        """The place of the last committed entry."""
+        return self.beyond[-1][0] if self.beyond else self.applied
+
+
 class Journal:
     """The journal of one repository. `origin` is what the first entry names as its predecessor."""
 
@@ -162,12 +172,20 @@ class Journal:
             mark = Mark(seq, digest(data))
             yield mark, entry
 
-    def head(self) -> Mark:
-        """The last committed entry's place."""
-        mark = self.applied()
-        for beyond, _ in self.after(mark):
-            mark = beyond
-        return mark
+    def look(self) -> Look:
+        """Where the journal ends now, and what of it the ref files may not show yet. Raises DamagedJournal."""
+        applied = self.applied()
+        return Look(applied, tuple(self.after(applied)))
+
+    def upto(self, head: Mark) -> Iterator[Entry]:
+        """The entries from the first to `head`. Raises DamagedJournal, also where `head` is not reached as it was."""
+        start = end = Mark(0, self.origin)
+        for end, entry in self.after(start) if head.seq else ():
+            yield entry
+            if end.seq == head.seq:
+                break
+        if end != head:
+            raise DamagedJournal(seq=head.seq, reason="it is not there as it was")
 
     def has(self, seq: int) -> bool:
         """Is entry `seq` committed?"""
@@ -250,15 +268,9 @@ def parse_mark(data: bytes) -> Mark | None:
     return mark if data == format_mark(mark) else None
 
 
-def _is_ref(key: str) -> bool:
-    """Entries move refs, and nothing else that lies in the repository."""
-    folder, *names = key.partition("#")[0].split("/")
-    return is_key(key) and is_key(key.partition("#")[0]) and len(names) == _REF_FOLDERS.get(folder)
-
-
 def _parse_change(row: Any) -> Change:
     match row:
-        case [str(ref), str() | None as old, str() | None as new] if _is_ref(ref):
+        case [str(ref), str() | None as old, str() | None as new] if is_ref(ref):
             return Change(ref, old, new)
     raise Malformed("a change is not a ref with its old and new value")
 

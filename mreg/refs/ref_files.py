@@ -1,16 +1,7 @@
 """Ref files: the mutable words of a repository, as short text files that a person can read with `cat`.
 
-A ref has a key and a value (a string), and remembers the journal entry that last changed it:
-
-    artifacts/<name>/vN               digest of the version record
-    artifacts/<name>/vN.toml          annotation: message, metadata and inputs added later
-    artifacts/<name>/artifact.toml    type, description
-    registered/<name>/model.toml      description, tags
-    registered/<name>/card.md         model card
-    registered/<name>/links#vN        `<artifact>:vN <version digest>`; one line of the file `links`
-    aliases/<name>/<alias>            vN
-    runs/<run>#<version digest>       `<artifact>:vN`, a version that the run used; one line of the file
-    config.toml                       format, repository id, settings
+A ref has a key (`mreg.refs.keys`) and a value, a string, and remembers the journal entry that last changed it. Most
+have a file to themselves; links and runs are lines of one.
 
 The last line of every file is a trailer with the number of that entry and a check sum over key, number
 and content, so that a damaged or misplaced file is noticed. A deleted ref stays behind as a tombstone
@@ -20,17 +11,17 @@ never bring an old value back, and a version number is never given twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from mreg.refs.journal import CHECK_LENGTH, TRIES, DamagedJournal, Entry, Journal, Mark
+from mreg.refs import keys, rules
+from mreg.refs.journal import CHECK_LENGTH, TRIES, Change, DamagedJournal, Entry, Journal, Mark
+from mreg.refs.keys import CONFIG, FOLDERS, RefKey
 from mreg.storage import ABSENT, PutLost, Storage, Value, unreadable
 from mreg.values.canonical import parse_digits
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged
-
-CONFIG = "config.toml"
-FOLDERS = ("artifacts", "registered", "aliases", "runs")
 
 
 class DamagedRef(Damaged):
@@ -51,27 +42,46 @@ class Ref(NamedTuple):
 
 NEVER = Ref(None, 0)
 
+
+def left_by(change: Change, seq: int) -> Ref:
+    """The ref as entry `seq`, which makes this change, leaves it."""
+    return Ref(change.new, seq, change.old if change.new is None else None)
+
+
+def after(entries: Iterable[Entry]) -> dict[RefKey, Ref]:
+    """Every ref as these entries, which are the whole journal, leave it, in the order of their making."""
+    return {keys.parse(change.ref): left_by(change, entry.seq) for entry in entries for change in entry.changes}
+
+
 FASTER = "somebody else writes it each time"
 
 
-def file_of(key: str) -> str:
-    """The storage key of the file that holds ref `key`."""
-    return key.partition("#")[0]
-
-
-def read(storage: Storage, key: str) -> Ref:
+def read(storage: Storage, key: RefKey) -> Ref:
     """The ref as its file has it. Raises DamagedRef."""
-    file, hash_sign, line = key.partition("#")
-    if hash_sign:
-        return read_table(storage, file).get(line, NEVER)
-    value = _present(storage, file)
+    if key.lines:
+        return read_table(storage, key.file).get(key.line, NEVER)
+    value = _present(storage, key)
     return decode(key, value.data) if value else NEVER
 
 
 def read_table(storage: Storage, file: str) -> dict[str, Ref]:
-    """All lines of a file that holds many refs, in the file's order. Raises DamagedRef."""
+    """All lines of a file that holds many refs, by name, in the file's order. Raises DamagedRef."""
     value = _present(storage, file)
     return decode_table(file, value.data) if value else {}
+
+
+def read_all(storage: Storage, file: str, refs: Iterable[RefKey]) -> dict[RefKey, Ref]:
+    """What the file says of these refs, which are its own, and of others that have a line in it. Raises DamagedRef."""
+    if keys.holds_lines(file):
+        return {keys.parse(f"{file}#{line}"): ref for line, ref in read_table(storage, file).items()}
+    return {key: read(storage, key) for key in refs}
+
+
+def encode_all(file: str, refs: Mapping[RefKey, Ref]) -> bytes:
+    """The content of the file that holds these refs, and no other."""
+    if keys.holds_lines(file):
+        return encode_table(file, {key.line: ref for key, ref in refs.items()})
+    return encode(file, next(iter(refs.values())))
 
 
 def files(storage: Storage) -> Iterator[str]:
@@ -112,19 +122,25 @@ def _present(storage: Storage, file: str) -> Value | None:
 
 def apply(storage: Storage, entry: Entry) -> None:
     """Write what `entry` changed into the ref files. Applying twice, or late, changes nothing."""
-    for change in sorted(entry.changes, key=lambda change: _rank(change.ref, change.new is None)):
-        new = Ref(change.new, entry.seq, change.old if change.new is None else None)
-        if "#" in change.ref:
-            _apply_line(storage, change.ref, new)
-        else:
-            _apply_file(storage, change.ref, new)
+    tables: dict[str, dict[str, Ref]] = {}
+    steps: list[Callable[[], None]] = []
+    for change in sorted(entry.changes, key=_place):
+        key, new = keys.parse(change.ref), left_by(change, entry.seq)
+        if not key.line:
+            steps.append(partial(_apply_file, storage, key, new))
+        elif key.file in tables:
+            tables[key.file][key.line] = new
+        else:  # all lines of a file at once, where the first would be written
+            tables[key.file] = {key.line: new}
+            steps.append(partial(_apply_lines, storage, key.file, tables[key.file]))
+    for step in steps:
+        step()
 
 
-def _rank(key: str, gone: bool) -> int:
-    """The place of a change in the order of applying: what a ref names exists before the ref does, and
-    outlives it."""
-    rank = 2 if key.startswith("aliases/") else 1 if "#" in key else 0
-    return 9 - rank if gone else rank
+def _place(change: Change) -> int:
+    """The place of a change in the order of applying: what a ref needs exists before the ref does, and outlives it."""
+    rank = rules.rank(keys.parse(change.ref))
+    return 9 - rank if change.new is None else rank
 
 
 def _apply_file(storage: Storage, key: str, new: Ref) -> None:
@@ -144,16 +160,15 @@ def _apply_file(storage: Storage, key: str, new: Ref) -> None:
     raise DamagedRef(ref=key, reason=FASTER)
 
 
-def _apply_line(storage: Storage, key: str, new: Ref) -> None:
-    file, _, line = key.partition("#")
+def _apply_lines(storage: Storage, file: str, new: dict[str, Ref]) -> None:
     for _ in range(TRIES):
         present = _present(storage, file)
         table = decode_table(file, present.data) if present else {}
-        if table.get(line, NEVER).seq >= new.seq:
+        newer = {line: ref for line, ref in new.items() if table.get(line, NEVER).seq < ref.seq}
+        if not newer:
             return
-        table[line] = new
         try:
-            storage.put(file, encode_table(file, table), present.etag if present else ABSENT)
+            storage.put(file, encode_table(file, table | newer), present.etag if present else ABSENT)
             return
         except PutLost:
             continue

@@ -15,15 +15,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from mreg.content import packs
 from mreg.refs import ref_files
-from mreg.refs.journal import Change, Entry, Journal, Mark
-from mreg.refs.view import Known, View
+from mreg.refs.journal import Change, Entry, Journal, Look, Mark
+from mreg.refs.keys import RefKey
+from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict, Incomplete, MregError
+
+_T = TypeVar("_T")
+_Key = TypeVar("_Key", bound=RefKey)
 
 
 class MissingPack(Conflict):
@@ -52,36 +56,50 @@ class Signature(NamedTuple):
     host: str
 
 
-class Draft:
-    """A change being worked out: what each ref is to become, and which packs come with it (`packs`) or go (`drops`)."""
+class Draft(Refs):
+    """A change being worked out: what each ref is to become, and which packs come with it (`packs`) or go (`drops`).
+    As `Refs` it answers how things are after the change."""
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.new: dict[str, str | None] = {}
-        self.buried: dict[str, str] = {}
+        self.new: dict[RefKey, str | None] = {}
+        self.buried: dict[RefKey, str] = {}
         self.packs: tuple[str, ...] = ()
         self.drops: tuple[str, ...] = ()
 
-    def value(self, key: str) -> str | None:
-        """The ref's value as this change leaves it."""
+    def value(self, key: RefKey) -> str | None:
         return self.new[key] if key in self.new else self.view.value(key)
 
-    def set(self, key: str, value: str | None) -> None:
+    def live(self, prefix: str, kind: type[_Key]) -> dict[_Key, str]:
+        found: dict[_Key, str | None] = {**self.view.live(prefix, kind)}
+        found |= {key: value for key, value in self.new.items() if isinstance(key, kind) and key.startswith(prefix)}
+        return {key: value for key, value in sorted(found.items()) if value is not None}
+
+    def set(self, key: RefKey, value: str | None) -> None:
         """Let the ref become `value` (None: be deleted). Setting what it already is changes nothing."""
         if self.view.value(key) == value:
             self.new.pop(key, None)
         else:
             self.new[key] = value
 
-    def bury(self, key: str, last: str) -> None:
+    def bury(self, key: RefKey, last: str) -> None:
         """Let the ref, which never existed, be one that was deleted when it had the value `last`: a rename
         brings along the numbers of deleted versions, so that they are not given again."""
         if self.view.ref(key).seq == 0:
             self.buried[key] = last
 
     def changes(self) -> tuple[Change, ...]:
-        moved = [Change(key, self.view.value(key), value) for key, value in self.new.items()]
-        return tuple(moved + [Change(key, last, None) for key, last in self.buried.items()])
+        moved = [Change(str(key), self.view.value(key), value) for key, value in self.new.items()]
+        return tuple(moved + [Change(str(key), last, None) for key, last in self.buried.items()])
+
+
+class Committed(NamedTuple, Generic[_T]):
+    """What a commit did. entry: None where nothing was drafted. value: what the function that drafted it returned.
+    look: at the journal, with the entry."""
+
+    entry: Entry | None
+    value: _T
+    look: Look
 
 
 def commit(
@@ -89,33 +107,29 @@ def commit(
     journal: Journal,
     signature: Signature,
     command: str,
-    build: Callable[[Draft], None],
+    build: Callable[[Draft], _T],
     *,
     timeout: float = 30.0,
-    known: Known | None = None,
-) -> Entry | None:
-    """Commit what `build` drafts, and return the entry; None where it drafted nothing.
+    tables: Callable[[Look], Tables] | None = None,
+) -> Committed[_T]:
+    """Commit what `build` drafts.
 
     build: given a fresh Draft, sets refs in it, or raises to refuse. Called again with another one when
-    somebody else committed first, so it must not act outside of its draft. known: see View; what the change moves must
-    be what the journal says.
+    somebody else committed first, so it must not act outside of its draft. tables: see View.
     Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, OSError.
     """
     with storage.lock(timeout):
         while True:
-            roll_forward(storage, journal)
-            view = View(storage, journal, known)
-            draft = Draft(view)
-            build(draft)
+            look = roll_forward(storage, journal)
+            draft = Draft(View(storage, journal, look, tables))
+            value = build(draft)
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
-                return None
-            for key in draft.new:
-                view.check(key, view.value(key))
+                return Committed(None, value, look)
             _check_packs(storage, draft.packs)
             entry = Entry(
-                seq=view.head.seq + 1,
-                prev=view.head.digest,
+                seq=look.head.seq + 1,
+                prev=look.head.digest,
                 id=os.urandom(16).hex(),
                 time=timestamp(),
                 who=signature.who,
@@ -126,22 +140,22 @@ def commit(
                 drops=draft.drops,
             )
             if _append(journal, entry):
-                _apply(storage, journal, entry)
-                return entry
+                mark = Mark(entry.seq, digest(entry.to_bytes()))
+                _apply(storage, journal, mark, entry)
+                return Committed(entry, value, Look(look.head, ((mark, entry),)))
 
 
-def roll_forward(storage: Storage, journal: Journal) -> None:
-    """Apply every entry that is committed and not applied yet."""
-    last = None
-    applied = journal.applied()
-    for mark, entry in journal.after(applied):
+def roll_forward(storage: Storage, journal: Journal) -> Look:
+    """Apply every entry that is committed and not applied yet; where the journal ends."""
+    look = journal.look()
+    for mark, entry in look.beyond:
         journal.settle(mark.seq)
         ref_files.apply(storage, entry)
-        last = mark
-    if applied.seq == 0:  # there is no mark, by which the end of the journal is known
-        ref_files.require_end(storage, journal, last or applied)
-    if last:
-        journal.advance(last)
+    if look.applied.seq == 0:  # there is no mark, by which the end of the journal is known
+        ref_files.require_end(storage, journal, look.head)
+    if look.beyond:
+        journal.advance(look.head)
+    return Look(look.head)
 
 
 def timestamp() -> str:
@@ -166,11 +180,11 @@ def _append(journal: Journal, entry: Entry) -> bool:
         raise
 
 
-def _apply(storage: Storage, journal: Journal, entry: Entry) -> None:
+def _apply(storage: Storage, journal: Journal, mark: Mark, entry: Entry) -> None:
     """The entry is committed: whatever fails from here on, the change has happened, readers see it in the
     journal, and the next writer finishes the work."""
     try:
         ref_files.apply(storage, entry)
-        journal.advance(Mark(entry.seq, digest(entry.to_bytes())))
+        journal.advance(mark)
     except (OSError, MregError):
         pass

@@ -1,180 +1,301 @@
-"""One consistent look at all refs: what the ref files say, overlaid with what is committed but not yet
-applied. Takes no lock and writes nothing."""
+"""The refs as of one place of the journal, for who decides something about them.
+
+The journal is the truth. What the ref files say is overlaid with the entries that are not applied yet; where lookup
+tables are given, both are compared, and where they differ, all entries are read. So neither a table that is old,
+partial or edited by hand, nor a file that cannot be seen, changes what is decided; only both wrong in the same way
+would. Takes no lock and writes nothing.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Protocol, TypeVar
 
-from mreg.refs import ref_files
-from mreg.refs.journal import Journal
+from mreg.refs import keys, ref_files, rules
+from mreg.refs.journal import Journal, Look, Mark
+from mreg.refs.keys import (
+    CONFIG,
+    AliasKey,
+    AnnotationKey,
+    CardKey,
+    CollectionKey,
+    CollectionKind,
+    LinkKey,
+    RefKey,
+    VersionKey,
+)
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
+from mreg.refs.rules import LinkTarget
 from mreg.storage import Storage
-from mreg.values.digest import is_digest
 from mreg.values.names import parse_version
 
-Known = Callable[[str], dict[str, Ref]]
+_Key = TypeVar("_Key", bound=RefKey)
 
 
-_HOLE: Final = 9
-"""So far above the number that seems to be free it is looked for versions, which there cannot be."""
+class Tables(Protocol):
+    """The refs as the lookup tables have them."""
+
+    def ref(self, key: str) -> Ref | None:
+        """One ref, None where it never was. Of a deleted one `last` is not known."""
+
+    def refs(self, prefix: str) -> dict[str, Ref]:
+        """All refs whose key starts with `prefix`, deleted ones included."""
+
+    def names(self) -> set[str]:
+        """What collections are called, or were."""
+
+    def next_number(self, artifact: str) -> int:
+        """One more than the highest number that a version of the artifact ever had."""
+
+    def distrust(self) -> None:
+        """Something is not as the journal has it: the tables are to be made anew."""
 
 
-class View:
-    """The refs as of `head`, or newer where a writer was at work meanwhile: each single ref is whole, and
-    never older than `head`. Who reads several refs and finds them at odds looks again (`moved`).
+class Refs(ABC):
+    """Refs that fit together: as they are, or as a change leaves them. Every question is one method."""
 
-    known: the refs of a file as the lookup tables have them from the journal. With it, a ref whose file was lost is
-    damage; without, it looks as if it had never been.
+    @abstractmethod
+    def value(self, key: RefKey) -> str | None:
+        """The ref's value, None where it does not exist. Raises DamagedRef."""
+
+    @abstractmethod
+    def live(self, prefix: str, kind: type[_Key]) -> dict[_Key, str]:
+        """The refs of this kind that exist and whose key starts with `prefix`, with their values, sorted."""
+
+    def kind(self, name: str) -> CollectionKind | None:
+        """What has this name."""
+        return next((kind for kind in CollectionKind if self.value(kind.key(name)) is not None), None)
+
+    def aliases(self, collection: str) -> dict[AliasKey, int]:
+        """The aliases of a collection, each with the number that it points at. Raises DamagedRef."""
+        found = self.live(keys.in_aliases(collection), AliasKey)
+        return {key: alias_number(key, value) for key, value in found.items()}
+
+    def links(self, model: str) -> dict[LinkKey, LinkTarget]:
+        """The links of a registered model, in link order. Raises DamagedRef."""
+        found = self.live(keys.in_links(model), LinkKey)
+        return {key: link_target(key, found[key]) for key in sorted(found, key=lambda key: key.number)}
+
+    def versions(self, artifact: str) -> dict[VersionKey, str]:
+        """The versions of an artifact in their order, each with the digest of its record. Raises DamagedRef."""
+        found = self.live(keys.in_artifact(artifact), VersionKey)
+        return {key: record_digest(key, found[key]) for key in sorted(found, key=lambda key: key.number)}
+
+    def holders(self, gone: RefKey) -> list[RefKey]:
+        """The refs that need `gone`, and would be left hanging without it. Raises DamagedRef."""
+        candidates: dict[RefKey, str] = {}
+        match gone:
+            case VersionKey(artifact, number):
+                candidates |= self._one(AnnotationKey(artifact, number))
+                candidates |= self.live(keys.in_aliases(artifact), AliasKey)
+                candidates |= self.live(keys.ALL_MODELS, LinkKey)
+            case LinkKey(model, _):
+                candidates |= self.live(keys.in_aliases(model), AliasKey)
+            case CollectionKey(name):
+                candidates |= self._one(CardKey(name))
+                candidates |= self.live(keys.in_artifact(name), VersionKey)
+                candidates |= self.live(keys.in_links(name), LinkKey)
+        return rules.needing(gone, candidates)
+
+    def _one(self, key: RefKey) -> dict[RefKey, str]:
+        value = self.value(key)
+        return {} if value is None else {key: value}
+
+
+class View(Refs):
+    """The refs as of `head`. Without tables they are what can be seen: each single ref is whole, and never older than
+    `head`, and who reads several and finds them at odds looks again (`moved`).
+
+    look: at the journal; without it, one is taken. tables: gives the lookup tables when they are first needed.
     """
 
-    def __init__(self, storage: Storage, journal: Journal, known: Known | None = None) -> None:
-        self.storage = storage
-        self.journal = journal
-        self._known = known
-        self._overlay: dict[str, Ref] = {}
-        self.head = journal.applied()
-        for mark, entry in journal.after(self.head):
-            for change in entry.changes:
-                self._overlay[change.ref] = Ref(change.new, mark.seq, change.old if change.new is None else None)
-            self.head = mark
+    def __init__(
+        self,
+        storage: Storage,
+        journal: Journal,
+        look: Look | None = None,
+        tables: Callable[[Look], Tables] | None = None,
+    ) -> None:
+        self.look = journal.look() if look is None else look
+        self._storage = storage
+        self._journal = journal
+        self._open_tables = tables
+        self._opened: Tables | None = None
+        self._overlay: dict[RefKey, Ref] = {}
+        self._lines: dict[str, dict[str, Ref]] = {}
+        self._known: dict[RefKey, Ref] = {}
+        self._replayed: dict[RefKey, Ref] | None = None
+        for mark, entry in self.look.beyond:
+            self._overlay |= {keys.parse(one.ref): ref_files.left_by(one, mark.seq) for one in entry.changes}
+
+    @property
+    def head(self) -> Mark:
+        """The entry after which the refs are looked at."""
+        return self.look.head
 
     def moved(self) -> bool:
         """Has anything been committed since this view was taken?"""
-        return self.journal.has(self.head.seq + 1)
+        return self._journal.has(self.head.seq + 1)
 
-    def ref(self, key: str) -> Ref:
+    def ref(self, key: RefKey) -> Ref:
         """The ref's state. Raises DamagedRef."""
-        found = self._newer(key, ref_files.read(self.storage, key))
-        if found.seq == 0:
-            self._refuse_lost(key, self._told(ref_files.file_of(key)).get(key))
-        return found
+        if key not in self._known:
+            seen = self._seen(key)
+            self._known[key] = seen if self._agrees(key, seen) else self._truth(key, seen)
+        return self._known[key]
 
-    def value(self, key: str) -> str | None:
-        """The ref's value, None where it does not exist. Raises DamagedRef."""
+    def value(self, key: RefKey) -> str | None:
         return self.ref(key).value
 
-    def table(self, file: str) -> dict[str, Ref]:
-        """All refs of a file that holds many, by line name; tombstones included. Raises DamagedRef."""
-        table = ref_files.read_table(self.storage, file)
-        if not table:
-            for key, known in self._told(file).items():
-                if key not in self._overlay:
-                    self._refuse_lost(file, known)
-        names = (key.partition("#")[2] for key in self._overlay if key.startswith(f"{file}#"))
-        return {name: self._newer(f"{file}#{name}", table.get(name, NEVER)) for name in (*table, *names)}
+    def live(self, prefix: str, kind: type[_Key]) -> dict[_Key, str]:
+        found = {key: self.ref(key).value for key in sorted(self.ever(prefix, kind))}
+        return {key: value for key, value in found.items() if value is not None}
 
-    def check(self, key: str, value: str | None) -> None:
-        """Raises DamagedRef where the journal says that the ref has another value than this one, which was read."""
-        known = self._told(ref_files.file_of(key)).get(key)
-        if known is not None and known.seq <= self.head.seq and known.value != value:
-            raise DamagedRef(ref=key, reason="it is not what the journal says")
+    def ever(self, prefix: str, kind: type[_Key]) -> set[_Key]:
+        """The refs of this kind that are or ever were, and whose key starts with `prefix`. Raises DamagedRef."""
+        if self._replayed is None:
+            seen = {key for key in self._present(prefix) if isinstance(key, kind)}
+            if self._tables is None:
+                return seen
+            told = {key for key in map(keys.parse, self._tables.refs(prefix)) if isinstance(key, kind)}
+            if told == seen:
+                return seen
+        return {key for key in self._said() if isinstance(key, kind) and key.startswith(prefix)}
 
-    def live(self, folder: str) -> dict[str, str]:
-        """Key and value of every existing ref below `folder`, sorted; only of refs with files of their own."""
-        keys = {*self.storage.list(folder), *(key for key in self._overlay if key.startswith(f"{folder}/"))}
-        values = ((key, self.value(key)) for key in sorted(keys))
-        return {key: value for key, value in values if value is not None}
+    def names_ever(self) -> set[str]:
+        """What collections are called, or ever were."""
+        if self._replayed is None:
+            seen = {name for folder in ("artifacts", "registered") for name in self._storage.names(folder)}
+            seen |= {key.name for key in self._overlay if isinstance(key, CollectionKey)}
+            if self._tables is None or self._tables.names() == seen:
+                return seen
+        return {key.name for key in self._said() if isinstance(key, CollectionKey)}
 
-    # Versions of an artifact: refs numbered without gaps that never vanish, so no listing is needed.
+    # Numbers, which are given in order and never again.
 
     def version(self, artifact: str, number: int) -> Ref:
-        """The ref of one version: its value is the digest of the version record."""
-        key = version_key(artifact, number)
+        """The ref of one version: its value is the digest of the version record. Raises DamagedRef."""
+        key = VersionKey(artifact, number)
         ref = self.ref(key)
-        if ref.value is not None and not is_digest(ref.value):
-            raise DamagedRef(ref=key, reason="it holds no digest")
+        if ref.value is not None:
+            record_digest(key, ref.value)
         return ref
 
     def next_number(self, artifact: str) -> int:
-        """How many numbers have ever been given in this artifact: by doubling, then halving. Raises DamagedRef where
-        it can be told that the first that seems not to be was lost."""
-        low, high = -1, 0
-        while self._given(artifact, high):
-            low, high = high, high * 2 + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._given(artifact, middle) else (low, middle)
-        key = version_key(artifact, high)
-        self._refuse_lost(key, self._told(key).get(key))
-        return high
+        """How many numbers have ever been given in this artifact."""
+        if self._replayed is None:
+            if self._tables is None:
+                return self._end(artifact)
+            told = self._tables.next_number(artifact)
+            if (not told or self._is_given(artifact, told - 1)) and not self._is_given(artifact, told):
+                return told
+        given = [key.number for key in self._said() if isinstance(key, VersionKey) and key.artifact == artifact]
+        return max(given, default=-1) + 1
 
     def latest(self, artifact: str) -> int | None:
         """The highest number whose version is not deleted; None in an empty artifact. Raises DamagedRef."""
-        end = self.next_number(artifact)
-        self._refuse_hole(artifact, end)
-        numbers = range(end - 1, -1, -1)
+        numbers = range(self.next_number(artifact) - 1, -1, -1)
         return next((n for n in numbers if self.version(artifact, n).value is not None), None)
 
-    # Links of a registered model.
+    def next_link(self, model: str) -> int:
+        """How many numbers have ever been given to links of this model."""
+        return max((key.number for key in self.ever(keys.in_links(model), LinkKey)), default=-1) + 1
 
-    def links(self, model: str) -> dict[int, Ref]:
-        """All links ever made, by number; removed ones have no value."""
-        links = {parse_version(name): ref for name, ref in self.table(links_file(model)).items()}
-        if None in links:
-            raise DamagedRef(ref=links_file(model), reason="it has a line that is not numbered")
-        return links  # type: ignore[return-value]
+    def _end(self, artifact: str) -> int:
+        """The same by what can be seen: by doubling, then halving."""
+        low, high = -1, 0
+        while self._is_given(artifact, high):
+            low, high = high, high * 2 + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._is_given(artifact, middle) else (low, middle)
+        return high
 
-    def live_links(self, model: str) -> Iterator[tuple[int, str]]:
-        """Number and value of the links that are there."""
-        for number, ref in self.links(model).items():
-            if ref.value is not None:
-                yield number, ref.value
+    def _is_given(self, artifact: str, number: int) -> bool:
+        key = VersionKey(artifact, number)
+        return key in self._overlay or self._storage.stat(key) is not None
 
-    def _told(self, file: str) -> dict[str, Ref]:
-        return self._known(file) if self._known else {}
+    # What can be seen.
 
-    def _refuse_lost(self, key: str, known: Ref | None) -> None:
-        """known: what the journal says. An entry after `head` may have made the ref since it was looked for."""
-        if known is not None and known.seq <= self.head.seq:
-            raise DamagedRef(ref=key, reason="its file is missing")
-
-    def _refuse_hole(self, artifact: str, end: int) -> None:
-        """Numbers are given in order: where one soon after `end` has a file, and `end` has none, that one was lost."""
-        beyond = any(self._given(artifact, number) for number in range(end + 1, end + _HOLE))
-        if beyond and not self._given(artifact, end):  # else a writer is making them
-            raise DamagedRef(ref=version_key(artifact, end), reason="its file is missing")
-
-    def _given(self, artifact: str, number: int) -> bool:
-        key = version_key(artifact, number)
-        return key in self._overlay or self.storage.stat(key) is not None
-
-    def _newer(self, key: str, ref: Ref) -> Ref:
+    def _seen(self, key: RefKey) -> Ref:
+        ref = self._table(key.file).get(key.line, NEVER) if key.lines else ref_files.read(self._storage, key)
         overlaid = self._overlay.get(key, NEVER)
         return overlaid if overlaid.seq > ref.seq else ref
 
+    def _table(self, file: str) -> dict[str, Ref]:
+        if file not in self._lines:
+            self._lines[file] = ref_files.read_table(self._storage, file)
+        return self._lines[file]
 
-def artifact_key(name: str) -> str:
-    return f"artifacts/{name}/artifact.toml"
+    def _present(self, prefix: str) -> Iterator[RefKey]:
+        """The keys starting like this that have a file or a line, or get one by an entry that is not applied yet."""
+        for file in (prefix[:-1],) if prefix.endswith("#") else self._storage.list(prefix[:-1]):
+            if keys.holds_lines(file):
+                yield from (keys.parse(f"{file}#{line}") for line in self._table(file))
+            else:
+                yield keys.parse(file)
+        yield from (key for key in self._overlay if key.startswith(prefix))
+
+    # What the journal says.
+
+    @property
+    def _tables(self) -> Tables | None:
+        if self._opened is None and self._open_tables is not None:
+            self._opened = self._open_tables(self.look)
+        return self._opened
+
+    def _agrees(self, key: RefKey, seen: Ref) -> bool:
+        """Whether the tables, if there are any, or the entries, if they were read, have the ref as it is seen."""
+        if self._replayed is not None:  # they are not to be trusted
+            return _same(seen, self._replayed.get(key, seen if key == CONFIG and seen.seq == 0 else NEVER))
+        if self._tables is None or (key == CONFIG and seen.seq == 0):  # `init` made it, and no entry
+            return True
+        return _same(seen, self._tables.ref(key) or NEVER)
+
+    def _said(self) -> dict[RefKey, Ref]:
+        """Every ref as the entries up to `head` leave it: files and tables differ."""
+        if self._replayed is None:
+            if self.look.applied.seq == 0:  # there is no mark, by which the end of the journal is known
+                ref_files.require_end(self._storage, self._journal, self.head)
+            self._replayed = ref_files.after(self._journal.upto(self.head))
+            if self._tables is not None:
+                self._tables.distrust()
+        return self._replayed
+
+    def _truth(self, key: RefKey, seen: Ref) -> Ref:
+        """The ref as the journal has it. A file that is not there, or an older one, is one that cannot be seen as it is
+        (a network file system remembers for a while that it was missing); any other that differs is damaged, and is not
+        built upon. Raises DamagedRef."""
+        said = self._said().get(key, NEVER)
+        later = seen.seq > self.head.seq and self._journal.has(seen.seq)
+        if not (_same(seen, said) or seen.seq < said.seq or later):
+            raise DamagedRef(ref=key, reason="it is not what the journal says")
+        return said
 
 
-def version_key(artifact: str, number: int) -> str:
-    return f"artifacts/{artifact}/v{number}"
+def alias_number(key: AliasKey, value: str) -> int:
+    """The number that an alias points at. Raises DamagedRef."""
+    number = parse_version(value)
+    if number is None:
+        raise DamagedRef(ref=key, reason="it holds no version number")
+    return number
 
 
-def annotation_key(artifact: str, number: int) -> str:
-    return f"artifacts/{artifact}/v{number}.toml"
+def link_target(key: LinkKey, value: str) -> LinkTarget:
+    """What a link says. Raises DamagedRef."""
+    target = rules.parse_link(value)
+    if target is None:
+        raise DamagedRef(ref=key.file, reason=f"link v{key.number} names no version")
+    return target
 
 
-def model_key(name: str) -> str:
-    return f"registered/{name}/model.toml"
+def record_digest(key: VersionKey, value: str) -> str:
+    """What a version's ref says. Raises DamagedRef."""
+    if rules.fault(key, value):
+        raise DamagedRef(ref=key, reason="it holds no digest")
+    return value
 
 
-def card_key(name: str) -> str:
-    return f"registered/{name}/card.md"
-
-
-def links_file(model: str) -> str:
-    return f"registered/{model}/links"
-
-
-def link_key(model: str, number: int) -> str:
-    return f"{links_file(model)}#v{number}"
-
-
-def alias_key(name: str, alias: str) -> str:
-    return f"aliases/{name}/{alias}"
-
-
-def run_key(run: str, version: str) -> str:
-    return f"runs/{run}#{version}"
+def _same(one: Ref, other: Ref) -> bool:
+    return (one.value, one.seq) == (other.value, other.seq)

@@ -6,11 +6,12 @@ format and the id, so that opening a repository costs no TOML parser.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mreg.refs import ref_files
-from mreg.refs.ref_files import CONFIG, Ref
+from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref
 from mreg.storage import Storage, unreadable
 from mreg.values.canonical import parse_digits
 from mreg.values.errors import Damaged, InvalidInput, NotFound, Refused
@@ -235,6 +236,23 @@ def fault(name: str, value: Any) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def value(name: str, settings: Mapping[str, Any]) -> Any:
+    """What the setting is, of these that the repository sets, or its default. Raises UnknownSetting, DamagedSetting."""
+    found = settings.get(name, setting(name).default)
+    reason = fault(name, found)
+    if reason:
+        raise DamagedSetting(name=name, reason=reason)
+    return found
+
+
+def understood(read: Callable[[], Ref]) -> dict[str, Any]:
+    """The settings that the config says, which `read` gives. Raises DamagedConfig."""
+    try:
+        return decode(read())
+    except ref_files.DamagedRef as error:
+        raise DamagedConfig(reason=error.reason) from None
 
 
 def check(data: bytes) -> Ref:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mreg.refs.journal import APPLIED, Entry, Journal, key_of as journal_key
-from mreg.refs.ref_files import CONFIG, Ref, file_of
+from mreg.refs import ref_files
+from mreg.refs.journal import APPLIED, Journal, Look, key_of as journal_key
+from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref
 from mreg.refs.view import View
 from mreg.session import config
 from mreg.storage import Storage
@@ -15,8 +17,11 @@ from mreg.values.errors import NotFound
 
 if TYPE_CHECKING:  # loaded only by the commands that need them: start-up time
     from mreg.content.objects import Objects
-    from mreg.refs.transaction import Draft, Signature
+    from mreg.refs.transaction import Committed, Draft, Signature
     from mreg.session.index import Index
+
+
+_T = TypeVar("_T")
 
 
 class NoRepository(NotFound):
@@ -54,7 +59,6 @@ class Context:
         self.storage = storage
         self.location = location
         self.journal = Journal(storage, self.identity.id)
-        self._config = data
         self._cache = cache
         self._author = author
         self._objects: Objects | None = None
@@ -75,17 +79,16 @@ class Context:
 
     @property
     def index(self) -> Index:
-        """The lookup tables, not necessarily up to date: see `Index.catch_up`."""
+        """The lookup tables, not necessarily up to date: see `tables`."""
         if self._index is None:
             from mreg.session.index import Index
 
             self._index = Index(self.storage, self.journal, self._index_path())
         return self._index
 
-    def fresh_index(self) -> Index:
-        """The lookup tables with all that is committed by now."""
-        self.journal.applied()  # raises where the journal has lost entries, of which the tables could say nothing
-        self.index.catch_up()
+    def tables(self, look: Look) -> Index:
+        """The lookup tables with all that had been committed at that look at the journal. Raises Damaged."""
+        self.index.catch_up(look)
         return self.index
 
     @property
@@ -94,48 +97,36 @@ class Context:
 
         return Signature(self._author or _user(), os.uname().nodename)
 
-    def read_config(self) -> None:
-        """Read config.toml again: it may have been mended since the repository was opened."""
-        data = config.read(self.storage)
-        if data is not None:
-            self._config = data
+    def quick_view(self, look: Look | None = None) -> View:
+        """The refs as they can be seen, for who reads them: without the lookup tables, which take some milliseconds to
+        open, so what cannot be seen looks as if it had never been. look: at the journal; without it, one is taken."""
+        return View(self.storage, self.journal, look)
 
-    def view(self) -> View:
-        """The refs as they are now; what the journal knows and has no file is damage."""
-        return View(self.storage, self.journal, self._known)
+    def view(self, look: Look | None = None) -> View:
+        """The refs as the journal has them, for who decides something or did not find what it was asked for."""
+        return View(self.storage, self.journal, look, self.tables)
 
-    def quick_view(self) -> View:
-        """The same without the lookup tables, which take some milliseconds to open: what was lost looks as if it
-        had never been."""
-        return View(self.storage, self.journal)
-
-    def _known(self, file: str) -> dict[str, Ref]:
-        """The refs in a file as the journal has them."""
-        return {key: ref for key, ref in self.fresh_index().refs(file).items() if file_of(key) == file}
-
-    def setting(self, name: str) -> Any:
+    def setting(self, name: str, view: View | None = None) -> Any:
         """The setting's value, or its default. Raises UnknownSetting, DamagedSetting."""
-        default = config.setting(name).default
-        value = self.settings().get(name, default)
-        fault = config.fault(name, value)
-        if fault:
-            raise config.DamagedSetting(name=name, reason=fault)
-        return value
+        return config.value(name, self.settings(view))
 
-    def settings(self) -> dict[str, Any]:
-        """The settings that the repository sets, as committed by now."""
-        config.check(self._config)
-        settings = config.decode(self.quick_view().ref(CONFIG))
+    def settings(self, view: View | None = None) -> dict[str, Any]:
+        """The settings that the repository sets, as `view` has them, or as committed by now. Raises DamagedConfig."""
+        return self._understood(lambda: (view or self.quick_view()).ref(CONFIG))
+
+    def _understood(self, read: Callable[[], Ref]) -> dict[str, Any]:
+        settings = config.understood(read)
         if settings.get(config.SHARED) == config.GROUP:  # also if that came about since the repository was opened
             self.storage.share()
         return settings
 
-    def commit(self, command: str, build: Callable[[Draft], None], *, patience: str | None = None) -> Entry | None:
+    def commit(self, command: str, build: Callable[[Draft], _T], *, patience: str | None = None) -> Committed[_T]:
         """See `mreg.refs.transaction.commit`. patience: in the place of the setting lock.timeout."""
         from mreg.refs.transaction import commit
 
-        timeout = config.parse_seconds(self.setting("lock.timeout") if patience is None else patience)
-        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, known=self._known)
+        settings = self._understood(lambda: ref_files.read(self.storage, CONFIG))
+        timeout = config.parse_seconds(config.value("lock.timeout", settings) if patience is None else patience)
+        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, tables=self.tables)
 
     def close(self) -> None:
         if self._index is not None:

@@ -17,7 +17,9 @@ from typing import Any
 
 from mreg.content import packs
 from mreg.content.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
-from mreg.refs.journal import Entry, Journal, Mark
+from mreg.refs import keys
+from mreg.refs.journal import Entry, Journal, Look, Mark
+from mreg.refs.keys import CollectionKey, CollectionKind
 from mreg.refs.ref_files import Ref
 from mreg.storage import Storage
 from mreg.storage.posix import LinkInStore
@@ -49,6 +51,7 @@ class Index:
         self._storage = storage
         self._journal = journal
         self._guard = threading.RLock()
+        self._look = Look(Mark(0, journal.origin))
         self._path = path
         self._db = self._open(path)
 
@@ -57,35 +60,35 @@ class Index:
 
     # Keeping up with the repository.
 
-    def catch_up(self) -> Mark:
-        """Read what was committed since the last time; how far the tables now are. Raises Damaged."""
+    def catch_up(self, look: Look) -> None:
+        """Read what was committed up to the end of `look`; nothing where another process has read further already.
+        Raises Damaged."""
         with self._guard:
+            self._look = look
             try:
-                return self._catch_up()
+                self._catch_up()
             except sqlite3.DatabaseError as error:
                 self._start_over(error)
-                return self._catch_up()
+                self._catch_up()
 
-    def _catch_up(self) -> Mark:
-        here = self._position()
-        if here is not None and not self._journal.has(here.seq + 1):
-            return here
+    def _catch_up(self) -> None:
+        look = self._look
+        here = self._position(look)
+        if here is not None and here.seq >= look.head.seq:
+            return
         with self._transaction():
-            start = self._position()
-            if start is None:
-                start = self._reset()
-            return self._read_from(start)
+            self._read(self._position(look) or self._reset(), look)
 
-    def _position(self) -> Mark | None:
+    def _position(self, look: Look) -> Mark | None:
         """Where the tables are, or None where that is no place in this repository's journal."""
         row = self._db.execute("SELECT * FROM meta").fetchone()
         if row is None or row[:2] != (SCHEMA, self._journal.origin):
             return None
-        _, origin, seq, name = row
-        if seq == 0:
-            return Mark(0, origin)
-        data = self._journal.raw(seq)
-        return Mark(seq, name) if data is not None and digest(data) == name else None
+        here = Mark(*row[2:])
+        if here == Mark(0, self._journal.origin) or here == look.applied or here in (mark for mark, _ in look.beyond):
+            return here
+        data = self._journal.raw(here.seq)
+        return here if data is not None and digest(data) == here.digest else None
 
     def _reset(self) -> Mark:
         for table in ("refs", "packs", "chunks", "recipes", "records", "stats", "meta"):
@@ -94,11 +97,13 @@ class Index:
         self._db.execute("INSERT INTO meta VALUES (?, ?, ?, ?)", (SCHEMA, start.digest, *start))
         return start
 
-    def _read_from(self, mark: Mark) -> Mark:
+    def _read(self, start: Mark, look: Look) -> None:
+        """Read the entries after `start`: those that the look has seen already from there."""
+        at_hand = [(mark, entry) for mark, entry in look.beyond if mark.seq > start.seq]
         brought: dict[str, None] = {}
         dropped: list[str] = []
-        here = mark
-        for here, entry in self._journal.after(mark):  # noqa: B007
+        here = start
+        for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start):  # noqa: B007
             self._read_refs(entry)
             brought |= dict.fromkeys(entry.packs)
             for name in filter(None, map(packs.name_of, entry.drops)):
@@ -108,7 +113,6 @@ class Index:
         for name in brought:
             self._read_pack(name)
         self._db.execute("UPDATE meta SET seq = ?, digest = ?", here)
-        return here
 
     def _read_refs(self, entry: Entry) -> None:
         rows = ((change.ref, change.new, entry.seq) for change in entry.changes)
@@ -127,15 +131,19 @@ class Index:
         recipe_rows = ((file, packs.pack_pieces(pieces), number) for file, pieces in index.recipes.items())
         self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
 
-    def start_anew(self) -> None:
+    def start_anew(self, look: Look) -> None:
         """Read everything again: something was not where the tables have it, or is where they have nothing."""
         with self._guard:
+            self.distrust()
+            self.catch_up(look)
+
+    def distrust(self) -> None:
+        """Something is not as the journal has it: everything is to be read again at the next `catch_up`."""
+        with self._guard:
             try:
-                with self._transaction():
-                    self._reset()
+                self._db.execute("UPDATE meta SET origin = ''")  # of no repository
             except sqlite3.DatabaseError as error:
                 self._start_over(error)
-            self.catch_up()
 
     def _forget_packs(self, names: Sequence[str]) -> None:
         """All at once: each looks through all chunks, since a table by packs would make each log slower."""
@@ -146,20 +154,27 @@ class Index:
                 which = f"{column} IN (SELECT id FROM packs WHERE name IN ({marks}))"
                 self._db.execute(f"DELETE FROM {table} WHERE {which}", some)
 
-    # Refs, as the journal has them. Call `catch_up` first.
+    # Refs, as the journal has them (`mreg.refs.view.Tables`). Call `catch_up` first.
 
-    def refs(self, prefix: str) -> dict[str, Ref]:
-        """All refs whose key starts with `prefix`, deleted ones (value None) included."""
-        rows = self._fetch("SELECT key, value, seq FROM refs WHERE key >= ? AND key < ?", (prefix, prefix + "\uffff"))
+    def ref(self, key: str) -> Ref | None:
+        rows = self._fetch("SELECT value, seq FROM refs WHERE key = ?", (str(key),))
+        return Ref(*rows[0]) if rows else None
+
+    def refs(self, prefix: str, ending: str = "") -> dict[str, Ref]:
+        """All refs whose key starts with `prefix` and ends with `ending`, deleted ones (value None) included."""
+        query = "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?"
+        rows = self._fetch(query, (prefix, prefix + "\uffff", f"%{ending}"))
         return {key: Ref(value, seq) for key, value, seq in rows}
 
-    def named(self, folder: str, file: str) -> dict[str, Ref]:
-        """The refs `<folder>/<name>/<file>`, by name, deleted ones included."""
-        rows = self._fetch(
-            "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?",
-            (f"{folder}/", f"{folder}0", f"{folder}/%/{file}"),
-        )
-        return {key.split("/")[1]: Ref(value, seq) for key, value, seq in rows}
+    def names(self) -> set[str]:
+        found = (self.refs(keys.KIND_FOLDER[kind], keys.KIND_ENDING[kind]) for kind in CollectionKind)
+        return {key.name for refs in found for key in map(keys.parse, refs) if isinstance(key, CollectionKey)}
+
+    def next_number(self, artifact: str) -> int:
+        prefix = keys.in_artifact(artifact)
+        query = "SELECT max(CAST(substr(key, ?) AS INTEGER)) FROM refs WHERE key >= ? AND key < ? AND key NOT LIKE ?"
+        found = self._fetch(query, (len(prefix) + 2, f"{prefix}v", f"{prefix}w", "%.toml"))[0][0]
+        return 0 if found is None else int(found) + 1
 
     # Chunks and recipes.
 

@@ -173,6 +173,16 @@ class Storage(ABC):
     def list(self, prefix: str) -> Iterator[str]:
         """All keys that lie below the folder `prefix` (no slash at its end; "" for all), sorted."""
 
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names directly below the folder `prefix` that lead to keys, each once. A store that can tell them without
+        looking at all keys overrides this."""
+        last = None
+        for key in self.list(prefix):
+            name = key[len(prefix) + 1 :].partition("/")[0]
+            if name != last:
+                yield name
+            last = name
+
     @abstractmethod
     def stage(self) -> Staged:
         """Begin a value too large to be held in memory."""

@@ -94,6 +94,12 @@ class LocalStorage(Storage):
             refuse_link(self._path(prefix))
         return self._walk(prefix)
 
+    def names(self, prefix: str) -> Iterator[str]:
+        path = self._path(prefix)
+        refuse_link(path)
+        found = _patiently(lambda: _names_in(path))
+        return iter([name[:-1] for name in found if name.endswith("/") and is_key(name[:-1])])
+
     def share(self) -> None:
         self._shared = True
 

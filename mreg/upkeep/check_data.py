@@ -12,12 +12,13 @@ from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader, chain
 from mreg.content.objects import DamagedObject
 from mreg.content.packs import DamagedChunk, DamagedPack, Located
-from mreg.refs.journal import DamagedJournal
+from mreg.refs import keys
+from mreg.refs.journal import DamagedJournal, Entry
+from mreg.refs.keys import VersionKey
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.upkeep import reach
-from mreg.upkeep.check_refs import version_of
 from mreg.upkeep.findings import Findings
 from mreg.upkeep.gc import age_of
 from mreg.upkeep.reach import copies, with_bases
@@ -50,12 +51,17 @@ def _note_deleted(context: Context, check: Findings, now: float) -> None:
         grace = config.parse_seconds(context.setting("gc.grace"))
     except (Damaged, InvalidInput):
         grace = config.parse_seconds(config.setting("gc.grace").default)
-    kept = reach.remembered(check.log, lambda seq: age_of(context, seq, now), grace) - reach.versions_now(check.log)
-    for change in (change for entry in check.log for change in entry.changes):
-        name = version_of(change.ref)
-        for value in (change.old, change.new):
-            if name and value is not None and value in kept:
-                check.deleted[value] = f"{name} (deleted)"
+    kept = reach.remembered(check.log, lambda seq: age_of(context, seq, now), grace) - reach.versions_now(check.state)
+    for version, *values in (move for entry in check.log for move in _version_moves(entry)):
+        for value in values:
+            if value is not None and value in kept:
+                check.deleted[value] = f"{version} (deleted)"
+
+
+def _version_moves(entry: Entry) -> list[tuple[str, str | None, str | None]]:
+    """The versions whose refs the entry moved, with what these were and are."""
+    moves = ((keys.parse(ref), old, new) for ref, old, new in entry.changes)
+    return [(key.version, old, new) for key, old, new in moves if isinstance(key, VersionKey)]
 
 
 def _check_packs(context: Context, check: Findings) -> None:
@@ -109,9 +115,9 @@ def _read_on(context: Context, check: Findings) -> None:
         for mark, entry in context.journal.after(check.head) if check.whole else ():
             check.head = mark
             check.note_packs(entry)
-            named = {version_of(change.ref): change.new for change in entry.changes}
-            check.gone -= {name for name, value in named.items() if name and value is not None}
-            check.gone |= {name for name, value in named.items() if name and value is None}
+            named = {version: new for version, _, new in _version_moves(entry)}
+            check.gone -= {name for name, value in named.items() if value is not None}
+            check.gone |= {name for name, value in named.items() if value is None}
             dropped = set(entry.drops)
             check.gone |= {called for name, called in check.deleted.items() if objects.key_of(name) in dropped}
     except DamagedJournal:

@@ -4,24 +4,19 @@ from a damaged one by its entry number."""
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping
 
-from mreg.operations.collections import read_properties
-from mreg.operations.resolve import parse_link
-from mreg.refs import ref_files
+from mreg.refs import keys, ref_files, rules
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
-from mreg.refs.ref_files import CONFIG, NEVER, DamagedRef, Ref
-from mreg.refs.view import link_key, version_key
+from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
+from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.upkeep import reach
-from mreg.upkeep.check_names import check_names, key_fault
+from mreg.upkeep.check_names import check_names
 from mreg.upkeep.findings import Findings
-from mreg.values.annotation import decode as decode_annotation
-from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
-from mreg.values.names import InvalidTag, check_tag, is_name, parse_version
 
 
 def check_refs(context: Context, check: Findings) -> None:
@@ -53,7 +48,7 @@ def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
     """Read the whole journal; each ref's last state goes to `check.state`."""
     journal = context.journal
     mark = check.head = Mark(0, journal.origin)
-    kept: dict[str, str] = {}
+    kept: dict[RefKey, str] = {}
     check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
     try:
         for mark, entry in reach.whole_journal(journal):
@@ -82,24 +77,24 @@ def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
 
 def _all_versions(context: Context) -> list[str]:
     """What nobody can answer for: who makes the lookup tables anew reads the whole journal for that."""
-    versions = map(version_of, context.storage.list("artifacts"))
-    return [version for version in versions if version]
+    found = map(keys.parse, context.storage.list("artifacts"))
+    return [key.version for key in found if isinstance(key, VersionKey)]
 
 
-def _replay_entry(check: Findings, entry: Entry, kept: dict[str, str]) -> None:
+def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
-    for ref, old, new in entry.changes:
-        before = check.state.get(ref, NEVER)
+    for change in entry.changes:
+        ref, old, new = change
+        key = keys.parse(ref)
+        before = check.state.get(key, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:
             check.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
-        version = version_of(ref)
-        for value in (old, new) if version else ():
-            if value is not None and kept.setdefault(ref, value) != value:
-                check.add(
-                    "journal-change", key_of(entry.seq), f"it makes another version of {version}", [version or ""]
-                )
-        check.state[ref] = Ref(new, entry.seq, old if new is None else None)
+        if isinstance(key, VersionKey) and any(
+            kept.setdefault(key, one) != one for one in (old, new) if one is not None
+        ):
+            check.add("journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version])
+        check.state[key] = ref_files.left_by(change, entry.seq)
 
 
 def _check_config(context: Context, check: Findings) -> None:
@@ -124,9 +119,9 @@ def _check_config(context: Context, check: Findings) -> None:
 
 def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:
     """Each ref file against what the journal says of its refs."""
-    expected: dict[str, dict[str, Ref]] = defaultdict(dict)
+    expected: dict[str, dict[RefKey, Ref]] = defaultdict(dict)
     for key, ref in check.state.items():
-        expected[ref_files.file_of(key)][key] = ref
+        expected[key.file][key] = ref
     moved_by: dict[int, str] = {}
     for file in sorted(set(ref_files.files(context.storage)) - expected.keys()):
         seq = _moved_by(context, file)
@@ -135,7 +130,7 @@ def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -
             check.add("foreign-file", file, "no entry of the journal made it")
     for file, wanted in sorted(expected.items()):
         try:
-            found = _read_file(context, file, wanted)
+            found = ref_files.read_all(context.storage, file, wanted)
         except DamagedRef as error:
             check.add("ref", file, error.reason, _hurt(check, wanted))
             continue
@@ -163,12 +158,6 @@ def _moved_by(context: Context, file: str) -> int:
         return 0
 
 
-def _read_file(context: Context, file: str, wanted: dict[str, Ref]) -> dict[str, Ref]:
-    if any("#" in key for key in wanted):
-        return {f"{file}#{name}": ref for name, ref in ref_files.read_table(context.storage, file).items()}
-    return {file: ref_files.read(context.storage, file)}
-
-
 def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
     """What is wrong with a ref's file, or None."""
     if found.seq > head.seq:
@@ -182,93 +171,44 @@ def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
     return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
 
 
-def _hurt(check: Findings, wanted: dict[str, Ref]) -> set[str]:
+def _hurt(check: Findings, wanted: Mapping[RefKey, Ref]) -> set[str]:
     """The versions that these refs are, or whose artifact they are."""
-    keys = {key for key, ref in wanted.items() if ref.value is not None}
-    artifacts = {key.removesuffix("artifact.toml") for key in keys if key.endswith("/artifact.toml")}
-    keys |= {key for key, ref in check.state.items() if ref.value and key.rpartition("/")[0] + "/" in artifacts}
-    return set(filter(None, map(version_of, keys)))
-
-
-def version_of(key: str) -> str | None:
-    """`artifact:vN` where this is the key of a version's ref, else None."""
-    match key.split("/"):
-        case ["artifacts", name, number] if parse_version(number) is not None:
-            return f"{name}:{number}"
-    return None
+    live = {key for key, ref in wanted.items() if ref.value is not None}
+    artifacts = {key.name for key in live if isinstance(key, ArtifactKey)}
+    versions = ((key, ref) for key, ref in check.state.items() if isinstance(key, VersionKey))
+    return {
+        key.version for key, ref in versions if key in live or (key.artifact in artifacts and ref.value is not None)
+    }
 
 
 def _check_pointers(check: Findings) -> None:
-    """What refs name exists, and is of the right form."""
+    """What refs say is of the right form, and what they need exists."""
     for key, ref in check.state.items():
-        if ref.value is None or key_fault(key):
+        if ref.value is None or isinstance(key, UnknownKey):
             continue
-        fault = _pointer_fault(check, key, ref.value)
+        fault = rules.fault(key, ref.value) or _unmet(check, key, ref.value)
         if fault:
             check.add("pointer", key, fault)
+        elif isinstance(key, VersionKey):
+            check.versions[key.version] = ref.value
 
 
-def _pointer_fault(check: Findings, key: str, value: str) -> str | None:
-    try:
-        match key.split("/"):
-            case ["artifacts" | "registered", _, "artifact.toml" | "model.toml" as file]:
-                return _properties_fault(read_properties(value, key), file)
-            case ["artifacts", name, file]:
-                if file.endswith(".toml"):
-                    decode_annotation(value, key)
-                    return None
-                if not is_digest(value):
-                    return "it holds no digest"
-                check.versions[f"{name}:{file}"] = value
-                return None
-            case ["aliases", name, _]:
-                return _alias_fault(check, name, value)
-            case ["registered", model, file] if "#" in file:
-                return _link_fault(check, model, file.partition("#")[2], value)
-            case ["runs", _]:
-                name, _, number = value.partition(":")
-                return None if is_name(name) and parse_version(number) is not None else "it names no version"
-    except Damaged as error:
-        return str(error.reason)
-    return None
-
-
-def _properties_fault(properties: dict[str, Any], file: str) -> str | None:
-    wanted = {"artifact.toml": {"type", "description"}, "model.toml": {"description", "tags"}}[file]
-    if properties.keys() != wanted:
-        return f"it has not the keys {' and '.join(sorted(wanted))}"
-    tags = properties.get("tags", [])
-    try:
-        return None if tags == sorted({check_tag(tag) for tag in tags}) else "its tags are not sorted"
-    except InvalidTag as error:
-        return str(error)
-
-
-def _alias_fault(check: Findings, name: str, value: str) -> str | None:
-    number = parse_version(value)
-    if number is None:
-        return "it holds no version number"
-    held = (check.state.get(key, NEVER).value for key in (version_key(name, number), link_key(name, number)))
-    return None if any(held) else f"{name}:{value} does not exist"
-
-
-def _link_fault(check: Findings, model: str, line: str, value: str) -> str | None:
-    number = parse_version(line)
-    if number is None:
-        return "its line is not numbered"
-    target = parse_link(model, number, value)
-    held = check.state.get(version_key(target.artifact, target.number), NEVER).value
-    return None if held == target.digest else f"{target.name} is not the version that was linked"
+def _unmet(check: Findings, key: RefKey, value: str) -> str | None:
+    need = rules.unmet(key, value, lambda other: check.state.get(other, NEVER).value)
+    if need is None:
+        return None
+    there = need.value is not None and any(check.state.get(other, NEVER).value for other in need.keys)
+    return f"{rules.words(need.keys[0])} {'is not the one that was linked' if there else 'does not exist'}"
 
 
 def _check_numbers(check: Findings) -> None:
     """Numbers are given without gaps, so the highest says how many there are."""
     given: dict[str, list[int]] = defaultdict(list)
     for key in check.state:
-        folder, _, name = key.replace("#", "/").rpartition("/")
-        number = parse_version(name)
-        if number is not None and key.startswith(("artifacts/", "registered/")):
-            given[folder].append(number)
+        if isinstance(key, VersionKey):
+            given[f"artifacts/{key.artifact}"].append(key.number)
+        elif isinstance(key, LinkKey):
+            given[key.file].append(key.number)
     for folder, numbers in given.items():
         if sorted(numbers) != list(range(len(numbers))):
             check.add("numbers", folder, "its version numbers have a gap")

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from mreg.content import packs
 from mreg.content.packs import Located, PackIndex, Piece
+from mreg.refs import keys
 from mreg.refs.journal import Entry, Mark
+from mreg.refs.keys import RefKey, VersionKey
 from mreg.refs.ref_files import Ref
 from mreg.values.digest import is_digest
 from mreg.values.records import Manifest
@@ -63,7 +65,7 @@ class Findings:
     """
 
     found: list[Finding] = field(default_factory=list)
-    state: dict[str, Ref] = field(default_factory=dict)
+    state: dict[RefKey, Ref] = field(default_factory=dict)
     entries: int = 0
     log: list[Entry] = field(default_factory=list)
     head: Mark = field(default_factory=lambda: Mark(0, ""))
@@ -90,8 +92,8 @@ class Findings:
 
     def note_packs(self, entry: Entry) -> None:
         """Learn which packs are read from after this entry too."""
-        versions = {change.new for change in entry.changes if change.ref.startswith("artifacts/")}
-        made: set[str | None] = {value for value in versions if is_digest(value)} or {None}
+        keyed = ((keys.parse(change.ref), change.new) for change in entry.changes)
+        made: set[str | None] = {new for key, new in keyed if isinstance(key, VersionKey) and is_digest(new)} or {None}
         for name in entry.packs:
             self.brought[name] |= made
         self.registered.update(entry.packs)

@@ -23,16 +23,14 @@ from mreg.content.packs import PackIndex
 from mreg.operations.collections import drop_version
 from mreg.operations.resolve import Resolved
 from mreg.refs import journal as journals, ref_files
-from mreg.refs.journal import Change, DamagedJournal, Entry, Mark
-from mreg.refs.ref_files import CONFIG, DamagedRef
+from mreg.refs.journal import DamagedJournal, Entry, Mark
+from mreg.refs.keys import CONFIG, VersionKey
 from mreg.refs.transaction import Draft
-from mreg.refs.view import version_key
 from mreg.session.context import Context
 from mreg.storage import LockTimeout, Stat, Storage
 from mreg.upkeep import reach
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy, expired
-from mreg.values.digest import digest
 from mreg.values.errors import Conflict, Damaged, Incomplete, Refused
 
 if TYPE_CHECKING:
@@ -140,9 +138,7 @@ def _rewrite(context: Context, plan: _Plan, batch: list[str]) -> int:
             raise Moved()
         draft.packs, draft.drops = new, tuple(sorted(doomed))
 
-    entry = context.commit("gc --repack", build)
-    assert entry is not None
-    announced = Mark(entry.seq, digest(entry.to_bytes()))
+    announced = context.commit("gc --repack", build).look.head
     _carry_out(context, plan._replace(doomed=doomed), announced)
     return sum(doomed.values()) - size
 
@@ -208,8 +204,11 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
 
 
 def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> _Plan:
-    going = expired(entries, policy, lambda seq: age_of(context, seq, now))
-    before, current = reach.versions_now(entries), reach.versions_now(_without(entries, going))
+    refs = ref_files.after(entries)
+    going = expired(refs, policy, lambda seq: age_of(context, seq, now))
+    gone = {VersionKey(version.artifact, version.number) for version in going}
+    before = reach.versions_now(refs)
+    current = reach.versions_now({key: ref for key, ref in refs.items() if key not in gone})
     indexes = reach.read_indexes(context.storage)
     read = reach.only_registered(indexes, entries)
     live = reach.reach(context.objects, current, read)
@@ -228,12 +227,6 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
             doomed[key] = stat.size
     stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
     return _Plan(head, doomed, kept, going, stay, needed)
-
-
-def _without(entries: list[Entry], going: list[Resolved]) -> list[Entry]:
-    """The journal as it will be when these have expired, as far as it tells what refs name."""
-    changes = tuple(Change(version_key(version.artifact, version.number), version.digest, None) for version in going)
-    return [*entries, entries[-1]._replace(changes=changes)] if going else entries
 
 
 def _keys(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
@@ -263,15 +256,10 @@ def _announce(context: Context, plan: _Plan, policy: Policy) -> Mark:
         if draft.view.head != plan.head:
             raise Moved()
         for version in plan.expired:
-            key = version_key(version.artifact, version.number)
-            if draft.value(key) != version.digest:  # else its data would go, and the journal name them still
-                raise DamagedRef(ref=key, reason="it is not what the journal made it")
-            drop_version(draft, version.artifact, version.number)
+            drop_version(draft, VersionKey(version.artifact, version.number))
         draft.drops = tuple(sorted(plan.doomed))
 
-    entry = context.commit(f"gc{policy.words}", build)
-    assert entry is not None
-    return Mark(entry.seq, digest(entry.to_bytes()))
+    return context.commit(f"gc{policy.words}", build).look.head
 
 
 def _carry_out(context: Context, plan: _Plan, announced: Mark | None) -> int:

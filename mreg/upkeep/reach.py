@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from mreg.content import objects, packs
 from mreg.content.objects import Objects
 from mreg.content.packs import DamagedPack, Located, PackIndex
+from mreg.refs import keys, ref_files
 from mreg.refs.journal import Entry, Journal, Mark
+from mreg.refs.keys import RefKey
+from mreg.refs.ref_files import Ref
+from mreg.refs.rules import record_named
 from mreg.storage import Storage
-from mreg.values.digest import is_digest
 from mreg.values.records import File
 
 
@@ -28,17 +31,15 @@ class Reached:
     chunks: set[bytes] = field(default_factory=set)
 
 
-def versions_now(entries: Iterable[Entry]) -> set[str]:
-    """The version records that the refs name after these entries, which are the whole journal."""
-    now: dict[str, str | None] = {}
-    for entry in entries:
-        now |= {change.ref: change.new for change in entry.changes}
-    return {named for ref, value in now.items() for named in _versions_named(ref, value)}
+def versions_now(refs: Mapping[RefKey, Ref]) -> set[str]:
+    """The version records that these refs name."""
+    return {name for key, ref in refs.items() if (name := record_named(key, ref.value)) is not None}
 
 
 def named_by(entry: Entry) -> set[str]:
     """The version records that this entry's refs name, before or after it."""
-    return {named for ref, old, new in entry.changes for v in (old, new) for named in _versions_named(ref, v)}
+    found = (record_named(keys.parse(ref), value) for ref, old, new in entry.changes for value in (old, new))
+    return {name for name in found if name is not None}
 
 
 def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[str]:
@@ -52,20 +53,8 @@ def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: flo
     dropped: set[str] = set()
     for entry in entries:
         dropped.update(entry.drops)
-        dropped.difference_update(map(objects.key_of, versions_now([entry])))
+        dropped.difference_update(map(objects.key_of, versions_now(ref_files.after([entry]))))
     return {name for name in found if objects.key_of(name) not in dropped}
-
-
-def _versions_named(ref: str, value: str | None) -> Iterator[str]:
-    """The version that a ref's value holds on to: that of a version ref or of a link."""
-    if value is None:
-        return
-    if ref.startswith("artifacts/") and is_digest(value):
-        yield value
-    elif ref.startswith("registered/") and "#" in ref:
-        digest = value.rpartition(" ")[2]
-        if is_digest(digest):
-            yield digest
 
 
 def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:

@@ -40,7 +40,6 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
         except Moved:
             mended = []  # look again
         done += mended
-        context.read_config()
         check = look(context, full=full, progress=progress, now=clock(context))
     dropped = context.storage.sweep(TMP_SECONDS)
     if dropped:
@@ -65,4 +64,4 @@ def _mend(context: Context, check: Findings, source: Context | None, others: Sou
 def _forget_tables(context: Context) -> None:
     """The lookup tables may have been made of what was damaged."""
     with suppress(Damaged):
-        context.index.start_anew()
+        context.index.start_anew(context.journal.look())

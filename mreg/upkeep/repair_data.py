@@ -15,7 +15,7 @@ from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader, chain
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import DamagedChunk, DamagedPack, Located, PackIndex, Piece, read_stored
-from mreg.refs.journal import Entry, Mark
+from mreg.refs.journal import Mark
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.storage import Storage, unreadable
@@ -191,22 +191,19 @@ def _set_loose_aside(context: Context, check: Findings, plan: _Plan) -> list[Rep
     return [Repaired("pack", key, f"nothing is read from it: moved to {place}") for key, place in moved if place]
 
 
-def _commit(context: Context, check: Findings, new: tuple[str, ...], gone: list[str]) -> Entry:
+def _commit(context: Context, check: Findings, new: tuple[str, ...], gone: list[str]) -> Mark:
     def build(draft: Draft) -> None:
         if draft.view.head != check.head:
             raise Moved()
         draft.packs, draft.drops = new, tuple(sorted(map(packs.key_of, gone)))
 
-    entry = context.commit("fsck --repair", build)
-    assert entry is not None
-    return entry
+    return context.commit("fsck --repair", build).look.head
 
 
-def _delete(context: Context, entry: Entry, replaced: list[str], useless: list[str]) -> None:
-    """Delete what the entry gave up, unless a writer has named it since. What is of no use is kept aside."""
+def _delete(context: Context, announced: Mark, replaced: list[str], useless: list[str]) -> None:
+    """Delete what was announced, unless a writer has named it since. What is of no use is kept aside."""
     with context.storage.lock():
-        seen = Mark(entry.seq, digest(entry.to_bytes()))
-        named = {name for _, later in context.journal.after(seen) for name in later.packs}
+        named = {name for _, later in context.journal.after(announced) for name in later.packs}
         for name in replaced:
             if name not in named:
                 context.storage.delete(packs.key_of(name))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
 
-from mreg.refs import ref_files
+from mreg.refs import keys, ref_files
 from mreg.refs.journal import (
     APPLIED,
     DamagedJournal,
@@ -21,7 +21,8 @@ from mreg.refs.journal import (
     parse_mark,
     seq_of,
 )
-from mreg.refs.ref_files import CONFIG, DamagedRef, Ref
+from mreg.refs.keys import CONFIG, RefKey
+from mreg.refs.ref_files import DamagedRef, Ref
 from mreg.session import config
 from mreg.session.config import DamagedConfig
 from mreg.session.context import Context, has_journal
@@ -50,7 +51,7 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
         except DamagedJournal:
             return done  # without it nobody knows what the refs are
         mends = _Mends(context.storage, context.journal, head, state)
-        wrong = {ref_files.file_of(finding.what) for finding in check.found if finding.code in ("ref", "config")}
+        wrong = {keys.parse(finding.what).file for finding in check.found if finding.code in ("ref", "config")}
         mark_lost = _is_damaged_mark(context.storage)
         done += mends.write(set(mends.files) if mark_lost else wrong)
         if mark_lost:
@@ -59,13 +60,13 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
     return done
 
 
-def replay(storage: Storage, journal: Journal) -> tuple[Mark, dict[str, Ref]]:
+def replay(storage: Storage, journal: Journal) -> tuple[Mark, dict[RefKey, Ref]]:
     """The journal's end, and every ref as it leaves it, in the order of their making. Raises DamagedJournal, also
     where an entry is missing before others."""
-    head, state = Mark(0, journal.origin), {CONFIG: Ref(config.initial(journal.origin), 0)}
+    head = Mark(0, journal.origin)
+    state: dict[RefKey, Ref] = {CONFIG: Ref(config.initial(journal.origin), 0)}
     for head, entry in reach.whole_journal(journal):  # noqa: B007
-        for ref, old, new in entry.changes:
-            state[ref] = Ref(new, entry.seq, old if new is None else None)
+        state |= ref_files.after([entry])
     applied = journal.applied()  # raises where it names an entry that is not there
     if applied.seq > head.seq:
         raise DamagedJournal(seq=head.seq + 1, reason="it is missing")
@@ -76,18 +77,18 @@ def replay(storage: Storage, journal: Journal) -> tuple[Mark, dict[str, Ref]]:
 class _Mends:
     """Files written anew from the state that the journal leaves."""
 
-    def __init__(self, storage: Storage, journal: Journal, head: Mark, state: dict[str, Ref]) -> None:
+    def __init__(self, storage: Storage, journal: Journal, head: Mark, state: dict[RefKey, Ref]) -> None:
         self._storage = storage
         self._journal = journal
         self._head = head
-        self.files: dict[str, dict[str, Ref]] = defaultdict(dict)
+        self.files: dict[str, dict[RefKey, Ref]] = defaultdict(dict)
         for key, ref in state.items():
-            self.files[ref_files.file_of(key)][key] = ref
+            self.files[key.file][key] = ref
 
     def write(self, files: set[str]) -> Iterator[Repaired]:
         """Make these files what they should be; what they held is kept aside."""
         for file in sorted(files & self.files.keys()):
-            wanted = _content(file, self.files[file])
+            wanted = ref_files.encode_all(file, self.files[file])
             data, expect = _present(self._storage, file)
             if data == wanted:
                 continue
@@ -129,12 +130,6 @@ def _present(storage: Storage, key: str) -> tuple[bytes | None, Expect | str]:
         unreadable(error)
         return None, ANY
     return (value.data, value.etag) if value else (None, ABSENT)
-
-
-def _content(file: str, held: dict[str, Ref]) -> bytes:
-    if any("#" in key for key in held):
-        return ref_files.encode_table(file, {key.partition("#")[2]: ref for key, ref in held.items()})
-    return ref_files.encode(file, held[file])
 
 
 # The journal itself: what a copy has, where the digests prove that it is what was here.
@@ -221,11 +216,9 @@ def _lost_end(storage: Storage, origin: str, copy: Journal) -> dict[int, bytes]:
 
 def _has_moved(storage: Storage, entry: Entry, file: str) -> bool:
     """Is the file as this entry leaves it?"""
-    here = [change for change in entry.changes if ref_files.file_of(change.ref) == file]
+    here = {key: ref for key, ref in ref_files.after([entry]).items() if key.file == file}
     with suppress(DamagedRef):
-        return bool(here) and all(
-            ref_files.read(storage, ref) == Ref(new, entry.seq, old if new is None else None) for ref, old, new in here
-        )
+        return bool(here) and all(ref_files.read(storage, key) == ref for key, ref in here.items())
     return False
 
 

@@ -7,13 +7,14 @@ ref file that was lost may let a version go.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mreg.operations.resolve import Resolved
-from mreg.refs.journal import Entry
+from mreg.refs.keys import AliasKey, LinkKey, RefKey, VersionKey
+from mreg.refs.ref_files import Ref
+from mreg.refs.rules import needs, record_named
 from mreg.session.config import age_text
-from mreg.values.names import parse_version
 
 
 class Policy(NamedTuple):
@@ -30,48 +31,35 @@ class Policy(NamedTuple):
         return f"{text} --older-than {age_text(self.older_than)}" if self.older_than > 0 else text
 
 
-class _Refs(NamedTuple):
-    """Refs as the journal has them. versions: by artifact and number, each the digest and the entry that set it.
-    aliased: pairs of collection and number. linked: digests."""
-
-    versions: dict[str, dict[int, tuple[str, int]]]
-    aliased: set[tuple[str, int]]
-    linked: set[str]
-
-
-def expired(entries: Iterable[Entry], policy: Policy, age: Callable[[int], float]) -> list[Resolved]:
-    """The versions that the policy lets go, after these entries, which are the whole journal; never the latest of an
-    artifact, nor what an alias or a link holds.
+def expired(refs: Mapping[RefKey, Ref], policy: Policy, age: Callable[[int], float]) -> list[Resolved]:
+    """The versions that the policy lets go, of these refs, which are as the whole journal leaves them; never the latest
+    of an artifact, nor what an alias or a link holds.
 
     age: of an entry of this number, in seconds. A version is as old as the entry that gave it its name: a log, a
     rename, or an undo, so that what was brought back does not expire at once.
     """
     if not policy.words:
         return []
-    refs = _refs(entries)
+    held = _held(refs)
+    versions: dict[str, list[VersionKey]] = defaultdict(list)
+    for key, ref in refs.items():
+        if isinstance(key, VersionKey) and ref.value is not None:
+            versions[key.artifact].append(key)
     found = []
-    for artifact, versions in sorted(refs.versions.items()):
-        for number in sorted(versions)[: -max(policy.keep_last, 1)]:
-            digest, seq = versions[number]
-            if (artifact, number) in refs.aliased or digest in refs.linked:
-                continue
-            if policy.older_than <= 0 or age(seq) > policy.older_than:
-                found.append(Resolved(artifact, number, digest))
+    for _, some in sorted(versions.items()):
+        for key in sorted(some, key=lambda key: key.number)[: -max(policy.keep_last, 1)]:
+            digest, seq, _ = refs[key]
+            old_enough = policy.older_than <= 0 or age(seq) > policy.older_than
+            if digest is not None and key not in held and digest not in held and old_enough:
+                found.append(Resolved(key.artifact, key.number, digest))
     return found
 
 
-def _refs(entries: Iterable[Entry]) -> _Refs:
-    now = {change.ref: (change.new, entry.seq) for entry in entries for change in entry.changes}
-    refs = _Refs(defaultdict(dict), set(), set())
-    for key, (value, seq) in now.items():
-        if value is None:
-            continue
-        folder, name, last = (*key.split("/"), "", "")[:3]
-        number = parse_version(last)
-        if folder == "artifacts" and number is not None:
-            refs.versions[name][number] = (value, seq)
-        elif folder == "aliases":
-            refs.aliased.add((name, parse_version(value) or 0))
-        elif folder == "registered" and "#" in last:
-            refs.linked.add(value.rpartition(" ")[2])
-    return refs
+def _held(refs: Mapping[RefKey, Ref]) -> set[str]:
+    """What aliases and links name: keys of versions, and digests of their records."""
+    held: set[str] = set()
+    for key, ref in refs.items():
+        if isinstance(key, (AliasKey, LinkKey)) and ref.value is not None:
+            held.update(one for need in needs(key, ref.value) for one in need.keys)
+            held.update(filter(None, (record_named(key, ref.value),)))
+    return held

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from mreg.content import objects, packs
 from mreg.operations.query import artifacts, versions
+from mreg.refs import ref_files
 from mreg.session.context import Context
 from mreg.upkeep import reach
 from mreg.values.entities import Usage, UsageItem, Version
@@ -53,7 +54,7 @@ class _Store:
     def __init__(self, context: Context) -> None:
         self._context = context
         entries = [entry for _, entry in reach.whole_journal(context.journal)]
-        self._live = reach.versions_now(entries)
+        self._live = reach.versions_now(ref_files.after(entries))
         self._indexes = reach.only_registered(reach.read_indexes(context.storage), entries)
         self._places = reach.copies(self._indexes)
         self._recipes = reach.recipes_of(self._indexes)

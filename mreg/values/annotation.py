@@ -77,6 +77,15 @@ def decode(text: str, key: str) -> Said:
     raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
 
 
+def fault(text: str) -> str | None:
+    """Why an annotation may not say `text`, or None."""
+    try:
+        decode(text, "")
+    except DamagedAnnotation as error:
+        return str(error.reason)
+    return None
+
+
 def _is_large(text: str) -> bool:
     return len(text) > MAX_VERSION or len(text.encode("utf-8", "replace")) > MAX_VERSION
 

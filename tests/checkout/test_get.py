@@ -21,8 +21,8 @@ from mreg.content.objects import key_of as object_key
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import Piece
 from mreg.operations.files import NothingIncluded, UnknownFile
+from mreg.refs.keys import ArtifactKey, VersionKey
 from mreg.refs.transaction import timestamp
-from mreg.refs.view import artifact_key, version_key
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
 from mreg.values import canonical
@@ -413,8 +413,8 @@ def craft(repo: Repository, storage: MemoryStorage, manifest: bytes, size: int =
     storage.put(object_key(digest(record)), record)
 
     def build(draft: Any) -> None:
-        draft.set(artifact_key("mnist"), 'type = "model"\ndescription = ""\n')
-        draft.set(version_key("mnist", 0), digest(record))
+        draft.set(ArtifactKey("mnist"), 'type = "model"\ndescription = ""\n')
+        draft.set(VersionKey("mnist", 0), digest(record))
         draft.packs = tuple(packs.pack_names(storage))
 
     repo._context.commit("craft", build)

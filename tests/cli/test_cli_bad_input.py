@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from mreg.refs.keys import CONFIG
 from mreg.repository import Repository
 
 Model = Callable[..., str]
@@ -287,7 +288,7 @@ def test_a_changed_setting_in_the_file_is_damage(filled: Any, unchanged: Unchang
 def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unchanged: Unchanged) -> None:
     with Repository.open(filled.home) as repo:
         text = f'format = 1\nid = "{repo.id}"\n[lock]\ntimeout = "x"\n[log]\nexclude = [1]\n[gc]\ngrace = "nan"\n'
-        repo._context.commit("by hand", lambda draft: draft.set("config.toml", text))
+        repo._context.commit("by hand", lambda draft: draft.set(CONFIG, text))
 
     with unchanged():
         for line, name in (

@@ -18,8 +18,8 @@ from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import DELTA, PLANES, RAW
 from mreg.content.pack_writer import TooManyChunks
 from mreg.content.packs import ChunkEntry, DamagedChunk, DamagedPack, Located, PackIndex, Piece
+from mreg.refs.keys import VersionKey
 from mreg.refs.transaction import Draft, timestamp
-from mreg.refs.view import version_key
 from mreg.repository import Repository
 from mreg.session.context import Context
 from mreg.storage import Storage
@@ -104,7 +104,7 @@ def publish(repo: Repository, file: File, *names: str) -> str:
     version = context.objects.put(record.to_bytes())
 
     def build(draft: Draft) -> None:
-        draft.set(version_key("net", 0), version)
+        draft.set(VersionKey("net", 0), version)
         draft.packs = tuple(names)
 
     context.commit("log --artifact net", build)

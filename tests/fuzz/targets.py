@@ -20,10 +20,10 @@ from mreg.content.chunks import ChunkReader
 from mreg.content.formats import detect
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import Base, Located, PackIndex, Piece
-from mreg.operations.collections import read_properties
-from mreg.refs import journal, ref_files
+from mreg.refs import journal, properties, ref_files
 from mreg.refs.journal import Change, Entry, Mark
-from mreg.refs.ref_files import CONFIG, Ref
+from mreg.refs.keys import CONFIG, ArtifactKey
+from mreg.refs.ref_files import Ref
 from mreg.session import config
 from mreg.storage.memory import MemoryStorage
 from mreg.values import annotation, canonical, metadata, names
@@ -184,7 +184,7 @@ def _annotation(data: bytes) -> None:
 
 def _properties(data: bytes) -> None:
     try:
-        read_properties(data.decode("utf-8", "replace"), "artifacts/a/artifact.toml")
+        properties.read(ArtifactKey("a"), data.decode("utf-8", "replace"))
     except Damaged as error:
         _refuse(error)
 

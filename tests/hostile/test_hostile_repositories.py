@@ -20,8 +20,8 @@ from mreg.checkout.space import NoSpace
 from mreg.content import packs
 from mreg.content.objects import key_of as object_key
 from mreg.content.pack_writer import PackWriter
+from mreg.refs.keys import ArtifactKey, VersionKey
 from mreg.refs.transaction import timestamp
-from mreg.refs.view import artifact_key, version_key
 from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.local import LocalStorage
@@ -50,8 +50,8 @@ def craft(storage: Storage, rows: list[dict[str, Any]], data: bytes = DATA) -> N
     storage.put(object_key(digest(record)), record)
 
     def build(draft: Any) -> None:
-        draft.set(artifact_key("a"), 'type = "model"\n')
-        draft.set(version_key("a", 0), digest(record))
+        draft.set(ArtifactKey("a"), 'type = "model"\n')
+        draft.set(VersionKey("a", 0), digest(record))
         draft.packs = tuple(packs.pack_names(storage))
 
     repo._context.commit("craft", build)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mreg.operations.aliases import AliasMoved
-from mreg.operations.collections import AliasTaken, Held, NameTaken, NotEmpty
+from mreg.operations.aliases import AliasMoved, AliasTaken
+from mreg.operations.collections import Held, NameTaken, NotEmpty
 from mreg.operations.resolve import DeletedVersion, EmptyCollection, UnknownArtifact, UnknownName, UnknownVersion
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, Entry, Journal
+from mreg.refs.keys import VersionKey
 from mreg.refs.ref_files import DamagedRef
-from mreg.refs.view import View, version_key
+from mreg.refs.view import View
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -47,9 +48,9 @@ def text_of(repo: Repository, reference: str) -> str:
 def test_the_next_number_is_how_many_there_ever_were(count: int, applied: int, dead: set[int]) -> None:
     storage = MemoryStorage()
     journal = Journal(storage, ORIGIN)
-    changes = [Change(version_key("m", n), None, digest(b"%d" % n)) for n in range(count)]
-    changes += [Change(version_key("m", n), digest(b"%d" % n), None) for n in sorted(dead) if n < count]
-    mark = journal.head()
+    changes = [Change(VersionKey("m", n), None, digest(b"%d" % n)) for n in range(count)]
+    changes += [Change(VersionKey("m", n), digest(b"%d" % n), None) for n in sorted(dead) if n < count]
+    mark = journal.look().head
     for at, change in enumerate(changes):
         entry = Entry(mark.seq + 1, mark.digest, str(at), "2026-01-01T00:00:00.000000Z", "w", "h", "c", (change,))
         assert journal.append(entry)
@@ -76,7 +77,7 @@ def test_looking_for_the_next_number_of_many_takes_few_looks() -> None:
 
     storage = Counting()
     for number in range(5000):
-        storage.put(version_key("m", number), b"x")
+        storage.put(VersionKey("m", number), b"x")
 
     assert View(storage, Journal(storage, ORIGIN)).next_number("m") == 5000
     assert looks < 30

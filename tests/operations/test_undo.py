@@ -591,7 +591,7 @@ class Racing(MemoryStorage):
         if self.winner is not None and key.startswith("journal/0"):
             change, self.winner = self.winner, None
             journal = Journal(self, Repository(Context(self, "memory")).id)
-            mark = journal.head()
+            mark = journal.look().head
             entry = Entry(mark.seq + 1, mark.digest, "0" * 32, timestamp(), "bob", "b", "wins", (change,))
             assert journal.append(entry)
         return super().put(key, value, *args)

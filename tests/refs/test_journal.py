@@ -47,7 +47,7 @@ def test_entries_are_numbered_from_one_and_each_names_the_one_before(journal: Jo
 
     assert [mark.seq for mark, _ in found] == [1, 2, 3, 4]
     assert [one.prev for _, one in found] == [ORIGIN, *(mark.digest for mark, _ in found[:-1])]
-    assert journal.head() == found[-1][0]
+    assert journal.look().head == found[-1][0]
     assert list(storage.list("journal")) == [*(key_of(n) for n in range(1, 5)), APPLIED]
 
 
@@ -62,7 +62,7 @@ def test_a_folder_holds_a_thousand_entries(seq: int, key: str) -> None:
 def test_an_empty_journal_starts_at_its_origin(storage: MemoryStorage) -> None:
     journal = Journal(storage, ORIGIN)
 
-    assert (journal.head(), journal.applied(), list(journal.after(START))) == (START, START, [])
+    assert (journal.look().head, journal.applied(), list(journal.after(START))) == (START, START, [])
     assert journal.raw(1) is None
     with pytest.raises(DamagedJournal, match="missing"):
         journal.entry(1)
@@ -168,11 +168,11 @@ def test_an_entry_that_was_rewritten_is_seen_at_the_next(journal: Journal, stora
 
 
 def test_the_last_applied_entry_cannot_be_rewritten_unseen(journal: Journal, storage: MemoryStorage) -> None:
-    journal.advance(journal.head())
+    journal.advance(journal.look().head)
     storage.put(key_of(4), journal.entry(4)._replace(who="eve").to_bytes())
 
     with pytest.raises(DamagedJournal, match="entry 4"):
-        Journal(storage, ORIGIN).head()
+        Journal(storage, ORIGIN).look()
 
 
 def test_an_entry_under_another_number_is_seen(journal: Journal, storage: MemoryStorage) -> None:
@@ -195,7 +195,7 @@ def test_a_journal_of_another_repository_does_not_follow(journal: Journal, stora
 def test_any_flipped_bit_of_an_entry_is_seen_or_breaks_the_chain(
     journal: Journal, storage: MemoryStorage, seq: int
 ) -> None:
-    journal.advance(journal.head())
+    journal.advance(journal.look().head)
     value = storage.get(key_of(seq))
     assert value is not None
     for at in range(len(value.data)):
@@ -204,7 +204,7 @@ def test_any_flipped_bit_of_an_entry_is_seen_or_breaks_the_chain(
         fresh = Journal(storage, ORIGIN)
         with pytest.raises(DamagedJournal):
             list(fresh.after(START))
-            fresh.head()
+            fresh.look()
 
 
 # The applied mark.
@@ -244,7 +244,7 @@ def test_the_mark_moves_forward_only(journal: Journal) -> None:
 def test_a_lost_or_garbled_mark_means_nowhere_and_is_written_anew(
     journal: Journal, storage: MemoryStorage, damage: bytes | None
 ) -> None:
-    head = journal.head()
+    head = journal.look().head
     if damage is None:
         storage.delete(APPLIED)
     else:
@@ -252,7 +252,7 @@ def test_a_lost_or_garbled_mark_means_nowhere_and_is_written_anew(
     fresh = Journal(storage, ORIGIN)
 
     assert fresh.applied() == START
-    assert fresh.head() == head
+    assert fresh.look().head == head
     fresh.advance(head)
     assert Journal(storage, ORIGIN).applied() == head
 
@@ -313,7 +313,7 @@ def test_an_append_loses_to_a_foreign_entry_and_changes_nothing(journal: Journal
 
 
 def test_an_append_that_finds_its_own_entry_has_won(journal: Journal, storage: MemoryStorage) -> None:
-    own = entry(journal.head(), "own")
+    own = entry(journal.look().head, "own")
     storage.put(key_of(5), own.to_bytes(), ABSENT)
 
     assert journal.append(own)

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, Entry
+from mreg.refs.keys import parse
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.storage import ABSENT
 from mreg.storage.memory import MemoryStorage
@@ -191,7 +192,7 @@ def test_a_deletion_leaves_a_tombstone_that_remembers_entry_and_value(storage: M
 
     ref_files.apply(storage, entry(2, ("aliases/mnist/best", "v0", None)))
 
-    assert ref_files.read(storage, "aliases/mnist/best") == Ref(None, 2, "v0")
+    assert ref_files.read(storage, parse("aliases/mnist/best")) == Ref(None, 2, "v0")
 
 
 def test_a_line_that_is_deleted_stays_in_its_table(storage: MemoryStorage) -> None:
@@ -204,8 +205,8 @@ def test_a_line_that_is_deleted_stays_in_its_table(storage: MemoryStorage) -> No
 
 
 def test_what_never_existed_is_told_from_what_was_deleted(storage: MemoryStorage) -> None:
-    assert ref_files.read(storage, "aliases/mnist/best") == NEVER
-    assert ref_files.read(storage, "registered/Digits/links#v0") == NEVER
+    assert ref_files.read(storage, parse("aliases/mnist/best")) == NEVER
+    assert ref_files.read(storage, parse("registered/Digits/links#v0")) == NEVER
     assert ref_files.read_table(storage, "registered/Digits/links") == {}
 
 
@@ -234,7 +235,7 @@ def test_a_damaged_file_is_mended_by_the_entry_that_has_its_value(storage: Memor
 
     ref_files.apply(storage, entry(4, ("aliases/mnist/best", "v0", "v1")))
 
-    assert ref_files.read(storage, "aliases/mnist/best") == Ref("v1", 4)
+    assert ref_files.read(storage, parse("aliases/mnist/best")) == Ref("v1", 4)
 
 
 def test_a_damaged_table_is_not_overwritten_because_its_other_lines_would_be_lost(storage: MemoryStorage) -> None:
@@ -288,7 +289,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
 
 
 def states(storage: MemoryStorage) -> dict[str, Ref]:
-    return {key: ref_files.read(storage, key) for key in KEYS}
+    return {key: ref_files.read(storage, parse(key)) for key in KEYS}
 
 
 @given(history=histories(), data=st.data())

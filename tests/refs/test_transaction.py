@@ -10,6 +10,7 @@ import pytest
 
 from mreg.refs import ref_files, transaction
 from mreg.refs.journal import Change, Entry, Journal
+from mreg.refs.keys import AliasKey, LinkKey, RefKey, in_links
 from mreg.refs.transaction import Draft, MissingPack, Signature, Uncertain, commit, roll_forward
 from mreg.refs.view import View
 from mreg.repository import Repository
@@ -20,7 +21,7 @@ from mreg.values.errors import Conflict
 
 ANN, BOB = Signature("ann", "host-a"), Signature("bob", "host-b")
 ORIGIN = "0123456789abcdef0123456789abcdef"
-KEY, OTHER = "aliases/mnist/best", "aliases/mnist/worst"
+KEY, OTHER = AliasKey("mnist", "best"), AliasKey("mnist", "worst")
 
 
 @pytest.fixture
@@ -28,14 +29,14 @@ def journal(storage: MemoryStorage) -> Journal:
     return Journal(storage, ORIGIN)
 
 
-def put(storage: Storage, key: str, value: str | None, who: Signature = ANN) -> Entry | None:
-    return commit(storage, Journal(storage, ORIGIN), who, f"set {key}", lambda draft: draft.set(key, value))
+def put(storage: Storage, key: RefKey, value: str | None, who: Signature = ANN) -> Entry | None:
+    return commit(storage, Journal(storage, ORIGIN), who, f"set {key}", lambda draft: draft.set(key, value)).entry
 
 
 def unapplied(storage: MemoryStorage, *changes: Change) -> Entry:
     """Commit an entry and die before it is applied."""
     journal = Journal(storage, ORIGIN)
-    head = journal.head()
+    head = journal.look().head
     entry = Entry(head.seq + 1, head.digest, "another", transaction.timestamp(), "bob", "host-b", "test", changes)
     assert journal.append(entry)
     return entry
@@ -57,7 +58,7 @@ def test_a_change_that_changes_nothing_is_no_entry(storage: MemoryStorage, journ
 
     assert put(storage, KEY, "v0") is None
     assert put(storage, OTHER, None) is None
-    assert journal.head().seq == 1
+    assert journal.look().head.seq == 1
 
 
 def test_setting_back_to_what_it_was_within_a_draft_is_no_change(storage: MemoryStorage) -> None:
@@ -68,7 +69,7 @@ def test_setting_back_to_what_it_was_within_a_draft_is_no_change(storage: Memory
         assert draft.value(KEY) == "v1"
         draft.set(KEY, "v0")
 
-    assert commit(storage, Journal(storage, ORIGIN), ANN, "test", build) is None
+    assert commit(storage, Journal(storage, ORIGIN), ANN, "test", build).entry is None
 
 
 def test_a_refusal_by_the_caller_leaves_everything_as_it_was(
@@ -132,7 +133,7 @@ def test_the_loser_of_a_race_builds_again_on_what_the_winner_did() -> None:
         seen.append(draft.value(KEY))
         draft.set(KEY, "v1")
 
-    entry = commit(storage, Journal(storage, ORIGIN), ANN, "test", build)
+    entry = commit(storage, Journal(storage, ORIGIN), ANN, "test", build).entry
 
     assert seen[0] is None and seen[-1] == "v8" and len(seen) > 1
     assert entry is not None and (entry.seq, entry.changes) == (3, (Change(KEY, "v8", "v1"),))
@@ -150,7 +151,7 @@ def test_an_expectation_is_checked_again_after_a_lost_race() -> None:
     with pytest.raises(Conflict, match="moved"):
         commit(storage, Journal(storage, ORIGIN), ANN, "test", build)
 
-    assert Journal(storage, ORIGIN).head().seq == 1
+    assert Journal(storage, ORIGIN).look().head.seq == 1
     assert ref_files.read(storage, KEY).value == "v7"
 
 
@@ -176,7 +177,7 @@ def test_rolling_forward_again_writes_nothing(storage: MemoryStorage, journal: J
 
 def test_readers_see_what_is_committed_and_not_applied_and_write_nothing(storage: MemoryStorage) -> None:
     put(storage, KEY, "v0")
-    put(storage, "registered/M/links#v0", "mnist:v0 x")
+    put(storage, LinkKey("M", 0), "mnist:v0 x")
     unapplied(
         storage,
         Change(KEY, "v0", None),
@@ -190,8 +191,8 @@ def test_readers_see_what_is_committed_and_not_applied_and_write_nothing(storage
 
     assert view.ref(KEY) == ref_files.Ref(None, 3, "v0")
     assert view.value(OTHER) == "v9"
-    assert dict(view.live_links("M")) == {1: "mnist:v1 y"}
-    assert set(view.links("M")) == {0, 1}
+    assert view.live(in_links("M"), LinkKey) == {LinkKey("M", 1): "mnist:v1 y"}
+    assert view.ever(in_links("M"), LinkKey) == {LinkKey("M", 0), LinkKey("M", 1)}
     assert view.head.seq == 3
     assert counted.calls == 0
 

@@ -24,7 +24,7 @@ LARGE = random.Random(9).randbytes(400_000)
 
 def contents(repo: Repository) -> dict[str, list[Any]]:
     """Every row, with packs by name."""
-    db = repo._context.fresh_index()._db
+    db = repo._context.tables(repo._context.journal.look())._db
     queries = {
         "refs": "SELECT key, value, seq FROM refs ORDER BY key",
         "packs": "SELECT name FROM packs ORDER BY name",
@@ -145,7 +145,7 @@ def test_a_file_that_is_damaged_while_it_is_open_costs_time_only(
 def test_a_full_disk_below_the_cache_costs_time_only(repo: Repository, folder: Callable[..., str]) -> None:
     for _ in some_history(repo, folder):
         pass
-    db = repo._context.fresh_index()._db
+    db = repo._context.tables(repo._context.journal.look())._db
     db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
 
     for n in range(20):  # more than fits into the free space of the pages that are there
@@ -271,7 +271,7 @@ def test_tables_that_cannot_be_made_anew_in_their_file_are_made_in_memory(
     index = repo._context.index
     index._db.execute("PRAGMA query_only=ON")
 
-    index.start_anew()
+    index.start_anew(repo._context.journal.look())
 
     assert index.refs("artifacts/mnist/v0")["artifacts/mnist/v0"].value is not None
     assert b"".join(repo.read("mnist", "a")) == b"first"

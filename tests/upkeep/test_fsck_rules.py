@@ -14,6 +14,7 @@ from mreg.content.objects import DamagedObject, key_of as object_key
 from mreg.content.pack_writer import PackWriter
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, DamagedJournal, Entry, key_of as entry_key
+from mreg.refs.keys import parse
 from mreg.refs.ref_files import Ref
 from mreg.repository import Repository
 from mreg.session import config
@@ -29,11 +30,11 @@ def plant(storage: MemoryStorage, changes: dict[str, str | None], **more: tuple[
     """Commit these refs as they are; the key of the entry."""
 
     def build(draft: Any) -> None:
-        draft.new.update(changes)
+        draft.new.update({parse(key): value for key, value in changes.items()})
         for name, value in more.items():
             setattr(draft, name, value)
 
-    entry = Context(storage, "memory").commit("planted", build)
+    entry = Context(storage, "memory").commit("planted", build).entry
     assert entry is not None
     return entry_key(entry.seq)
 
@@ -101,7 +102,7 @@ def test_an_entry_that_moves_what_can_be_no_ref_is_damaged_for_all(
     key: str, repo_with_two: Repository, storage: MemoryStorage
 ) -> None:
     repo, last = repo_with_two, len(repo_with_two.history())
-    head = repo_with_two._context.journal.head()
+    head = repo_with_two._context.journal.look().head
     made = Entry(last + 1, head.digest, "id", "2026-01-01T00:00:00.000000Z", "eve", "h", "c", (Change(key, None, "x"),))
     storage.put(entry_key(last + 1), made.to_bytes())
 

@@ -18,7 +18,8 @@ from mreg.content.objects import key_of as object_key
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import DamagedPack
 from mreg.refs.journal import APPLIED, key_of as entry_key
-from mreg.refs.ref_files import CONFIG, Ref, encode
+from mreg.refs.keys import CONFIG, AliasKey
+from mreg.refs.ref_files import Ref, encode
 from mreg.repository import Repository
 from mreg.session.config import DamagedConfig, NewerFormat
 from mreg.session.context import Context
@@ -435,7 +436,7 @@ def test_an_unreadable_pack_goes_when_its_files_are_logged_again(
 ) -> None:
     (pack,) = Context(storage, "memory").journal.entry(1).packs
     storage.put(packs.key_of(pack), b"unreadable")
-    scene.repo._context.index.start_anew()
+    scene.repo._context.index.start_anew(scene.repo._context.journal.look())
     scene.repo.log(folder(FILES["mnist:v0"]), "again")
 
     report = scene.repo.fsck(full=True, repair=True)
@@ -544,7 +545,7 @@ def test_unfinished_work_is_dropped_when_nobody_can_be_at_it_any_more(scene: Sce
 def test_a_rule_that_an_entry_broke_stays_broken_and_is_named(
     scene: Scene, storage: MemoryStorage, content: Content
 ) -> None:
-    scene.repo._context.commit("planted", lambda draft: draft.set("aliases/mnist/nowhere", "v9"))
+    scene.repo._context.commit("planted", lambda draft: draft.set(AliasKey("mnist", "nowhere"), "v9"))
     before = content(storage)
 
     report = scene.repo.fsck(full=True, repair=True, source=scene.other)
@@ -588,7 +589,7 @@ def test_a_damaged_record_of_a_version_deleted_within_the_grace_stays(
     repo.log(folder({"a": b"v1"}), "m")
     digest = repo.resolve("m:v0").digest
     repo.remove("m:v0")
-    repo._context.index.start_anew()
+    repo._context.index.start_anew(repo._context.journal.look())
     storage.put(object_key(digest), b"damaged")
 
     report = repo.fsck(repair=True)

@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies as st
 
 from mreg.operations.undo import GivenUp
 from mreg.refs.journal import Change, Entry
+from mreg.refs.keys import ArtifactKey, VersionKey
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft
-from mreg.refs.view import artifact_key, version_key
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
@@ -305,7 +305,7 @@ def test_a_record_that_another_version_shares_stays(repo: Repository, log: Calla
     repo.create_artifact("twin")
 
     def build(draft: Draft) -> None:
-        draft.set(version_key("twin", 0), shared)
+        draft.set(VersionKey("twin", 0), shared)
 
     repo._context.commit("by another implementation", build)
     foretold = repo.gc(grace=0, keep_last=1, dry_run=True)
@@ -429,11 +429,11 @@ def test_what_expires_is_what_the_rule_says(
 ) -> None:
     names = [digest(b"%d" % n) for n in range(count)]
     live = [n for n in range(count) if n not in deleted]
-    changes = [Change(version_key("m", n), None, names[n]) for n in range(count)]
-    changes += [Change(version_key("m", n), names[n], None) for n in range(count) if n in deleted]
+    changes = [Change(VersionKey("m", n), None, names[n]) for n in range(count)]
+    changes += [Change(VersionKey("m", n), names[n], None) for n in range(count) if n in deleted]
     changes += [Change(f"aliases/m/a{n}", None, f"v{n}") for n in aliased & set(live)]
     changes += [Change(f"registered/M/links#v{n}", None, f"m:v{n} {names[n]}") for n in linked & set(live)]
-    changes.insert(0, Change(artifact_key("m"), None, ""))
+    changes.insert(0, Change(ArtifactKey("m"), None, ""))
     entries = [Entry(n + 1, "", "", "", "", "", "", (change,)) for n, change in enumerate(changes)]
 
     found = expired(entries, Policy(keep_last, older_than), lambda seq: float(count + 1 - seq))

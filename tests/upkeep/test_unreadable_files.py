@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from mreg.content import packs
-from mreg.refs.ref_files import CONFIG
+from mreg.refs.keys import CONFIG
 from mreg.repository import Repository
 from mreg.session.config import DamagedConfig
 from mreg.storage import Storage

@@ -1,0 +1,308 @@
+"""What refs are called: the one place where keys are made and taken apart.
+
+    artifacts/<name>/artifact.toml    ArtifactKey      type, description
+    artifacts/<name>/vN               VersionKey       a version
+    artifacts/<name>/vN.toml          AnnotationKey    what was said of the version after it was logged
+    registered/<name>/model.toml      ModelKey         description, tags
+    registered/<name>/card.md         CardKey          the model card
+    registered/<name>/links#vN        LinkKey          a link; one line of the file `links`
+    aliases/<name>/<alias>            AliasKey         an alias
+    runs/<run>#<digest>               RunKey           a version that the run used; one line of the file
+    config.toml                       ConfigKey        format, id, settings
+
+A key is its own spelling: a string with the parts as attributes, so that `str()` of it is what stands in the journal
+and two keys are equal exactly where they are spelt alike. What each kind may say, and what it needs, is in
+`mreg.refs.rules`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar, Final
+
+from mreg.storage.base import is_key
+from mreg.values.digest import is_digest
+from mreg.values.names import InvalidName, check_alias, is_name, parse_version
+
+FOLDERS: Final = ("artifacts", "registered", "aliases", "runs")
+"""Where the files of refs are, beside `config.toml`."""
+
+_DEPTH: Final = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
+"""How many names lead from each to a file of refs."""
+
+
+class RefKey(str):
+    """The key of a ref. `file` is the storage key of the file that holds it; `line` the name of its line there, empty
+    where it has the file to itself."""
+
+    __slots__ = ()
+
+    lines: ClassVar[bool] = False
+    """Whether many refs of this kind share a file."""
+
+    @property
+    def file(self) -> str:
+        return self.partition("#")[0]
+
+    @property
+    def line(self) -> str:
+        return self.partition("#")[2]
+
+
+class CollectionKind(enum.Enum):
+    """What a name can be that versions are selected by."""
+
+    ARTIFACT = "artifact"
+    MODEL = "model"
+
+    @property
+    def noun(self) -> str:
+        return "artifact" if self is CollectionKind.ARTIFACT else "registered model"
+
+    @property
+    def phrase(self) -> str:
+        """The noun with its article."""
+        return f"an {self.noun}" if self is CollectionKind.ARTIFACT else f"a {self.noun}"
+
+    @property
+    def other(self) -> CollectionKind:
+        return CollectionKind.MODEL if self is CollectionKind.ARTIFACT else CollectionKind.ARTIFACT
+
+    def key(self, name: str) -> CollectionKey:
+        """The ref that makes a collection of this kind exist."""
+        return ArtifactKey(name) if self is CollectionKind.ARTIFACT else ModelKey(name)
+
+
+class ConfigKey(RefKey):
+    """The repository's format, id and settings."""
+
+    __slots__ = ()
+    __match_args__ = ()
+
+    def __new__(cls) -> ConfigKey:
+        return super().__new__(cls, "config.toml")
+
+
+class CollectionKey(RefKey):
+    """The ref that makes a collection exist: of an artifact or a registered model."""
+
+    __slots__ = ("name",)
+    __match_args__ = ("name",)
+
+    name: str
+    kind: ClassVar[CollectionKind]
+
+
+class ArtifactKey(CollectionKey):
+    __slots__ = ()
+
+    kind = CollectionKind.ARTIFACT
+
+    def __new__(cls, name: str) -> ArtifactKey:
+        self = super().__new__(cls, f"artifacts/{name}/artifact.toml")
+        self.name = name
+        return self
+
+
+class ModelKey(CollectionKey):
+    __slots__ = ()
+
+    kind = CollectionKind.MODEL
+
+    def __new__(cls, name: str) -> ModelKey:
+        self = super().__new__(cls, f"registered/{name}/model.toml")
+        self.name = name
+        return self
+
+
+class VersionKey(RefKey):
+    __slots__ = ("artifact", "number")
+    __match_args__ = ("artifact", "number")
+
+    artifact: str
+    number: int
+
+    def __new__(cls, artifact: str, number: int) -> VersionKey:
+        self = super().__new__(cls, f"artifacts/{artifact}/v{number}")
+        self.artifact, self.number = artifact, number
+        return self
+
+    @property
+    def version(self) -> str:
+        """`artifact:vN`"""
+        return f"{self.artifact}:v{self.number}"
+
+
+class AnnotationKey(RefKey):
+    __slots__ = ("artifact", "number")
+    __match_args__ = ("artifact", "number")
+
+    artifact: str
+    number: int
+
+    def __new__(cls, artifact: str, number: int) -> AnnotationKey:
+        self = super().__new__(cls, f"artifacts/{artifact}/v{number}.toml")
+        self.artifact, self.number = artifact, number
+        return self
+
+
+class CardKey(RefKey):
+    __slots__ = ("model",)
+    __match_args__ = ("model",)
+
+    model: str
+
+    def __new__(cls, model: str) -> CardKey:
+        self = super().__new__(cls, f"registered/{model}/card.md")
+        self.model = model
+        return self
+
+
+class LinkKey(RefKey):
+    __slots__ = ("model", "number")
+    __match_args__ = ("model", "number")
+
+    model: str
+    number: int
+    lines = True
+
+    def __new__(cls, model: str, number: int) -> LinkKey:
+        self = super().__new__(cls, f"{in_links(model)}v{number}")
+        self.model, self.number = model, number
+        return self
+
+    @property
+    def link(self) -> str:
+        """`model:vN`"""
+        return f"{self.model}:v{self.number}"
+
+
+class AliasKey(RefKey):
+    __slots__ = ("alias", "collection")
+    __match_args__ = ("collection", "alias")
+
+    collection: str
+    alias: str
+
+    def __new__(cls, collection: str, alias: str) -> AliasKey:
+        self = super().__new__(cls, f"aliases/{collection}/{alias}")
+        self.collection, self.alias = collection, alias
+        return self
+
+
+class RunKey(RefKey):
+    """That a run used a version, which is known by the digest of its record."""
+
+    __slots__ = ("digest", "run")
+    __match_args__ = ("run", "digest")
+
+    run: str
+    digest: str
+    lines = True
+
+    def __new__(cls, run: str, digest: str) -> RunKey:
+        self = super().__new__(cls, f"runs/{run}#{digest}")
+        self.run, self.digest = run, digest
+        return self
+
+
+class UnknownKey(RefKey):
+    """No kind of ref is spelt like this. `fault` says what is wrong with it."""
+
+    __slots__ = ("fault",)
+    __match_args__ = ("fault",)
+
+    fault: str
+
+    def __new__(cls, text: str, fault: str) -> UnknownKey:
+        self = super().__new__(cls, text)
+        self.fault = fault
+        return self
+
+
+CONFIG: Final = ConfigKey()
+
+
+def parse(text: str) -> RefKey:
+    """The key that is spelt `text`; an UnknownKey where there is no such kind of ref or a name in it is not allowed."""
+    if isinstance(text, RefKey):
+        return text
+    match text.split("/"):
+        case ["artifacts", name, file] if is_name(name):
+            found = _in_artifact(name, file)
+        case ["registered", name, file] if is_name(name):
+            found = _in_model(name, file)
+        case ["aliases", name, alias] if is_name(name):
+            found = AliasKey(name, alias) if _is_alias(alias) else UnknownKey(text, f"{alias!r} is no alias")
+        case ["runs", line]:
+            run, _, digest = line.partition("#")
+            found = RunKey(run, digest) if is_name(run) and is_digest(digest) else None
+        case ["config.toml"]:
+            found = CONFIG
+        case _:
+            found = None
+    return found if found is not None else UnknownKey(text, "there is no such kind of ref")
+
+
+def _in_artifact(name: str, file: str) -> RefKey | None:
+    if file == "artifact.toml":
+        return ArtifactKey(name)
+    number = parse_version(file.removesuffix(".toml"))
+    if number is None:
+        return None
+    return AnnotationKey(name, number) if file.endswith(".toml") else VersionKey(name, number)
+
+
+def _in_model(name: str, file: str) -> RefKey | None:
+    if file == "model.toml":
+        return ModelKey(name)
+    if file == "card.md":
+        return CardKey(name)
+    table, hash_sign, line = file.partition("#")
+    number = parse_version(line)
+    return LinkKey(name, number) if table == "links" and hash_sign and number is not None else None
+
+
+def _is_alias(text: str) -> bool:
+    try:
+        check_alias(text)
+    except InvalidName:
+        return False
+    return True
+
+
+def is_ref(text: str) -> bool:
+    """Whether a journal entry may move what is called `text`: something in a folder of refs, and nothing else that lies
+    in the repository. What kind of ref it is, if any, `parse` tells."""
+    file = text.partition("#")[0]
+    folder, *names = file.split("/")
+    return is_key(text) and is_key(file) and len(names) == _DEPTH.get(folder)
+
+
+# What the keys of several refs begin with, for who looks through a folder or a file of them.
+
+ALL_MODELS: Final = "registered/"
+ALL_ALIASES: Final = "aliases/"
+KIND_FOLDER: Final = {CollectionKind.ARTIFACT: "artifacts/", CollectionKind.MODEL: ALL_MODELS}
+KIND_ENDING: Final = {kind: kind.key("").rpartition("/")[2] for kind in CollectionKind}
+"""What the key of a collection of each kind ends with."""
+
+
+def in_artifact(artifact: str) -> str:
+    """The start of the keys of an artifact's own refs."""
+    return f"artifacts/{artifact}/"
+
+
+def in_links(model: str) -> str:
+    """The start of the keys of a registered model's links."""
+    return f"registered/{model}/links#"
+
+
+def in_aliases(collection: str) -> str:
+    """The start of the keys of a collection's aliases."""
+    return f"aliases/{collection}/"
+
+
+def holds_lines(file: str) -> bool:
+    """Whether `file` is one that holds many refs, a line each."""
+    return file.startswith("runs/") or (file.startswith(ALL_MODELS) and file.endswith("/links"))

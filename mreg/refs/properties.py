@@ -1,0 +1,63 @@
+"""What `artifact.toml` and `model.toml` say of a collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.values.errors import Damaged
+from mreg.values.names import InvalidTag, check_tag
+
+DEFAULT_TYPE = "model"
+
+_FIELDS = {CollectionKind.ARTIFACT: {"type", "description"}, CollectionKind.MODEL: {"description", "tags"}}
+
+
+class DamagedProperties(Damaged):
+    code = "damaged-properties"
+    template = "{key} is damaged: {reason}"
+
+    key: str
+
+
+def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
+    """The properties that the ref says, by name. Raises DamagedProperties."""
+    import tomllib
+
+    try:
+        properties = tomllib.loads(text or "")
+    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
+        raise DamagedProperties(key=key, reason=str(error)) from None
+    tags = properties.get("tags", [])
+    texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]
+    if not all(isinstance(text, str) for text in texts):
+        raise DamagedProperties(key=key, reason="a property is of the wrong type")
+    return properties
+
+
+def encode(properties: dict[str, Any]) -> str:
+    """The value of the ref that says these."""
+    import tomli_w
+
+    return tomli_w.dumps(properties, multiline_strings=False)
+
+
+def initial(kind: CollectionKind, type_: str = DEFAULT_TYPE) -> dict[str, Any]:
+    """The properties of a new collection."""
+    return {"type": type_, "description": ""} if kind is CollectionKind.ARTIFACT else {"description": "", "tags": []}
+
+
+def fault(key: CollectionKey, text: str) -> str | None:
+    """Why the ref may not say `text`, or None."""
+    try:
+        properties = read(key, text)
+    except DamagedProperties as error:
+        return str(error.reason)
+    wanted = _FIELDS[key.kind]
+    if properties.keys() != wanted:
+        return f"it has not the keys {' and '.join(sorted(wanted))}"
+    tags = properties.get("tags", [])
+    try:
+        return None if tags == sorted({check_tag(tag) for tag in tags}) else "its tags are not sorted"
+    except InvalidTag as error:
+        return str(error)

@@ -1,0 +1,181 @@
+"""What each kind of ref may say, which other refs it needs, and which version record it keeps alive.
+
+Written once: `rm`, `rename`, `undo`, `gc` and `fsck` ask here, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from mreg.refs import properties
+from mreg.refs.keys import (
+    AliasKey,
+    AnnotationKey,
+    ArtifactKey,
+    CardKey,
+    CollectionKey,
+    LinkKey,
+    ModelKey,
+    RefKey,
+    RunKey,
+    VersionKey,
+)
+from mreg.values.digest import is_digest
+from mreg.values.names import is_name, parse_version
+
+
+class LinkTarget(NamedTuple):
+    """What a link says: a version, and the digest of its record."""
+
+    artifact: str
+    number: int
+    digest: str
+
+    @property
+    def key(self) -> VersionKey:
+        return VersionKey(self.artifact, self.number)
+
+    @property
+    def version(self) -> str:
+        """`artifact:vN`"""
+        return f"{self.artifact}:v{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.digest}"
+
+
+class Need(NamedTuple):
+    """One of these refs must exist; with this value, where one is given."""
+
+    keys: tuple[RefKey, ...]
+    value: str | None = None
+
+
+def parse_link(value: str) -> LinkTarget | None:
+    """What a link's value says, or None where it is none."""
+    version, _, digest = value.partition(" ")
+    artifact, _, selector = version.partition(":")
+    number = parse_version(selector)
+    if number is None or not is_digest(digest) or not is_name(artifact):
+        return None
+    return LinkTarget(artifact, number, digest)
+
+
+def fault(key: RefKey, value: str) -> str | None:
+    """Why the ref may not say `value`, whatever else there is, or None."""
+    from mreg.values import annotation
+
+    match key:
+        case CollectionKey():
+            return properties.fault(key, value)
+        case VersionKey():
+            return None if is_digest(value) else "it holds no digest"
+        case AnnotationKey():
+            return annotation.fault(value)
+        case AliasKey():
+            return None if parse_version(value) is not None else "it holds no version number"
+        case LinkKey():
+            return None if parse_link(value) else "it names no version"
+        case RunKey():
+            name, _, selector = value.partition(":")
+            return None if is_name(name) and parse_version(selector) is not None else "it names no version"
+    return None
+
+
+def needs(key: RefKey, value: str) -> tuple[Need, ...]:
+    """The refs without which this one, saying `value`, must not be. What a run used is a record of the past, and needs
+    none."""
+    match key:
+        case VersionKey(artifact, _):
+            return (Need((ArtifactKey(artifact),)),)
+        case AnnotationKey(artifact, number):
+            return (Need((VersionKey(artifact, number),)),)
+        case CardKey(model):
+            return (Need((ModelKey(model),)),)
+        case LinkKey(model, _):
+            target = parse_link(value)
+            return (Need((ModelKey(model),)), *((Need((target.key,), target.digest),) if target else ()))
+        case AliasKey(collection, _):
+            at = parse_version(value)
+            return () if at is None else (Need((VersionKey(collection, at), LinkKey(collection, at))),)
+    return ()
+
+
+def unmet(key: RefKey, value: str, lookup: Callable[[RefKey], str | None]) -> Need | None:
+    """The first of its needs that is not met, or None. lookup: the value of a ref, None where it does not exist."""
+    for need in needs(key, value):
+        found = [there for there in map(lookup, need.keys) if there is not None]
+        if not (need.value in found if need.value is not None else found):
+            return need
+    return None
+
+
+def needing(gone: RefKey, refs: Mapping[RefKey, str]) -> list[RefKey]:
+    """Those of `refs` (which exist, with their values) that need the ref `gone`."""
+    return [key for key, value in refs.items() if any(gone in need.keys for need in needs(key, value))]
+
+
+def holds(key: RefKey) -> bool:
+    """Whether a ref of this kind keeps what it needs from being deleted. The others are parts of it, and go with it."""
+    return isinstance(key, (AliasKey, LinkKey, VersionKey))
+
+
+def record_named(key: RefKey, value: str | None) -> str | None:
+    """The version record (its digest) that the ref keeps alive with this value, or None."""
+    match key:
+        case VersionKey() if value is not None and is_digest(value):
+            return value
+        case LinkKey() if value is not None and (target := parse_link(value)):
+            return target.digest
+    return None
+
+
+def mentions(key: RefKey, values: Iterable[str | None], name: str) -> bool:
+    """Whether the ref, which has or had these values, concerns the collection: it is one of its own, or a link to one
+    of its versions."""
+    match key:
+        case (
+            CollectionKey(owner) | VersionKey(owner, _) | AnnotationKey(owner, _) | CardKey(owner) | AliasKey(owner, _)
+        ):
+            return owner == name
+        case LinkKey(model, _):
+            targets = (parse_link(value) for value in values if value is not None)
+            return model == name or any(target is not None and target.artifact == name for target in targets)
+        case RunKey():
+            return any(value is not None and value.partition(":")[0] == name for value in values)
+    return False
+
+
+def words(key: RefKey) -> str:
+    """The ref as people speak of it."""
+    match key:
+        case CollectionKey(name):
+            return f"{key.kind.noun} {name!r}"
+        case VersionKey():
+            return f"version {key.version}"
+        case AnnotationKey(artifact, number):
+            return f"the annotation of {artifact}:v{number}"
+        case CardKey(model):
+            return f"the card of {model!r}"
+        case LinkKey():
+            return f"link '{key.link}'"
+        case AliasKey(collection, alias):
+            return f"alias '{collection}:{alias}'"
+        case RunKey(run, _):
+            return f"what run {run!r} used"
+    return str(key)
+
+
+def rank(key: RefKey) -> int:
+    """Refs of a lower rank need none of a higher one."""
+    match key:
+        case AliasKey():
+            return 3
+        case LinkKey():
+            return 2
+        case VersionKey() | CardKey():
+            return 1
+        case AnnotationKey():
+            return 2
+    return 0

@@ -1,0 +1,59 @@
+"""What is listed: collections, aliases, links and versions, as the lookup tables have them.
+
+Fast, and as good as the tables are: what is decided about a change is asked of `mreg.refs.view` instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mreg.refs import keys, view
+from mreg.refs.keys import AliasKey, CollectionKey, CollectionKind, LinkKey, RefKey, VersionKey
+from mreg.refs.rules import LinkTarget
+
+if TYPE_CHECKING:
+    from mreg.session.index import Index
+
+
+def listed_collections(index: Index, kind: CollectionKind) -> dict[CollectionKey, str]:
+    """All artifacts, or all registered models, sorted by name, with what their refs say."""
+    found = _live(index, keys.KIND_FOLDER[kind], keys.KIND_ENDING[kind])
+    return {key: value for key, value in sorted(found.items()) if isinstance(key, CollectionKey)}
+
+
+def listed_names(index: Index, *kinds: CollectionKind) -> list[str]:
+    """The names of all collections of these kinds, of any where none is given, sorted."""
+    return sorted(key.name for kind in kinds or CollectionKind for key in listed_collections(index, kind))
+
+
+def listed_aliases(index: Index, collection: str | None) -> dict[AliasKey, int]:
+    """The aliases of a collection, or of all, sorted, each with the number that it points at. Raises DamagedRef."""
+    found = sorted(_live(index, keys.ALL_ALIASES if collection is None else keys.in_aliases(collection)).items())
+    return {key: view.alias_number(key, value) for key, value in found if isinstance(key, AliasKey)}
+
+
+def listed_links(index: Index, model: str) -> dict[LinkKey, LinkTarget]:
+    """The links of a registered model, in link order. Raises DamagedRef."""
+    return _targets(_live(index, keys.in_links(model)))
+
+
+def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:
+    """The links of all registered models. Raises DamagedRef."""
+    return _targets(_live(index, keys.ALL_MODELS))
+
+
+def listed_versions(index: Index, artifact: str) -> dict[VersionKey, str]:
+    """The versions of an artifact in their order, each with the digest of its record."""
+    found = [
+        (key, value) for key, value in _live(index, keys.in_artifact(artifact)).items() if isinstance(key, VersionKey)
+    ]
+    return dict(sorted(found, key=lambda row: row[0].number))
+
+
+def _targets(found: dict[RefKey, str]) -> dict[LinkKey, LinkTarget]:
+    links = sorted((key for key in found if isinstance(key, LinkKey)), key=lambda key: (key.model, key.number))
+    return {key: view.link_target(key, found[key]) for key in links}
+
+
+def _live(index: Index, prefix: str, ending: str = "") -> dict[RefKey, str]:
+    return {keys.parse(key): ref.value for key, ref in index.refs(prefix, ending).items() if ref.value is not None}
