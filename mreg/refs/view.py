@@ -30,6 +30,7 @@ from mreg.refs.rules import LinkTarget
 from mreg.storage import Storage
 from mreg.values.names import parse_version
 
+_T = TypeVar("_T")
 _Key = TypeVar("_Key", bound=RefKey)
 
 
@@ -125,6 +126,7 @@ class View(Refs):
         self._overlay: dict[RefKey, Ref] = {}
         self._lines: dict[str, dict[str, Ref]] = {}
         self._known: dict[RefKey, Ref] = {}
+        self._ends: dict[str, int] = {}
         self._replayed: dict[RefKey, Ref] | None = None
         for mark, entry in self.look.beyond:
             self._overlay |= {keys.parse(one.ref): ref_files.left_by(one, mark.seq) for one in entry.changes}
@@ -142,7 +144,12 @@ class View(Refs):
         """The ref's state. Raises DamagedRef."""
         if key not in self._known:
             seen = self._seen(key)
-            self._known[key] = seen if self._agrees(key, seen) else self._truth(key, seen)
+            made_by_init = key == CONFIG and seen.seq == 0  # and by no entry
+            self._known[key] = (
+                seen
+                if made_by_init
+                else self._agreed(seen, lambda tables: _as_seen(seen, tables.ref(key)), lambda: self._truth(key, seen))
+            )
         return self._known[key]
 
     def value(self, key: RefKey) -> str | None:
@@ -154,23 +161,20 @@ class View(Refs):
 
     def ever(self, prefix: str, kind: type[_Key]) -> set[_Key]:
         """The refs of this kind that are or ever were, and whose key starts with `prefix`. Raises DamagedRef."""
-        if self._replayed is None:
-            seen = {key for key in self._present(prefix) if isinstance(key, kind)}
-            if self._tables is None:
-                return seen
-            told = {key for key in map(keys.parse, self._tables.refs(prefix)) if isinstance(key, kind)}
-            if told == seen:
-                return seen
-        return {key for key in self._said() if isinstance(key, kind) and key.startswith(prefix)}
+        return self._agreed(
+            {key for key in self._present(prefix) if isinstance(key, kind)},
+            lambda tables: {key for key in map(keys.parse, tables.refs(prefix)) if isinstance(key, kind)},
+            lambda: {key for key in self._said() if isinstance(key, kind) and key.startswith(prefix)},
+        )
 
     def names_ever(self) -> set[str]:
         """What collections are called, or ever were."""
-        if self._replayed is None:
-            seen = {name for folder in ("artifacts", "registered") for name in self._storage.names(folder)}
-            seen |= {key.name for key in self._overlay if isinstance(key, CollectionKey)}
-            if self._tables is None or self._tables.names() == seen:
-                return seen
-        return {key.name for key in self._said() if isinstance(key, CollectionKey)}
+        seen = {name for folder in ("artifacts", "registered") for name in self._storage.names(folder)}
+        return self._agreed(
+            seen | {key.name for key in self._overlay if isinstance(key, CollectionKey)},
+            lambda tables: tables.names(),
+            lambda: {key.name for key in self._said() if isinstance(key, CollectionKey)},
+        )
 
     # Numbers, which are given in order and never again.
 
@@ -184,14 +188,9 @@ class View(Refs):
 
     def next_number(self, artifact: str) -> int:
         """How many numbers have ever been given in this artifact."""
-        if self._replayed is None:
-            if self._tables is None:
-                return self._end(artifact)
-            told = self._tables.next_number(artifact)
-            if (not told or self._is_given(artifact, told - 1)) and not self._is_given(artifact, told):
-                return told
-        given = [key.number for key in self._said() if isinstance(key, VersionKey) and key.artifact == artifact]
-        return max(given, default=-1) + 1
+        if artifact not in self._ends:
+            self._ends[artifact] = self._end(artifact)
+        return self._ends[artifact]
 
     def latest(self, artifact: str) -> int | None:
         """The highest number whose version is not deleted; None in an empty artifact. Raises DamagedRef."""
@@ -203,7 +202,17 @@ class View(Refs):
         return max((key.number for key in self.ever(keys.in_links(model), LinkKey)), default=-1) + 1
 
     def _end(self, artifact: str) -> int:
-        """The same by what can be seen: by doubling, then halving."""
+        if self._tables is None:
+            return self._seen_end(artifact)
+        if self._replayed is None:
+            told = self._tables.next_number(artifact)
+            if (not told or self._is_given(artifact, told - 1)) and not self._is_given(artifact, told):
+                return told
+        given = [key.number for key in self._said() if isinstance(key, VersionKey) and key.artifact == artifact]
+        return max(given, default=-1) + 1
+
+    def _seen_end(self, artifact: str) -> int:
+        """The end by what can be seen: by doubling, then halving."""
         low, high = -1, 0
         while self._is_given(artifact, high):
             low, high = high, high * 2 + 1
@@ -245,13 +254,11 @@ class View(Refs):
             self._opened = self._open_tables(self.look)
         return self._opened
 
-    def _agrees(self, key: RefKey, seen: Ref) -> bool:
-        """Whether the tables, if there are any, or the entries, if they were read, have the ref as it is seen."""
-        if self._replayed is not None:  # they are not to be trusted
-            return _same(seen, self._replayed.get(key, seen if key == CONFIG and seen.seq == 0 else NEVER))
-        if self._tables is None or (key == CONFIG and seen.seq == 0):  # `init` made it, and no entry
-            return True
-        return _same(seen, self._tables.ref(key) or NEVER)
+    def _agreed(self, seen: _T, told: Callable[[Tables], _T], said: Callable[[], _T]) -> _T:
+        """What is seen, where the tables say the same or there are none; else what the entries say."""
+        if self._replayed is None and (self._tables is None or told(self._tables) == seen):
+            return seen
+        return said()
 
     def _said(self) -> dict[RefKey, Ref]:
         """Every ref as the entries up to `head` leave it: files and tables differ."""
@@ -269,7 +276,7 @@ class View(Refs):
         built upon. Raises DamagedRef."""
         said = self._said().get(key, NEVER)
         later = seen.seq > self.head.seq and self._journal.has(seen.seq)
-        if not (_same(seen, said) or seen.seq < said.seq or later):
+        if not (seen == said or seen.seq < said.seq or later):
             raise DamagedRef(ref=key, reason="it is not what the journal says")
         return said
 
@@ -297,5 +304,6 @@ def record_digest(key: VersionKey, value: str) -> str:
     return value
 
 
-def _same(one: Ref, other: Ref) -> bool:
-    return (one.value, one.seq) == (other.value, other.seq)
+def _as_seen(seen: Ref, told: Ref | None) -> Ref:
+    """What the tables say of a ref. They do not know what it was before its deletion."""
+    return NEVER if told is None else told._replace(last=seen.last)

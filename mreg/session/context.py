@@ -124,8 +124,9 @@ class Context:
         """See `mreg.refs.transaction.commit`. patience: in the place of the setting lock.timeout."""
         from mreg.refs.transaction import commit
 
-        settings = self._understood(lambda: ref_files.read(self.storage, CONFIG))
-        timeout = config.parse_seconds(config.value("lock.timeout", settings) if patience is None else patience)
+        if patience is None:
+            patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
+        timeout = config.parse_seconds(patience)
         return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, tables=self.tables)
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ class Index:
         self._storage = storage
         self._journal = journal
         self._guard = threading.RLock()
-        self._look = Look(Mark(0, journal.origin))
+        self.look = Look(Mark(0, journal.origin))
         self._path = path
         self._db = self._open(path)
 
@@ -64,7 +64,7 @@ class Index:
         """Read what was committed up to the end of `look`; nothing where another process has read further already.
         Raises Damaged."""
         with self._guard:
-            self._look = look
+            self.look = look
             try:
                 self._catch_up()
             except sqlite3.DatabaseError as error:
@@ -72,7 +72,7 @@ class Index:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        look = self._look
+        look = self.look
         here = self._position(look)
         if here is not None and here.seq >= look.head.seq:
             return

@@ -5,14 +5,19 @@ Fast, and as good as the tables are: what is decided about a change is asked of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from mreg.refs import keys, view
 from mreg.refs.keys import AliasKey, CollectionKey, CollectionKind, LinkKey, RefKey, VersionKey
+from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import LinkTarget
 
 if TYPE_CHECKING:
     from mreg.session.index import Index
+
+
+_T = TypeVar("_T")
 
 
 def listed_collections(index: Index, kind: CollectionKind) -> dict[CollectionKey, str]:
@@ -28,18 +33,23 @@ def listed_names(index: Index, *kinds: CollectionKind) -> list[str]:
 
 def listed_aliases(index: Index, collection: str | None) -> dict[AliasKey, int]:
     """The aliases of a collection, or of all, sorted, each with the number that it points at. Raises DamagedRef."""
-    found = sorted(_live(index, keys.ALL_ALIASES if collection is None else keys.in_aliases(collection)).items())
-    return {key: view.alias_number(key, value) for key, value in found if isinstance(key, AliasKey)}
+    prefix = keys.ALL_ALIASES if collection is None else keys.in_aliases(collection)
+
+    def read() -> dict[AliasKey, int]:
+        found = sorted(_live(index, prefix).items())
+        return {key: view.alias_number(key, value) for key, value in found if isinstance(key, AliasKey)}
+
+    return _understood(index, read)
 
 
 def listed_links(index: Index, model: str) -> dict[LinkKey, LinkTarget]:
     """The links of a registered model, in link order. Raises DamagedRef."""
-    return _targets(_live(index, keys.in_links(model)))
+    return _targets(index, keys.in_links(model))
 
 
 def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:
     """The links of all registered models. Raises DamagedRef."""
-    return _targets(_live(index, keys.ALL_MODELS))
+    return _targets(index, keys.ALL_MODELS)
 
 
 def listed_versions(index: Index, artifact: str) -> dict[VersionKey, str]:
@@ -50,9 +60,22 @@ def listed_versions(index: Index, artifact: str) -> dict[VersionKey, str]:
     return dict(sorted(found, key=lambda row: row[0].number))
 
 
-def _targets(found: dict[RefKey, str]) -> dict[LinkKey, LinkTarget]:
-    links = sorted((key for key in found if isinstance(key, LinkKey)), key=lambda key: (key.model, key.number))
-    return {key: view.link_target(key, found[key]) for key in links}
+def _targets(index: Index, prefix: str) -> dict[LinkKey, LinkTarget]:
+    def read() -> dict[LinkKey, LinkTarget]:
+        found = _live(index, prefix)
+        links = sorted((key for key in found if isinstance(key, LinkKey)), key=lambda key: (key.model, key.number))
+        return {key: view.link_target(key, found[key]) for key in links}
+
+    return _understood(index, read)
+
+
+def _understood(index: Index, read: Callable[[], _T]) -> _T:
+    """What `read` finds in the tables. What is no value of a ref is damage only if the journal has it too."""
+    try:
+        return read()
+    except DamagedRef:
+        index.start_anew(index.look)
+        return read()
 
 
 def _live(index: Index, prefix: str, ending: str = "") -> dict[RefKey, str]:

@@ -23,7 +23,7 @@ from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.entities import HistoryEntry
-from mreg.values.errors import Conflict, Damaged, MregError, Refused
+from mreg.values.errors import Conflict, MregError, Refused
 
 DAY = 86400.0
 
@@ -384,33 +384,57 @@ def _collection(repo: Repository, log: Callable[..., Any]) -> int:
 SCENES: dict[str, tuple[Scene, str]] = {
     "an alias holds the version": (
         lambda repo, log: (repo.set_alias("late", "mnist:v1"), 2)[1],
-        "mnist:v1 is held by alias 'mnist:late'",
+        "alias 'mnist:late' would be left without version mnist:v1",
     ),
     "a link holds the version": (
         lambda repo, log: (repo.link("mnist:v1", "Digits"), 2)[1],
-        "mnist:v1 is held by link 'Digits:v1'",
+        "link 'Digits:v1' would be left without version mnist:v1",
     ),
-    "the version was annotated": (_annotated_version, "mnist:v1 was annotated since"),
-    "the artifact got versions": (lambda repo, log: 1, "artifact 'mnist' holds 1 version by now"),
+    "the version was annotated": (
+        _annotated_version,
+        "the annotation of mnist:v1 would be left without version mnist:v1",
+    ),
+    "the artifact got versions": (lambda repo, log: 1, "version mnist:v1 would be left without artifact 'mnist'"),
     "the model got links": (
         lambda repo, log: (repo.create_model("M"), repo.link("mnist:v1", "M"), head(repo) - 1)[-1],
-        "registered model 'M' holds 1 link by now",
+        "link 'M:v0' would be left without registered model 'M'",
     ),
-    "the model got a card": (_card_of_a_new_model, "registered model 'Fresh' has a card by now"),
-    "an alias holds the link": (_alias_on_a_link, "Digits:v1 is held by alias 'Digits:late'"),
+    "the model got a card": (
+        _card_of_a_new_model,
+        "the card of 'Fresh' would be left without registered model 'Fresh'",
+    ),
+    "an alias holds the link": (_alias_on_a_link, "alias 'Digits:late' would be left without link 'Digits:v1'"),
     "the alias has no version": (
         _alias_to_a_deleted_version,
-        "alias 'mnist:best' would point at mnist:v0, which is not there",
+        "alias 'mnist:best' needs version mnist:v0, which is not there",
     ),
-    "the link has no version": (_link_to_a_deleted_version, "link 'Digits:v0' would name mnist:v0, which is not there"),
+    "the link has no version": (
+        _link_to_a_deleted_version,
+        "link 'Digits:v0' needs version mnist:v0, which is not there",
+    ),
     "the version was linked again": (_linked_again, "mnist:v0 would be linked twice, as Digits:v0 and Digits:v1"),
-    "the version has no artifact": (_version_without_its_artifact, "there is no artifact 'mnist' any more"),
-    "the link has no model": (_link_without_its_model, "there is no registered model 'Digits' any more"),
-    "the card has no model": (_card_without_its_model, "there is no registered model 'Digits' any more"),
-    "the annotation has no version": (_annotation_without_its_version, "mnist:v1 is not there"),
+    "the version has no artifact": (
+        _version_without_its_artifact,
+        "version mnist:v1 needs artifact 'mnist', which is not there",
+    ),
+    "the link has no model": (
+        _link_without_its_model,
+        "link 'Digits:v0' needs registered model 'Digits', which is not there",
+    ),
+    "the card has no model": (
+        _card_without_its_model,
+        "the card of 'Digits' needs registered model 'Digits', which is not there",
+    ),
+    "the annotation has no version": (
+        _annotation_without_its_version,
+        "the annotation of mnist:v1 needs version mnist:v1, which is not there",
+    ),
     "the artifact's name is taken": (_artifact_whose_name_is_taken, "there is a registered model 'empty'"),
     "the model's name is taken": (_model_whose_name_is_taken, "there is an artifact 'empty'"),
-    "the renamed artifact went on": (_renamed_artifact_that_went_on, "artifact 'numbers' holds 1 version by now"),
+    "the renamed artifact went on": (
+        _renamed_artifact_that_went_on,
+        "version numbers:v2 would be left without artifact 'numbers'",
+    ),
     "the entry is a collection of garbage": (_collection, "it moved nothing, and what gc deletes is gone"),
 }
 
@@ -450,18 +474,19 @@ def test_an_entry_that_does_not_exist_is_not_undone(seq: int, repo: Repository, 
 
 
 @pytest.mark.parametrize("key", ["artifacts/mnist/v1", "aliases/mnist/best", "registered/Digits/links"])
-def test_a_ref_file_that_was_lost_is_called_damaged(
+def test_a_ref_file_that_cannot_be_seen_is_moved_back_as_the_journal_has_it(
     key: str, repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
 ) -> None:
     log("mnist", "1")
     log("mnist", "2", aliases=["best"], links=["Digits"])
     storage.delete(key)
 
-    with pytest.raises(Damaged) as raised:
-        repo.undo(2)
+    repo.undo(2)
 
-    assert raised.value.code == "damaged-ref"
-    assert head(repo) == 2
+    assert {change.ref: (change.old, change.new) for change in repo.history()[2].changes} == {
+        change.ref: (change.new, change.old) for change in repo.history()[1].changes
+    }
+    assert repo.fsck().findings == ()
 
 
 # Data that gc may have taken.
@@ -605,7 +630,11 @@ class Racing(MemoryStorage):
             RefMoved,
             "entry 3 has moved aliases/mnist/best since, it is v0 now",
         ),
-        (Change("aliases/mnist/late", None, "v1"), CannotUndo, "mnist:v1 is held by alias 'mnist:late'"),
+        (
+            Change("aliases/mnist/late", None, "v1"),
+            CannotUndo,
+            "alias 'mnist:late' would be left without version mnist:v1",
+        ),
         (Change("aliases/mnist/late", None, "v0"), None, ""),
     ],
     ids=["moves it too", "holds what goes", "something else"],

@@ -1,0 +1,190 @@
+"""What a command decides follows from the journal: lookup tables that lack a row, have another value or are old, and
+ref files that cannot be seen, never change it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mreg.repository import Repository
+from mreg.session.context import Context
+from mreg.storage.memory import MemoryStorage
+from mreg.values.errors import MregError
+
+Act = Callable[[Repository, Path], object]
+
+COMMANDS: dict[str, Act] = {
+    "rm of what an alias holds": lambda repo, _: repo.remove("mnist:v1"),
+    "rm of what a link holds": lambda repo, _: repo.remove("mnist:v2"),
+    "rm of what nothing holds": lambda repo, _: repo.remove("mnist:v3"),
+    "rm of what was deleted": lambda repo, _: repo.remove("mnist:v0"),
+    "rm by force": lambda repo, _: [repo.remove(f"mnist:v{number}", force=True) for number in (1, 2)],
+    "artifact rm": lambda repo, _: repo.remove_artifact("mnist"),
+    "artifact rm of an empty one": lambda repo, _: repo.remove_artifact("empty"),
+    "artifact rm by force": lambda repo, _: repo.remove_artifact("mnist", force=True),
+    "model rm": lambda repo, _: repo.remove_model("Digits"),
+    "model rm by force": lambda repo, _: repo.remove_model("Digits", force=True),
+    "unlink of what an alias holds": lambda repo, _: repo.unlink("Digits:v0"),
+    "unlink": lambda repo, _: repo.unlink("Digits:v1"),
+    "alias set": lambda repo, _: repo.set_alias("best", "mnist:v3", expect="v1"),
+    "alias set, expected elsewhere": lambda repo, _: repo.set_alias("best", "mnist:v3", expect="v2"),
+    "alias set, expected not to exist": lambda repo, _: repo.set_alias("best", "mnist", expect="none"),
+    "alias set that differs in case": lambda repo, _: repo.set_alias("Best", "mnist:v3"),
+    "alias set that differs in case from a deleted one": lambda repo, _: repo.set_alias("Gone", "mnist:v3"),
+    "alias rm": lambda repo, _: repo.remove_alias("best", "mnist"),
+    "alias rm of what is not there": lambda repo, _: repo.remove_alias("gone", "mnist"),
+    "link": lambda repo, _: repo.link("mnist:v3", "Digits", aliases=["next"]),
+    "link of what is linked": lambda repo, _: repo.link("mnist:v2", "Digits"),
+    "link in a new model": lambda repo, _: repo.link("mnist:best", "New"),
+    "log of new content": lambda repo, source: repo.log(source, "mnist", aliases=["best"], links=["Digits"]),
+    "log of what the latest has": lambda repo, source: repo.log(source.parent / "3", "mnist", message="said"),
+    "log into a new artifact": lambda repo, source: repo.log(source, "new"),
+    "artifact create that differs in case": lambda repo, _: repo.create_artifact("MNIST"),
+    "artifact create in the place of a model": lambda repo, _: repo.create_artifact("Digits"),
+    "model create in the place of a deleted artifact": lambda repo, _: repo.create_model("was"),
+    "artifact rename": lambda repo, _: repo.rename_artifact("mnist", "numbers"),
+    "artifact rename to one with a history": lambda repo, _: repo.rename_artifact("mnist", "was"),
+    "model rename": lambda repo, _: repo.rename_model("Digits", "Numbers"),
+    "tag add": lambda repo, _: repo.add_tags("Digits", ["vision"]),
+    "card": lambda repo, _: repo.set_card("Digits", "new"),
+    "describe": lambda repo, _: repo.describe("mnist", "what it is"),
+    "annotate": lambda repo, _: repo.annotate("mnist:v2", metadata={"f1": 1}),
+    "use by a run": lambda repo, _: Path(repo.use("mnist:best", run="run-2")).name,
+    "undo of a log": lambda repo, _: repo.undo(2),
+    "undo of a deletion": lambda repo, _: repo.undo(7),
+    "gc with a policy": lambda repo, _: repo.gc(keep_last=1, grace=0),
+    "resolve latest": lambda repo, _: repo.resolve("mnist"),
+    "resolve latest of a model": lambda repo, _: repo.resolve("Digits"),
+    "resolve an alias": lambda repo, _: repo.resolve("mnist:best"),
+}
+
+
+class Scene(NamedTuple):
+    """storage, cache: of the repository as it is. old: its lookup tables of before the last entries."""
+
+    storage: MemoryStorage
+    cache: Path
+    old: Path
+    source: Path
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    root = tmp_path_factory.mktemp("decisions")
+    storage = MemoryStorage()
+    with Repository.init_storage(storage, "memory", cache=str(root / "cache"), author="ann") as repo:
+        for number, options in enumerate(({}, {"aliases": ["best"], "links": ["Digits"]}, {"links": ["Digits"]}, {})):
+            source = root / str(number)
+            source.mkdir()
+            (source / "weights").write_text(f"weights {number}")
+            repo.log(source, "mnist", **options)
+        repo.set_alias("prod", "Digits:v0")  # 5
+        repo.set_alias("gone", "mnist:v0")
+        repo.remove("mnist:v0", force=True)  # 7
+        repo.log(root / "0", "was")
+        repo.remove_artifact("was", force=True)
+        repo.annotate("mnist:v2", message="noted")
+        repo.artifacts()
+        shutil.copytree(root / "cache", root / "old")
+        repo.create_artifact("empty")
+        repo.set_card("Digits", "# Digits\n")
+        repo.use("mnist:v1", run="run-1")
+        repo.set_alias("best", "mnist:v1")
+        repo.artifacts()
+    (root / "new").mkdir()
+    (root / "new" / "weights").write_text("new")
+    return Scene(storage, root / "cache", root / "old", root / "new")
+
+
+def outcome(scene: Scene, act: Act, tmp_path: Path, cache: Path, hidden: str | None = None) -> object:
+    """What the command answers, and what the journal says of it: by whom and when does not count."""
+    storage = MemoryStorage()
+    for key in scene.storage.list(""):
+        value = scene.storage.get(key)
+        assert value is not None
+        if key != hidden:
+            storage.put(key, value.data)
+    with Repository(Context(storage, "memory", cache=str(cache), author="ann")) as repo:
+        before = len(repo.history())
+        try:
+            said = _settled(act(repo, scene.source))
+        except MregError as error:
+            said = (type(error).__name__, str(error))
+        moves = [
+            sorted(
+                (change.ref, _dated(change.ref, change.old), _dated(change.ref, change.new)) for change in one.changes
+            )
+            for one in repo.history()[before:]
+        ]
+    return said, moves
+
+
+def _settled(answer: object) -> object:
+    """The answer, of a new version only its name: its record has the time in it."""
+    return getattr(getattr(answer, "version", answer), "name", None) or type(answer).__name__
+
+
+def _dated(ref: str, value: str | None) -> str | None:
+    """The value without the digest of a new version's record, which has the time in it."""
+    if value is not None and ref in ("artifacts/mnist/v4", "artifacts/new/v0"):
+        return "a new version"
+    return value.partition(" ")[0] if value is not None and value.startswith("mnist:v4 ") else value
+
+
+def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Caches whose tables are wrong, each in one way."""
+    file = next((scene.cache / "index").glob("*.sqlite")).name
+    with sqlite3.connect(scene.cache / "index" / file) as db:
+        rows = db.execute("SELECT key FROM refs").fetchall()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        meta = db.execute("SELECT seq, digest FROM meta").fetchone()
+    for number, (key,) in enumerate(rows):
+        for what, statement in (
+            ("lacks", "DELETE FROM refs WHERE key = ?"),
+            ("is deleted in", "UPDATE refs SET value = NULL WHERE key = ?"),
+            ("is another in", "UPDATE refs SET value = 'v3' WHERE key = ?"),
+        ):
+            cache = _copy(scene.cache, tmp_path / f"{what}-{number}")
+            with sqlite3.connect(cache / "index" / file) as db:
+                db.execute(statement, (key,))
+            yield f"{key} {what} the tables", cache
+    cache = _copy(scene.old, tmp_path / "old")
+    with sqlite3.connect(cache / "index" / file) as db:
+        db.execute("UPDATE meta SET seq = ?, digest = ?", meta)
+    yield "tables that are old and say that they are new", cache
+    cache = _copy(scene.cache, tmp_path / "empty")
+    with sqlite3.connect(cache / "index" / file) as db:
+        db.execute("DELETE FROM refs")
+    yield "tables without refs", cache
+
+
+def _copy(cache: Path, to: Path) -> Path:
+    (to / "index").mkdir(parents=True)
+    for file in (cache / "index").iterdir():
+        shutil.copy(file, to / "index")
+    return to
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_tables_that_are_wrong_do_not_change_what_is_decided(command: str, scene: Scene, tmp_path: Path) -> None:
+    wanted = outcome(scene, COMMANDS[command], tmp_path, _copy(scene.cache, tmp_path / "right"))
+
+    for what, cache in tampered(scene, tmp_path):
+        assert outcome(scene, COMMANDS[command], tmp_path, cache) == wanted, what
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_ref_file_that_cannot_be_seen_does_not_change_what_is_decided(
+    command: str, scene: Scene, tmp_path: Path
+) -> None:
+    wanted = outcome(scene, COMMANDS[command], tmp_path, _copy(scene.cache, tmp_path / "right"))
+    files = [key for key in scene.storage.list("") if key.startswith(("artifacts", "registered", "aliases", "runs"))]
+
+    for number, key in enumerate(files):
+        cache = _copy(scene.cache, tmp_path / str(number))
+        assert outcome(scene, COMMANDS[command], tmp_path, cache, hidden=key) == wanted, key
