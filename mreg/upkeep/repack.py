@@ -7,9 +7,11 @@ Every chunk is verified on its way: damage is not copied on, it stops the work.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from mreg.content import codecs
@@ -30,6 +32,8 @@ SMALLER: Final = 0.9
 """Uncompressed chunks would get smaller if samples of them shrink to less than this."""
 
 SAMPLES: Final = 8
+"""Chunks that are tried, those in which the eighths of the bytes have their middles: a pack may hold thousands of short
+chunks, and nearly all of its bytes in a few long ones."""
 
 BATCH: Final = 256 << 20
 """So many bytes go into one new pack, and one entry of the journal: a writer who comes first undoes little."""
@@ -101,13 +105,12 @@ class Rewriter:
         raw = [entry for entry in self._live(name) if entry.codec == codecs.RAW and entry.size >= codecs.SMALL]
         if sum(entry.stored for entry in raw) <= MOSTLY * sum(entry.stored for entry in self._indexes[name].chunks):
             return False
-        samples = raw[:: max(1, len(raw) // SAMPLES)]
-        after = 0
-        for entry in samples:
+        shares = []
+        for entry in _spread(raw):
             again = self._again(name, entry)
-            after += len(again.form.data)
+            shares.append(len(again.form.data) / entry.size)
             self._give_back(again)
-        return after < SMALLER * sum(entry.size for entry in samples)
+        return sum(shares) < SMALLER * len(shares)
 
     def _again(self, name: str, entry: ChunkEntry) -> _Rewritten:
         """The chunk, and how it is stored from now on. In any thread."""
@@ -148,6 +151,13 @@ class Rewriter:
             chunk for chunk, bases in lone.items() if all(self._places[one].pack in emptied for one in [chunk, *bases])
         }
         return alone, {base for chunk in alone for base in lone[chunk]}
+
+
+def _spread(entries: Sequence[ChunkEntry]) -> list[ChunkEntry]:
+    """SAMPLES of the chunks, each for as many bytes as the others; a long one may be there more than once."""
+    ends = list(accumulate(entry.size for entry in entries))
+    middles = ((2 * number + 1) * ends[-1] // (2 * SAMPLES) for number in range(SAMPLES))
+    return [entries[bisect_right(ends, middle)] for middle in middles]
 
 
 class _Rewritten(NamedTuple):

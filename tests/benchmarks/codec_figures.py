@@ -3,8 +3,9 @@ against one another take, and how fast they are.
 
     python tests/benchmarks/codec_figures.py
 
-Gaussian weights of spread .02, each step of training a noise of .5 % of that; chunks of 1 MiB. Speeds are the best of
-some rounds: whatever else the machine does only slows them.
+Gaussian weights of spread .02, each step of training a noise of .5 % of that; chunks of 1 MiB. Beside them real
+weights: a small network that learned to read digits, between two checkpoints of a fine-tune with Adam (`training`,
+which needs scikit-learn). Speeds are the best of some rounds: whatever else the machine does only slows them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import sys
 import time
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import training
+import weights as made
 
 from mreg.content import codecs
 from mreg.content.buffers import PIECE
@@ -71,6 +74,71 @@ def differences() -> None:
             alone, xor = (share(data.tobytes(), width) for data in (now, now ^ before))
             delta = share(now.tobytes(), width, before.tobytes())
             print(f"{dtype:5}{steps} step(s)   {alone:.4f}      {xor:.4f}  {delta:.4f}")
+
+
+class Pair(NamedTuple):
+    """A tensor and the one before it, as integers of their bits."""
+
+    dtype: str
+    now: Array
+    before: Array
+
+
+LEVELS = (1, 3, 19)
+
+
+def fine_tunes() -> None:
+    """Stored by `codecs.encode`, as in a log; zstd gets the differences, the elements one after the other."""
+    columns = ("difference", "order 0", "ratio", *(f"zstd -{level}" for level in LEVELS))
+    print(f"\n{'second of two checkpoints':32}" + "".join(f"{column:>12}" for column in columns))
+    for name, pairs in {**small_steps(), **adam(1e-6), **adam(2e-5)}.items():
+        size = sum(pair.now.nbytes for pair in pairs)
+        stored = sum(map(kept, pairs))
+        bound = sum(
+            made.entropy(pair.now.view(np.uint8), pair.before.view(np.uint8), pair.now.itemsize) for pair in pairs
+        )
+        differences = b"".join((pair.now - pair.before).tobytes() for pair in pairs)
+        levels = [len(entropy.ZstdCompressor(level).compress(differences, MODE)) for level in LEVELS]
+        figures = [stored / size, bound / size, stored / bound, *(level / size for level in levels)]
+        print(f"{name:32}" + "".join(f"{figure:12.4f}" for figure in figures))
+
+
+MODE = entropy.ZstdCompressor.FLUSH_FRAME
+
+
+def kept(pair: Pair) -> int:
+    """Stored bytes."""
+    room = memoryview(bytearray(PIECE + codecs.EXTRA))
+    now, before = pair.now.tobytes(), pair.before.tobytes()
+    parts = [slice(at, at + PIECE) for at in range(0, len(now), PIECE)]
+    return sum(len(codecs.encode(memoryview(now)[part], room, pair.dtype, before[part]).data) for part in parts)
+
+
+def small_steps() -> dict[str, list[Pair]]:
+    """Gaussian weights, one in twenty of which is another in bf16; and moments of which few rows are not zero."""
+    chance = np.random.default_rng(2)
+    before = chance.normal(0, SPREAD, CHUNKS * PIECE // 4).astype("<f4")
+    now = before + chance.normal(0, SPREAD * made.SMALL_NUDGE, len(before)).astype("<f4")
+    found = {f"{dtype.lower()}, small steps": [pair(dtype, now, before)] for dtype in ("BF16", "F16", "F32")}
+    rows = [np.where(chance.random((len(before) // 512, 1)) < 0.03, before.reshape(-1, 512), 0) for _ in range(2)]
+    mean, later = rows[0], (0.9 * rows[0] + rows[1]).astype("<f4")
+    return found | {"f32, sparse moment of Adam": [pair("F32", later.ravel(), mean.ravel())]}
+
+
+def adam(rate: float) -> dict[str, list[Pair]]:
+    """A network that is fine-tuned: its weights in three dtypes, and what Adam remembers."""
+    before, now = training.fine_tune(hidden=1024, rate=rate, steps=60)
+    kinds = [("model", dtype) for dtype in ("BF16", "F16", "F32")] + [("adam.mean", "F32"), ("adam.square", "F32")]
+    return {
+        f"{dtype.lower()}, Adam at {rate}{'' if kind == 'model' else f', {kind[5:]}'}": [
+            pair(dtype, now[name].ravel(), before[name].ravel()) for name in now if name.startswith(kind)
+        ]
+        for kind, dtype in kinds
+    }
+
+
+def pair(dtype: str, now: Array, before: Array) -> Pair:
+    return Pair(dtype, *(made.encode(values, dtype).view(f"<u{made.ITEM_SIZES[dtype]}") for values in (now, before)))
 
 
 def huffman_only() -> None:
@@ -142,6 +210,7 @@ def _started(script: str) -> float:
 
 def main() -> None:
     differences()
+    fine_tunes()
     huffman_only()
     slices()
     whole_chunks()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Weights = dict[str, Floats]
 
 INPUTS, OUTPUTS = 64, 10
+PRETRAINED = 6
+"""Epochs before a network is fine-tuned."""
+
+SMALL_BATCH = 8
 BATCH, LEARNING_RATE, DECAY, DECAY_OF_SQUARES, TINY = 32, 1e-3, 0.9, 0.999, 1e-8
 
 
@@ -45,29 +49,67 @@ def train(folder: Path, hidden: int, epochs: int) -> float:
     return accuracy
 
 
+def fine_tune(hidden: int, rate: float, steps: int) -> Iterator[dict[str, Floats]]:
+    """The tensors of a trained network, after `steps` and twice as many steps at a small learning rate."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32)
+    *_, trained = _epochs(images, labels, hidden, PRETRAINED)
+    adam = _Adam({name.removeprefix("model."): trained[name] for name in trained if name.startswith("model.")})
+    random = np.random.default_rng(1)
+    for _ in range(2):
+        for _ in range(steps):
+            batch = random.integers(0, len(labels), SMALL_BATCH)
+            adam.step(images[batch], labels[batch], rate)
+        yield adam.state()
+
+
 def _epochs(images: Floats, labels: NDArray[np.int64], hidden: int, epochs: int) -> Iterator[dict[str, Floats]]:
     """The tensors of the checkpoint after each epoch."""
     import numpy as np
 
     random = np.random.default_rng(0)
-    weights = _initial(random, hidden)
-    means = {name: np.zeros_like(values) for name, values in weights.items()}
-    squares = {name: np.zeros_like(values) for name, values in weights.items()}
-    step = 0
+    adam = _Adam(_initial(random, hidden))
     for _ in range(epochs):
         order = random.permutation(len(labels))
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            step += 1
-            # Adam; its two corrections of the young averages are put into the rate.
-            rate = np.float32(LEARNING_RATE * (1 - DECAY_OF_SQUARES**step) ** 0.5 / (1 - DECAY**step))
-            for name, gradient in _gradients(weights, images[batch], labels[batch]).items():
-                means[name] += np.float32(1 - DECAY) * (gradient - means[name])
-                squares[name] += np.float32(1 - DECAY_OF_SQUARES) * (gradient * gradient - squares[name])
-                weights[name] -= rate * means[name] / (np.sqrt(squares[name]) + np.float32(TINY))
-        kinds = {"model": weights, "adam.mean": means, "adam.square": squares}
-        state = {f"{kind}.{name}": values for kind, tensors in kinds.items() for name, values in tensors.items()}
-        yield state | {"adam.step": np.array([step], np.int64)}
+            adam.step(images[batch], labels[batch], LEARNING_RATE)
+        yield adam.state()
+
+
+class _Adam:
+    """The weights, and what Adam remembers of their gradients."""
+
+    def __init__(self, weights: Weights) -> None:
+        import numpy as np
+
+        self._steps = 0
+        self._weights = weights
+        self._means = {name: np.zeros_like(values) for name, values in weights.items()}
+        self._squares = {name: np.zeros_like(values) for name, values in weights.items()}
+
+    def step(self, images: Floats, labels: NDArray[np.int64], rate: float) -> None:
+        import numpy as np
+
+        self._steps += 1
+        # The two corrections of the young averages are put into the rate.
+        rate = np.float32(rate * (1 - DECAY_OF_SQUARES**self._steps) ** 0.5 / (1 - DECAY**self._steps))
+        means, squares = self._means, self._squares
+        for name, gradient in _gradients(self._weights, images, labels).items():
+            means[name] += np.float32(1 - DECAY) * (gradient - means[name])
+            squares[name] += np.float32(1 - DECAY_OF_SQUARES) * (gradient * gradient - squares[name])
+            self._weights[name] -= rate * means[name] / (np.sqrt(squares[name]) + np.float32(TINY))
+
+    def state(self) -> dict[str, Floats]:
+        """All tensors of a checkpoint, which later steps change no more."""
+        import numpy as np
+
+        kinds = {"model": self._weights, "adam.mean": self._means, "adam.square": self._squares}
+        state = {f"{kind}.{name}": values.copy() for kind, tensors in kinds.items() for name, values in tensors.items()}
+        return state | {"adam.step": np.array([self._steps], np.int64)}
 
 
 def _initial(random: np.random.Generator, hidden: int) -> Weights:

@@ -24,18 +24,23 @@ SPREAD = 0.02
 NUDGE = 0.005
 """The spread of what one step of training adds to a weight, as a share of the weights' own."""
 
+SMALL_NUDGE = 0.00008
+"""The same at a small learning rate: one weight in twenty is another one in bf16."""
+
 ITEM_SIZES = {"BF16": 2, "F16": 2, "F32": 4}
 
 
 class Tensor(NamedTuple):
     """A tensor given by its seed, after so many steps of training. The steps are made in float32; bf16 is what is
-    left of that when rounded to the nearest, a tie to the even one."""
+    left of that when rounded to the nearest, a tie to the even one. nudge: the spread of a step, as a share of that of
+    the weights."""
 
     name: str
     shape: tuple[int, ...]
     seed: tuple[int, ...]
     dtype: str = "BF16"
     moved: int = 0
+    nudge: float = NUDGE
 
     @property
     def size(self) -> int:
@@ -74,7 +79,7 @@ def write_series(files: Sequence[Path], series: Sequence[Sequence[Tensor]]) -> S
                 if data is None or tensor != before:
                     values, last = _next_values(tensor, before, values), data
                     data = encode(values, tensor.dtype)
-                    new += tensor.size
+                    new += tensor.size * (last is None or bool((data != last).any()))
                     bound += entropy(data, last, ITEM_SIZES[tensor.dtype])
                 file.seek(offset)
                 file.write(data.data)
@@ -115,15 +120,20 @@ def encode(values: Floats, dtype: str) -> Bytes:
 
 def entropy(data: Bytes, last: Bytes | None, size: int) -> float:
     """The bytes that a perfect coder needs for the byte planes of these numbers, `size` bytes each, when it may only
-    count how often a byte comes in its plane. The sign is moved beside the mantissa. Where there is a `last`,
-    its XOR with the numbers is counted too, and the smaller of the two is returned."""
-    import numpy as np
-
+    count how often a byte comes in its plane. The sign is moved beside the mantissa. Where there is a `last`, the
+    planes of the differences to it are counted too, and the smaller of the two is returned."""
     numbers = data.view(f"<u{size}")
     found = _entropy_of_planes((numbers << 1) | (numbers >> (8 * size - 1)), size)
     if last is not None:
-        found = min(found, _entropy_of_planes(np.bitwise_xor(data, last), size))
+        found = min(found, _entropy_of_planes(fold(numbers - last.view(f"<u{size}")), size))
     return found
+
+
+def fold(differences: NDArray[Any]) -> NDArray[Any]:
+    """0, -1, 1, -2, … as 0, 1, 2, 3, …: small ones are small whichever way they go."""
+    bits = 8 * differences.dtype.itemsize
+    signed = differences.view(f"<i{bits // 8}")
+    return (signed << 1 ^ signed >> bits - 1).view(differences.dtype)
 
 
 def _entropy_of_planes(numbers: NDArray[Any], size: int) -> float:
@@ -142,7 +152,7 @@ def _next_values(tensor: Tensor, before: Tensor | None, values: Floats | None) -
         return _draw(tensor, tensor.seed, SPREAD)
     if values is None or before != tensor._replace(moved=tensor.moved - 1):
         raise ValueError(f"{tensor.name} can only move on from the step before")
-    moved: Floats = values + _draw(tensor, (*tensor.seed, tensor.moved), SPREAD * NUDGE)
+    moved: Floats = values + _draw(tensor, (*tensor.seed, tensor.moved), SPREAD * tensor.nudge)
     return moved
 
 

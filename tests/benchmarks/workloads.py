@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from weights import ITEM_SIZES, Sizes, Tensor, write_series
+from weights import ITEM_SIZES, SMALL_NUDGE, Sizes, Tensor, write_series
 
 MIB = 1 << 20
 LAYERS = 20
@@ -83,6 +83,12 @@ def fine_tuned(size: int) -> list[list[Tensor]]:
     return [
         [tensor._replace(moved=step) for tensor in _transformer(size, ("BF16", "F32"))] for step in range(CHECKPOINTS)
     ]
+
+
+def fine_tuned_slowly(size: int) -> list[list[Tensor]]:
+    """Ten checkpoints in bf16, one weight in twenty of each another one than in the one before."""
+    tensors = [tensor._replace(nudge=SMALL_NUDGE) for tensor in _transformer(size)]
+    return [[tensor._replace(moved=step) for tensor in tensors] for step in range(CHECKPOINTS)]
 
 
 def grown_in_front(size: int) -> list[list[Tensor]]:

@@ -134,6 +134,21 @@ def test_chunks_that_were_stored_as_they_are_get_smaller(repo: Repository, stora
     assert repo.gc(repack=True).repacked == 0
 
 
+def test_a_few_long_chunks_that_would_get_smaller_are_not_overlooked_among_many_short_ones(
+    repo: Repository, storage: MemoryStorage, log: Log
+) -> None:
+    (weights,) = steps(1)
+    repo.set_setting("log.compress", "false")
+    log("mnist", z=weights, **{f"a{number}": os.urandom(4000) for number in range(60)})
+    raw = size_of(storage)
+    repo.set_setting("log.compress", "true")
+
+    swept = repo.gc(repack=True)
+
+    assert swept.repacked == 1 and size_of(storage) < 0.9 * raw
+    assert text_of(repo, "mnist:v0", "z") == weights
+
+
 def test_random_bytes_are_not_written_anew_again_and_again(repo: Repository, log: Log) -> None:
     log("mnist", a=os.urandom(10 * CHUNK))
 

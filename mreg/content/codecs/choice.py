@@ -16,7 +16,7 @@ WIDTH_OF: Final = {
 """Bytes of an element (of complex ones: of their parts) by dtype as safetensors spells it."""
 
 SAMPLE: Final = 16 << 10
-"""Bytes from the middle of a chunk by which the ways to store it are compared."""
+"""Length of the sample of a chunk by which the ways to store it are compared."""
 
 CLEARLY: Final = 0.9
 """A delta is stored only where it takes less than this share of what the chunk takes by itself: to read it,
@@ -37,17 +37,17 @@ def _choose(data: memoryview, dtype: str, base: memoryview | None) -> tuple[int,
     width = WIDTH_OF.get(dtype)
     if base is None and width is not None:
         return width, False
-    start = max(0, len(data) - SAMPLE) // 2 // 8 * 8
-    part = slice(start, start + SAMPLE)
+    sample = entropy.spread(data, SAMPLE)
     widths = planes.WIDTHS if width is None else (width,)
-    alone = {each: _estimate(data[part], each) for each in widths}
+    alone = {each: _estimate(sample, each) for each in widths}
     best = min(widths, key=alone.__getitem__)
     if base is None:
         return best, False
-    beside = {each: _estimate(data[part], each, base[part]) for each in widths}
+    near = entropy.spread(base, SAMPLE)
+    beside = {each: _estimate(sample, each, near) for each in widths}
     nearest = min(widths, key=beside.__getitem__)
     return (nearest, True) if beside[nearest] < CLEARLY * alone[best] else (best, False)
 
 
-def _estimate(data: memoryview, width: int, base: memoryview | None = None) -> int:
+def _estimate(data: Buffer, width: int, base: Buffer | None = None) -> int:
     return sum(map(entropy.estimate, planes.samples(data, width, base)))

@@ -3,7 +3,7 @@
 Weights have no repetitions worth looking for: what repeats in a plane of exponents does so by chance, and each
 such match costs more than it saves. There, zstd is told not to look, which leaves its Huffman coder: smaller by
 a tenth than level 1, at four times its speed. Planes that do repeat (zeros, differences, indexes) are compressed
-with level 1. A probe tells the two apart, and what neither makes smaller is left as it is.
+with level 1. A sample tells the two apart, and what neither makes smaller is left as it is.
 """
 
 from __future__ import annotations
@@ -29,18 +29,28 @@ else:
         ZstdError,
     )
 
-MATCH_PROBE: Final = 16 << 10
-"""So many bytes from the middle of a plane tell whether looking for repetitions pays."""
+from mreg.content.buffers import Buffer
+
+SAMPLE: Final = 16 << 10
+"""Length of the sample that tells whether looking for repetitions pays."""
+
+PIECES: Final = 8
+"""Pieces that make a sample, at equal distances, from the start to the end. A single one would speak for
+its neighbourhood only: tensors hold rows that are zero, or were trained while others were not."""
 
 MATCHES_PAY: Final = 0.95
-"""It pays where it makes the probe that much smaller."""
+"""Looking for repetitions pays where it makes the sample smaller than this share of what it takes without."""
+
+HUFFMAN_LEAST: Final = 8
+"""Huffman's codes are a bit long or longer. A sample that takes less than this part of its length is a single value
+repeated, which zstd has a short form for; the plane will hold other values too, and then each byte takes that bit."""
 
 IN_DOUBT: Final = 0.9
-"""A plane whose probe hardly gets smaller is probed again, with more of it."""
+"""A plane whose sample takes more than this share of its length is sampled again, with LARGE_SAMPLE."""
 
-PROBE: Final = 64 << 10
+LARGE_SAMPLE: Final = 64 << 10
 WORTH_IT: Final = 0.985
-"""If so many of its bytes stay above this share, the plane is left as it is."""
+"""A plane whose large sample takes more than this share of its length is left as it is."""
 
 _LITERAL_MODE = 1002  # ZSTD_c_literalCompressionMode, experimental in zstd.h since 1.3.8; 1: always Huffman
 _WITHOUT: dict[int, int] = {
@@ -64,11 +74,11 @@ _own = threading.local()
 def compress(plane: memoryview, *, text: bool = False) -> bytes | None:
     """A zstd frame that is shorter than `plane`, or None where there is none to be had. text: the plane is no
     plane of numbers, so where it repeats it is worth more effort."""
-    probe = _middle(plane, MATCH_PROBE)
-    without, with_ = len(_frame("without", probe)), len(_frame("with", probe))
-    matches = with_ < MATCHES_PAY * without
+    sample = spread(plane, SAMPLE)
+    without, with_ = len(_frame("without", sample)), len(_frame("with", sample))
+    matches = with_ < MATCHES_PAY * without or without < len(sample) // HUFFMAN_LEAST
     way = ("text" if text else "with") if matches else "without"
-    if min(without, with_) > IN_DOUBT * len(probe) and not _worth_it(way, _middle(plane, PROBE)):
+    if min(without, with_) > IN_DOUBT * len(sample) and not _worth_it(way, spread(plane, LARGE_SAMPLE)):
         return None
     found = _frame(way, plane)
     return found if len(found) < len(plane) else None
@@ -80,13 +90,19 @@ def compress_short(data: memoryview) -> bytes | None:
     return frame if len(frame) < WORTH_IT * len(data) else None
 
 
-def _worth_it(way: str, probe: memoryview) -> bool:
-    return len(_frame(way, probe)) < WORTH_IT * len(probe)
+def spread(plane: memoryview, length: int) -> Buffer:
+    """A sample of `length` bytes from all of `plane`, in pieces that start at multiples of 8 bytes; all of it where it
+    is no longer than that."""
+    if len(plane) <= length:
+        return plane
+    piece = length // PIECES
+    last = len(plane) - piece
+    starts = (last * number // (PIECES - 1) & -8 for number in range(PIECES))
+    return b"".join(plane[start : start + piece] for start in starts)
 
 
-def _middle(plane: memoryview, length: int) -> memoryview:
-    start = max(0, len(plane) - length) // 2
-    return plane[start : start + length]
+def _worth_it(way: str, sample: Buffer) -> bool:
+    return len(_frame(way, sample)) < WORTH_IT * len(sample)
 
 
 def estimate(plane: memoryview) -> int:
@@ -113,7 +129,7 @@ def decompress(frame: memoryview, out: memoryview) -> None:
         raise ValueError("a plane has another length than it should")
 
 
-def _frame(way: str, data: memoryview) -> bytes:
+def _frame(way: str, data: Buffer) -> bytes:
     """Compressors are kept, one of each way a thread: making one costs as much as 100 KiB of work."""
     compressor: ZstdCompressor | None = getattr(_own, way, None)
     if compressor is None:

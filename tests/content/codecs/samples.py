@@ -39,6 +39,20 @@ def gaussian(chance: Generator, count: int, spread: float = 0.02) -> np.ndarray[
     return chance.normal(0.0, spread, count)
 
 
+def order0(data: bytes, base: bytes, dtype: str) -> float:
+    """Bytes of the differences by a perfect coder that only counts how often a byte comes in its plane."""
+    width = WIDTH_OF[dtype]
+    differences = np.frombuffer(data, f"<u{width}") - np.frombuffer(base, f"<u{width}")
+    signed = differences.view(f"<i{width}")
+    folded = (signed << 1 ^ signed >> 8 * width - 1).view(np.uint8).reshape(-1, width)
+    found = 0.0
+    for plane in folded.T:
+        counts = np.bincount(plane)
+        shares = counts[counts > 0] / len(plane)
+        found -= float((shares * np.log2(shares)).sum()) * len(plane) / 8
+    return found
+
+
 def _special(chance: Generator, length: int) -> bytes:
     """Not a number in several ways, infinities, the smallest, the largest, both zeros."""
     values = bytes.fromhex("0000c07f 010080ff 0000807f 000080ff 01000000 01000080 ffff7f7f 00000080 00000000")
