@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `figures` is: test folders are no packages
+sys.path.insert(0, str(Path(__file__).parent))  # where `figures` and `mounts` are: test folders are no packages
 
 import figures
 

@@ -7,6 +7,7 @@ written to FILE as a table; only where every test passed, so that no figure hide
 from __future__ import annotations
 
 import platform
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Adder:
         self._failed |= report.failed
         if report.skipped and isinstance(report.longrepr, tuple):
             reason = report.longrepr[2].removeprefix("Skipped: ")
-            self._skipped.add(reason.partition(": mount:")[0])  # what follows names folders of this machine
+            self._skipped.add(re.split(": (?:mount|losetup):", reason)[0])  # what follows names folders of this machine
         if report.when == "call" and report.passed:
             for name, value in report.user_properties:
                 if name == PROPERTY:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mounts
 import pytest
 
 from mreg.refs.keys import CONFIG
@@ -425,7 +426,7 @@ def mounted(filled: Any) -> Iterator[Callable[..., None]]:
 
     yield mount
     for at in reversed(done):
-        subprocess.run(["umount", at], check=True)
+        mounts.unmount(at)
 
 
 def test_a_read_only_repository_can_be_read_and_refuses_changes(

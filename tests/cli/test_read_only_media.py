@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mounts
 import pytest
 
 READING = (
@@ -80,7 +81,7 @@ def read_only() -> Iterator[Callable[[Path], None]]:
 
     yield read_only
     for folder in reversed(done):
-        subprocess.run(["umount", folder], check=True)
+        mounts.unmount(folder)
 
 
 def content_of(folder: Path) -> dict[str, tuple[int, int, bytes]]:

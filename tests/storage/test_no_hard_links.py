@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import mounts
 import pytest
 
 KINDS = {
@@ -34,20 +35,17 @@ def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
         with open(image, "wb") as file:
             file.truncate(64 << 20)
         subprocess.run([make, image], check=True, capture_output=True)
-        attached = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True, check=False)
-        if attached.returncode:
-            pytest.skip(f"there is no loop device: {attached.stderr.strip()}")
-        device = attached.stdout.strip()
         try:
-            done = subprocess.run([*mount, device, place], capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"cannot mount {request.param} here: {done.stderr.strip()}")
-            try:
-                yield place
-            finally:
-                subprocess.run(["umount", place], check=True)
+            with mounts.attached(image) as device:
+                done = subprocess.run([*mount, device, place], capture_output=True, text=True, check=False)
+        except mounts.NoLoopDevice as error:
+            pytest.skip(f"there is no loop device: {error}")
+        if done.returncode:
+            pytest.skip(f"cannot mount {request.param} here: {done.stderr.strip()}")
+        try:
+            yield place
         finally:
-            subprocess.run(["losetup", "--detach", device], check=True)
+            mounts.unmount(place)
 
 
 def run(where: Path, *command: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -80,7 +78,7 @@ def works(where: Path, *before: str) -> None:
         subprocess.Popen([*before, sys.executable, "-m", "mreg", "log", "model", "-a", f"r{n % 2}"], cwd=where)
         for n in range(6)
     ]
-    assert [racer.wait(120) for racer in racers] == [0] * 6
+    assert [racer.wait(mounts.PATIENCE) for racer in racers] == [0] * 6
     assert must("fsck", "--full") == ""
 
 
