@@ -35,7 +35,7 @@ CHANGING = (
     "fsync,fdatasync,syncfs,sync_file_range,link,linkat,symlink,symlinkat,rename,renameat,renameat2,"
     "unlink,unlinkat,mkdir,mkdirat,rmdir,chmod,fchmod,fchmodat,utimensat"
 )
-PATIENCE = 60.0
+PATIENCE = 300.0
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
 _STOPPED = re.compile(r"--- SIGSTOP|\+\+\+ ")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC")

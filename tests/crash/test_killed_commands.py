@@ -4,7 +4,6 @@ change has happened or has not, and the same command does what it should when it
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +16,6 @@ Count = Callable[[str, int], None]
 
 OFTEN = {"link", "alias-set", "tag-add", "rm", "gc"}
 """Killed at every third call in every run of the tests, and at every call in the slow ones."""
-
-LONGEST_RETRY = 10.0
-"""Seconds. A lock that outlived its holder would make the next command wait for longer."""
 
 WRITING = ("openat", "write", "pwrite64", "fsync", "link", "rename", "mkdir", "fdatasync", "ftruncate", "unlink")
 
@@ -106,12 +102,10 @@ class Subject:
         return by_cache
 
     def _check_repeated(self) -> None:
-        start = time.monotonic()
         done = self.bench.run(*self.command)
-        taken = time.monotonic() - start
+        assert "stayed locked" not in done.errors, "the lock outlived its holder"  # 4 may be among `again`
         assert done.code in self.case.again, done
         assert "Traceback" not in done.errors
-        assert taken < LONGEST_RETRY, f"the same command took {taken:.0f} s: something was in its way"
         assert self._state() == self.after
         self._check_sound()
         self.case.finished(self.bench)
