@@ -40,6 +40,17 @@ class Race:
             process.stdin.flush()
         return new
 
+    def start_beside(self, *tasks: Task) -> list[subprocess.Popen[str]]:
+        """Start what goes on until it is told to stop, and return when each has done its work once.
+
+        What is started next is sure to find them at work: on a busy machine it might be over before they begin.
+        """
+        new = self.start(*tasks)
+        for process in new:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "at work\n", self._failure(process)
+        return new
+
     def results(self, processes: list[subprocess.Popen[str]]) -> list[Any]:
         """What each has to say at its end."""
         found = []
@@ -72,9 +83,13 @@ class Race:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
-    """An empty repository on disk; the workers share its cache, as the processes of one person do."""
+    """A repository on disk without content; the workers share its cache, as the processes of one person do.
+
+    Writers wait for the lock as long as it takes: on a slow disk sixteen keep one waiting for longer than the default.
+    """
     monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
     with Repository.init(tmp_path) as made:
+        made.set_setting("lock.timeout", f"{PATIENCE}s")
         yield made
 
 

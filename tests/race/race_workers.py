@@ -1,10 +1,12 @@
 """What one of many racing processes does: `python race_workers.py TASK REPOSITORY JSON-OF-ARGUMENTS`.
 
-It opens the repository, says `ready`, waits for a line, does its task, and prints one JSON document.
+It opens the repository, says `ready`, waits for a line, does its task, and prints one JSON document. A task that goes
+on until it is told to stop says `at work` when it has done its work once.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -58,23 +60,25 @@ def log_same(repository: Repository, *, worker: int, artifact: str) -> Any:
 
 
 def count_up(repository: Repository, *, worker: int, steps: int, artifact: str, alias: str) -> Any:
-    """Move the alias `steps` times from vN to vN+1 by compare-and-swap; the numbers moved to, and the misses."""
+    """Move the alias `steps` times from vN to vN+1 by compare-and-swap; the numbers moved to, and the misses.
+
+    All begin with what they know from before the race, that there is no such alias. So all but one miss, also where
+    a busy machine runs them one after the other.
+    """
     done: list[int] = []
     misses = 0
+    present = -1
     while len(done) < steps:
-        try:
-            present = repository.resolve(f"{artifact}:{alias}").number
-        except NotFound:
-            present = -1
         try:
             expect = "none" if present < 0 else f"v{present}"
             moved = repository.set_alias(alias, f"{artifact}:v{present + 1}", expect=expect)
         except Conflict as lost:
             assert lost.code == "alias-moved"
             misses += 1
-            continue
-        assert (moved.before, moved.number) == (None if present < 0 else present, present + 1)
-        done.append(moved.number)
+        else:
+            assert (moved.before, moved.number) == (None if present < 0 else present, present + 1)
+            done.append(moved.number)
+        present = repository.resolve(f"{artifact}:{alias}").number
     return [done, misses]
 
 
@@ -96,11 +100,14 @@ def read(repository: Repository, *, worker: int, artifact: str, alias: str, stop
             _, writer, _, turn = first.split()
             if data != content(int(writer), int(turn)):
                 faults.append(f"{found.name} was torn: {data[:60]!r}")
+        if reads == 1:
+            _at_work()
     return [reads, faults]
 
 
-def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: int) -> Any:
-    """Log contents that all workers share into an artifact of one's own, and remove most of them again.
+def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: int, until: str | None = None) -> Any:
+    """Log contents that all workers share into an artifact of one's own, and remove most of them again; `count` times,
+    and until the file `until` is there.
 
     What the others log and remove makes the chunks that this one relies on garbage, again and again.
     """
@@ -108,7 +115,9 @@ def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: in
     artifact = f"a{worker}"
     kept: dict[int, int] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(count):
+        for turn in itertools.count():
+            if turn >= count and (until is None or os.path.exists(until)):
+                break
             drawn = chance.randrange(pool)
             Path(folder, "weights.bin").write_bytes(content(drawn, drawn))
             Path(folder, "own.txt").write_text(f"{worker} {turn}")
@@ -144,15 +153,22 @@ def take_back(repository: Repository, *, worker: int, count: int) -> Any:
     return [made, missed]
 
 
-def collect(repository: Repository, *, worker: int, grace: float, stop: str) -> Any:
-    """Collect garbage until the file `stop` is there; rounds, packs deleted, rounds that gave up."""
+def collect(repository: Repository, *, worker: int, grace: float, stop: str, found: str | None = None) -> Any:
+    """Collect garbage until the file `stop` is there; rounds, packs deleted, rounds that gave up.
+
+    found: a file to make when something was deleted.
+    """
     rounds = packs = gave_up = 0
     while not os.path.exists(stop):
         try:
             packs += repository.gc(grace=grace).packs
         except Conflict:
             gave_up += 1
+        if packs and found:
+            Path(found).touch()
         rounds += 1
+        if rounds == 1:
+            _at_work()
         time.sleep(0.02)
     return [rounds, packs, gave_up]
 
@@ -313,6 +329,8 @@ def inspect(repository: Repository, *, worker: int, stop: str) -> Any:
     while not os.path.exists(stop):
         findings += [str(finding) for finding in repository.fsck().findings]
         rounds += 1
+        if rounds == 1:
+            _at_work()
     return [rounds, findings]
 
 
@@ -322,13 +340,25 @@ def move(repository: Repository, *, worker: int, artifact: str, alias: str, vers
     while not os.path.exists(stop):
         repository.set_alias(alias, f"{artifact}:v{(worker + moves) % versions}")
         moves += 1
+        if moves == 1:
+            _at_work()
     return moves
 
 
-def read_alias(repository: Repository, *, worker: int, artifact: str, alias: str, count: int) -> Any:
-    """Resolve the alias so often; how many different versions came out, each as a pair of number and digest."""
-    seen = {repository.resolve(f"{artifact}:{alias}")[1:3] for _ in range(count)}
+def read_alias(repository: Repository, *, worker: int, artifact: str, alias: str, count: int, versions: int) -> Any:
+    """Resolve the alias so often, and on until it was seen at so many versions, however slowly it is moved; what came
+    out, each a pair of number and digest."""
+    seen: set[Any] = set()
+    reads = 0
+    while reads < count or len(seen) < versions:
+        seen.add(repository.resolve(f"{artifact}:{alias}")[1:3])
+        reads += 1
     return sorted(seen)
+
+
+def _at_work() -> None:
+    """Tell whoever started this one beside others that it does its work by now."""
+    print("at work", flush=True)
 
 
 def _patiently(attempt: Callable[[], Any]) -> Any:
