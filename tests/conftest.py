@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `figures` and `mounts` are: test folders are no packages
 
@@ -22,6 +23,10 @@ TESTDATA = Path(__file__).parent.parent / ".testdata"
 
 Count = Callable[[str, int], None]
 Files = dict[str, bytes]
+
+# How long an example takes, and how long it takes to draw one, depends on what else the machine does.
+settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any load")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
