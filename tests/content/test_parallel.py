@@ -30,23 +30,27 @@ def test_no_work_no_results() -> None:
 
 def test_who_would_wait_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "THREADS", 1)
-    begun, others = threading.Event(), threading.Barrier(3)
+    begun, others = threading.Event(), threading.Barrier(3, timeout=300)
     made_by: list[threading.Thread] = []
 
     def first() -> str:  # ends only when two others have, while the only other thread is busy with it
         begun.set()
-        others.wait(timeout=60)
+        others.wait()
         return "first"
 
     def other() -> str:
-        begun.wait(timeout=60)
         made_by.append(threading.current_thread())
         if len(made_by) == 2:
-            threading.Thread(target=others.wait, args=(60,)).start()
-            threading.Thread(target=others.wait, args=(60,)).start()
+            threading.Thread(target=others.wait).start()
+            threading.Thread(target=others.wait).start()
         return "other"
 
-    assert list(in_order((True, call) for call in (first, other, other))) == ["first", "other", "other"]
+    def work() -> Iterator[tuple[bool, Callable[[], str]]]:
+        yield True, first
+        assert begun.wait(timeout=300)  # by the thread: a call that none has begun is made here
+        yield from [(True, other)] * 2
+
+    assert list(in_order(work())) == ["first", "other", "other"]
     assert made_by == [threading.current_thread()] * 2
 
 
@@ -83,7 +87,7 @@ def test_ctrl_c_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        next(in_order([(True, lambda: release.wait(60)), (False, interrupted)]))
+        next(in_order([(True, lambda: release.wait(300)), (False, interrupted)]))
 
 
 def test_nothing_is_under_way_when_it_was_closed() -> None:
