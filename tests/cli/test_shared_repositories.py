@@ -108,12 +108,14 @@ def test_two_users_work_at_the_same_time(team: Any) -> None:
             commands.append((user, ["log", ("one", "two", "three")[turn % 3], "-a", "common", "--alias", "best"]))
             commands.append((user, ["gc"] if turn % 2 else ["alias", "set", f"a{user.uid}", "common"]))
     ann.must("log", "three", "-a", "common")
+    ann.must("config", "set", "lock.timeout", "300s")  # eight may have to wait for long on a slow disk
 
     for at in range(0, len(commands), 8):
-        running = [user.start(*command) for user, command in commands[at : at + 8]]
-        for process in running:
-            _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors.decode()
+        running = [(command, user.start(*command)) for user, command in commands[at : at + 8]]
+        for command, process in running:
+            _, errors = process.communicate(timeout=300)
+            gave_way = command == ["gc"] and b"the repository changed while gc looked at it" in errors
+            assert process.returncode == 0 or gave_way, errors.decode()
 
     for user in (ann, bob):
         assert user.must("fsck", "--full") == ""

@@ -31,7 +31,7 @@ def on_a_bad_disk() -> Callable[..., Any]:
     def on_a_bad_disk(mreg: Any, bad: Path, *command: str) -> Any:
         inject = ["-e", f"trace={READS}", "-e", f"inject={READS}:error=EIO", "-P", str(bad)]
         line = ["strace", "-f", "-o", "/dev/null", *inject, *mreg.line(*command)]
-        done = subprocess.run(line, cwd=mreg.home, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(line, cwd=mreg.home, capture_output=True, text=True, timeout=300, check=False)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

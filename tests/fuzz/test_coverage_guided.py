@@ -18,7 +18,7 @@ Count = Callable[[str, int], None]
 HARNESS = Path(__file__).with_name("harness.py")
 RUNS = 50_000
 SECONDS = 20
-LIMITS = ["-rss_limit_mb=1024", "-timeout=10", "-max_len=20000"]
+LIMITS = ["-rss_limit_mb=1024", "-timeout=60", "-max_len=20000"]
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ def test_the_lock_is_given_back_when_the_process_dies_in_a_commit(storage: Memor
         put(FaultyStorage(storage, 1, Crash, dead=True), KEY, "v0")
 
     with ThreadPoolExecutor(1) as other:
-        assert other.submit(put, storage, KEY, "v1").result(timeout=5) is not None
+        assert other.submit(put, storage, KEY, "v1").result(timeout=300) is not None
 
 
 def test_a_pack_that_is_gone_at_the_commit_refuses_it(storage: MemoryStorage, journal: Journal) -> None:

@@ -49,7 +49,7 @@ def run_python(script: str, *args: object) -> subprocess.Popen[str]:
 
 
 def results_of(processes: list[subprocess.Popen[str]]) -> list[str]:
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return outputs
 

@@ -64,6 +64,7 @@ def works(where: Path, *before: str) -> None:
         return done.stdout
 
     must("init")
+    must("config", "set", "lock.timeout", "300s")  # six that race may have to wait for long where each is slow
     for number in range(3):
         (where / "model" / "w.bin").write_bytes(b"%d" % number * 1000)
         assert must("log", "model", "-a", "a", "--alias", "best", "--link", "M") == f"a:v{number}\n"

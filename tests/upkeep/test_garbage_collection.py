@@ -373,7 +373,7 @@ def test_a_doomed_pack_that_a_writer_commits_to_before_it_is_deleted_stays(
 
     def delete_later(*args: Any) -> None:
         announced.set()
-        assert committed.wait(10)
+        assert committed.wait(300)
         delete(*args)
 
     monkeypatch.setattr(gc_module, "_delete", delete_later)
@@ -381,13 +381,13 @@ def test_a_doomed_pack_that_a_writer_commits_to_before_it_is_deleted_stays(
 
         def sweep() -> None:
             futures.append(pool.submit(sweeper.gc, grace=0))
-            assert announced.wait(10)
+            assert announced.wait(300)
 
         futures: list[Any] = []
         storage.before("lock", "", sweep)
         result = writer.log(at, "again")
         committed.set()
-        futures[0].result(10)
+        futures[0].result(300)
 
     assert result.stored == 0
     assert text_of(repo, "again") == BASE
