@@ -83,7 +83,7 @@ class Context:
         if self._index is None:
             from mreg.session.index import Index
 
-            self._index = Index(self.storage, self.journal, self._index_path())
+            self._index = Index(self.storage, self.journal, self._index_stem())
         return self._index
 
     def tables(self, look: Look) -> Index:
@@ -134,15 +134,16 @@ class Context:
             self._index.close()
             self._index = None
 
-    def _index_path(self) -> str | None:
-        """One file for each repository, place and host: SQLite's shared memory does not span hosts."""
+    def _index_stem(self) -> str | None:
+        """The start of the file's path: one for each repository, place and host, as SQLite's shared memory does not
+        span hosts."""
         from mreg.values.digest import digest
 
         cache = self.cache
         if cache is None:
             return None
         where = digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
-        return os.path.join(cache, "index", f"{where[:32]}.sqlite")
+        return os.path.join(cache, "index", where[:32])
 
 
 def has_journal(storage: Storage) -> bool:

@@ -37,23 +37,25 @@ CREATE TABLE records (digest TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID;
 CREATE TABLE stats (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID;
 """
 _AT_ONCE = 500
+_ENDING = ".sqlite"
 
 
 class Index:
-    """The lookup tables of one repository, in the file `path`, or in memory where it is None.
+    """The lookup tables of one repository, in a file whose name is `stem` and the schema's number, or in memory where
+    `stem` is None. So releases with other tables have files of their own.
 
     Safe to use from several threads and processes. A file that cannot be used is made anew; where that
     fails too (a read-only or full disk), or the file turns out bad later, the tables live in memory for as
     long as the object does.
     """
 
-    def __init__(self, storage: Storage, journal: Journal, path: str | None) -> None:
+    def __init__(self, storage: Storage, journal: Journal, stem: str | None) -> None:
         self._storage = storage
         self._journal = journal
         self._guard = threading.RLock()
         self.look = Look(Mark(0, journal.origin))
-        self._path = path
-        self._db = self._open(path)
+        self._path = None if stem is None else f"{stem}.{SCHEMA}{_ENDING}"
+        self._db = self._open(self._path)
 
     def close(self) -> None:
         self._db.close()
@@ -326,6 +328,7 @@ class Index:
                 db.execute("BEGIN IMMEDIATE")
                 if db.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
                     _create(db)
+                    _remove_older(path)
                 db.execute("COMMIT")
             db.execute("SELECT * FROM meta").fetchone()
         except BaseException:
@@ -348,3 +351,10 @@ def _remove(path: str) -> None:
     for name in (path, f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(OSError):
             os.unlink(name)
+
+
+def _remove_older(path: str) -> None:
+    """Remove the tables that earlier releases made of the same repository; one that still runs makes them again."""
+    stem = path.removesuffix(f".{SCHEMA}{_ENDING}")
+    for older in (stem, *(f"{stem}.{schema}" for schema in range(1, SCHEMA))):
+        _remove(older + _ENDING)

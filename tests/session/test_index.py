@@ -16,6 +16,7 @@ import pytest
 
 from mreg.repository import Repository
 from mreg.session.context import Context
+from mreg.session.index import SCHEMA
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 
@@ -76,6 +77,41 @@ def test_tables_survive_the_process(
 
     assert contents(repo) == before
     assert sqlite_file().stat().st_ino == inode
+
+
+def test_tables_of_another_schema_are_neither_shared_nor_left_behind(
+    repo: Repository, folder: Callable[..., str], sqlite_file: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(folder({"a": b"first"}), "mnist")
+    before = contents(repo)
+    repo.close()
+    ours = sqlite_file()
+    stem = ours.name.partition(".")[0]
+    unversioned = ours.with_name(f"{stem}.sqlite")
+    other_repository = ours.with_name(f"{'0' * 32}.sqlite")
+    for path in (unversioned, other_repository):
+        path.write_bytes(b"of an earlier release")
+    monkeypatch.setattr("mreg.session.index.SCHEMA", SCHEMA + 1)
+
+    after = contents(repo)
+
+    assert {**after, "meta": None} == {**before, "meta": None}
+    newer = ours.with_name(f"{stem}.{SCHEMA + 1}.sqlite")
+    assert set(ours.parent.glob("*.sqlite")) == {newer, other_repository}
+
+
+def test_tables_of_a_later_release_are_left_alone(
+    repo: Repository, folder: Callable[..., str], sqlite_file: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(folder({"a": b"first"}), "mnist")
+    repo.close()
+    later = sqlite_file()
+    data = later.read_bytes()
+    monkeypatch.setattr("mreg.session.index.SCHEMA", SCHEMA - 1)
+
+    repo.log(folder({"a": b"second"}), "mnist")
+
+    assert later.read_bytes() == data
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
