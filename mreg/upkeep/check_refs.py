@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from mreg.content import objects, packs
 from mreg.refs import keys, ref_files, rules
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
@@ -16,6 +17,7 @@ from mreg.storage import unreadable
 from mreg.upkeep import reach
 from mreg.upkeep.check_names import check_names
 from mreg.upkeep.findings import Findings
+from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
 
 
@@ -83,6 +85,8 @@ def _all_versions(context: Context) -> list[str]:
 
 def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
+    for dropped in filter(_is_no_data, entry.drops):
+        check.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no record")
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
@@ -95,6 +99,12 @@ def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> Non
         ):
             check.add("journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version])
         check.state[key] = ref_files.left_by(change, entry.seq)
+
+
+def _is_no_data(key: str) -> bool:
+    pack = packs.name_of(key)
+    is_pack = pack is not None and is_digest(pack) and packs.key_of(pack) == key
+    return not is_pack and objects.name_of(key) is None
 
 
 def _check_config(context: Context, check: Findings) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mreg.content import objects, packs
 from mreg.content.pack_writer import PackContents, PackWriter
-from mreg.content.packs import PackIndex
+from mreg.content.packs import DamagedPack, PackIndex
 from mreg.operations.collections import drop_version
 from mreg.operations.resolve import Resolved
 from mreg.refs import journal as journals, ref_files
@@ -216,7 +216,10 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
         entries, lambda seq: age_of(context, seq, now), grace
     )
     needed = reach.reach(context.objects, remembered, read)
+    for name in sorted(reach.given_up(live, read, indexes)):
+        raise DamagedPack(pack=name, reason="the journal gives it up, but versions need what is in it")
     now_live, spared = _keys(live, read), _keys(needed, read)
+    spared.update(map(packs.key_of, reach.given_up(needed, read, indexes)))
     doomed, kept = {}, 0
     for key, stat in _all_data(context.storage, indexes):
         if key in now_live:

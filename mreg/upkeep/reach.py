@@ -140,6 +140,18 @@ def needed_packs(found: Reached, indexes: Mapping[str, PackIndex]) -> set[str]:
     }
 
 
+def given_up(found: Reached, read: Mapping[str, PackIndex], indexes: Mapping[str, PackIndex]) -> set[str]:
+    """The packs that hold what is reached and in none of those is that are read. An entry gave them up that it should
+    not: a faulty or forged one, or a repair that could not read all of them."""
+    others = {name: index for name, index in indexes.items() if name not in read}
+    lacking = found.chunks - copies(read).keys() if others else set()
+    return {
+        name
+        for name, index in others.items()
+        if any(entry.digest in lacking for entry in index.chunks) or not lacking.isdisjoint(index.recipes)
+    }
+
+
 def read_indexes(storage: Storage) -> dict[str, PackIndex]:
     """The index of every pack that lies in the storage. Raises DamagedPack."""
     found = {}

@@ -243,6 +243,33 @@ def test_a_version_whose_pack_no_entry_names_is_hurt(
     assert found(repo_with_two) == set()
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "artifacts/mnist/v0",
+        "journal/applied",
+        "packs",
+        f"packs/{'a' * 62}.pack",
+        f"packs/aa/{'a' * 61}.pack",
+        f"packs/a/{'a' * 63}.pack",
+        f"packs/aa/{'A' * 62}.pack",
+        f"packs/aa/{'a' * 62}",
+        f"objects/aa/{'a' * 62}.pack",
+        f"objects/aa/../{'a' * 62}",
+        f"objects/aa/{'a' * 62}\n",
+    ],
+)
+def test_an_entry_that_drops_what_can_be_no_data_is_named(
+    key: str, repo_with_two: Repository, storage: MemoryStorage
+) -> None:
+    possible = (packs.key_of("a" * 64), object_key("b" * 64))
+
+    entry = plant(storage, {}, drops=(*possible, key))
+
+    assert found(repo_with_two) == {("journal-change", entry)}
+
+
 def test_a_pack_that_nothing_names_is_no_damage(
     repo_with_two: Repository, storage: MemoryStorage, repo: Repository
 ) -> None:

@@ -16,8 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mreg.content import packs
 from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import DamagedPack
 from mreg.operations.undo import GivenUp
 from mreg.refs import journal as journals
+from mreg.refs.transaction import Draft
 from mreg.repository import Repository
 from mreg.session import statcache
 from mreg.session.context import Context
@@ -239,6 +241,62 @@ def test_abandoned_temporary_files_are_swept_when_they_are_a_day_old(repo: Repos
 
 
 # Damage.
+
+
+def give_up_pack_of_entry(storage: MemoryStorage, seq: int) -> str:
+    """Commit an entry that drops the first pack of another entry, as a forged or faulty one may; the pack's name."""
+    (name,) = Context(storage, "memory").journal.entry(seq).packs
+
+    def build(draft: Draft) -> None:
+        draft.drops = (packs.key_of(name),)
+
+    Context(storage, "memory").commit("forged", build)
+    return name
+
+
+@pytest.mark.parametrize("data", [b"one chunk", BASE], ids=["chunk", "recipe"])
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}, {"repack": True}, {"grace": DAY}], ids=str)
+def test_a_pack_that_an_entry_drops_though_a_version_needs_it_is_not_deleted(
+    options: dict[str, Any],
+    data: bytes,
+    repo: Repository,
+    storage: MemoryStorage,
+    log: Callable[..., Any],
+    age: Callable[[float], None],
+    content: Callable[[Storage], dict[str, bytes]],
+) -> None:
+    log("mnist", a=data)
+    log("scrap", a=b"doomed")
+    repo.remove("scrap:v0")
+    name = give_up_pack_of_entry(storage, 1)
+    age(2 * DAY)
+    before = content(storage)
+
+    with pytest.raises(DamagedPack) as refused:
+        repo.gc(**{"grace": 0} | options)
+
+    assert refused.value.pack == name
+    assert content(storage) == before
+    log("again", a=data)
+    assert repo.gc(**{"grace": 0} | options).packs >= 1
+    assert text_of(repo, "mnist:v0") == data
+
+
+def test_a_pack_that_an_entry_drops_though_a_deleted_version_may_come_back_stays_for_the_grace_period(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], age: Callable[[float], None]
+) -> None:
+    log("mnist", a=b"first")
+    log("mnist", a=b"second")
+    name = give_up_pack_of_entry(storage, 1)
+    age(30 * DAY)
+    repo.remove("mnist:v0")
+
+    early = repo.gc(grace=14 * DAY)
+    there = storage.stat(packs.key_of(name)) is not None
+    age(15 * DAY)
+    late = repo.gc(grace=14 * DAY)
+
+    assert (early.packs, there, late.packs) == (0, True, 1)
 
 
 @pytest.mark.parametrize("kind", ["record", "manifest", "pack", "journal"])
