@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import mreg
-from mreg.cli.main import common_options, root
-from mreg.cli.messages import DAMAGE_HINT, EXIT_CODES, FAILED, HINTS, INTERRUPTED, exit_code_of
+from mreg.cli import exit_codes as codes
+from mreg.cli.hints import DAMAGE_HINT, HINTS
+from mreg.cli.main import root
+from mreg.cli.options import common_options
 from mreg.session import config
 from mreg.values import names
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX
@@ -23,10 +25,10 @@ KINDS = (Incomplete, Failed, InvalidInput, NotFound, Conflict, Damaged, Refused)
 
 # What the command line reports beside the errors of the library.
 OTHER_CODES = [
-    ("io-error", "", FAILED, "the machine's own words: the disk is full, permission denied, …", ""),
-    ("unexpected", "", FAILED, "an unexpected error: …", "a bug in mreg; `MREG_DEBUG=1` shows the details"),
-    ("usage", "", 2, "what is wrong with the command line", "see `mreg … --help`"),
-    ("interrupted", "", INTERRUPTED, "interrupted", "no change and no file is half done; run it again"),
+    ("io-error", "", codes.FAILED, "the machine's own words: the disk is full, permission denied, …", ""),
+    ("unexpected", "", codes.FAILED, "an unexpected error: …", "a bug in mreg; `MREG_DEBUG=1` shows the details"),
+    ("usage", "", codes.USAGE, "what is wrong with the command line", "see `mreg … --help`"),
+    ("interrupted", "", codes.INTERRUPTED, "interrupted", "no change and no file is half done; run it again"),
 ]
 
 ENVIRONMENT = {
@@ -107,12 +109,7 @@ def common() -> str:
 
 
 def exit_codes() -> str:
-    rows = [("0", "done"), (str(FAILED), "failed: input or output, or an unexpected error")]
-    rows += [(str(code), meaning) for _, code, meaning in EXIT_CODES]
-    rows += [
-        (str(INTERRUPTED), "interrupted (Ctrl-C)"),
-        ("141", "whoever read the output went away (`mreg ls | head`)"),
-    ]
+    rows = [(str(code), meaning) for code, meaning in codes.MEANINGS.items()]
     text = "## Exit codes\n\n" + table(("code", "meaning"), rows)
     return text + "\n" + AFTER_FAILURE
 
@@ -218,9 +215,7 @@ def errors() -> str:
     for error in error_classes():
         kind = next(kind for kind in KINDS if issubclass(error, kind))
         hint = HINTS.get(error.code, DAMAGE_HINT if kind is Damaged else "")
-        rows.setdefault(
-            error.code, (exit_code_of(error.__new__(error)), error.code, kind.__name__, error.template, hint)
-        )
+        rows.setdefault(error.code, (codes.of(error), error.code, kind.__name__, error.template, hint))
     cells = [
         (f"`{code}`", str(exit_code), kind and f"`{kind}`", placeholders(text) or "(depends)", placeholders(hint))
         for exit_code, code, kind, text, hint in sorted(rows.values())

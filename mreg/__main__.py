@@ -6,9 +6,11 @@ import gc
 import os
 import sys
 
+INTERRUPTED = 130  # as in `mreg.cli.exit_codes`, without loading anything
+
 
 def _leave(*_: object) -> None:
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 
 try:  # Ctrl-C while modules are loaded: nothing has begun, and an exception would show a traceback
@@ -31,7 +33,7 @@ def entry() -> NoReturn:
     At once: taking apart what was imported, object by object, would take longer than many a command. All files are
     closed and all threads ended by then.
     """
-    code = 130
+    code = INTERRUPTED
     try:
         code = main()
         sys.stdout.flush()
@@ -44,7 +46,7 @@ def entry() -> NoReturn:
 
 
 def main() -> int:
-    """Run the command line in `sys.argv`; its exit code (the table in `mreg.cli.messages`)."""
+    """Run the command line in `sys.argv`; its exit code (the table in `mreg.cli.exit_codes`)."""
     arguments = sys.argv[1:]
     try:
         from mreg.cli.streams import settle
@@ -63,11 +65,12 @@ def main() -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         return run(arguments)
     except KeyboardInterrupt:  # before anything had begun
-        return 130
+        return INTERRUPTED
     except OSError as error:
-        from mreg.cli.messages import report
+        from mreg.cli.report import report
+        from mreg.cli.state import State
 
-        return report(error, arguments)
+        return report(error, arguments, State())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The facade: whatever mreg can do with a repository is a method here. The command line uses nothing else.
 
-Heavy parts are imported when a method needs them: a question about one reference must not pay for them.
+Most rooms load their modules when a method needs them (`mreg.lazy`): a question about one reference must not pay for
+all that mreg can do.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mreg import content, intake, operations, refs, session, upkeep, values
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
 from mreg.session import config, places
 from mreg.session.context import Context, has_journal
+from mreg.session.places import default_cache, find_repository
 from mreg.storage import ABSENT, PutLost, Storage
 from mreg.storage.local import LocalStorage
 from mreg.values import names
@@ -37,6 +40,16 @@ if TYPE_CHECKING:
         Usage,
         Version,
     )
+
+__all__ = [
+    "Paths",
+    "Progress",
+    "Repository",
+    "Resolved",
+    "default_cache",
+    "find_repository",
+    "formats",
+]
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int], None]
@@ -80,7 +93,7 @@ class Repository:
         """
         path = places.place_for_new(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        repository = cls.init_storage(storage, path, cache=cache or places.default_cache, author=author)
+        repository = cls.init_storage(storage, path, cache=cache or default_cache, author=author)
         if shared:  # by the journal, as every setting, so that it can be made again from there
             repository.set_setting(config.SHARED, config.GROUP)
         return repository
@@ -99,12 +112,12 @@ class Repository:
         """
         path = places.place_of_existing(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        return cls(Context(storage, path, cache=cache or places.default_cache, author=author))
+        return cls(Context(storage, path, cache=cache or default_cache, author=author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Repository:
         """Open what the command line would: `$MREG_REPO`, or the nearest `.mreg` from `start` upwards."""
-        return cls.open(places.find_repository(start), cache=cache, author=author)
+        return cls.open(find_repository(start), cache=cache, author=author)
 
     @classmethod
     def init_storage(
@@ -126,6 +139,19 @@ class Repository:
             storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
         except PutLost:
             raise AlreadyInitialised(location=location) from None
+        return cls(Context(storage, location, cache=cache, author=author))
+
+    @classmethod
+    def open_storage(
+        cls,
+        storage: Storage,
+        location: str,
+        *,
+        cache: str | Callable[[], str] | None = None,
+        author: str | None = None,
+    ) -> Repository:
+        """Open the repository in any storage; `location` names it for people. cache: as for `init_storage`. Raises
+        NoRepository, DamagedConfig, NewerFormat."""
         return cls(Context(storage, location, cache=cache, author=author))
 
     def close(self) -> None:
@@ -179,10 +205,7 @@ class Repository:
         Content (paths and bytes) that equals the latest version's makes no new version; aliases, links,
         inputs, message and metadata then apply to that one.
         """
-        from mreg.intake.scan import Selection
-        from mreg.operations.log import LogRequest, log
-
-        request = LogRequest(
+        request = operations.log.LogRequest(
             paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
             artifact=artifact,
             aliases=_texts(aliases),
@@ -193,10 +216,10 @@ class Repository:
             inputs=_texts(inputs),
             type=type,
             base=base,
-            selection=Selection(_texts(include), _texts(exclude)),
+            selection=intake.scan.Selection(_texts(include), _texts(exclude)),
             dry_run=dry_run,
         )
-        return log(self._context, request, progress)
+        return operations.log.log(self._context, request, progress)
 
     def resolve(self, reference: str) -> Resolved:
         """The one version meant: its artifact, number and digest."""
@@ -204,16 +227,12 @@ class Repository:
 
     def version(self, reference: str) -> Version:
         """All about one version."""
-        from mreg.operations.versions import load
-
         view = self._context.view()
-        return load(self._context, view, resolve(self._context, reference, view))
+        return operations.versions.load(self._context, view, resolve(self._context, reference, view))
 
     def versions(self, name: str) -> list[Version]:
         """The versions of an artifact, oldest first, or those linked in a registered model, in link order."""
-        from mreg.operations.query import versions
-
-        return versions(self._context, name)
+        return operations.query.versions(self._context, name)
 
     def files(self, reference: str) -> tuple[File, ...]:
         """The files of a version, sorted by path."""
@@ -222,9 +241,7 @@ class Repository:
 
     def read(self, reference: str, path: str) -> Iterator[bytes]:
         """The bytes of one file, piece by piece, each piece verified before it is given out."""
-        from mreg.operations.files import read
-
-        return read(self._context, reference, path)
+        return operations.files.read(self._context, reference, path)
 
     def get(
         self,
@@ -244,19 +261,15 @@ class Repository:
         A version of which a file is damaged is refused; with `partial`, such files are left out, and named in the
         result.
         """
-        from mreg.operations.files import get
-
         path = None if destination is None else os.fspath(destination)
-        return get(self._context, reference, path, include, progress, partial=partial)
+        return operations.files.get(self._context, reference, path, include, progress, partial=partial)
 
     def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
         """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.
 
         run: record that this run consumed the version.
         """
-        from mreg.operations.files import use
-
-        return use(self._context, reference, run, progress)
+        return operations.files.use(self._context, reference, run, progress)
 
     def annotate(
         self,
@@ -269,49 +282,37 @@ class Repository:
     ) -> tuple[Version, bool]:
         """Change what is said of a version, never its files. metadata is merged in after the dotted keys in
         `unset` were taken out. Returns the version and whether anything changed."""
-        from mreg.operations.versions import annotate
-
-        return annotate(self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs)
+        return operations.versions.annotate(
+            self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs
+        )
 
     def remove(self, reference: str, *, force: bool = False) -> Removed:
         """Delete a version. Refused while an alias or a link holds it, unless `force`, which removes those
         too. Its number is never given again; its space comes back with `gc`. `undo` of the entry that is told
         brings it back, until then."""
-        from mreg.operations.versions import remove
-
-        return remove(self._context, reference, force=force)
+        return operations.versions.remove(self._context, reference, force=force)
 
     def diff(self, before: str, after: str) -> Diff:
         """Two versions side by side: files and metadata."""
-        from mreg.operations.query import diff
-
-        return diff(self._context, before, after)
+        return operations.query.diff(self._context, before, after)
 
     # Artifacts and registered models.
 
     def artifacts(self) -> list[Artifact]:
         """All artifacts, sorted by name."""
-        from mreg.operations.query import artifacts
-
-        return artifacts(self._context)
+        return operations.query.artifacts(self._context)
 
     def artifact(self, name: str) -> Artifact:
         """One artifact."""
-        from mreg.operations.query import artifact
-
-        return artifact(self._context, name)
+        return operations.query.artifact(self._context, name)
 
     def models(self) -> list[Model]:
         """All registered models, sorted by name."""
-        from mreg.operations.query import models
-
-        return models(self._context)
+        return operations.query.models(self._context)
 
     def model(self, name: str) -> Model:
         """One registered model, with its links, tags and card."""
-        from mreg.operations.query import model
-
-        return model(self._context, name)
+        return operations.query.model(self._context, name)
 
     def kind(self, name: str) -> str | None:
         """ "artifact", "model", or None where nothing has this name."""
@@ -320,129 +321,91 @@ class Repository:
 
     def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> bool:
         """Make an empty artifact; False where it exists already."""
-        from mreg.operations.collections import create_artifact
-
-        return create_artifact(self._context, name, type, description)
+        return operations.collections.create_artifact(self._context, name, type, description)
 
     def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = ()) -> bool:
         """Make an empty registered model; False where it exists already."""
-        from mreg.operations.collections import create_model
-
-        return create_model(self._context, name, description, list(tags))
+        return operations.collections.create_model(self._context, name, description, list(tags))
 
     def remove_artifact(self, name: str, *, force: bool = False) -> int:
         """Delete an artifact; one that has versions only with `force`, aliases and links then go too. The number
         of the journal entry, which `undo` takes back."""
-        from mreg.operations.collections import remove_artifact
-
-        return remove_artifact(self._context, name, force=force)
+        return operations.collections.remove_artifact(self._context, name, force=force)
 
     def remove_model(self, name: str, *, force: bool = False) -> int:
         """Delete a registered model; one that has links only with `force`. No version is touched. The number of
         the journal entry, which `undo` takes back."""
-        from mreg.operations.collections import remove_model
-
-        return remove_model(self._context, name, force=force)
+        return operations.collections.remove_model(self._context, name, force=force)
 
     def rename_artifact(self, old: str, new: str) -> None:
         """Give an artifact another name; versions keep their numbers, aliases and links follow."""
-        from mreg.operations.rename import rename_artifact
-
-        rename_artifact(self._context, old, new)
+        operations.rename.rename_artifact(self._context, old, new)
 
     def rename_model(self, old: str, new: str) -> None:
         """Give a registered model another name; links keep their numbers, aliases follow."""
-        from mreg.operations.rename import rename_model
-
-        rename_model(self._context, old, new)
+        operations.rename.rename_model(self._context, old, new)
 
     def describe(self, name: str, description: str) -> None:
         """Set the description of an artifact or a registered model."""
-        from mreg.operations.collections import describe
-
-        describe(self._context, name, description)
+        operations.collections.describe(self._context, name, description)
 
     # Links, aliases, tags, cards.
 
     def link(self, reference: str, model: str, *, aliases: Sequence[str] = ()) -> LinkResult:
         """Bookmark a version in a registered model (made where it does not exist), and move the model's
         `aliases` to it. A version is linked once; again gives the link that is there."""
-        from mreg.operations.links import link
-
-        return link(self._context, reference, model, _texts(aliases))
+        return operations.links.link(self._context, reference, model, _texts(aliases))
 
     def unlink(self, reference: str, *, force: bool = False) -> Link:
         """Remove the bookmark `MODEL:vN`, never the version. Refused while an alias of the model is on it,
         unless `force`. Returns what it was."""
-        from mreg.operations.links import unlink
-
-        return unlink(self._context, reference, force=force)
+        return operations.links.unlink(self._context, reference, force=force)
 
     def set_alias(self, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:
         """Move the alias of the collection that `reference` names to that version, atomically.
 
         expect: `vN` or `none`; where the alias is elsewhere, AliasMoved is raised and nothing changed.
         """
-        from mreg.operations.aliases import set_alias
-
-        return set_alias(self._context, alias, reference, expect=expect)
+        return operations.aliases.set_alias(self._context, alias, reference, expect=expect)
 
     def remove_alias(self, alias: str, name: str) -> int | None:
         """Delete an alias of a collection; the number it was at."""
-        from mreg.operations.aliases import remove_alias
-
-        return remove_alias(self._context, alias, name)
+        return operations.aliases.remove_alias(self._context, alias, name)
 
     def aliases(self, name: str | None = None) -> list[Alias]:
         """The aliases of a collection, or all."""
-        from mreg.operations.aliases import list_aliases
-
-        return list_aliases(self._context, name)
+        return operations.aliases.list_aliases(self._context, name)
 
     def add_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
         """Label a registered model; all its tags afterwards."""
-        from mreg.operations.links import add_tags
-
-        return add_tags(self._context, model, tags)
+        return operations.links.add_tags(self._context, model, tags)
 
     def remove_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
         """Take labels off a registered model; its tags afterwards."""
-        from mreg.operations.links import remove_tags
-
-        return remove_tags(self._context, model, tags)
+        return operations.links.remove_tags(self._context, model, tags)
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """Every tag in use, with the registered models that have it."""
-        from mreg.operations.query import tags
-
-        return tags(self._context)
+        return operations.query.tags(self._context)
 
     def card(self, model: str) -> str:
         """The model card, Markdown; empty where there is none."""
-        from mreg.operations.links import card
-
-        return card(self._context, model)
+        return operations.links.card(self._context, model)
 
     def set_card(self, model: str, text: str) -> bool:
         """Replace the model card; whether it changed."""
-        from mreg.operations.links import set_card
-
-        return set_card(self._context, model, text)
+        return operations.links.set_card(self._context, model, text)
 
     # The whole repository.
 
     def search(self, text: str = "", *, tags: Sequence[str] = ()) -> tuple[list[Model], list[Artifact], list[Version]]:
         """Registered models, artifacts and versions in which the text stands; models only with all `tags`."""
-        from mreg.operations.query import search
-
-        return search(self._context, text, list(tags))
+        return operations.query.search(self._context, text, list(tags))
 
     def history(self, name: str | None = None, *, since: int = 0, limit: int | None = None) -> list[HistoryEntry]:
         """Committed changes after entry `since`, oldest first, at most the last `limit`; with `name` only
         those that concern this collection."""
-        from mreg.operations.history import history
-
-        return history(self._context, name, since=since, limit=limit)
+        return operations.history.history(self._context, name, since=since, limit=limit)
 
     def undo(self, seq: int) -> HistoryEntry:
         """Put all that journal entry `seq` moved back to what it was before, as one change; its entry, which can be
@@ -451,9 +414,7 @@ class Repository:
         Raises Conflict where something of it has been moved since, and Refused where something that came later
         stands in the way, or `gc` has given up the data of a version.
         """
-        from mreg.operations.undo import undo
-
-        return undo(self._context, seq)
+        return operations.undo.undo(self._context, seq)
 
     def gc(
         self,
@@ -474,15 +435,12 @@ class Repository:
         repack: afterwards write anew the packs of which little is needed any more, or that were stored
         uncompressed and would be much smaller.
         """
-        from mreg.upkeep.gc import gc
-        from mreg.upkeep.retention import Policy
-
-        policy = Policy(
+        policy = upkeep.retention.Policy(
             self.setting("gc.keep-last") if keep_last is None else keep_last,
-            config.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
+            values.ages.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
         )
-        seconds = config.parse_seconds(self.setting("gc.grace")) if grace is None else grace
-        return gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
+        seconds = values.ages.parse_seconds(self.setting("gc.grace")) if grace is None else grace
+        return upkeep.gc.gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
 
     def fsck(
         self,
@@ -499,17 +457,13 @@ class Repository:
         one that has the same id. Its refs are never looked at. See also `rescue`.
         """
         if not repair:
-            from mreg.upkeep.fsck import fsck
-
             if source is not None:
-                from mreg.upkeep.repair import RepairOnly
-
-                raise RepairOnly()
-            return fsck(self._context, full=full, progress=progress)
-        from mreg.upkeep.repair import repair as mend
-
+                raise upkeep.repair.RepairOnly()
+            return upkeep.fsck.fsck(self._context, full=full, progress=progress)
         other = _other(source)
-        return mend(self._context, full=full, source=other._context if other else None, progress=progress)
+        return upkeep.repair.repair(
+            self._context, full=full, source=other._context if other else None, progress=progress
+        )
 
     @classmethod
     def rescue(
@@ -518,16 +472,16 @@ class Repository:
         """Make the config.toml of a repository again from its journal where it is lost or damaged, so that the
         repository can be opened; what was done, nothing where it can be opened. source: a copy of the repository, from
         which entries of the journal are taken where they are missing too."""
-        from mreg.upkeep.repair_refs import rescue
-
         other = _other(source)
-        return tuple(rescue(LocalStorage(places.place_of_existing(location)), other._context if other else None))
+        return tuple(
+            upkeep.repair_refs.rescue(
+                LocalStorage(places.place_of_existing(location)), other._context if other else None
+            )
+        )
 
     def usage(self, name: str | None = None) -> Usage:
         """Where the bytes of a collection, or of all artifacts, are."""
-        from mreg.upkeep.usage import usage
-
-        return usage(self._context, name)
+        return upkeep.usage.usage(self._context, name)
 
     # Settings.
 
@@ -553,15 +507,21 @@ class Repository:
 
     def set_setting(self, name: str, text: str) -> Any:
         """Set a setting from its text; the value."""
-        from mreg.operations.settings import set_setting
+        return operations.settings.set_setting(self._context, name, text)
 
-        return set_setting(self._context, name, text)
+
+def formats() -> dict[str, int]:
+    """The numbers of the formats that this release writes."""
+    return {
+        "repository": config.FORMAT,
+        "journal": refs.journal.FORMAT,
+        "records": values.records.FORMAT,
+        "packs": content.packs.FORMAT,
+    }
 
 
 def _permit(path: str) -> None:
-    from mreg.session.trust import check_owner
-
-    check_owner(path)
+    session.trust.check_owner(path)
 
 
 def _other(source: Repository | str | os.PathLike[str] | None) -> Repository | None:

@@ -1,1 +1,17 @@
 """Files out of a repository: reading, writing a folder, ready-to-load copies."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.checkout import (
+        get as get,
+        new_folder as new_folder,
+        reader as reader,
+        space as space,
+    )
+else:
+    __getattr__ = modules_of(__name__)

@@ -1,1 +1,19 @@
 """The command line: parses, calls the public Python API once, prints once."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.cli import (
+        as_json as as_json,
+        errors as errors,
+        exit_codes as exit_codes,
+        report as report,
+        rich_output as rich_output,
+        state as state,
+    )
+else:
+    __getattr__ = modules_of(__name__)

@@ -1,30 +1,25 @@
-"""The one place that prints. Data goes to standard output, everything else to standard error."""
+"""How results are shown to people and pipes, on standard output."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg.cli.state import current
-from mreg.cli.text import DRIVING, one_line, safe, undriven
+from mreg import cli, lazy
+from mreg.cli.text import one_line, safe
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rich.console import Console
-
-
-DAMAGED = 5
-"""Exit code of commands that find damage, and do the rest of what they are for."""
-
-_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
-"""Columns that are set to the right."""
-
 
 class Out:
-    """Data for people and pipes."""
+    """Data for people and pipes. terminal: does a person read it? color: may it be coloured?"""
+
+    def __init__(self, *, terminal: bool, color: bool) -> None:
+        self.terminal = terminal
+        self._color = color
 
     def line(self, text: str) -> None:
         """One line of plain text."""
@@ -41,21 +36,12 @@ class Out:
         A cell never reaches beyond itself: see `one_line`.
         """
         rows = [[one_line(cell) for cell in row] for row in rows]
-        if not current.terminal:
+        if not self.terminal:
             for row in rows:
                 print("\t".join(row))
             return
-        if not rows:
-            return
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in headings:
-            table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        console().print(table)
+        if rows:
+            cli.rich_output.table(headings, rows, color=self._color)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
         """`key: value` lines, aligned; pairs without a value are left out."""
@@ -69,70 +55,10 @@ class Out:
 
     def markdown(self, text: str) -> None:
         """Rendered on a terminal, as it is elsewhere."""
-        if not current.terminal:
+        if not self.terminal:
             print(text.rstrip("\n"))
             return
-        from rich.markdown import Markdown
-        from rich.segment import Segment, Segments
-
-        shown = console()
-        rendered = shown.render(Markdown(undriven(text.replace("\r\n", "\n"))))
-        # Again, as Markdown has ways to write any character in plain letters (`&#8238;`).
-        shown.print(Segments([Segment(undriven(part.text), part.style, part.control) for part in rendered]))
-
-
-def emit(value: Any, render: Callable[[Out], None]) -> None:
-    """Print a command's one result: as a JSON document with `--json`, else by `render`."""
-    if current.json:
-        print_json(value)
-    else:
-        render(Out())
-
-
-def print_json(value: Any) -> None:
-    import json
-
-    indent = 2 if sys.stdout.isatty() else None
-    value = plain(value)
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # a path that is not Unicode, or an output that is not: every reader undoes escapes
-        text = json.dumps(value, indent=indent)
-    print(DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # JSON itself escapes only those below U+0020
-
-
-def plain(value: Any) -> Any:
-    """The same in JSON's words: an entity is an object of its fields, with its name ahead of them."""
-    if hasattr(value, "_asdict"):
-        fields = {name: plain(field) for name, field in value._asdict().items()}
-        return fields if "name" in fields or not hasattr(value, "name") else {"name": value.name, **fields}
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return time_text(value) if hasattr(value, "isoformat") else value
-
-
-def note(text: str) -> None:
-    """Tell the person something that is no data."""
-    if not current.quiet and not current.json:
-        print(one_line(text), file=sys.stderr)
-
-
-def warn(text: str) -> None:
-    """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
-    if not current.json:
-        print(one_line(text), file=sys.stderr)
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A Rich console that honours `--no-color` (and by itself NO_COLOR)."""
-    from rich.console import Console
-
-    return Console(stderr=stderr, no_color=None if current.color else True, highlight=False)
+        cli.rich_output.markdown(text, color=self._color)
 
 
 def size_text(count: int) -> str:
@@ -143,6 +69,11 @@ def size_text(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} TiB"
+
+
+def aliases_text(aliases: Mapping[str, str]) -> str:
+    """What each alias names: `best=v3, production=v1`."""
+    return ", ".join(f"{alias}={target}" for alias, target in aliases.items())
 
 
 def count_text(count: int, one: str, many: str) -> str:
@@ -157,9 +88,7 @@ def time_text(time: datetime) -> str:
 
 def age_text(time: datetime) -> str:
     """How long ago: 3 minutes, 2 days."""
-    from datetime import UTC, datetime as clock
-
-    seconds = max(0, int((clock.now(UTC) - time).total_seconds()))
+    seconds = max(0, int((lazy.datetime.datetime.now(time.tzinfo) - time).total_seconds()))
     for unit, length in (("year", 31536000), ("month", 2592000), ("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             count = seconds // length
@@ -169,6 +98,4 @@ def age_text(time: datetime) -> str:
 
 def value_text(value: Any) -> str:
     """A metadata value for people."""
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else lazy.json.dumps(value, ensure_ascii=False)

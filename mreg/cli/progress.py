@@ -7,11 +7,11 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mreg.cli.output import console
-from mreg.cli.state import current
+from mreg import cli
+from mreg.cli.state import State
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from mreg.cli.rich_output import Progress
 
 PATIENCE = 1.0
 
@@ -19,10 +19,11 @@ PATIENCE = 1.0
 class Bar:
     """Call it with bytes done and bytes in all; use as a context manager, so that the bar goes away."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, state: State) -> None:
         self._label = label
+        self._color = state.color
         self._began = time.monotonic()
-        self._shown = sys.stderr.isatty() and not current.quiet and not current.json
+        self._shown = state.talkative and sys.stderr.isatty()
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -38,21 +39,5 @@ class Bar:
         if not self._shown or (self._progress is None and time.monotonic() - self._began < PATIENCE):
             return
         if self._progress is None:
-            self._progress = _make(total, self._label)
+            self._progress = cli.rich_output.bar(self._label, total, color=self._color)
         self._progress.update(self._progress.task_ids[0], completed=done, total=total)
-
-
-def _make(total: int, label: str) -> Progress:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=console(stderr=True), transient=True)
-    progress.add_task(label, total=total)
-    progress.start()
-    return progress

@@ -19,12 +19,12 @@ class Entry(NamedTuple):
 VERSIONS, MODELS, REPOSITORY = "Versions", "Registered models and names", "Repository"
 
 COMMANDS: dict[str, Entry] = {
-    "init": Entry("Make a repository.", REPOSITORY, "repository", "init"),
+    "init": Entry("Make a repository.", REPOSITORY, "init", "init"),
     "log": Entry("Snapshot files as an artifact's next version.", VERSIONS, "log", "log"),
     "use": Entry("Print the path of a ready-to-load copy.", VERSIONS, "fetch", "use"),
     "get": Entry("Write a version's files into a folder.", VERSIONS, "fetch", "get"),
     "resolve": Entry("Print the one version that a reference means.", VERSIONS, "resolve", "resolve"),
-    "ls": Entry("List collections, or the versions of one.", VERSIONS, "show", "ls"),
+    "ls": Entry("List collections, or the versions of one.", VERSIONS, "ls", "ls"),
     "show": Entry("Show all about a version, an artifact or a model.", VERSIONS, "show", "show"),
     "files": Entry("List a version's files.", VERSIONS, "show", "files"),
     "cat": Entry("Write one file to standard output.", VERSIONS, "fetch", "cat"),
@@ -76,12 +76,12 @@ COMMANDS: dict[str, Entry] = {
             "rm": Entry("Delete a registered model.", "", "collections", "model_rm"),
         },
     ),
-    "search": Entry("Find models, artifacts and versions.", REPOSITORY, "show", "search"),
-    "history": Entry("Show who changed what, and when.", REPOSITORY, "repository", "history"),
-    "undo": Entry("Take a change back.", REPOSITORY, "repository", "undo"),
-    "du": Entry("Show where the bytes are.", REPOSITORY, "repository", "du"),
-    "gc": Entry("Give back the space of what nothing can reach.", REPOSITORY, "repository", "gc"),
-    "fsck": Entry("Verify the repository.", REPOSITORY, "repository", "fsck"),
+    "search": Entry("Find models, artifacts and versions.", REPOSITORY, "search", "search"),
+    "history": Entry("Show who changed what, and when.", REPOSITORY, "history", "history"),
+    "undo": Entry("Take a change back.", REPOSITORY, "history", "undo"),
+    "du": Entry("Show where the bytes are.", REPOSITORY, "upkeep", "du"),
+    "gc": Entry("Give back the space of what nothing can reach.", REPOSITORY, "upkeep", "gc"),
+    "fsck": Entry("Verify the repository.", REPOSITORY, "upkeep", "fsck"),
     "config": Entry(
         "Read and change settings.",
         REPOSITORY,
@@ -91,5 +91,5 @@ COMMANDS: dict[str, Entry] = {
             "ls": Entry("List all settings.", "", "settings", "ls"),
         },
     ),
-    "version": Entry("Print the versions of mreg and of its formats.", REPOSITORY, "repository", "version"),
+    "version": Entry("Print the versions of mreg and of its formats.", REPOSITORY, "version", "version"),
 }

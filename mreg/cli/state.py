@@ -1,17 +1,27 @@
-"""What the options that every command has were set to, and the repository they choose."""
+"""One run of the command line.
+
+Its state travels in the context object that every command is given. None of it is global: two runs in one process know
+nothing of one another.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from mreg.repository import Repository
+import typer
+
+import mreg
+from mreg import cli
+from mreg.cli.output import Out
+from mreg.cli.text import one_line
 
 
 class State:
-    """The options of one run of the command line."""
+    """What the options that every command has were set to, the repository that they choose, and where results and notes
+    go."""
 
     def __init__(self) -> None:
         self.json = False
@@ -19,40 +29,54 @@ class State:
         self.verbose = False
         self.color = True
         self.repo: str | None = None
-        self.opened: Repository | None = None
+        self._opened: mreg.Repository | None = None
 
     def location(self) -> str:
         """The repository's folder. Raises NoRepository."""
-        from mreg.session.places import find_repository
+        return self.repo or mreg.find_repository()
 
-        return self.repo or find_repository()
-
-    def repository(self) -> Repository:
+    def repository(self) -> mreg.Repository:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
-        from mreg.repository import Repository
-
         location = self.location()
-        if self.verbose and not (self.quiet or self.json):
-            from mreg.cli.text import one_line
-
-            print(one_line(f"repository: {location}"), file=sys.stderr)
-        self.opened = Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
-        return self.opened
+        if self.verbose:
+            self.note(f"repository: {location}")
+        self._opened = mreg.Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
+        return self._opened
 
     def close(self) -> None:
         """Let go of the repository."""
-        if self.opened is not None:
-            self.opened.close()
+        if self._opened is not None:
+            self._opened.close()
 
     @property
     def terminal(self) -> bool:
         """Does a person read standard output?"""
         return not self.json and sys.stdout.isatty()
 
+    @property
+    def talkative(self) -> bool:
+        """Is anything to be told beside the result?"""
+        return not self.quiet and not self.json
 
-current = State()
+    def emit(self, value: Any, render: Callable[[Out], None]) -> None:
+        """Print a command's one result: as a JSON document with `--json`, else by `render`."""
+        if self.json:
+            cli.as_json.print_json(value)
+        else:
+            render(Out(terminal=self.terminal, color=self.color))
+
+    def note(self, text: str) -> None:
+        """Tell the person something that is no data."""
+        if self.talkative:
+            print(one_line(text), file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
+        if not self.json:
+            print(one_line(text), file=sys.stderr)
 
 
-def reset() -> None:
-    """Back to the defaults, for the next run in this process."""
-    current.__init__()  # type: ignore[misc]
+class Context(typer.Context):
+    """What every command is given first. `obj`: see `State`."""
+
+    obj: State

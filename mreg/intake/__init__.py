@@ -1,1 +1,16 @@
 """Files into a repository: finding them, cutting them, storing what is new."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.intake import (
+        bases as bases,
+        pipeline as pipeline,
+        scan as scan,
+    )
+else:
+    __getattr__ = modules_of(__name__)

@@ -27,10 +27,10 @@ from mreg.content.pack_writer import PackContents
 from mreg.content.packs import Base, Piece
 from mreg.content.parallel import in_order
 from mreg.intake.bases import Bases
-from mreg.intake.scan import Source, UnreadableFile, UnsupportedFile
+from mreg.intake.scan import Source, UnsupportedFile
 from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, same_file, settled, stamp
-from mreg.values.errors import Conflict
+from mreg.values.errors import Conflict, UnreadableFile
 
 Progress = Callable[[int, int], None]
 """Told after each step: bytes done, bytes in all."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mreg.values.errors import Failed, InvalidInput, NotFound, Refused
+from mreg.values.errors import InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
 
 if TYPE_CHECKING:
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     Patterns = PathSpec[Any]
 
 IGNORE_FILE = ".mregignore"
-
-
-class MissingPath(NotFound):
-    code = "missing-path"
-    template = "there is no file or folder {path!r}"
-
-    path: str
 
 
 class NothingToLog(InvalidInput):
@@ -47,14 +40,6 @@ class InvalidPattern(InvalidInput):
 class UnsupportedFile(Refused):
     code = "unsupported-file"
     template = "{path!r} cannot be logged: {reason}"
-
-    path: str
-    reason: str
-
-
-class UnreadableFile(Failed):
-    code = "unreadable-file"
-    template = "cannot read {path!r}: {reason}"
 
     path: str
     reason: str

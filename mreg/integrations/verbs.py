@@ -11,6 +11,8 @@ from mreg.repository import Paths, Repository
 if TYPE_CHECKING:
     from mreg.values.entities import Link, Version
 
+__all__ = ["link_model", "log_model", "use_model"]
+
 
 def log_model(
     path: Paths,

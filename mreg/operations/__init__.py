@@ -1,2 +1,26 @@
 """What can be done with a repository, one module a subject. Each function takes the open repository's
 `Context` first; what changes something drafts refs and commits them as one journal entry."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.operations import (
+        aliases as aliases,
+        collections as collections,
+        files as files,
+        history as history,
+        links as links,
+        log as log,
+        query as query,
+        rename as rename,
+        resolve as resolve,
+        settings as settings,
+        undo as undo,
+        versions as versions,
+    )
+else:
+    __getattr__ = modules_of(__name__)

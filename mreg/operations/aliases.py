@@ -16,6 +16,8 @@ from mreg.values.names import fold, parse_version
 if TYPE_CHECKING:
     from mreg.refs.transaction import Draft
 
+__all__ = ["Alias", "AliasSet"]
+
 
 class AliasMoved(Conflict):
     code = "alias-moved"

@@ -1,1 +1,15 @@
 """One open repository: where it is, whose it is, its settings and its disposable tables."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.session import (
+        index as index,
+        trust as trust,
+    )
+else:
+    __getattr__ = modules_of(__name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from mreg import lazy, values
 from mreg.refs import ref_files
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
@@ -18,6 +19,9 @@ from mreg.values.errors import Damaged, InvalidInput, NotFound, Refused
 
 FORMAT = 1
 SHARED = "core.shared"
+
+
+__all__ = ["SETTINGS", "Setting"]
 
 
 class NewerFormat(Refused):
@@ -73,33 +77,8 @@ class Identity(NamedTuple):
     id: str
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def parse_seconds(text: str) -> float:
-    """`90`, `90s`, `15m`, `2h`, `14d`, `1w` in seconds. Raises ValueError."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-    try:
-        seconds = float(number) * _UNITS[unit]
-    except ValueError:
-        seconds = -1
-    if not seconds >= 0:
-        raise ValueError("write a number and a unit: s, m, h, d or w")
-    if seconds >= 1e12:
-        raise ValueError("write less than 30,000 years")
-    return seconds
-
-
-def age_text(seconds: float) -> str:
-    """What `parse_seconds` reads as so many, in the largest unit but weeks that gives a whole number."""
-    for unit in "dhm":
-        if seconds and seconds % _UNITS[unit] == 0:
-            return f"{seconds / _UNITS[unit]:.0f}{unit}"
-    return f"{seconds:g}s"
-
-
 def _age(text: str) -> str:
-    parse_seconds(text)
+    values.ages.parse_seconds(text)
     return text
 
 
@@ -181,11 +160,8 @@ def decode(ref: Ref) -> dict[str, Any]:
     text = ref.value or ""
     if text.count("\n") == 2:
         return {}  # format and id are all there is: no need to load a parser
-
-    import tomllib
-
     try:
-        table = tomllib.loads(text)
+        table = lazy.tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedConfig(reason=str(error)) from None
     return {
@@ -198,21 +174,17 @@ def decode(ref: Ref) -> dict[str, Any]:
 
 def encode(identity: Identity, settings: dict[str, Any]) -> str:
     """The text of the config with these settings."""
-    import tomli_w
-
     sections: dict[str, dict[str, Any]] = {}
     for name, value in sorted(settings.items()):
         section, _, key = name.partition(".")
         sections.setdefault(section, {})[key] = value
-    return initial(identity.id) + tomli_w.dumps(sections)
+    return initial(identity.id) + lazy.tomli_w.dumps(sections)
 
 
 def setting(name: str) -> Setting:
     """Raises UnknownSetting."""
     if name not in SETTINGS:
-        from mreg.values.names import near
-
-        raise UnknownSetting(name=name, near=near(name, list(SETTINGS)))
+        raise UnknownSetting(name=name, near=values.names.near(name, list(SETTINGS)))
     return SETTINGS[name]
 
 

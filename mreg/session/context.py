@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mreg import content, lazy, refs, session, values
 from mreg.refs import ref_files
 from mreg.refs.journal import APPLIED, Journal, Look, key_of as journal_key
 from mreg.refs.keys import CONFIG
@@ -15,7 +16,7 @@ from mreg.session import config
 from mreg.storage import Storage
 from mreg.values.errors import NotFound
 
-if TYPE_CHECKING:  # loaded only by the commands that need them: start-up time
+if TYPE_CHECKING:
     from mreg.content.objects import Objects
     from mreg.refs.transaction import Committed, Draft, Signature
     from mreg.session.index import Index
@@ -72,18 +73,14 @@ class Context:
     @property
     def objects(self) -> Objects:
         if self._objects is None:
-            from mreg.content.objects import Objects
-
-            self._objects = Objects(self.storage)
+            self._objects = content.objects.Objects(self.storage)
         return self._objects
 
     @property
     def index(self) -> Index:
         """The lookup tables, not necessarily up to date: see `tables`."""
         if self._index is None:
-            from mreg.session.index import Index
-
-            self._index = Index(self.storage, self.journal, self._index_stem())
+            self._index = session.index.Index(self.storage, self.journal, self._index_stem())
         return self._index
 
     def tables(self, look: Look) -> Index:
@@ -93,9 +90,7 @@ class Context:
 
     @property
     def signature(self) -> Signature:
-        from mreg.refs.transaction import Signature
-
-        return Signature(self._author or _user(), os.uname().nodename)
+        return refs.transaction.Signature(self._author or _user(), os.uname().nodename)
 
     def quick_view(self, look: Look | None = None) -> View:
         """The refs as they can be seen, for who reads them: without the lookup tables, which take some milliseconds to
@@ -122,12 +117,12 @@ class Context:
 
     def commit(self, command: str, build: Callable[[Draft], _T], *, patience: str | None = None) -> Committed[_T]:
         """See `mreg.refs.transaction.commit`. patience: in the place of the setting lock.timeout."""
-        from mreg.refs.transaction import commit
-
         if patience is None:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
-        timeout = config.parse_seconds(patience)
-        return commit(self.storage, self.journal, self.signature, command, build, timeout=timeout, tables=self.tables)
+        timeout = values.ages.parse_seconds(patience)
+        return refs.transaction.commit(
+            self.storage, self.journal, self.signature, command, build, timeout=timeout, tables=self.tables
+        )
 
     def close(self) -> None:
         if self._index is not None:
@@ -137,12 +132,10 @@ class Context:
     def _index_stem(self) -> str | None:
         """The start of the file's path: one for each repository, place and host, as SQLite's shared memory does not
         span hosts."""
-        from mreg.values.digest import digest
-
         cache = self.cache
         if cache is None:
             return None
-        where = digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
+        where = values.digest.digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
         return os.path.join(cache, "index", where[:32])
 
 
@@ -154,8 +147,6 @@ def has_journal(storage: Storage) -> bool:
 def _user() -> str:
     """The account's name by the system's own word (the environment is the caller's business)."""
     try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
+        return lazy.pwd.getpwuid(os.getuid()).pw_name
     except (ImportError, KeyError):
         return f"uid{os.getuid()}"

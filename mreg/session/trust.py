@@ -12,11 +12,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from mreg import lazy, storage
 from mreg.session import places
 from mreg.values.errors import Damaged, NotFound, Refused
 
+__all__ = ["USER_SETTINGS", "set_user_setting", "user_setting"]
+
 SETTING = "safe.directory"
-MEANING = "repositories of others that may be written to; * for all"
+USER_SETTINGS = {SETTING: "repositories of others that may be written to; * for all"}
+"""The settings that a user has in all repositories, and what they mean."""
+
 ANY = "*"
 
 
@@ -62,9 +67,21 @@ def _owners(location: str) -> Iterator[int]:
             yield os.lstat(os.path.join(location, "config.toml")).st_uid
 
 
-def check_setting(name: str) -> None:
-    """Raises UnknownUserSetting."""
-    if name != SETTING:
+def user_setting(name: str) -> list[str]:
+    """The value of a setting of the user. Raises UnknownUserSetting, DamagedUserConfig."""
+    _check(name)
+    return safe_directories()
+
+
+def set_user_setting(name: str, text: str) -> list[str]:
+    """Change a setting of the user; its value then. See `add_safe_directory`. Raises UnknownUserSetting,
+    DamagedUserConfig."""
+    _check(name)
+    return add_safe_directory(text)
+
+
+def _check(name: str) -> None:
+    if name not in USER_SETTINGS:
         raise UnknownUserSetting(name=name)
 
 
@@ -101,31 +118,23 @@ def _is_listed(location: str) -> bool:
 
 def _name(uid: int) -> str:
     try:
-        import pwd
-
-        return pwd.getpwuid(uid).pw_name
+        return lazy.pwd.getpwuid(uid).pw_name
     except (ImportError, KeyError):
         return f"the account {uid}"
 
 
 def _read() -> dict[str, Any]:
-    import tomllib
-
     path = places.user_config()
     try:
         with open(path, "rb") as file:
-            return tomllib.load(file)
+            return lazy.tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (lazy.tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedUserConfig(path=path, reason=str(error)) from None
 
 
 def _write(table: dict[str, Any]) -> None:
-    import tomli_w
-
-    from mreg.storage.temporary import replace_file
-
     path = places.user_config()
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    replace_file(path, tomli_w.dumps(table).encode())
+    storage.temporary.replace_file(path, lazy.tomli_w.dumps(table).encode())

@@ -1,5 +1,15 @@
 """The byte store below everything: the contract. Implementations are imported from their own modules."""
 
+from __future__ import annotations
+
+from mreg.lazy import modules_of
 from mreg.storage.base import ABSENT, ANY, LockTimeout, PutLost, Staged, Stat, Storage, Value, unreadable
 
 __all__ = ["ABSENT", "ANY", "LockTimeout", "PutLost", "Staged", "Stat", "Storage", "Value", "unreadable"]
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.storage import temporary as temporary
+else:
+    __getattr__ = modules_of(__name__)

@@ -22,6 +22,7 @@ from mreg.upkeep import reach
 from mreg.upkeep.findings import Findings
 from mreg.upkeep.gc import age_of
 from mreg.upkeep.reach import copies, with_bases
+from mreg.values.ages import parse_seconds
 from mreg.values.canonical import Malformed
 from mreg.values.digest import EMPTY, digest, is_digest
 from mreg.values.errors import Damaged, InvalidInput
@@ -48,9 +49,9 @@ def _note_deleted(context: Context, check: Findings, now: float) -> None:
     if not check.whole:
         return
     try:
-        grace = config.parse_seconds(context.setting("gc.grace"))
+        grace = parse_seconds(context.setting("gc.grace"))
     except (Damaged, InvalidInput):
-        grace = config.parse_seconds(config.setting("gc.grace").default)
+        grace = parse_seconds(config.setting("gc.grace").default)
     kept = reach.remembered(check.log, lambda seq: age_of(context, seq, now), grace) - reach.versions_now(check.state)
     for version, *values in (move for entry in check.log for move in _version_moves(entry)):
         for value in values:

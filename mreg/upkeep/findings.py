@@ -16,6 +16,8 @@ from mreg.refs.ref_files import Ref
 from mreg.values.digest import is_digest
 from mreg.values.records import Manifest
 
+__all__ = ["Finding", "Repaired", "Report"]
+
 
 class Finding(NamedTuple):
     """One damaged thing. code: the class of damage (docs/format.md numbers them); what: the ref, entry,

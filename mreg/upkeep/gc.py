@@ -36,6 +36,8 @@ from mreg.values.errors import Conflict, Damaged, Incomplete, Refused
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Rewriter
 
+__all__ = ["Swept"]
+
 _TRIES = 5
 _BATCH = 64
 

@@ -14,7 +14,7 @@ from mreg.operations.resolve import Resolved
 from mreg.refs.keys import AliasKey, LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
 from mreg.refs.rules import needs, record_named
-from mreg.session.config import age_text
+from mreg.values.ages import age_text
 
 
 class Policy(NamedTuple):

@@ -1,1 +1,17 @@
 """Words without input and output: names, digests, records, errors and what the API hands out."""
+
+from __future__ import annotations
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.values import (
+        ages as ages,
+        digest as digest,
+        names as names,
+        records as records,
+    )
+else:
+    __getattr__ = modules_of(__name__)

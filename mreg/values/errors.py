@@ -22,6 +22,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
+__all__ = [
+    "Conflict",
+    "Damaged",
+    "Failed",
+    "Incomplete",
+    "InvalidInput",
+    "MregError",
+    "NotFound",
+    "Refused",
+]
+
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class MregError(Exception):
@@ -95,3 +106,21 @@ class Refused(MregError):
     """A rule forbids it. Nothing changed."""
 
     code = "refused"
+
+
+# Of files that the caller names, whatever they are named for.
+
+
+class MissingPath(NotFound):
+    code = "missing-path"
+    template = "there is no file or folder {path!r}"
+
+    path: str
+
+
+class UnreadableFile(Failed):
+    code = "unreadable-file"
+    template = "cannot read {path!r}: {reason}"
+
+    path: str
+    reason: str

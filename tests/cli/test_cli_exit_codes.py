@@ -145,15 +145,22 @@ def test_a_failed_command_says_what_happened_and_what_to_do(
 
 
 def test_every_exit_code_of_the_table_is_tested() -> None:
-    from mreg.cli.messages import EXIT_CODES
+    from mreg.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, UNREAD
 
-    assert {code for _, code, _ in EXIT_CODES} | {1} == {row[0] for row in FAILURES}
+    assert MEANINGS.keys() - {DONE, INTERRUPTED, UNREAD} == {row[0] for row in FAILURES}
+
+
+def test_the_exit_code_of_an_early_interrupt_is_that_of_the_table() -> None:
+    from mreg import __main__
+    from mreg.cli.exit_codes import INTERRUPTED
+
+    assert __main__.INTERRUPTED == INTERRUPTED
 
 
 def test_every_hint_names_commands_that_exist() -> None:
     import re
 
-    from mreg.cli.messages import HINTS
+    from mreg.cli.hints import HINTS
     from mreg.cli.registry import COMMANDS
 
     for hint in HINTS.values():
@@ -251,7 +258,7 @@ entry()
 """
 
 
-@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "typer", "mreg.cli.commands.show"])
+@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "typer", "mreg.cli.commands.ls"])
 def test_ctrl_c_while_modules_are_loaded_ends_with_130(filled: Any, unchanged: Unchanged, module: str) -> None:
     with unchanged():
         done = subprocess.run(

@@ -19,7 +19,7 @@ from hypothesis import given, strategies as st
 from mreg.checkout.reader import Reader
 from mreg.intake import pipeline, scan as scan_module
 from mreg.intake.pipeline import SourceChanged
-from mreg.intake.scan import MissingPath, NothingToLog, Selection, UnreadableFile, UnsupportedFile, matching, scan
+from mreg.intake.scan import NothingToLog, Selection, UnsupportedFile, matching, scan
 from mreg.repository import Repository
 from mreg.session import statcache
 from mreg.session.statcache import key, keys, stamp
@@ -27,7 +27,7 @@ from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values import canonical
 from mreg.values.digest import EMPTY, digest
-from mreg.values.errors import InvalidInput, MregError
+from mreg.values.errors import InvalidInput, MissingPath, MregError, UnreadableFile
 
 LARGE = random.Random(11).randbytes(1_500_000)
 

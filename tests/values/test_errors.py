@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import mreg
-from mreg.cli.messages import HINTS
+from mreg.cli.hints import HINTS
 from mreg.values.errors import Failed, Incomplete, MregError, NotFound
 
 ROOT = Path(__file__).parents[2]

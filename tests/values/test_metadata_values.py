@@ -20,7 +20,7 @@ from mreg.session import config
 from mreg.session.config import DamagedConfig, InvalidSetting, NewerFormat, UnknownSetting
 from mreg.session.context import Context
 from mreg.storage.memory import MemoryStorage
-from mreg.values import annotation, canonical
+from mreg.values import ages, annotation, canonical
 from mreg.values.annotation import DamagedAnnotation, Said
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
@@ -436,13 +436,13 @@ def test_text_that_cannot_be_stored_is_refused_and_nothing_changes(
     [("0", 0), ("90", 90), ("90s", 90), ("15m", 900), ("2h", 7200), ("14d", 1209600), ("1w", 604800), ("1.5h", 5400)],
 )
 def test_an_age_is_a_number_and_a_unit(text: str, seconds: float) -> None:
-    assert config.parse_seconds(text) == seconds
+    assert ages.parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "d", "-1", "-1d", "1y", "one", "nan", "inf", "1e400", "9e99d", "1 month"])
 def test_what_is_no_age_is_refused(text: str, repo: Repository) -> None:
     with pytest.raises(ValueError):
-        config.parse_seconds(text)
+        ages.parse_seconds(text)
     with pytest.raises(InvalidSetting):
         repo.set_setting("gc.grace", text)
 
@@ -455,8 +455,8 @@ def test_what_is_no_age_is_refused(text: str, repo: Repository) -> None:
     [(0, "0s"), (1.5, "1.5s"), (90, "90s"), (120, "2m"), (7200, "2h"), (129600, "36h"), (1e7, "1e+07s")],
 )
 def test_an_age_is_told_in_words_that_mean_it(seconds: float, text: str) -> None:
-    assert config.age_text(seconds) == text
-    assert config.parse_seconds(text) == seconds
+    assert ages.age_text(seconds) == text
+    assert ages.parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "x", "²", "1" * 10])

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import NameArgument, ReferenceArgument
-from mreg.cli.output import emit, note
-from mreg.cli.state import current
+from mreg.cli.state import Context
 
 AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
 
 
 def set_(
+    ctx: Context,
     alias: AliasArgument,
     reference: ReferenceArgument,
     expect: Annotated[
@@ -23,26 +23,29 @@ def set_(
 
     With --expect it is compare-and-swap: exit code 4, and nothing changed, if the alias is elsewhere.
     """
-    done = current.repository().set_alias(alias, reference, expect=expect)
+    done = ctx.obj.repository().set_alias(alias, reference, expect=expect)
     target = f"v{done.number}"
     if done.before == done.number:
-        note(f"{done.name}:{alias} is {target} already")
+        ctx.obj.note(f"{done.name}:{alias} is {target} already")
     else:
-        note(f"{done.name}:{alias} is {target} now (was {'none' if done.before is None else f'v{done.before}'})")
-    emit(done, lambda out: out.line(f"{done.name}:{target}"))
+        ctx.obj.note(
+            f"{done.name}:{alias} is {target} now (was {'none' if done.before is None else f'v{done.before}'})"
+        )
+    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:{target}"))
 
 
-def rm(alias: AliasArgument, name: NameArgument) -> None:
+def rm(ctx: Context, alias: AliasArgument, name: NameArgument) -> None:
     """Remove an alias from a collection; the version stays."""
-    before = current.repository().remove_alias(alias, name)
-    note(f"removed {name}:{alias} (was v{before})")
-    emit({"name": name, "alias": alias, "before": before}, lambda out: None)
+    before = ctx.obj.repository().remove_alias(alias, name)
+    ctx.obj.note(f"removed {name}:{alias} (was v{before})")
+    ctx.obj.emit({"name": name, "alias": alias, "before": before}, lambda out: None)
 
 
 def ls(
+    ctx: Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
 ) -> None:
     """List aliases: collection, alias, the number it points at, and the version that is."""
-    found = current.repository().aliases(name)
+    found = ctx.obj.repository().aliases(name)
     rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
-    emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
+    ctx.obj.emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument
-from mreg.cli.output import Out, emit, note
-from mreg.cli.state import current
-from mreg.intake.scan import MissingPath, UnreadableFile
-from mreg.values.errors import Failed, InvalidInput
+from mreg.cli.output import Out
+from mreg.cli.state import Context
+from mreg.values.errors import Failed, InvalidInput, MissingPath, UnreadableFile
 
 
 class EditorFailed(Failed):
@@ -28,6 +27,7 @@ class OneSource(InvalidInput):
 
 
 def card(
+    ctx: Context,
     model: ModelArgument,
     file: Annotated[
         str | None,
@@ -36,19 +36,19 @@ def card(
     edit: Annotated[bool, typer.Option("--edit", help="Edit the card with $VISUAL or $EDITOR.")] = False,
 ) -> None:
     """Show a registered model's card, or set it with --file or --edit."""
-    repository = current.repository()
+    repository = ctx.obj.repository()
     if file is not None and edit:
         raise OneSource()
     if file is None and not edit:
         text = repository.card(model)
         if not text:
-            note(f"{model} has no card yet; set one with `mreg card {model} --file README.md`")
-        emit({"model": model, "card": text}, lambda out: out.markdown(text) if text else None)
+            ctx.obj.note(f"{model} has no card yet; set one with `mreg card {model} --file README.md`")
+        ctx.obj.emit({"model": model, "card": text}, lambda out: out.markdown(text) if text else None)
         return
     text = _read(file) if file is not None else _edit(repository.card(model))
     changed = repository.set_card(model, text)
-    note(f"the card of {model} {'was set' if changed else 'is the same as before'}")
-    emit({"model": model, "changed": changed}, _nothing)
+    ctx.obj.note(f"the card of {model} {'was set' if changed else 'is the same as before'}")
+    ctx.obj.emit({"model": model, "changed": changed}, _nothing)
 
 
 def _nothing(out: Out) -> None:

@@ -4,22 +4,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mreg.cli.output import Out, emit, note, size_text, value_text
-from mreg.cli.state import current
+from mreg.cli.output import Out, size_text, value_text
+from mreg.cli.state import Context
 
 if TYPE_CHECKING:
-    from mreg.values.entities import Diff
+    from mreg import Diff
 
 
 def diff(
+    ctx: Context,
     before: Annotated[str, typer.Argument(metavar="A", help="A version.")],
     after: Annotated[str, typer.Argument(metavar="B", help="Another version.")],
 ) -> None:
     """Compare two versions: files added (+), removed (-) and changed (~), then metadata that differs."""
-    found = current.repository().diff(before, after)
+    found = ctx.obj.repository().diff(before, after)
     if not (found.added or found.removed or found.changed or found.metadata):
-        note(f"{found.before.name} and {found.after.name} do not differ")
-    emit(_body(found), lambda out: _render(out, found))
+        ctx.obj.note(f"{found.before.name} and {found.after.name} do not differ")
+    ctx.obj.emit(_body(found), lambda out: _render(out, found))
 
 
 def _body(found: "Diff") -> dict[str, Any]:

@@ -6,23 +6,25 @@ from typing import Annotated
 
 import typer
 
+from mreg import lazy
 from mreg.cli.commands.params import ReferenceArgument, RunOption
-from mreg.cli.output import DAMAGED, emit, note, warn
+from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.progress import Bar
-from mreg.cli.state import current
+from mreg.cli.state import Context
 
 
-def use(reference: ReferenceArgument, run: RunOption = None) -> None:
+def use(ctx: Context, reference: ReferenceArgument, run: RunOption = None) -> None:
     """Print the path of a read-only, verified, ready-to-load copy, made once and shared.
 
     With --run, record that this run consumed the version.
     """
-    with Bar("preparing") as bar:
-        path = current.repository().use(reference, run=run, progress=bar)
-    emit({"path": path}, lambda out: out.path(path))
+    with Bar("preparing", ctx.obj) as bar:
+        path = ctx.obj.repository().use(reference, run=run, progress=bar)
+    ctx.obj.emit({"path": path}, lambda out: out.path(path))
 
 
 def get(
+    ctx: Context,
     reference: ReferenceArgument,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
@@ -39,23 +41,24 @@ def get(
 
     With --partial, files that are damaged are left out and named; exit code 5 if there are any.
     """
-    with Bar("writing") as bar:
-        done = current.repository().get(reference, output, include=include or (), partial=partial, progress=bar)
+    with Bar("writing", ctx.obj) as bar:
+        done = ctx.obj.repository().get(reference, output, include=include or (), partial=partial, progress=bar)
     kept = f", {done.kept} were there already" if done.kept else ""
-    note(f"{done.version}: {done.written} file{'s' * (done.written != 1)} written{kept}")
+    ctx.obj.note(f"{done.version}: {done.written} file{'s' * (done.written != 1)} written{kept}")
     for path in done.damaged:
-        warn(f"damaged, not written: {path}")
-    emit(done, lambda out: out.path(done.path))
+        ctx.obj.warn(f"damaged, not written: {path}")
+    ctx.obj.emit(done, lambda out: out.path(done.path))
     return DAMAGED if done.damaged else 0
 
 
 def cat(
+    ctx: Context,
     reference: ReferenceArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file's path in the version.")],
 ) -> None:
     """Write one file to standard output, verified piece by piece; with --json as base64."""
-    blocks = current.repository().read(reference, file)
-    if current.json:
+    blocks = ctx.obj.repository().read(reference, file)
+    if ctx.obj.json:
         _print_encoded(file, blocks)
         return
     for block in blocks:
@@ -65,14 +68,11 @@ def cat(
 
 def _print_encoded(path: str, blocks: Iterator[bytes]) -> None:
     """One JSON document, written as the file is read: it may be larger than memory."""
-    import base64
-    import json
-
-    sys.stdout.write(f'{{"path": {json.dumps(path)}, "encoding": "base64", "content": "')
+    sys.stdout.write(f'{{"path": {lazy.json.dumps(path)}, "encoding": "base64", "content": "')
     rest = b""
     for block in blocks:
         rest += block
         whole = len(rest) - len(rest) % 3
-        sys.stdout.write(base64.b64encode(rest[:whole]).decode("ascii"))
+        sys.stdout.write(lazy.base64.b64encode(rest[:whole]).decode("ascii"))
         rest = rest[whole:]
-    sys.stdout.write(base64.b64encode(rest).decode("ascii") + '"}\n')
+    sys.stdout.write(lazy.base64.b64encode(rest).decode("ascii") + '"}\n')

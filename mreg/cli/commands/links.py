@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument, ReferenceArgument
-from mreg.cli.output import emit, note
-from mreg.cli.state import current
+from mreg.cli.state import Context
 
 
 def link(
+    ctx: Context,
     reference: ReferenceArgument,
     model: ModelArgument,
     alias: Annotated[
@@ -21,18 +21,19 @@ def link(
 
     The model is made where it does not exist. A version is linked once; again prints the bookmark it has.
     """
-    result = current.repository().link(reference, model, aliases=alias or ())
+    result = ctx.obj.repository().link(reference, model, aliases=alias or ())
     if result.model_created:
-        note(f"made registered model {model}")
-    note(f"{result.link.name} {'is' if result.created else 'was already'} {result.link.version}")
-    emit(result, lambda out: out.line(result.link.name))
+        ctx.obj.note(f"made registered model {model}")
+    ctx.obj.note(f"{result.link.name} {'is' if result.created else 'was already'} {result.link.version}")
+    ctx.obj.emit(result, lambda out: out.line(result.link.name))
 
 
 def unlink(
+    ctx: Context,
     reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The bookmark.")],
     force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
 ) -> None:
     """Remove a bookmark from a registered model, never the version."""
-    removed = current.repository().unlink(reference, force=force)
-    note(f"removed {removed.name}; {removed.version} stays")
-    emit(removed, lambda out: out.line(removed.name))
+    removed = ctx.obj.repository().unlink(reference, force=force)
+    ctx.obj.note(f"removed {removed.name}; {removed.version} stays")
+    ctx.obj.emit(removed, lambda out: out.line(removed.name))

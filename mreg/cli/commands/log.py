@@ -12,17 +12,18 @@ from mreg.cli.commands.params import (
     ReferenceArgument,
     RunOption,
 )
-from mreg.cli.output import Out, emit, note, size_text
+from mreg.cli.output import Out, size_text
 from mreg.cli.progress import Bar
-from mreg.cli.state import current
-from mreg.intake.scan import MissingPath, UnreadableFile
+from mreg.cli.state import Context, State
+from mreg.values.errors import MissingPath, UnreadableFile
 from mreg.values.metadata import merge, parse_file, parse_pairs
 
 if TYPE_CHECKING:
-    from mreg.values.entities import LogResult
+    from mreg import LogResult
 
 
 def log(
+    ctx: Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="A folder, or files and folders.")],
     artifact: Annotated[
         str, typer.Option("--artifact", "-a", metavar="NAME", help="The artifact that gets the version.")
@@ -62,8 +63,8 @@ def log(
     Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.
     """
     metadata = _metadata(meta, meta_file)
-    with Bar("logging") as bar:
-        result = current.repository().log(
+    with Bar("logging", ctx.obj) as bar:
+        result = ctx.obj.repository().log(
             list(paths),
             artifact,
             aliases=alias or (),
@@ -79,26 +80,27 @@ def log(
             dry_run=dry_run,
             progress=bar,
         )
-    emit(result, lambda out: _render(out, result, dry_run))
+    ctx.obj.emit(result, lambda out: _render(ctx.obj, out, result, dry_run))
 
 
-def _render(out: Out, result: "LogResult", dry_run: bool) -> None:
+def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
     version = result.version
     would = "would be " if dry_run else ""
     if result.created:
         parts = f"{version.files} file{'s' * (version.files != 1)}, {size_text(version.size)}"
         smaller = f", kept in {size_text(result.stored)}" if result.stored < result.new else ""
-        note(f"{version.name} {would}logged: {parts}, {size_text(result.new)} of it new{smaller}")
+        state.note(f"{version.name} {would}logged: {parts}, {size_text(result.new)} of it new{smaller}")
     else:
-        note(f"same content as {version.name}: no new version")
+        state.note(f"same content as {version.name}: no new version")
     for model in result.models_created:
-        note(f"made registered model {model}")
+        state.note(f"made registered model {model}")
     for link in result.links:
-        note(f"{link} is {version.name}")
+        state.note(f"{link} is {version.name}")
     out.line(version.name)
 
 
 def annotate(
+    ctx: Context,
     reference: ReferenceArgument,
     message: MessageOption = None,
     meta: MetaOption = None,
@@ -110,12 +112,12 @@ def annotate(
 ) -> None:
     """Change what is said of a version after the fact; its files never change."""
     metadata = _metadata(meta, meta_file)
-    version, changed = current.repository().annotate(
+    version, changed = ctx.obj.repository().annotate(
         reference, message=message, metadata=metadata, unset=unset or (), inputs=inputs or ()
     )
     if not changed:
-        note(f"{version.name} says so already")
-    emit({"version": version, "changed": changed}, lambda out: out.line(version.name))
+        ctx.obj.note(f"{version.name} says so already")
+    ctx.obj.emit({"version": version, "changed": changed}, lambda out: out.line(version.name))
 
 
 def _metadata(pairs: list[str] | None, file: str | None) -> dict[str, Any]:

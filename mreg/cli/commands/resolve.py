@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.output import emit
-from mreg.cli.state import current
+from mreg.cli.state import Context
 
 
 def resolve(
+    ctx: Context,
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.")],
 ) -> None:
     """Print the one version meant, as `NAME:vN` of its artifact.
 
     The answer means the same version for ever, whatever happens to aliases later.
     """
-    found = current.repository().resolve(reference)
-    emit(found, lambda out: out.line(found.name))
+    found = ctx.obj.repository().resolve(reference)
+    ctx.obj.emit(found, lambda out: out.line(found.name))

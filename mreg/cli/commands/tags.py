@@ -5,34 +5,34 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument
-from mreg.cli.output import emit
-from mreg.cli.state import current
+from mreg.cli.state import Context, State
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 
 
-def add(model: ModelArgument, tags: TagsArgument) -> None:
+def add(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
     """Add tags to a registered model; print all that it has then."""
-    _print(model, current.repository().add_tags(model, tags))
+    _print(ctx.obj, model, ctx.obj.repository().add_tags(model, tags))
 
 
-def rm(model: ModelArgument, tags: TagsArgument) -> None:
+def rm(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
     """Remove tags from a registered model; print those that it has left."""
-    _print(model, current.repository().remove_tags(model, tags))
+    _print(ctx.obj, model, ctx.obj.repository().remove_tags(model, tags))
 
 
-def _print(model: str, tags: tuple[str, ...]) -> None:
-    emit({"model": model, "tags": tags}, lambda out: out.table(["tag"], [[tag] for tag in tags]))
+def _print(state: State, model: str, tags: tuple[str, ...]) -> None:
+    state.emit({"model": model, "tags": tags}, lambda out: out.table(["tag"], [[tag] for tag in tags]))
 
 
 def ls(
+    ctx: Context,
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Only the tags of this model.")] = None,
 ) -> None:
     """List the tags in use and the models that have them."""
-    repository = current.repository()
+    repository = ctx.obj.repository()
     if model is not None:
-        _print(model, repository.model(model).tags)
+        _print(ctx.obj, model, repository.model(model).tags)
         return
     found = repository.tags()
     rows = [[tag, ", ".join(models)] for tag, models in found.items()]
-    emit({"tags": found}, lambda out: out.table(["tag", "models"], rows))
+    ctx.obj.emit({"tags": found}, lambda out: out.table(["tag", "models"], rows))

@@ -1,30 +1,10 @@
-"""What a person reads when something went wrong: the exit codes, the hints, and the words of the machine's
-own errors. The sentences of mreg's errors stand with their classes."""
+"""What to do about an error: a line for each code, and the words for errors of the machine."""
 
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
 
-import typer
-
-from mreg.cli.state import current
-from mreg.values.errors import Conflict, Damaged, Incomplete, InvalidInput, MregError, NotFound, Refused
-
-EXIT_CODES: list[tuple[type[MregError], int, str]] = [
-    (InvalidInput, 2, "wrong usage"),
-    (NotFound, 3, "not found"),
-    (Conflict, 4, "conflict: somebody was faster, or `--expect` did not hold; safe to repeat"),
-    (Damaged, 5, "damaged data found"),
-    (Refused, 6, "refused by a rule"),
-]
-FAILED = 1
-USAGE = 2
-INTERRUPTED = 130
+from mreg.values.errors import Damaged, MregError
 
 HINTS: dict[str, str] = {
     "no-repository": "make one with `mreg init`, or choose one with `-C DIR`, `--repo` or MREG_REPO",
@@ -100,7 +80,7 @@ _ASK_OWNER = (
     "run by the owner of a repository, shares it with the folder's group"
 )
 _CHECK_PATH = "check the path, and that no file stands where a folder should be"
-_MACHINE: dict[int, tuple[str, str]] = {
+MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
     errno.EROFS: ("the file system is read-only", "reading works; to change something, mount it writable"),
@@ -114,140 +94,10 @@ _MACHINE: dict[int, tuple[str, str]] = {
 }
 
 
-class UnknownCommand(InvalidInput):
-    code = "unknown-command"
-    template = "there is no command {name!r}"
-
-    name: str
-    near: Sequence[str]
-    where: str
-
-
-class NoFolder(NotFound):
-    code = "no-folder"
-    template = "cannot enter {path!r}: {reason}"
-
-    path: str
-    reason: str
-
-
-class NoWorkingFolder(NotFound):
-    code = "no-working-folder"
-    template = "the working folder does not exist any more"
-
-
-class OutputFailed(Incomplete):
-    """What the command does was done before it printed."""
-
-    code = "output-failed"
-    template = "standard output cannot be written: {reason}"
-
-    reason: str
-
-
-def report(error: BaseException, arguments: list[str]) -> int:
-    """Print what went wrong, if anything did; the exit code."""
-    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-        error = error.__context__  # what typer makes of it
-    if isinstance(error, BrokenPipeError):  # the reader went away (`mreg ls | head`)
-        _give_up_output()
-        return 141
-    if isinstance(error, OSError) and _output_fails():
-        _give_up_output()
-        error = OutputFailed(reason=error.strerror or str(error))
-    elif isinstance(error, FileNotFoundError) and error.filename is None and _working_folder_is_gone():
-        error = NoWorkingFolder()
-    if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
-        import traceback
-
-        traceback.print_exception(error)
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
-        return USAGE
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else FAILED
-    code, message, hint, exit_code, facts = _explain(error)
-    if message:  # else a group was named and no command of it: the help has been printed instead
-        with suppress(OSError):  # then the exit code has to do
-            _print(code, message, hint, facts, as_json=current.json or "--json" in arguments)
-    return exit_code
-
-
-def _output_fails() -> bool:
-    """Is it standard output that cannot be written?"""
-    from mreg.cli.streams import output_failed
-
-    if output_failed():
-        return True
-    try:  # its buffer may hold more
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
-
-
-def _working_folder_is_gone() -> bool:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return True
-    return False
-
-
-def _give_up_output() -> None:
-    """Keep the interpreter from complaining, at its end, about what could not be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _explain(error: BaseException) -> tuple[str, str, str, int, dict[str, Any]]:
-    if isinstance(error, MregError):
-        return error.code, str(error), _hint(error), exit_code_of(error), error.facts
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted", "interrupted", "no change and no file is half done; run it again", INTERRUPTED, {}
-    if isinstance(error, typer.TyperException):
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "mreg"
-        return "usage", message, f"see `{where} --help`", USAGE, {}
-    if isinstance(error, OSError):
-        return _explain_machine(error)
-    message = f"an unexpected error: {type(error).__name__}: {error}"
-    hint = "this is a bug in mreg; run the command with MREG_DEBUG=1 for the details"
-    return "unexpected", message, hint, FAILED, {}
-
-
-def _explain_machine(error: OSError) -> tuple[str, str, str, int, dict[str, Any]]:
-    words, hint = _MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
-    words = words or error.strerror or str(error)
-    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-    return "io-error", f"{words}{where}", hint, FAILED, {"errno": errno.errorcode.get(error.errno or 0, "")}
-
-
-def exit_code_of(error: MregError) -> int:
-    return next((code for kind, code, _ in EXIT_CODES if isinstance(error, kind)), FAILED)
-
-
-def _hint(error: MregError) -> str:
+def hint_of(error: MregError) -> str:
+    """What to do about it, or an empty text."""
     near = error.facts.get("near")
     if near:
         return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
-
-
-def _print(code: str, message: str, hint: str, facts: dict[str, Any], *, as_json: bool) -> None:
-    from mreg.cli.text import safe
-
-    if as_json:
-        import json
-
-        body = {"code": code, "message": message, "hint": hint or None, **facts}
-        print(json.dumps({"error": body}, ensure_ascii=True, default=str), file=sys.stderr)
-        return
-    color = current.color and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    error_word, hint_word = ("\x1b[31merror:\x1b[0m", "\x1b[36mhint:\x1b[0m") if color else ("error:", "hint:")
-    text = (
-        safe(message).encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
-    )
-    print(f"{error_word} {text}", file=sys.stderr)
-    if hint:
-        print(f"{hint_word} {safe(hint)}", file=sys.stderr)

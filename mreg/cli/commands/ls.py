@@ -1,0 +1,128 @@
+"""`mreg ls`."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mreg.cli.output import age_text, aliases_text, size_text, value_text
+from mreg.cli.state import Context, State
+from mreg.values.errors import InvalidInput
+from mreg.values.metadata import flatten
+
+if TYPE_CHECKING:
+    from mreg import Model, Repository, Version
+
+
+class UnknownColumn(InvalidInput):
+    code = "unknown-column"
+    template = "cannot sort by {name!r}: no version has it"
+
+    name: str
+
+
+_SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
+    "number": lambda version: version.number,
+    "size": lambda version: version.size,
+    "files": lambda version: version.files,
+    "created": lambda version: version.created,
+}
+
+
+def ls(
+    ctx: Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", metavar="KEY", help="Metadata to show. Repeatable, or with commas.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="KEY", help="number, size, files, created, metadata key; -KEY reverses."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=0, help="Only the first so many.")] = None,
+) -> None:
+    """List collections, or the versions of one.
+
+    Of an artifact: number, aliases, size, files, age, message. Of a registered model: its links.
+    """
+    repository = ctx.obj.repository()
+    if name is None:
+        _ls_all(ctx.obj, repository, limit)
+        return
+    wanted = [key for given in columns or () for key in given.split(",") if key]
+    kind = repository.kind(name)
+    if kind == "model":
+        _ls_links(ctx.obj, repository, name, wanted, sort, limit)
+        return
+    versions = _sorted(repository.versions(name), sort)[:limit]
+    headings = ["version", "aliases", "size", "files", "age", "message", *wanted]
+    rows = [_version_row(version, wanted) for version in versions]
+    ctx.obj.emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))
+
+
+def _ls_all(state: State, repository: "Repository", limit: int | None) -> None:
+    artifacts, models = repository.artifacts()[:limit], repository.models()[:limit]
+    rows = [[one.name, one.type, str(one.versions), one.latest or "", aliases_text(one.aliases)] for one in artifacts]
+    rows += [
+        [one.name, "registered model", str(len(one.links)), _newest(one), aliases_text(one.aliases)] for one in models
+    ]
+    if not rows:
+        state.note("nothing here yet: log a first version with `mreg log PATH --artifact NAME`")
+    headings = ["name", "type", "versions", "latest", "aliases"]
+    state.emit({"artifacts": artifacts, "models": models}, lambda out: out.table(headings, rows))
+
+
+def _ls_links(
+    state: State, repository: "Repository", name: str, wanted: list[str], sort: str | None, limit: int | None
+) -> None:
+    links = repository.model(name).links
+    by_digest = {version.digest: version for version in repository.versions(name)}
+    pairs = [(link, by_digest[link.digest]) for link in links if link.digest in by_digest]
+    if sort:
+        order = [version.digest for version in _sorted(list(by_digest.values()), sort)]
+        pairs.sort(key=lambda pair: order.index(pair[1].digest))
+    pairs = pairs[:limit]
+    headings = ["link", "aliases", "version", "size", "files", "age", "message", *wanted]
+    rows = [
+        [f"v{link.number}", ", ".join(link.aliases), version.name, *_version_row(version, wanted)[2:]]
+        for link, version in pairs
+    ]
+    body = {
+        "name": name,
+        "kind": "model",
+        "links": [link for link, _ in pairs],
+        "versions": [version for _, version in pairs],
+    }
+    state.emit(body, lambda out: out.table(headings, rows))
+
+
+def _version_row(version: "Version", wanted: Sequence[str]) -> list[str]:
+    flat = flatten(version.metadata)
+    extra = [value_text(flat[key]) if key in flat else "" for key in wanted]
+    first_line = version.message.partition("\n")[0]
+    fixed = [f"v{version.number}", ", ".join(version.aliases), size_text(version.size), str(version.files)]
+    return [*fixed, age_text(version.created), first_line, *extra]
+
+
+def _sorted(versions: "list[Version]", sort: str | None) -> "list[Version]":
+    """Versions without the key come last; numbers before texts."""
+    if not sort:
+        return versions
+    key = sort.removeprefix("-")
+    if key in _SORT_KEYS:
+        return sorted(versions, key=_SORT_KEYS[key], reverse=sort.startswith("-"))
+    flat = {version.digest: flatten(version.metadata) for version in versions}
+    having = [version for version in versions if key in flat[version.digest]]
+    if versions and not having:
+        raise UnknownColumn(name=key)
+    having.sort(key=lambda version: _order(flat[version.digest][key]), reverse=sort.startswith("-"))
+    return having + [version for version in versions if key not in flat[version.digest]]
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return (not number, value if number else 0, "" if number else str(value))  # some integers are no float
+
+
+def _newest(model: "Model") -> str:
+    return f"v{model.links[-1].number}" if model.links else ""

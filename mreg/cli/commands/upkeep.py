@@ -1,0 +1,187 @@
+"""`mreg du`, `mreg gc` and `mreg fsck`: keeping a repository well."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mreg.cli.exit_codes import DAMAGED
+from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.progress import Bar
+from mreg.cli.state import Context
+from mreg.repository import Repository
+from mreg.values.ages import parse_seconds
+
+if TYPE_CHECKING:
+    from mreg import Report, Usage
+
+
+def du(
+    ctx: Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
+) -> None:
+    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.
+
+    Of a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period
+    is over, and what chunks take that are its own, because nothing else needs them.
+    """
+    found = ctx.obj.repository().usage(name)
+    ctx.obj.emit(found, lambda out: _render_usage(out, found))
+
+
+def _render_usage(out: Out, found: "Usage") -> None:
+    total = [
+        ("versions", str(found.versions)),
+        ("logical", f"{size_text(found.logical)} ({found.logical} bytes)"),
+        ("unique", f"{size_text(found.unique)} ({found.unique} bytes)"),
+        ("stored", f"{size_text(found.stored)} ({found.stored} bytes)"),
+    ]
+    out.fields(total)
+    if not found.items:
+        return
+    headings = ["name", "versions", "logical", "unique", "stored"]
+    rows = [
+        [one.name, str(one.versions), *map(size_text, (one.logical, one.unique, one.stored))] for one in found.items
+    ]
+    if found.items[0].frees is not None:
+        headings += ["frees", "own"]
+        rows = [
+            [*row, size_text(one.frees or 0), size_text(one.own or 0)]
+            for row, one in zip(rows, found.items, strict=True)
+        ]
+    out.table(headings, rows)
+
+
+def gc(
+    ctx: Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would go, and the bytes.")
+    ] = False,
+    grace: Annotated[
+        str | None,
+        typer.Option("--grace", metavar="AGE", help="Leave alone what was in use within AGE (14d, 2h, 0)."),
+    ] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-last",
+            metavar="N",
+            min=0,
+            help="Let versions expire that are not among the last N of their artifact (0: no limit).",
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Let only versions expire that are older than AGE (0: any)."),
+    ] = None,
+    _keep_aliased: Annotated[
+        bool, typer.Option("--keep-aliased", help="Let nothing expire that an alias or a link holds. Always on.")
+    ] = True,
+    repack: Annotated[
+        bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
+    ] = False,
+) -> None:
+    """Give back the space of what nothing can reach; before that, let versions expire where a policy says so.
+
+    Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
+    that no other writer is at work.
+
+    Versions expire by --keep-last, by --older-than, or, if both are given, where both say so. Without them the
+    settings gc.keep-last and gc.older-than count. What an alias or a link holds never expires, nor does the latest
+    version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the
+    grace period.
+    """
+    seconds, age = _seconds("--grace", grace), _seconds("--older-than", older_than)
+    if seconds == 0 and not dry_run:
+        ctx.obj.note("grace 0: what a writer has not committed yet may be deleted under its hands")
+    found = ctx.obj.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
+    verb = "would expire" if dry_run else "expired"
+    for artifact, gone in _by_artifact(found.expired).items():
+        ctx.obj.note(f"{count_text(len(gone), 'version', 'versions')} of {artifact} {verb}: {' '.join(gone)}")
+    verb = "would be freed" if dry_run else "freed"
+    swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
+    ctx.obj.note(f"{size_text(found.bytes)} {verb}: {swept}")
+    if found.repacked:
+        verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
+        ctx.obj.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} written anew")
+    if found.kept:
+        ctx.obj.note(f"{size_text(found.kept)} more are given back when the grace period is over")
+        if found.seq is not None:
+            ctx.obj.note(f"until then `mreg undo {found.seq}` brings back what expired")
+    ctx.obj.emit(found, lambda out: out.line(str(found.bytes)))
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_seconds(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from None
+
+
+def _by_artifact(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The numbers of these versions, as `vN`."""
+    numbers: dict[str, list[str]] = {}
+    for name in names:
+        artifact, _, number = name.rpartition(":")
+        numbers.setdefault(artifact, []).append(number)
+    return numbers
+
+
+def fsck(
+    ctx: Context,
+    full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be proven; leave and name the rest.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="LOCATION", help="With --repair: take what is damaged or missing from this repository."
+        ),
+    ] = None,
+) -> int:
+    """Verify every invariant of the repository; name each damaged thing and the versions it hurts.
+
+    Exit code 5 if anything is damaged, or with --repair if anything is left so.
+
+    --repair makes refs, settings and the applied mark again from the journal, and moves what is not of mreg out of the
+    way, into `lost-found/`. --from LOCATION gives back records, packs and chunks of the same digests; LOCATION may be
+    any repository, and is only read. Entries of the journal come only from a copy of this very one. Damage to the
+    bytes of files is found, and mended, with --full.
+    """
+    other = None if source is None else Repository.open(source)
+    rescued = Repository.rescue(ctx.obj.location(), source=other) if repair else ()
+    with Bar("reading", ctx.obj) as bar:
+        found = ctx.obj.repository().fsck(full=full, repair=repair, source=other, progress=bar)
+    found = found._replace(repaired=rescued + found.repaired)
+    ctx.obj.emit(found, lambda out: _render_report(out, found))
+    for one in found.repaired:
+        ctx.obj.note(f"repaired {one.what}: {one.done}")
+    looked = ", ".join(
+        count_text(number, one, many)
+        for number, one, many in (
+            (found.entries, "journal entry", "journal entries"),
+            (found.refs, "ref", "refs"),
+            (found.versions, "version", "versions"),
+            (found.packs, "pack", "packs"),
+        )
+    )
+    if found.chunks_read:
+        looked += f", {count_text(found.chunks_read, 'chunk', 'chunks')} ({size_text(found.bytes_read)})"
+    word = "left" if repair else "found"
+    ctx.obj.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
+    if found.findings and source is None:
+        ctx.obj.note(_advice(found, repair))
+    return DAMAGED if found.findings else 0
+
+
+def _advice(found: "Report", repaired: bool) -> str:
+    """What to do about damage. Of what the journal tells, a repair needs no other repository."""
+    if not repaired and any(one.code in ("ref", "config", "applied-mark", "foreign-file") for one in found.findings):
+        return (
+            "`mreg fsck --repair` mends what the journal tells; with `--from LOCATION` also what another repository has"
+        )
+    return "`mreg fsck --full --repair --from LOCATION` takes what another repository has"
+
+
+def _render_report(out: Out, found: "Report") -> None:
+    rows = [[one.code, one.what, one.reason, ", ".join(one.hurts)] for one in found.findings]
+    if rows:
+        out.table(["damage", "where", "what", "hurts"], rows)

@@ -1,0 +1,38 @@
+"""The errors that only the command line has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mreg.values.errors import Incomplete, InvalidInput, NotFound
+
+
+class UnknownCommand(InvalidInput):
+    code = "unknown-command"
+    template = "there is no command {name!r}"
+
+    name: str
+    near: Sequence[str]
+    where: str
+
+
+class NoFolder(NotFound):
+    code = "no-folder"
+    template = "cannot enter {path!r}: {reason}"
+
+    path: str
+    reason: str
+
+
+class NoWorkingFolder(NotFound):
+    code = "no-working-folder"
+    template = "the working folder does not exist any more"
+
+
+class OutputFailed(Incomplete):
+    """What the command does was done before it printed."""
+
+    code = "output-failed"
+    template = "standard output cannot be written: {reason}"
+
+    reason: str

@@ -1,0 +1,40 @@
+"""The exit codes of the command line, and what they mean: the one table of them."""
+
+from __future__ import annotations
+
+from mreg.values.errors import Conflict, Damaged, InvalidInput, MregError, NotFound, Refused
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+NOT_FOUND = 3
+CONFLICT = 4
+DAMAGED = 5
+REFUSED = 6
+INTERRUPTED = 130
+UNREAD = 141
+
+MEANINGS: dict[int, str] = {
+    DONE: "done",
+    FAILED: "failed: input or output, or an unexpected error",
+    USAGE: "wrong usage",
+    NOT_FOUND: "not found",
+    CONFLICT: "conflict: somebody was faster, or `--expect` did not hold; safe to repeat",
+    DAMAGED: "damaged data found",
+    REFUSED: "refused by a rule",
+    INTERRUPTED: "interrupted (Ctrl-C)",
+    UNREAD: "whoever read the output went away (`mreg ls | head`)",
+}
+
+_KINDS: dict[type[MregError], int] = {
+    InvalidInput: USAGE,
+    NotFound: NOT_FOUND,
+    Conflict: CONFLICT,
+    Damaged: DAMAGED,
+    Refused: REFUSED,
+}
+
+
+def of(error: type[MregError]) -> int:
+    """The exit code of an error of this class."""
+    return next((code for kind, code in _KINDS.items() if issubclass(error, kind)), FAILED)

@@ -1,0 +1,121 @@
+"""Telling what went wrong: the error's words and a hint on standard error, and the exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import typer
+
+from mreg import lazy
+from mreg.cli import exit_codes
+from mreg.cli.errors import NoWorkingFolder, OutputFailed
+from mreg.cli.hints import MACHINE, hint_of
+from mreg.cli.state import State
+from mreg.cli.streams import output_failed
+from mreg.cli.text import safe
+from mreg.values.errors import MregError
+
+
+class _Told(NamedTuple):
+    code: str
+    message: str
+    hint: str
+    exit_code: int
+    facts: dict[str, Any]
+
+
+def report(error: BaseException, arguments: list[str], state: State) -> int:
+    """Print what went wrong, if anything did; the exit code."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        error = error.__context__  # what typer makes of it
+    if isinstance(error, BrokenPipeError):  # the reader went away (`mreg ls | head`)
+        _give_up_output()
+        return exit_codes.UNREAD
+    if isinstance(error, OSError) and _output_fails():
+        _give_up_output()
+        error = OutputFailed(reason=error.strerror or str(error))
+    elif isinstance(error, FileNotFoundError) and error.filename is None and _working_folder_is_gone():
+        error = NoWorkingFolder()
+    if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
+        lazy.traceback.print_exception(error)
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+        return exit_codes.USAGE
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else exit_codes.FAILED
+    told = _explain(error)
+    if told.message:  # else a group was named and no command of it: the help has been printed instead
+        with suppress(OSError):  # then the exit code has to do
+            if state.json or "--json" in arguments:
+                _print_json(told)
+            else:
+                _print(told, color=state.color)
+    return told.exit_code
+
+
+def _output_fails() -> bool:
+    """Is it standard output that cannot be written?"""
+    if output_failed():
+        return True
+    try:  # its buffer may hold more
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _working_folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from complaining, at its end, about what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _explain(error: BaseException) -> _Told:
+    if isinstance(error, MregError):
+        return _Told(error.code, str(error), hint_of(error), exit_codes.of(type(error)), error.facts)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        hint = "no change and no file is half done; run it again"
+        return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
+    if isinstance(error, typer.TyperException):
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "mreg"
+        return _Told("usage", message, f"see `{where} --help`", exit_codes.USAGE, {})
+    if isinstance(error, OSError):
+        return _explain_machine(error)
+    message = f"an unexpected error: {type(error).__name__}: {error}"
+    hint = "this is a bug in mreg; run the command with MREG_DEBUG=1 for the details"
+    return _Told("unexpected", message, hint, exit_codes.FAILED, {})
+
+
+def _explain_machine(error: OSError) -> _Told:
+    words, hint = MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
+    words = words or error.strerror or str(error)
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    facts = {"errno": errno.errorcode.get(error.errno or 0, "")}
+    return _Told("io-error", f"{words}{where}", hint, exit_codes.FAILED, facts)
+
+
+def _print_json(told: _Told) -> None:
+    body = {"code": told.code, "message": told.message, "hint": told.hint or None, **told.facts}
+    print(lazy.json.dumps({"error": body}, ensure_ascii=True, default=str), file=sys.stderr)
+
+
+def _print(told: _Told, *, color: bool) -> None:
+    color = color and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    error_word, hint_word = ("\x1b[31merror:\x1b[0m", "\x1b[36mhint:\x1b[0m") if color else ("error:", "hint:")
+    encoding = sys.stderr.encoding or "utf-8"
+    text = safe(told.message).encode(encoding, "backslashreplace").decode(encoding)
+    print(f"{error_word} {text}", file=sys.stderr)
+    if told.hint:
+        print(f"{hint_word} {safe(told.hint)}", file=sys.stderr)

@@ -1,0 +1,66 @@
+"""What people see on a terminal, made by Rich.
+
+The only module that imports Rich, which takes more time than most commands; it is loaded when a terminal is to show
+something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress as Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from mreg.cli.control import undriven
+
+_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
+"""Columns that are set to the right."""
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, color: bool) -> None:
+    """Rows under headings."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        shown.add_column(heading, justify="right" if heading in _NUMBERS else "left")
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    _console(color=color).print(shown)
+
+
+def markdown(text: str, *, color: bool) -> None:
+    """Rendered Markdown."""
+    console = _console(color=color)
+    rendered = console.render(Markdown(undriven(text.replace("\r\n", "\n"))))
+    # Again, as Markdown has ways to write any character in plain letters (`&#8238;`).
+    console.print(Segments([Segment(undriven(part.text), part.style, part.control) for part in rendered]))
+
+
+def bar(label: str, total: int, *, color: bool) -> Progress:
+    """A progress bar on standard error, started."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=_console(color=color, stderr=True), transient=True)
+    progress.add_task(label, total=total)
+    progress.start()
+    return progress
+
+
+def _console(*, color: bool, stderr: bool = False) -> Console:
+    """Honours `--no-color` (and by itself NO_COLOR)."""
+    return Console(stderr=stderr, no_color=None if color else True, highlight=False)
