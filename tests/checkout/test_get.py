@@ -181,6 +181,22 @@ def test_an_empty_folder_is_filled(logged: Repository, there: Path, tree: Callab
     assert tree(str(there)) == FILES
 
 
+def test_in_a_folder_that_is_there_files_are_prepared_inside_of_it(
+    logged: Repository, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a mount point."""
+    there.mkdir(parents=True)
+    made: list[str] = []
+    real = os.mkdir
+    monkeypatch.setattr("os.mkdir", lambda path, *rest, **named: (made.append(str(path)), real(path, *rest, **named)))
+
+    logged.get("mnist", there)
+
+    staged = [Path(path) for path in made if ".mreg-" in path]
+    assert staged and all(path.parent == there for path in staged)
+    assert sorted(os.listdir(there)) == sorted({path.partition("/")[0] for path in FILES})
+
+
 def test_a_file_that_others_hard_link_is_replaced_and_not_written_through(logged: Repository, there: Path) -> None:
     shared = put(there.parent / "shared", b"precious")
     there.mkdir()

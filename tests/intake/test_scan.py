@@ -28,6 +28,7 @@ from mreg.storage.memory import MemoryStorage
 from mreg.values import canonical
 from mreg.values.digest import EMPTY, digest
 from mreg.values.errors import InvalidInput, MissingPath, MregError, UnreadableFile
+from mreg.values.records import MAX_DEPTH, path_fault
 
 LARGE = random.Random(11).randbytes(1_500_000)
 
@@ -143,6 +144,30 @@ def test_folders_that_versions_systems_keep_are_left_out(root: Path) -> None:
         (root / name / "config").write_bytes(b"x")
 
     assert paths_of(root) == ALL
+
+
+def test_a_repository_s_own_folder_is_not_logged(repo: Repository, tmp_path: Path) -> None:
+    (tmp_path / ".mreg").mkdir()
+    (tmp_path / ".mreg" / "weights").write_bytes(b"1")
+
+    with pytest.raises(UnsupportedFile):
+        repo.log(tmp_path / ".mreg", "mnist")
+
+
+def test_folders_that_nest_without_end_are_refused(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(MAX_DEPTH + 5):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("f", os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+    with pytest.raises(UnsupportedFile, match="nest"):
+        paths_of(tmp_path / "d")
+
+    assert path_fault("d/" * (MAX_DEPTH + 1) + "f") is not None
 
 
 # Links and things that are no files.

@@ -21,6 +21,7 @@ from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
+from mreg.values.names import InvalidReference
 
 ORIGIN = "0123456789abcdef0123456789abcdef"
 
@@ -168,6 +169,19 @@ def test_link_numbers_are_not_given_again(repo: Repository, log: Callable[..., A
         repo.resolve("Digits:v0")
 
 
+def test_a_name_stays_that_of_its_kind_and_its_numbers_go_on(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", "1", links=["Digits"])
+
+    repo.remove_model("Digits", force=True)
+    with pytest.raises(NameTaken):
+        repo.create_artifact("Digits")
+    repo.remove_artifact("mnist", force=True)
+    with pytest.raises(NameTaken):
+        repo.create_model("mnist")
+
+    assert log("mnist", "1").version.name == "mnist:v1"
+
+
 def test_a_version_that_an_alias_or_a_link_holds_is_not_deleted(repo: Repository, log: Callable[..., Any]) -> None:
     log("mnist", "0", aliases=["best"], links=["Digits"])
     before = repo.history()
@@ -194,6 +208,15 @@ def test_deleting_by_force_takes_aliases_and_links_and_the_aliases_of_the_links(
     assert [(one.name, one.alias) for one in repo.aliases()] == [("Digits", "challenger"), ("mnist", "newest")]
     assert [link.name for link in repo.model("Digits").links] == ["Digits:v1"]
     assert repo.fsck(full=True).findings == ()
+
+
+def test_rm_of_a_link_does_not_delete_the_version(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", "0", links=["Digits"])
+
+    with pytest.raises(InvalidReference, match="unlink"):
+        repo.remove("Digits:v0", force=True)
+
+    assert repo.resolve("Digits:v0").name == "mnist:v0"
 
 
 def test_an_artifact_with_versions_and_a_model_with_links_are_not_deleted_without_force(
@@ -503,6 +526,12 @@ def test_the_same_link_and_alias_twice_in_one_log_are_one(repo: Repository, log:
 
     assert result.links == ("Digits:v0",)
     assert repo.version("mnist:v0").aliases == ("best",)
+
+
+def test_one_alias_is_not_taken_for_its_letters(repo: Repository, log: Callable[..., Any]) -> None:
+    result = log("mnist", "0", aliases="best")
+
+    assert result.version.aliases == ("best",)
 
 
 @pytest.mark.parametrize(("expect", "holds"), [("none", False), ("v0", True), ("v1", False)])

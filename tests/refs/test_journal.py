@@ -145,6 +145,14 @@ def test_an_entry_of_another_form_is_refused(change: dict[str, Any], storage: Me
         list(Journal(storage, ORIGIN).after(START))
 
 
+@pytest.mark.parametrize("key", ["packs/ab/cd.pack", "objects/ab/cd", "journal/applied", "other", "tmp/x"])
+def test_an_entry_moves_nothing_but_refs(key: str) -> None:
+    made = entry(START, changes=(Change(key, None, "v0"),))
+
+    with pytest.raises(Malformed):
+        Entry.from_bytes(made.to_bytes())
+
+
 @given(
     data=st.binary(max_size=80)
     | st.dictionaries(st.sampled_from(sorted(VALUE)), texts | st.integers()).map(canonical.dumps)

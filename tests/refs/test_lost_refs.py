@@ -10,6 +10,8 @@ import pytest
 from mreg.refs.journal import DamagedJournal
 from mreg.refs.ref_files import DamagedRef
 from mreg.repository import Repository
+from mreg.session.config import DamagedConfig
+from mreg.session.context import Context
 from mreg.storage import ANY, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.errors import MregError
@@ -84,6 +86,40 @@ def _outcome(use: Callable[[Repository], object], repo: Repository) -> object:
         return use(repo)
     except MregError as error:
         return type(error), str(error)
+
+
+@pytest.mark.parametrize(
+    ("lost", "asked"),
+    [
+        ("artifacts/a/v0", "a:v0"),
+        ("artifacts/a/v0", "a"),
+        ("aliases/a/best", "a:best"),
+        ("artifacts/a/artifact.toml", "a:v0"),
+        ("registered/m/model.toml", "m"),
+    ],
+)
+def test_what_cannot_be_seen_is_known_by_who_saw_it_before(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str], lost: str, asked: str
+) -> None:
+    repo.log(folder({"f": b"1"}), "a", aliases=["best"], links=["m"])
+
+    storage.delete(lost)
+
+    assert repo.resolve(asked).name == "a:v0"
+
+
+def test_a_lost_config_is_damage_and_init_does_not_paper_over_it(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str]
+) -> None:
+    repo.log(folder({"f": b"1"}), "a")
+    storage.delete("config.toml")
+
+    with pytest.raises(DamagedConfig):
+        Repository(Context(storage, "memory"))
+    with pytest.raises(DamagedConfig):
+        Repository.init_storage(storage, "memory")
+
+    assert storage.get("config.toml") is None
 
 
 def test_a_ref_from_another_copy_of_the_repository_is_not_built_upon(

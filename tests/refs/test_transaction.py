@@ -165,6 +165,19 @@ def test_the_next_writer_applies_what_a_dead_one_committed(storage: MemoryStorag
     assert journal.applied().seq == 2
 
 
+def test_an_entry_of_a_dead_writer_is_made_durable_before_it_is_applied(
+    repo: Repository, storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+    monkeypatch.setattr(Journal, "settle", lambda self, seq: settled.append(seq))
+    repo.create_model("m")
+    storage.delete("journal/applied")
+
+    repo.create_model("n")
+
+    assert settled == [1]
+
+
 def test_rolling_forward_again_writes_nothing(storage: MemoryStorage, journal: Journal) -> None:
     unapplied(storage, Change(KEY, None, "v7"))
     roll_forward(storage, journal)

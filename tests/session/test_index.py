@@ -19,6 +19,7 @@ from mreg.session.context import Context
 from mreg.session.index import SCHEMA
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
+from mreg.values.errors import MregError
 
 LARGE = random.Random(9).randbytes(400_000)
 
@@ -279,6 +280,24 @@ def test_packs_that_were_swept_are_forgotten(
     tables = contents(repo)
 
     assert (tables["packs"], tables["chunks"], tables["recipes"]) == ([], [], [])
+
+
+def test_a_pack_that_was_put_back_is_found_again(
+    repo: Repository, folder: Callable[..., str], storage: MemoryStorage
+) -> None:
+    repo.log(folder({"a": LARGE}), "mnist")
+    (key,) = storage.list("packs")
+    kept = storage.get(key)
+    assert kept is not None
+    storage.delete(key)
+    repo.close()
+    repo._context.index.start_anew(repo._context.journal.look())  # tables made while the pack was away
+    with pytest.raises(MregError):
+        list(repo.read("mnist:v0", "a"))
+
+    storage.put(key, kept.data)
+
+    assert b"".join(repo.read("mnist:v0", "a")) == LARGE
 
 
 def test_many_threads_may_ask_one_repository_while_it_changes(repo: Repository, folder: Callable[..., str]) -> None:

@@ -235,6 +235,19 @@ def test_create_flushes_the_file_then_links_then_flushes_the_folder(
 
 
 @linux_only
+def test_losing_create_if_absent_flushes_the_name_of_the_winner(
+    storage: LocalStorage, journal: list[tuple[str, str]]
+) -> None:
+    storage.put("f/a", b"1")
+    journal.clear()
+
+    with pytest.raises(PutLost):
+        storage.put("f/a", b"2", ABSENT)
+
+    assert ("fsync", "f") in journal
+
+
+@linux_only
 @pytest.mark.parametrize("by_etag", [False, True])
 def test_replacing_flushes_the_file_then_renames_then_flushes_the_folder(
     storage: LocalStorage, journal: list[tuple[str, str]], by_etag: bool

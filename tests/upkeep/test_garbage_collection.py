@@ -17,8 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from mreg.content import packs
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import DamagedPack
+from mreg.operations import log as log_module
 from mreg.operations.undo import GivenUp
 from mreg.refs import journal as journals
+from mreg.refs.journal import DamagedJournal
 from mreg.refs.transaction import Draft
 from mreg.repository import Repository
 from mreg.session import statcache
@@ -325,6 +327,21 @@ def test_a_damaged_repository_is_not_collected(
     assert content(storage) == before
 
 
+def test_a_journal_with_a_hole_in_it_lets_gc_delete_nothing(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], content: Callable[[Storage], dict[str, bytes]]
+) -> None:
+    for text in (b"1", b"2", b"3"):
+        log("mnist", a=text)
+    storage.delete("journal/000000/000000002.json")
+    storage.delete("journal/applied")
+    before = content(storage)
+
+    with pytest.raises(DamagedJournal):
+        repo.gc(grace=0)
+
+    assert content(storage) == before
+
+
 # Beside writers.
 
 
@@ -468,6 +485,30 @@ def test_a_writer_whose_chunks_were_swept_between_reading_and_committing_writes_
     assert text_of(repo, "again") == BASE
     assert repo.fsck(full=True).findings == ()
     assert text_of(reopen(storage), "again") == BASE
+
+
+def test_a_gc_between_reading_files_and_asking_for_their_packs_makes_log_read_them_again(
+    repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = folder({"a": TAIL})
+    repo.log(at, "mnist")
+    repo.remove("mnist:v0")
+    real, gone = log_module.ingest, []
+
+    def ingest(index: Any, *rest: Any, **options: Any) -> Any:
+        manifest = real(index, *rest, **options)
+        if not gone:
+            gone.append(repo.gc(grace=0))
+            index.catch_up(repo._context.journal.look())  # another process that shares the tables hears of it first
+        return manifest
+
+    monkeypatch.setattr(log_module, "ingest", ingest)
+
+    result = repo.log(at, "again")
+
+    assert gone[0].packs == 1 and result.created
+    assert text_of(repo, "again") == TAIL
+    assert repo.fsck(full=True).findings == ()
 
 
 def test_records_that_were_swept_between_writing_and_committing_are_written_again(
