@@ -1,3 +1,5 @@
+"""Where files are cut: what two of them share, and what moves no cut."""
+
 from __future__ import annotations
 
 import io
