@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mreg.storage import ABSENT, PutLost, Storage, unreadable
+from mreg.storage.base import get_known, stat_known
 from mreg.values.canonical import Malformed
 from mreg.values.digest import digest, is_digest
 from mreg.values.errors import Damaged
@@ -37,7 +38,7 @@ class Objects:
 
     def has(self, name: str) -> bool:
         """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
-        return is_digest(name) and self._storage.stat(key_of(name)) is not None
+        return is_digest(name) and stat_known(self._storage, key_of(name)) is not None
 
     def is_whole(self, name: str) -> bool:
         """Is there an object of this name, with the bytes that the name tells?"""
@@ -52,7 +53,7 @@ class Objects:
         if not is_digest(name):
             raise DamagedObject(what=what, digest=name, reason="that is no digest")
         try:
-            value = self._storage.get(key_of(name))
+            value = get_known(self._storage, key_of(name))
         except OSError as error:
             raise DamagedObject(what=what, digest=name, reason=unreadable(error)) from error
         if value is None:

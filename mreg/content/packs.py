@@ -24,6 +24,7 @@ from blake3 import blake3
 
 from mreg.content.buffers import Buffer
 from mreg.storage import Storage, unreadable
+from mreg.storage.base import stat_known
 from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged
 
@@ -236,7 +237,7 @@ def name_of(key: str) -> str | None:
 def read_index(storage: Storage, name: str) -> PackIndex:
     """The verified index of a pack. Raises DamagedPack where it is missing, cut short or changed."""
     try:
-        stat = storage.stat(key_of(name))
+        stat = stat_known(storage, key_of(name))
         if stat is None:
             raise DamagedPack(pack=name, reason="it is missing")
         return _read_index(storage, name, stat.size)
@@ -272,7 +273,11 @@ def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
     cannot be read whole."""
     pack, entry = located
     try:
-        count = storage.read_into(key_of(pack), entry.offset, out)
+        try:
+            count = storage.read_into(key_of(pack), entry.offset, out)
+        except FileNotFoundError:
+            storage.look_again(key_of(pack))
+            count = storage.read_into(key_of(pack), entry.offset, out)
         reason = "" if count == len(out) else "the pack is cut short"
     except FileNotFoundError:
         reason = "the pack is missing"

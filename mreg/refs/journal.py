@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from mreg.refs.keys import is_ref
 from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
-from mreg.storage.base import Expect
+from mreg.storage.base import Expect, get_known, stat_known
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import HEX_LENGTH, digest, is_digest
@@ -124,7 +124,7 @@ class Journal:
         if mark is None:
             return Mark(0, self.origin)
         if mark != self._seen:
-            data = self.raw(mark.seq)
+            data = self.raw(mark.seq, known=True)
             if data is None or digest(data) != mark.digest:
                 raise DamagedJournal(seq=mark.seq, reason="it is not there as it was applied")
             self._seen = mark
@@ -141,7 +141,7 @@ class Journal:
                 self._storage.put(APPLIED, format_mark(mark), expect)
                 return
             except PutLost:
-                continue
+                self._storage.look_again(APPLIED)
             except IsADirectoryError:
                 raise DamagedJournal(seq=mark.seq, reason=f"{APPLIED} is no file") from None
         raise DamagedJournal(seq=mark.seq, reason=f"somebody else writes {APPLIED} each time")
@@ -150,20 +150,20 @@ class Journal:
         """The applied mark, and what must still be there when another one takes its place. One that the disk cannot
         read is overwritten: a mark that lags harms nothing."""
         try:
-            value = self._storage.get(APPLIED)
+            value = get_known(self._storage, APPLIED)
         except OSError as error:
             unreadable(error)
             return None, ANY
         return (parse_mark(value.data), value.etag) if value else (None, ABSENT)
 
-    def after(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
+    def after(self, mark: Mark, end: int = 0) -> Iterator[tuple[Mark, Entry]]:
         """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
 
-        Raises DamagedJournal.
+        end: an entry that is known to be committed, as are those before it. Raises DamagedJournal.
         """
         while True:
             seq = mark.seq + 1
-            data = self.raw(seq)
+            data = self.raw(seq, known=seq <= end)
             if data is None:
                 return
             entry = parse(seq, data)
@@ -171,6 +171,11 @@ class Journal:
                 raise DamagedJournal(seq=seq, reason=f"it does not follow entry {mark.seq}")
             mark = Mark(seq, digest(data))
             yield mark, entry
+
+    def whole(self) -> Iterator[tuple[Mark, Entry]]:
+        """Every entry from the first on. Raises DamagedJournal."""
+        mark, _ = self._mark()
+        return self.after(Mark(0, self.origin), mark.seq if mark else 0)
 
     def look(self) -> Look:
         """Where the journal ends now, and what of it the ref files may not show yet. Raises DamagedJournal."""
@@ -180,7 +185,7 @@ class Journal:
     def upto(self, head: Mark) -> Iterator[Entry]:
         """The entries from the first to `head`. Raises DamagedJournal, also where `head` is not reached as it was."""
         start = end = Mark(0, self.origin)
-        for end, entry in self.after(start) if head.seq else ():
+        for end, entry in self.after(start, head.seq) if head.seq else ():
             yield entry
             if end.seq == head.seq:
                 break
@@ -189,20 +194,24 @@ class Journal:
 
     def has(self, seq: int) -> bool:
         """Is entry `seq` committed?"""
+        return stat_known(self._storage, key_of(seq)) is not None
+
+    def shows(self, seq: int) -> bool:
+        """Is entry `seq` committed, as far as can be seen without looking twice?"""
         return self._storage.stat(key_of(seq)) is not None
 
-    def raw(self, seq: int) -> bytes | None:
-        """The bytes of entry `seq`, or None where it is not committed. Raises DamagedJournal where they cannot be
-        read."""
+    def raw(self, seq: int, *, known: bool = False) -> bytes | None:
+        """The bytes of entry `seq`, or None where it is not committed. known: that it is. Raises DamagedJournal where
+        they cannot be read."""
         try:
-            value = self._storage.get(key_of(seq))
+            value = get_known(self._storage, key_of(seq)) if known else self._storage.get(key_of(seq))
         except OSError as error:
             raise DamagedJournal(seq=seq, reason=unreadable(error)) from error
         return value.data if value else None
 
     def entry(self, seq: int) -> Entry:
         """Entry `seq`, which must have been committed. Raises DamagedJournal."""
-        data = self.raw(seq)
+        data = self.raw(seq, known=True)
         if data is None:
             raise DamagedJournal(seq=seq, reason="it is missing")
         return parse(seq, data)
@@ -229,7 +238,7 @@ class Journal:
 
     def owns(self, entry: Entry) -> bool:
         """Is the committed entry of this number this very one?"""
-        return self.raw(entry.seq) == entry.to_bytes()
+        return self.raw(entry.seq, known=True) == entry.to_bytes()
 
 
 def key_of(seq: int) -> str:

@@ -156,7 +156,7 @@ def _apply_file(storage: Storage, key: str, new: Ref) -> None:
             storage.put(key, encode(key, new), present.etag if present else ABSENT)
             return
         except PutLost:
-            continue
+            storage.look_again(key)
     raise DamagedRef(ref=key, reason=FASTER)
 
 
@@ -171,7 +171,7 @@ def _apply_lines(storage: Storage, file: str, new: dict[str, Ref]) -> None:
             storage.put(file, encode_table(file, table | newer), present.etag if present else ABSENT)
             return
         except PutLost:
-            continue
+            storage.look_again(file)
     raise DamagedRef(ref=file, reason=FASTER)
 
 

@@ -23,6 +23,7 @@ from mreg.refs.journal import Change, Entry, Journal, Look, Mark
 from mreg.refs.keys import RefKey
 from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
+from mreg.storage.base import stat_known
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict, Incomplete, MregError
 
@@ -167,7 +168,7 @@ def timestamp() -> str:
 
 def _check_packs(storage: Storage, names: tuple[str, ...]) -> None:
     for name in names:
-        if storage.stat(packs.key_of(name)) is None:
+        if stat_known(storage, packs.key_of(name)) is None:
             raise MissingPack(pack=name)
 
 

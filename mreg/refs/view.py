@@ -138,12 +138,15 @@ class View(Refs):
 
     def moved(self) -> bool:
         """Has anything been committed since this view was taken?"""
-        return self._journal.has(self.head.seq + 1)
+        return self._journal.shows(self.head.seq + 1)
 
     def ref(self, key: RefKey) -> Ref:
         """The ref's state. Raises DamagedRef."""
         if key not in self._known:
             seen = self._seen(key)
+            if seen.seq == 0 and self._tables is not None and self._tables.ref(key) is not None:
+                self._look_again(key)
+                seen = self._seen(key)
             made_by_init = key == CONFIG and seen.seq == 0  # and by no entry
             self._known[key] = (
                 seen
@@ -231,6 +234,11 @@ class View(Refs):
         ref = self._table(key.file).get(key.line, NEVER) if key.lines else ref_files.read(self._storage, key)
         overlaid = self._overlay.get(key, NEVER)
         return overlaid if overlaid.seq > ref.seq else ref
+
+    def _look_again(self, key: RefKey) -> None:
+        """The tables know of a ref whose file is not seen."""
+        self._lines.pop(key.file, None)
+        self._storage.look_again(key.file)
 
     def _table(self, file: str) -> dict[str, Ref]:
         if file not in self._lines:

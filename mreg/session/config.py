@@ -14,6 +14,7 @@ from mreg.refs import ref_files
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
 from mreg.storage import Storage, unreadable
+from mreg.storage.base import get_known
 from mreg.values.canonical import parse_digits
 from mreg.values.errors import Damaged, InvalidInput, NotFound, Refused
 
@@ -149,7 +150,7 @@ def identify(data: bytes) -> Identity:
 def read(storage: Storage) -> bytes | None:
     """The whole file. Raises DamagedConfig where it cannot be read."""
     try:
-        value = storage.get(CONFIG)
+        value = get_known(storage, CONFIG)
     except OSError as error:
         raise DamagedConfig(reason=unreadable(error)) from error
     return value.data if value else None

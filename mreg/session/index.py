@@ -105,7 +105,7 @@ class Index:
         brought: dict[str, None] = {}
         dropped: list[str] = []
         here = start
-        for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start):  # noqa: B007
+        for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):  # noqa: B007
             self._read_refs(entry)
             brought |= dict.fromkeys(entry.packs)
             for name in filter(None, map(packs.name_of, entry.drops)):

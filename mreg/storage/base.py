@@ -169,6 +169,10 @@ class Storage(ABC):
     def stat(self, key: str) -> Stat | None:
         """Size and age, or None where there is no such key."""
 
+    def look_again(self, key: str) -> None:  # noqa: B027 - most stores remember nothing
+        """Forget that the key was missing. A client of a network file system remembers that for a while, so "not there"
+        is no knowledge: who knows better asks once more after this call."""
+
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:
         """All keys that lie below the folder `prefix` (no slash at its end; "" for all), sorted."""
@@ -223,3 +227,21 @@ class Storage(ABC):
     def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
         """Remove unfinished work that was last touched more than `older_than` seconds ago, or whose process is known
         to be gone; the bytes given back. dry_run: remove nothing, tell what that would be, by this machine's clock."""
+
+
+def get_known(storage: Storage, key: str) -> Value | None:
+    """The value of a key that is known to exist; None where it is lost."""
+    value = storage.get(key)
+    if value is None:
+        storage.look_again(key)
+        value = storage.get(key)
+    return value
+
+
+def stat_known(storage: Storage, key: str) -> Stat | None:
+    """Size and age of a key that is known to exist; None where it is lost."""
+    found = storage.stat(key)
+    if found is None:
+        storage.look_again(key)
+        found = storage.stat(key)
+    return found

@@ -94,6 +94,14 @@ class LocalStorage(Storage):
             refuse_link(self._path(prefix))
         return self._walk(prefix)
 
+    def look_again(self, key: str) -> None:
+        """NFS asks the server for a folder that is opened, and forgets what it knew of its names if it has changed."""
+        folder = self._root
+        for name in key.split("/"):
+            with suppress(OSError), os.scandir(folder) as names:
+                next(names, None)
+            folder = f"{folder}/{name}"
+
     def names(self, prefix: str) -> Iterator[str]:
         path = self._path(prefix)
         refuse_link(path)

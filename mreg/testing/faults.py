@@ -89,6 +89,9 @@ class FaultyStorage(Storage):
     def stat(self, key: str) -> Stat | None:
         return self._other(lambda: self.inner.stat(key))
 
+    def look_again(self, key: str) -> None:
+        self._other(lambda: self.inner.look_again(key))
+
     def list(self, prefix: str) -> Iterator[str]:
         return self._other(lambda: self.inner.list(prefix))
 

@@ -59,7 +59,7 @@ def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: flo
 
 def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
     """Every entry from the first on, the chain verified. Raises DamagedJournal."""
-    return journal.after(Mark(0, journal.origin))
+    return journal.whole()
 
 
 def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackIndex]) -> Reached:
