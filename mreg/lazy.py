@@ -1,12 +1,12 @@
-"""Modules that are loaded when they are first used. Start-up time is a feature: most commands need little of mreg.
+"""Modules that are loaded on first use: start-up time is a feature, and most commands need little of mreg.
 
 - Of mreg: `from mreg import upkeep` loads the room's `__init__.py`, which is all but empty, and the first
   `upkeep.gc.gc(…)` loads `mreg.upkeep.gc`. Each room that is used so says `__getattr__ = modules_of(__name__)`
   (PEP 562), and names its modules for type checkers.
-- Of others: modules that take long to load, and that few commands need, are attributes of this module:
-  `lazy.json.loads(…)`. What is used so is named below, for type checkers.
+- Of others: modules that are slow to load, and that few commands need, are attributes of this module:
+  `lazy.json.loads(…)`. They are named below, for type checkers.
 
-Whatever is needed at once is imported at the top of a file, as everywhere. An import within a function says why.
+What is needed at once is imported at the top of a file, as everywhere. An import within a function says why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files out of a repository: reading, writing a folder, ready-to-load copies."""
+"""Files out of a repository, verified: streamed, written into a folder, or as ready-to-load copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: parses, calls the public Python API once, prints once."""
+"""The command line: each command parses its arguments, calls the facade, and prints one result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Immutable bytes: cutting files into chunks, codecs, formats, packs, chunks and objects."""
+"""Immutable bytes: files cut into chunks, chunks compressed into packs, and records named by their digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files into a repository: finding them, cutting them, storing what is new."""
+"""Files into a repository: find them, read each once, and store the chunks that are new."""
 
 from __future__ import annotations
 

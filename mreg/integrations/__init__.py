@@ -1,1 +1,1 @@
-"""mreg in the words of other tools. Imports only the facade; nobody imports it."""
+"""mreg in the words of other tools: uses only the facade, and nothing else of mreg uses it."""

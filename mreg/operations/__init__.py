@@ -1,5 +1,8 @@
-"""What can be done with a repository, one module a subject. Each function takes the open repository's
-`Context` first; what changes something drafts refs and commits them as one journal entry."""
+"""What people do with names and versions, one module per subject.
+
+Each function takes the open repository's `Context` first. One that changes something drafts refs, and commits them as
+one journal entry.
+"""
 
 from __future__ import annotations
 

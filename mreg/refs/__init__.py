@@ -1,4 +1,7 @@
-"""The truth about names: ref files, the journal, the view that readers have, and the commit."""
+"""The truth about names: keys and their rules, ref files, the journal, views of it, and the commit.
+
+No other room knows how a ref is spelt.
+"""
 
 from __future__ import annotations
 

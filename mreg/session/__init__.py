@@ -1,4 +1,4 @@
-"""One open repository: where it is, whose it is, its settings and its disposable tables."""
+"""One open repository: where it is, whose it is, its settings, and its disposable lookup tables."""
 
 from __future__ import annotations
 

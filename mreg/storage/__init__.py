@@ -1,4 +1,7 @@
-"""The byte store below everything: the contract. Implementations are imported from their own modules."""
+"""Bytes under keys, and the few system calls that make them durable.
+
+The contract is exported here; each store is imported from its own module.
+"""
 
 from __future__ import annotations
 

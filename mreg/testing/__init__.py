@@ -1,4 +1,4 @@
-"""For those who test mreg, or something that plugs into it.
+"""For tests of mreg and of plugins: the storage contract as a test suite, and a store that fails on purpose.
 
 mreg.testing.storage_contract    the tests that every `Storage` passes (needs pytest)
 mreg.testing.faults              a store that fails, or dies, at a chosen call

@@ -1,4 +1,4 @@
-"""Keeps a repository well: garbage collection, repacking, retention, checks and repairs."""
+"""Keeps a repository well: garbage collection, repacking, retention, disk usage, checks and repairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words without input and output: names, digests, records, errors and what the API hands out."""
+"""Plain values, without input or output: names, digests, records, errors, and what the API returns."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The commands, one module a subject. `mreg.cli.registry` says which is where.
+"""The commands, one module per subject. `mreg.cli.registry` says where each one is.
 
-None says `from __future__ import annotations`: typer reads the annotations, and to evaluate each of them from its text
-takes some milliseconds.
+None of them says `from __future__ import annotations`: typer reads the annotations, and evaluating each one from text
+takes milliseconds.
 """
