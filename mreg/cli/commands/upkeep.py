@@ -73,9 +73,6 @@ def gc(
         str | None,
         typer.Option("--older-than", metavar="AGE", help="Let only versions expire that are older than AGE (0: any)."),
     ] = None,
-    _keep_aliased: Annotated[
-        bool, typer.Option("--keep-aliased", help="Let nothing expire that an alias or a link holds. Always on.")
-    ] = True,
     repack: Annotated[
         bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
     ] = False,
