@@ -19,8 +19,8 @@ from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.upkeep import reach
+from mreg.upkeep.clock import age_of
 from mreg.upkeep.findings import Findings
-from mreg.upkeep.gc import age_of
 from mreg.upkeep.reach import copies, with_bases
 from mreg.values.ages import parse_seconds
 from mreg.values.canonical import Malformed

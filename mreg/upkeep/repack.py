@@ -14,16 +14,20 @@ from functools import partial
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from mreg.content import codecs
+from mreg.content import codecs, packs
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
-from mreg.content.pack_writer import PackContents
+from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.content.packs import Base, ChunkEntry, Located, PackIndex, read_stored
 from mreg.content.parallel import in_order
+from mreg.refs.transaction import Draft
+from mreg.session.context import Context
 from mreg.storage import Storage
-from mreg.upkeep import reach
+from mreg.upkeep import garbage, reach, sweep
+from mreg.upkeep.garbage import Moved, Plan, unless_moved, until_unmoved
 from mreg.upkeep.reach import Reached
+from mreg.upkeep.retention import Policy
 
 MOSTLY: Final = 0.5
 """A pack is written anew when so much of it is dead, or lies there uncompressed and would get smaller."""
@@ -39,6 +43,71 @@ BATCH: Final = 256 << 20
 """So many bytes go into one new pack, and one entry of the journal: a writer who comes first undoes little."""
 
 Indexes = Mapping[str, PackIndex]
+
+
+class Repacked(NamedTuple):
+    """packs: how many were written anew. freed: bytes that this gave back."""
+
+    packs: int = 0
+    freed: int = 0
+
+    def and_also(self, other: Repacked) -> Repacked:
+        return Repacked(self.packs + other.packs, self.freed + other.freed)
+
+
+def repack(context: Context, grace: float) -> Repacked:
+    """Write packs anew, batch by batch, each in a change of its own. Raises Moved, Damaged, Unfinished."""
+    done = Repacked()
+    while batch := until_unmoved(lambda: _repack_batch(context, grace)):
+        done = done.and_also(batch)
+    return done
+
+
+def _repack_batch(context: Context, grace: float) -> Repacked | None:
+    """Write the first batch anew; None where there is none. Raises Moved."""
+    plan = garbage.mark(context, grace, Policy())
+    with unless_moved(context, plan.head):
+        batch = next(_rewriter(context, plan).batches(), None)
+        return _rewrite(context, plan, batch) if batch else None
+
+
+def _rewrite(context: Context, plan: Plan, batch: list[str]) -> Repacked:
+    """Put one new pack in the place of these. Raises Moved, DamagedChunk."""
+    doomed = {packs.key_of(name): _size(context, name) for name in batch}
+    with PackWriter(context.storage) as writer:
+        _rewriter(context, plan).write(batch, writer)
+        size = 0 if writer.empty else writer.file_size
+        new = () if writer.empty else (writer.publish(),)
+
+    def build(draft: Draft) -> None:
+        if draft.view.head != plan.head:
+            raise Moved()
+        draft.packs, draft.drops = new, tuple(sorted(doomed))
+
+    announced = context.commit("gc --repack", build).look.head
+    sweep.carry_out(context, doomed, announced)
+    return Repacked(len(batch), sum(doomed.values()) - size)
+
+
+def foretell(context: Context, plan: Plan) -> Repacked:
+    """What `repack` would return after a gc by this plan."""
+    rewriter = _rewriter(context, plan)
+    done = Repacked()
+    for batch in rewriter.batches():
+        contents = PackContents()
+        rewriter.write(batch, contents)
+        size = 0 if contents.empty else contents.file_size
+        done = done.and_also(Repacked(len(batch), sum(_size(context, name) for name in batch) - size))
+    return done
+
+
+def _rewriter(context: Context, plan: Plan) -> Rewriter:
+    return Rewriter(context.storage, plan.indexes, plan.needed, encode=context.setting("log.compress"))
+
+
+def _size(context: Context, pack: str) -> int:
+    stat = context.storage.stat(packs.key_of(pack))
+    return stat.size if stat else 0
 
 
 class Rewriter:

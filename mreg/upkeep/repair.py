@@ -10,11 +10,13 @@ from contextlib import suppress
 
 from mreg.session.context import Context
 from mreg.upkeep.check_data import Progress
+from mreg.upkeep.clock import clock
 from mreg.upkeep.findings import Findings, Repaired, Report
 from mreg.upkeep.fsck import look
-from mreg.upkeep.gc import TMP_SECONDS, Moved, clock
+from mreg.upkeep.garbage import Moved
 from mreg.upkeep.repair_data import Source, repair_chunks, repair_packs, repair_records
 from mreg.upkeep.repair_refs import repair_refs
+from mreg.upkeep.sweep import TMP_SECONDS
 from mreg.values.errors import Damaged, InvalidInput
 
 _ROUNDS = 8

@@ -23,7 +23,7 @@ from mreg.upkeep import reach
 from mreg.upkeep.aside import move_aside, put_over
 from mreg.upkeep.check_data import is_record, users_by_chunk
 from mreg.upkeep.findings import Findings, Repaired
-from mreg.upkeep.gc import Moved
+from mreg.upkeep.garbage import Moved
 from mreg.values.digest import digest, is_digest
 from mreg.values.records import File
 

@@ -28,8 +28,9 @@ from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
-from mreg.upkeep import gc as gc_module
-from mreg.upkeep.gc import Moved, Unfinished
+from mreg.upkeep import garbage, sweep
+from mreg.upkeep.garbage import Moved
+from mreg.upkeep.sweep import Unfinished
 from mreg.values.errors import Damaged, MregError
 
 DAY = 86400.0
@@ -415,7 +416,7 @@ def test_a_version_logged_while_gc_is_at_work_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """gc takes the lock to say what goes, then for each thing that it deletes: in between comes a writer."""
-    monkeypatch.setattr(gc_module, "_BATCH", 1)
+    monkeypatch.setattr(sweep, "_BATCH", 1)
     at = folder({"a": BASE, "b": TAIL})
     repo.log(at, "mnist")
     repo.remove("mnist:v0")
@@ -444,22 +445,22 @@ def test_a_doomed_pack_that_a_writer_commits_to_before_it_is_deleted_stays(
     repo.remove("mnist:v0")
     sweeper, writer = reopen(storage), reopen(storage)
     announced, committed = Event(), Event()
-    delete = gc_module._delete
+    delete = sweep.delete
 
     def delete_later(*args: Any) -> None:
         announced.set()
         assert committed.wait(300)
         delete(*args)
 
-    monkeypatch.setattr(gc_module, "_delete", delete_later)
+    monkeypatch.setattr(sweep, "delete", delete_later)
     with ThreadPoolExecutor(1) as pool:
 
-        def sweep() -> None:
+        def collect() -> None:
             futures.append(pool.submit(sweeper.gc, grace=0))
             assert announced.wait(300)
 
         futures: list[Any] = []
-        storage.before("lock", "", sweep)
+        storage.before("lock", "", collect)
         result = writer.log(at, "again")
         committed.set()
         futures[0].result(300)
@@ -554,7 +555,7 @@ def test_an_undo_while_gc_is_at_work_is_whole_or_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As for `log`: the lock is taken to say what goes, then for each thing that is deleted."""
-    monkeypatch.setattr(gc_module, "_BATCH", 1)
+    monkeypatch.setattr(sweep, "_BATCH", 1)
     log("mnist", a=BASE)
     log("letters", a=BASE)  # the pack stays, of the version only the record goes
     seq = repo.remove("mnist:v0").seq
@@ -588,7 +589,7 @@ def test_what_came_back_after_a_killed_gc_has_a_grace_period_again(
     log("letters", a=b"shared")
     seq = repo.remove("mnist:v0").seq
     with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(gc_module, "_delete", _die)
+        patch.setattr(sweep, "delete", _die)
         repo.gc(grace=0)
     repo.undo(seq)
     age(30 * DAY)
@@ -699,7 +700,7 @@ def test_a_commit_while_gc_marks_makes_it_look_again(
     log("mnist", a=b"1")
     log("mnist", a=b"2")
     repo.remove("mnist:v0")
-    mark, looks = gc_module._mark, 0
+    mark, looks = garbage.mark, 0
 
     def mark_then_race(*args: Any) -> Any:
         nonlocal looks
@@ -709,7 +710,7 @@ def test_a_commit_while_gc_marks_makes_it_look_again(
             repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
 
-    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+    monkeypatch.setattr(garbage, "mark", mark_then_race)
 
     assert repo.gc(grace=0).packs == 1
     assert looks == 3
@@ -722,7 +723,7 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
     log("mnist", a=b"2")
     repo.remove("mnist:v0")
     before = size_of(storage)
-    mark, looks = gc_module._mark, 0
+    mark, looks = garbage.mark, 0
 
     def mark_then_race(*args: Any) -> Any:
         nonlocal looks
@@ -731,7 +732,7 @@ def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
         repo.set_alias(f"moved-{looks}", "mnist:v1")
         return plan
 
-    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+    monkeypatch.setattr(garbage, "mark", mark_then_race)
 
     with pytest.raises(Moved):
         repo.gc(grace=0)
@@ -780,7 +781,7 @@ def test_a_pack_that_another_gc_deletes_between_listing_and_reading_it_is_no_dam
     log("mnist", a=b"2")
     repo.remove("mnist:v0")
     with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(gc_module, "_delete", _die)
+        patch.setattr(sweep, "delete", _die)
         repo.gc(grace=0)
     storage.before("read", doomed, lambda: storage.delete(doomed))
 

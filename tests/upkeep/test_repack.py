@@ -16,7 +16,7 @@ from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
-from mreg.upkeep.gc import Moved
+from mreg.upkeep.garbage import Moved
 from mreg.upkeep.repack import Rewriter
 from mreg.values.errors import Damaged, MregError
 

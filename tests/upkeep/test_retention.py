@@ -18,7 +18,7 @@ from mreg.refs.transaction import Draft
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
-from mreg.upkeep import gc as gc_module
+from mreg.upkeep import garbage
 from mreg.upkeep.retention import Policy, expired
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict, Damaged
@@ -337,14 +337,14 @@ def test_where_writers_are_always_faster_nothing_expires(
     repo: Repository, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log("mnist", 3)
-    mark = gc_module._mark
+    mark = garbage.mark
 
     def mark_then_race(*args: Any) -> Any:
         plan = mark(*args)
         repo.annotate("mnist:v2", message=str(len(repo.history())))
         return plan
 
-    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+    monkeypatch.setattr(garbage, "mark", mark_then_race)
 
     with pytest.raises(Conflict):
         repo.gc(keep_last=1)
@@ -356,15 +356,15 @@ def test_an_alias_that_is_set_at_the_last_moment_holds(
     repo: Repository, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log("mnist", 3)
-    mark = gc_module._mark
+    mark = garbage.mark
 
     def mark_then_race(*args: Any) -> Any:
         plan = mark(*args)
-        monkeypatch.setattr(gc_module, "_mark", mark)
+        monkeypatch.setattr(garbage, "mark", mark)
         repo.set_alias("best", "mnist:v0")
         return plan
 
-    monkeypatch.setattr(gc_module, "_mark", mark_then_race)
+    monkeypatch.setattr(garbage, "mark", mark_then_race)
 
     swept = repo.gc(keep_last=1, grace=0)
 

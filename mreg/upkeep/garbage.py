@@ -1,0 +1,136 @@
+"""What is garbage, decided from the repository alone: the marking, by which `gc` acts.
+
+Reachable is what the refs name, and what they named within the grace period: the journal remembers, so
+that a deletion can be taken back that long. Unreachable data younger than the grace is left alone too, as
+a writer may be about to name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from mreg.content import objects, packs
+from mreg.content.packs import DamagedPack, PackIndex
+from mreg.operations.resolve import Resolved
+from mreg.refs import journal as journals, ref_files
+from mreg.refs.journal import DamagedJournal, Entry, Mark
+from mreg.refs.keys import VersionKey
+from mreg.session.context import Context
+from mreg.storage import Stat, Storage
+from mreg.upkeep import reach
+from mreg.upkeep.clock import age_of, clock
+from mreg.upkeep.reach import Reached
+from mreg.upkeep.retention import Policy, expired
+from mreg.values.errors import Conflict, Damaged
+
+_T = TypeVar("_T")
+_TRIES = 5
+
+
+class Moved(Conflict):
+    code = "repository-moved"
+    template = "the repository changed while gc looked at it"
+
+
+class Plan(NamedTuple):
+    """What a gc would do, as of `head`.
+
+    doomed: the storage keys of what goes, with their sizes. kept: bytes that nothing reaches any more, but did, or that
+    were written, within the grace period. expired: the versions that the policy lets go. indexes: of the packs that
+    stay, of which `needed` is reached, now or within the grace period.
+    """
+
+    head: Mark
+    doomed: dict[str, int]
+    kept: int
+    expired: list[Resolved]
+    indexes: dict[str, PackIndex]
+    needed: Reached
+
+
+def mark(context: Context, grace: float, policy: Policy) -> Plan:
+    """What to do. Raises Moved where another gc took what was looked at; Damaged."""
+    now = clock(context)
+    head, entries = _whole_journal(context)
+    with unless_moved(context, head):
+        return _plan(context, head, entries, policy, now, grace)
+
+
+def until_unmoved(attempt: Callable[[], _T]) -> _T:
+    """What `attempt` returns; it is made again where it raises Moved. Raises Moved when writers were faster again and
+    again."""
+    for _ in range(_TRIES - 1):
+        try:
+            return attempt()
+        except Moved:
+            continue
+    return attempt()
+
+
+@contextmanager
+def unless_moved(context: Context, head: Mark) -> Iterator[None]:
+    """What is damaged in the block was taken by another gc, if somebody has committed after `head`: raises Moved."""
+    try:
+        yield
+    except Damaged:
+        if not context.journal.has(head.seq + 1):
+            raise
+        raise Moved() from None
+
+
+def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
+    head, entries = Mark(0, context.journal.origin), []
+    for mark, entry in reach.whole_journal(context.journal):
+        head = mark
+        entries.append(entry)
+    keys = context.storage.list("journal")
+    beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
+    if beyond and not context.journal.has(head.seq + 1):
+        raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
+    if context.journal.applied().seq == 0:
+        ref_files.require_end(context.storage, context.journal, head)
+    return head, entries
+
+
+def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> Plan:
+    refs = ref_files.after(entries)
+    going = expired(refs, policy, lambda seq: age_of(context, seq, now))
+    gone = {VersionKey(version.artifact, version.number) for version in going}
+    before = reach.versions_now(refs)
+    current = reach.versions_now({key: ref for key, ref in refs.items() if key not in gone})
+    indexes = reach.read_indexes(context.storage)
+    read = reach.only_registered(indexes, entries)
+    live = reach.reach(context.objects, current, read)
+    remembered = (before if grace else current) | reach.remembered(
+        entries, lambda seq: age_of(context, seq, now), grace
+    )
+    needed = reach.reach(context.objects, remembered, read)
+    for name in sorted(reach.given_up(live, read, indexes)):
+        raise DamagedPack(pack=name, reason="the journal gives it up, but versions need what is in it")
+    now_live, spared = _keys(live, read), _keys(needed, read)
+    spared.update(map(packs.key_of, reach.given_up(needed, read, indexes)))
+    doomed, kept = {}, 0
+    for key, stat in _all_data(context.storage, indexes):
+        if key in now_live:
+            continue
+        if key in spared or (grace and now - stat.mtime <= grace):
+            kept += stat.size
+        else:
+            doomed[key] = stat.size
+    stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
+    return Plan(head, doomed, kept, going, stay, needed)
+
+
+def _keys(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
+    """The storage keys of all this."""
+    keys = {packs.key_of(name) for name in reach.needed_packs(found, indexes)}
+    return keys | {objects.key_of(name) for name in found.versions | found.manifests}
+
+
+def _all_data(storage: Storage, indexes: dict[str, PackIndex]) -> Iterator[tuple[str, Stat]]:
+    for key in [*(packs.key_of(name) for name in indexes), *storage.list("objects")]:
+        stat = storage.stat(key)
+        if stat:
+            yield key, stat

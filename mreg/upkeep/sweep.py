@@ -1,0 +1,67 @@
+"""Deleting what an entry of the journal has announced, beside writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from mreg.content import objects, packs
+from mreg.refs.journal import Entry, Mark
+from mreg.session.context import Context
+from mreg.storage import LockTimeout
+from mreg.upkeep import reach
+from mreg.values.errors import Incomplete
+
+_BATCH = 64
+"""Keys deleted while the writers' lock is held once."""
+
+TMP_SECONDS = 24 * 3600.0
+"""Unfinished work older than this belongs to nobody any more, whatever the grace."""
+
+
+class Unfinished(Incomplete):
+    """What was announced counts as gone, and the next gc deletes what is left of it."""
+
+    code = "unfinished"
+    template = "entry {seq} says what goes, but not all of it could be deleted: {reason}"
+
+    seq: int
+    reason: str
+
+
+def carry_out(context: Context, doomed: Mapping[str, int], announced: Mark | None) -> int:
+    """Delete what was announced (keys, with their sizes), then unfinished work that nobody will finish; the bytes of
+    that. Raises Unfinished."""
+    try:
+        if announced:
+            delete(context, doomed, announced)
+        return context.storage.sweep(TMP_SECONDS)
+    except (OSError, LockTimeout) as error:
+        if announced is None:
+            raise
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise Unfinished(seq=announced.seq, reason=reason) from error
+
+
+def delete(context: Context, doomed: Mapping[str, int], announced: Mark) -> None:
+    """Delete what was announced, less what a writer has named since: it was there when that one looked."""
+    left, seen = dict(doomed), announced
+    while left:
+        batch = list(islice(left, _BATCH))
+        with context.storage.lock():
+            for mark, entry in context.journal.after(seen):
+                seen = mark
+                for key in _named(context, entry):
+                    left.pop(key, None)
+            for key in batch:
+                if left.pop(key, None) is not None:
+                    context.storage.delete(key)
+
+
+def _named(context: Context, entry: Entry) -> Iterator[str]:
+    """The storage keys of packs and records that an entry relies on."""
+    yield from map(packs.key_of, entry.packs)
+    for version in reach.named_by(entry):
+        yield objects.key_of(version)
+        if context.objects.has(version):
+            yield objects.key_of(context.objects.version(version).manifest)
