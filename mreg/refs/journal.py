@@ -2,8 +2,8 @@
 
 Each entry names the digest of the one before (the first: the repository's id), so one digest identifies
 a whole state. `journal/applied` says up to which entry the ref files have been written; it may lag, and
-whoever finds it lagging overlays or applies what lies beyond it. It has a check sum, so that damage to it
-is told from damage to the journal.
+whoever finds it lagging overlays or applies what lies beyond it. It has a checksum, so that damage to the
+mark is told apart from damage to the journal.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ APPLIED = "journal/applied"
 CHECK_LENGTH = 16
 
 TRIES = 100
-"""So often somebody else may be faster in writing a mark or a ref: writers have a lock, so more than a few are no
-race."""
+"""Attempts to write a mark or a ref that others write too. Writers hold a lock, so losing more than a few times is not
+a race."""
 
 
 class DamagedJournal(Damaged):
@@ -37,7 +37,7 @@ class DamagedJournal(Damaged):
 
 
 class Change(NamedTuple):
-    """One ref's move. None: absent or deleted."""
+    """How one ref changed. None: absent or deleted."""
 
     ref: str
     old: str | None
@@ -229,15 +229,15 @@ class Journal:
         return True
 
     def settle(self, seq: int) -> None:
-        """Make sure that entry `seq`, which is there, survives loss of power: its writer may have died before it
-        was flushed. (Losing a create-if-absent does that.)"""
+        """Make entry `seq`, which exists, durable: its writer may have died before flushing it. (A create-if-absent
+        that loses flushes the winner.)"""
         data = self.raw(seq)
         if data is not None:
             with suppress(PutLost):
                 self._storage.put(key_of(seq), data, ABSENT)
 
     def owns(self, entry: Entry) -> bool:
-        """Is the committed entry of this number this very one?"""
+        """Is the committed entry with this number this one?"""
         return self.raw(entry.seq, known=True) == entry.to_bytes()
 
 

@@ -1,4 +1,4 @@
-"""What refs are called: the one place where keys are made and taken apart.
+"""The keys of refs: the one place where they are made and taken apart.
 
     artifacts/<name>/artifact.toml    ArtifactKey      type, description
     artifacts/<name>/vN               VersionKey       a version
@@ -10,9 +10,8 @@
     runs/<run>#<digest>               RunKey           a version that the run used; one line of the file
     config.toml                       ConfigKey        format, id, settings
 
-A key is its own spelling: a string with the parts as attributes, so that `str()` of it is what stands in the journal
-and two keys are equal exactly where they are spelt alike. What each kind may say, and what it needs, is in
-`mreg.refs.rules`.
+A key is its own spelling: a string with its parts as attributes. So `str()` of it is what the journal says, and keys
+are equal if they are spelt alike. What each kind of ref may say, and what it needs, is in `mreg.refs.rules`.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from mreg.values.digest import is_digest
 from mreg.values.names import InvalidName, check_alias, is_name, parse_version
 
 FOLDERS: Final = ("artifacts", "registered", "aliases", "runs")
-"""Where the files of refs are, beside `config.toml`."""
+"""The folders of ref files; `config.toml` is beside them."""
 
 _DEPTH: Final = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
-"""How many names lead from each to a file of refs."""
+"""How many levels below each of these the ref files are."""
 
 
 class RefKey(str):
@@ -50,7 +49,7 @@ class RefKey(str):
 
 
 class CollectionKind(enum.Enum):
-    """What a name can be that versions are selected by."""
+    """What a name can stand for in a reference."""
 
     ARTIFACT = "artifact"
     MODEL = "model"
@@ -207,7 +206,7 @@ class RunKey(RefKey):
 
 
 class UnknownKey(RefKey):
-    """No kind of ref is spelt like this. `fault` says what is wrong with it."""
+    """Not the key of any kind of ref. `fault` says what is wrong with it."""
 
     __slots__ = ("fault",)
     __match_args__ = ("fault",)
@@ -224,7 +223,7 @@ CONFIG: Final = ConfigKey()
 
 
 def parse(text: str) -> RefKey:
-    """The key that is spelt `text`; an UnknownKey where there is no such kind of ref or a name in it is not allowed."""
+    """The key spelt `text`; an UnknownKey if there is no such kind of ref, or if a name in it is not allowed."""
     if isinstance(text, RefKey):
         return text
     match text.split("/"):
@@ -272,37 +271,37 @@ def _is_alias(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """Whether a journal entry may move what is called `text`: something in a folder of refs, and nothing else that lies
-    in the repository. What kind of ref it is, if any, `parse` tells."""
+    """Whether a journal entry may change `text`: only keys in the folders of refs, nothing else in the repository.
+    `parse` tells which kind of ref it is, if any."""
     file = text.partition("#")[0]
     folder, *names = file.split("/")
     return is_key(text) and is_key(file) and len(names) == _DEPTH.get(folder)
 
 
-# What the keys of several refs begin with, for who looks through a folder or a file of them.
+# Prefixes, for callers that look through a folder or a file of refs.
 
 ALL_MODELS: Final = "registered/"
 ALL_ALIASES: Final = "aliases/"
 KIND_FOLDER: Final = {CollectionKind.ARTIFACT: "artifacts/", CollectionKind.MODEL: ALL_MODELS}
 KIND_ENDING: Final = {kind: kind.key("").rpartition("/")[2] for kind in CollectionKind}
-"""What the key of a collection of each kind ends with."""
+"""How the key of a collection ends, by kind."""
 
 
 def in_artifact(artifact: str) -> str:
-    """The start of the keys of an artifact's own refs."""
+    """The prefix of an artifact's own refs."""
     return f"artifacts/{artifact}/"
 
 
 def in_links(model: str) -> str:
-    """The start of the keys of a registered model's links."""
+    """The prefix of a registered model's links."""
     return f"registered/{model}/links#"
 
 
 def in_aliases(collection: str) -> str:
-    """The start of the keys of a collection's aliases."""
+    """The prefix of a collection's aliases."""
     return f"aliases/{collection}/"
 
 
 def holds_lines(file: str) -> bool:
-    """Whether `file` is one that holds many refs, a line each."""
+    """Whether `file` holds many refs, one per line."""
     return file.startswith("runs/") or (file.startswith(ALL_MODELS) and file.endswith("/links"))

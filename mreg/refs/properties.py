@@ -21,7 +21,7 @@ class DamagedProperties(Damaged):
 
 
 def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
-    """The properties that the ref says, by name. Raises DamagedProperties."""
+    """The properties in the ref's value, by name. Raises DamagedProperties."""
     import tomllib
 
     try:
@@ -36,7 +36,7 @@ def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
 
 
 def encode(properties: dict[str, Any]) -> str:
-    """The value of the ref that says these."""
+    """The ref's value for these properties."""
     import tomli_w
 
     return tomli_w.dumps(properties, multiline_strings=False)

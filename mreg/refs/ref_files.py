@@ -1,12 +1,12 @@
-"""Ref files: the mutable words of a repository, as short text files that a person can read with `cat`.
+"""Ref files: the mutable part of a repository, as short text files that a person can read with `cat`.
 
 A ref has a key (`mreg.refs.keys`) and a value, a string, and remembers the journal entry that last changed it. Most
 have a file to themselves; links and runs are lines of one.
 
-The last line of every file is a trailer with the number of that entry and a check sum over key, number
-and content, so that a damaged or misplaced file is noticed. A deleted ref stays behind as a tombstone
-(its trailer or line says `deleted`): because its entry number stays too, a writer that wakes up late can
-never bring an old value back, and a version number is never given twice.
+The last line of every file is a trailer with the number of that entry and a checksum over key, number
+and content, so that a damaged or misplaced file is noticed. A deleted ref leaves a tombstone (its trailer
+or line says `deleted`). It keeps the entry number, so a writer that wakes up late can never restore an
+old value, and a version number is never given twice.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class DamagedRef(Damaged):
 
 
 class Ref(NamedTuple):
-    """A ref's state. value: None where it does not exist; `last` is then what it was before its deletion,
-    None where it never existed. seq: the entry that changed it last, 0 where none did."""
+    """A ref's state. value: None if it does not exist; `last` is then its value before it was deleted, None if it never
+    existed. seq: the entry that changed it last, 0 if none did."""
 
     value: str | None
     seq: int
@@ -49,7 +49,7 @@ def left_by(change: Change, seq: int) -> Ref:
 
 
 def after(entries: Iterable[Entry]) -> dict[RefKey, Ref]:
-    """Every ref as these entries, which are the whole journal, leave it, in the order of their making."""
+    """Every ref as these entries, the whole journal, leave it, in order of creation."""
     return {keys.parse(change.ref): left_by(change, entry.seq) for entry in entries for change in entry.changes}
 
 
@@ -71,7 +71,7 @@ def read_table(storage: Storage, file: str) -> dict[str, Ref]:
 
 
 def read_all(storage: Storage, file: str, refs: Iterable[RefKey]) -> dict[RefKey, Ref]:
-    """What the file says of these refs, which are its own, and of others that have a line in it. Raises DamagedRef."""
+    """The state of these refs, which are in the file, and of others that have a line in it. Raises DamagedRef."""
     if keys.holds_lines(file):
         return {keys.parse(f"{file}#{line}"): ref for line, ref in read_table(storage, file).items()}
     return {key: read(storage, key) for key in refs}
@@ -92,14 +92,14 @@ def files(storage: Storage) -> Iterator[str]:
 
 
 def moved_by(storage: Storage, file: str) -> int:
-    """The number of the entry that changed the file last, 0 where it is not there. Raises DamagedRef."""
+    """The number of the entry that changed the file last, 0 if the file is missing. Raises DamagedRef."""
     value = _present(storage, file)
     return _unseal(file, value.data)[1] if value else 0
 
 
 def require_end(storage: Storage, journal: Journal, head: Mark) -> None:
-    """The journal has lost its last entries, and the applied mark with them, where a ref was moved by one after `head`.
-    To give their numbers once more would be to lose what gets them: refs take it for old. Raises DamagedJournal."""
+    """Raises DamagedJournal if a ref was changed by an entry after `head`: the journal has lost its last entries, and
+    the applied mark with them. New entries must not reuse their numbers: refs would take them for old."""
     for file in files(storage):
         try:
             seq = moved_by(storage, file)
@@ -138,7 +138,7 @@ def apply(storage: Storage, entry: Entry) -> None:
 
 
 def _place(change: Change) -> int:
-    """The place of a change in the order of applying: what a ref needs exists before the ref does, and outlives it."""
+    """Sort key of a change: what a ref needs is created before the ref, and deleted after it."""
     rank = rules.rank(keys.parse(change.ref))
     return 9 - rank if change.new is None else rank
 
@@ -176,7 +176,7 @@ def _apply_lines(storage: Storage, file: str, new: dict[str, Ref]) -> None:
 
 
 def encode(key: str, ref: Ref) -> bytes:
-    """The content of the file of a ref that has a file of its own."""
+    """The content of a file that holds one ref."""
     text = ref.value if ref.value is not None else ref.last or ""
     return _seal(key, text, ref.seq, deleted=ref.value is None)
 
@@ -188,7 +188,7 @@ def decode(key: str, data: bytes) -> Ref:
 
 
 def encode_table(file: str, table: dict[str, Ref]) -> bytes:
-    """The content of a file of many refs: `<line name> <value>[ deleted] seq=N`, a line each."""
+    """The content of a file that holds many refs: `<line name> <value>[ deleted] seq=N`, one per line."""
     lines = []
     for name, ref in table.items():
         state = f"{ref.last} deleted" if ref.value is None else ref.value

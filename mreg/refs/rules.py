@@ -26,7 +26,7 @@ from mreg.values.names import is_name, parse_version
 
 
 class LinkTarget(NamedTuple):
-    """What a link says: a version, and the digest of its record."""
+    """The value of a link: a version, and the digest of its record."""
 
     artifact: str
     number: int
@@ -46,14 +46,14 @@ class LinkTarget(NamedTuple):
 
 
 class Need(NamedTuple):
-    """One of these refs must exist; with this value, where one is given."""
+    """One of these refs must exist, with this value if one is given."""
 
     keys: tuple[RefKey, ...]
     value: str | None = None
 
 
 def parse_link(value: str) -> LinkTarget | None:
-    """What a link's value says, or None where it is none."""
+    """The target in a link's value, or None if the value is malformed."""
     version, _, digest = value.partition(" ")
     artifact, _, selector = version.partition(":")
     number = parse_version(selector)
@@ -63,7 +63,7 @@ def parse_link(value: str) -> LinkTarget | None:
 
 
 def fault(key: RefKey, value: str) -> str | None:
-    """Why the ref may not say `value`, whatever else there is, or None."""
+    """Why `value` is not a value for this ref, whatever other refs there are, or None."""
     from mreg.values import annotation
 
     match key:
@@ -84,8 +84,8 @@ def fault(key: RefKey, value: str) -> str | None:
 
 
 def needs(key: RefKey, value: str) -> tuple[Need, ...]:
-    """The refs without which this one, saying `value`, must not be. What a run used is a record of the past, and needs
-    none."""
+    """The refs without which this one, with this value, must not exist. What a run used is a record of the past, and
+    needs none."""
     match key:
         case VersionKey(artifact, _):
             return (Need((ArtifactKey(artifact),)),)
@@ -103,7 +103,7 @@ def needs(key: RefKey, value: str) -> tuple[Need, ...]:
 
 
 def unmet(key: RefKey, value: str, lookup: Callable[[RefKey], str | None]) -> Need | None:
-    """The first of its needs that is not met, or None. lookup: the value of a ref, None where it does not exist."""
+    """The first of its needs that is not met, or None. lookup: gives the value of a ref, None if it does not exist."""
     for need in needs(key, value):
         found = [there for there in map(lookup, need.keys) if there is not None]
         if not (need.value in found if need.value is not None else found):
@@ -117,7 +117,7 @@ def needing(gone: RefKey, refs: Mapping[RefKey, str]) -> list[RefKey]:
 
 
 def holds(key: RefKey) -> bool:
-    """Whether a ref of this kind keeps what it needs from being deleted. The others are parts of it, and go with it."""
+    """Whether a ref of this kind keeps what it needs from being deleted. The other kinds are deleted along with it."""
     return isinstance(key, (AliasKey, LinkKey, VersionKey))
 
 
@@ -132,8 +132,8 @@ def record_named(key: RefKey, value: str | None) -> str | None:
 
 
 def mentions(key: RefKey, values: Iterable[str | None], name: str) -> bool:
-    """Whether the ref, which has or had these values, concerns the collection: it is one of its own, or a link to one
-    of its versions."""
+    """Whether the ref, which has or had these values, concerns the collection: one of its own refs, or a link to one of
+    its versions."""
     match key:
         case (
             CollectionKey(owner) | VersionKey(owner, _) | AnnotationKey(owner, _) | CardKey(owner) | AliasKey(owner, _)
@@ -148,7 +148,7 @@ def mentions(key: RefKey, values: Iterable[str | None], name: str) -> bool:
 
 
 def words(key: RefKey) -> str:
-    """The ref as people speak of it."""
+    """The ref, in words for messages."""
     match key:
         case CollectionKey(name):
             return f"{key.kind.noun} {name!r}"

@@ -4,7 +4,7 @@ The steps (docs/guarantees.md says which failure each one answers):
 
 1. take the writers' lock, which only reduces contention;
 2. roll forward what is committed and not applied;
-3. let the caller work out its change from the refs as they now are, and check its expectations;
+3. let the caller work out its change from the current refs, and check its expectations;
 4. check that every pack the change names is still there (a gc may have run meanwhile);
 5. create the next journal entry: the commit point. Lost to another writer: back to 2;
 6. apply it to the ref files, and advance the applied mark. A crash here loses nothing.
@@ -32,7 +32,7 @@ _Key = TypeVar("_Key", bound=RefKey)
 
 
 class MissingPack(Conflict):
-    """A pack that the change relies on was swept by a gc since it was looked up."""
+    """A gc has deleted a pack that the change relies on since it was looked up."""
 
     code = "missing-pack"
     template = "pack {pack} was removed by a garbage collection meanwhile"
@@ -41,7 +41,7 @@ class MissingPack(Conflict):
 
 
 class Uncertain(Incomplete):
-    """The machine failed at the commit point, and the entry is there but may not survive a power loss."""
+    """The machine failed at the commit point: the entry exists, but may not survive a power loss."""
 
     code = "uncertain"
     template = "change {seq} was made, but the disk did not confirm it: {reason}"
@@ -51,15 +51,15 @@ class Uncertain(Incomplete):
 
 
 class Signature(NamedTuple):
-    """Who changes, from where: stands in every journal entry and version record."""
+    """Who makes a change, and on which host; part of every journal entry and version record."""
 
     who: str
     host: str
 
 
 class Draft(Refs):
-    """A change being worked out: what each ref is to become, and which packs come with it (`packs`) or go (`drops`).
-    As `Refs` it answers how things are after the change."""
+    """A change being worked out: the new values of refs, the packs that come with it (`packs`), and the storage keys
+    that it gives up (`drops`). As `Refs`, it answers questions about the state after the change."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -77,15 +77,15 @@ class Draft(Refs):
         return {key: value for key, value in sorted(found.items()) if value is not None}
 
     def set(self, key: RefKey, value: str | None) -> None:
-        """Let the ref become `value` (None: be deleted). Setting what it already is changes nothing."""
+        """Set the ref to `value` (None: delete it). Setting the value that it has already is no change."""
         if self.view.value(key) == value:
             self.new.pop(key, None)
         else:
             self.new[key] = value
 
     def bury(self, key: RefKey, last: str) -> None:
-        """Let the ref, which never existed, be one that was deleted when it had the value `last`: a rename
-        brings along the numbers of deleted versions, so that they are not given again."""
+        """Record the ref, which never existed, as deleted with the value `last`: a rename brings along the
+        numbers of deleted versions, so that they are not given again."""
         if self.view.ref(key).seq == 0:
             self.buried[key] = last
 
@@ -95,8 +95,8 @@ class Draft(Refs):
 
 
 class Committed(NamedTuple, Generic[_T]):
-    """What a commit did. entry: None where nothing was drafted. value: what the function that drafted it returned.
-    look: at the journal, with the entry."""
+    """What a commit did. entry: None if nothing was drafted. value: what the drafting function returned. look: at the
+    journal, with the new entry."""
 
     entry: Entry | None
     value: _T
@@ -115,8 +115,8 @@ def commit(
 ) -> Committed[_T]:
     """Commit what `build` drafts.
 
-    build: given a fresh Draft, sets refs in it, or raises to refuse. Called again with another one when
-    somebody else committed first, so it must not act outside of its draft. tables: see View.
+    build: sets refs in the Draft that it is given, or raises to refuse. It is called again with a fresh one when
+    somebody else commits first, so it must not act outside of its draft. tables: see View.
     Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, OSError.
     """
     with storage.lock(timeout):
@@ -147,7 +147,7 @@ def commit(
 
 
 def roll_forward(storage: Storage, journal: Journal) -> Look:
-    """Apply every entry that is committed and not applied yet; where the journal ends."""
+    """Apply every entry that is committed and not applied yet. Returns the end of the journal."""
     look = journal.look()
     for mark, entry in look.beyond:
         journal.settle(mark.seq)
@@ -182,8 +182,8 @@ def _append(journal: Journal, entry: Entry) -> bool:
 
 
 def _apply(storage: Storage, journal: Journal, mark: Mark, entry: Entry) -> None:
-    """The entry is committed: whatever fails from here on, the change has happened, readers see it in the
-    journal, and the next writer finishes the work."""
+    """Bring the ref files up to date with the entry. Failures do not matter: the change is committed, readers
+    see it in the journal, and the next writer finishes the work."""
     try:
         ref_files.apply(storage, entry)
         journal.advance(mark)

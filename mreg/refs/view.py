@@ -1,9 +1,9 @@
-"""The refs as of one place of the journal, for who decides something about them.
+"""The refs as of one place in the journal, for code that decides something about them.
 
-The journal is the truth. What the ref files say is overlaid with the entries that are not applied yet; where lookup
-tables are given, both are compared, and where they differ, all entries are read. So neither a table that is old,
-partial or edited by hand, nor a file that cannot be seen, changes what is decided; only both wrong in the same way
-would. Takes no lock and writes nothing.
+The journal is the truth. Ref files are overlaid with the entries that are not applied yet. If lookup tables are given,
+the two are compared, and where they differ, all entries are read. So neither a table that is old, partial or edited by
+hand, nor a file that cannot be seen, changes a decision; only both wrong in the same way would. Takes no lock and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -38,38 +38,38 @@ class Tables(Protocol):
     """The refs as the lookup tables have them."""
 
     def ref(self, key: str) -> Ref | None:
-        """One ref, None where it never was. Of a deleted one `last` is not known."""
+        """One ref, None if it never existed. `last` of a deleted one is not known."""
 
     def refs(self, prefix: str) -> dict[str, Ref]:
         """All refs whose key starts with `prefix`, deleted ones included."""
 
     def names(self) -> set[str]:
-        """What collections are called, or were."""
+        """The names of all collections, deleted ones included."""
 
     def next_number(self, artifact: str) -> int:
-        """One more than the highest number that a version of the artifact ever had."""
+        """One more than the highest version number the artifact ever had."""
 
     def distrust(self) -> None:
-        """Something is not as the journal has it: the tables are to be made anew."""
+        """Have the tables rebuilt: something in them contradicts the journal."""
 
 
 class Refs(ABC):
-    """Refs that fit together: as they are, or as a change leaves them. Every question is one method."""
+    """A consistent state of all refs: the present one, or that after a change. One method per question."""
 
     @abstractmethod
     def value(self, key: RefKey) -> str | None:
-        """The ref's value, None where it does not exist. Raises DamagedRef."""
+        """The ref's value, None if it does not exist. Raises DamagedRef."""
 
     @abstractmethod
     def live(self, prefix: str, kind: type[_Key]) -> dict[_Key, str]:
-        """The refs of this kind that exist and whose key starts with `prefix`, with their values, sorted."""
+        """The existing refs of this kind whose key starts with `prefix`, with their values, sorted."""
 
     def kind(self, name: str) -> CollectionKind | None:
-        """What has this name."""
+        """The kind of the collection with this name, None if there is none."""
         return next((kind for kind in CollectionKind if self.value(kind.key(name)) is not None), None)
 
     def aliases(self, collection: str) -> dict[AliasKey, int]:
-        """The aliases of a collection, each with the number that it points at. Raises DamagedRef."""
+        """The aliases of a collection, each with the number it points at. Raises DamagedRef."""
         found = self.live(keys.in_aliases(collection), AliasKey)
         return {key: alias_number(key, value) for key, value in found.items()}
 
@@ -84,7 +84,7 @@ class Refs(ABC):
         return {key: record_digest(key, found[key]) for key in sorted(found, key=lambda key: key.number)}
 
     def holders(self, gone: RefKey) -> list[RefKey]:
-        """The refs that need `gone`, and would be left hanging without it. Raises DamagedRef."""
+        """The refs that need `gone` and would dangle without it. Raises DamagedRef."""
         candidates: dict[RefKey, str] = {}
         match gone:
             case VersionKey(artifact, number):
@@ -105,8 +105,8 @@ class Refs(ABC):
 
 
 class View(Refs):
-    """The refs as of `head`. Without tables they are what can be seen: each single ref is whole, and never older than
-    `head`, and who reads several and finds them at odds looks again (`moved`).
+    """The refs as of `head`. Without tables, they are what can be seen: each ref by itself is whole, and never older
+    than `head`; callers that read several and find them inconsistent look again (`moved`).
 
     look: at the journal; without it, one is taken. tables: gives the lookup tables when they are first needed.
     """
@@ -133,7 +133,7 @@ class View(Refs):
 
     @property
     def head(self) -> Mark:
-        """The entry after which the refs are looked at."""
+        """The entry as of which the refs are seen."""
         return self.look.head
 
     def moved(self) -> bool:
@@ -163,7 +163,7 @@ class View(Refs):
         return {key: value for key, value in found.items() if value is not None}
 
     def ever(self, prefix: str, kind: type[_Key]) -> set[_Key]:
-        """The refs of this kind that are or ever were, and whose key starts with `prefix`. Raises DamagedRef."""
+        """The refs of this kind whose key starts with `prefix`, deleted ones included. Raises DamagedRef."""
         return self._agreed(
             {key for key in self._present(prefix) if isinstance(key, kind)},
             lambda tables: {key for key in map(keys.parse, tables.refs(prefix)) if isinstance(key, kind)},
@@ -171,7 +171,7 @@ class View(Refs):
         )
 
     def names_ever(self) -> set[str]:
-        """What collections are called, or ever were."""
+        """The names of all collections, deleted ones included."""
         seen = {name for folder in ("artifacts", "registered") for name in self._storage.names(folder)}
         return self._agreed(
             seen | {key.name for key in self._overlay if isinstance(key, CollectionKey)},
@@ -179,7 +179,7 @@ class View(Refs):
             lambda: {key.name for key in self._said() if isinstance(key, CollectionKey)},
         )
 
-    # Numbers, which are given in order and never again.
+    # Numbers, which are given in order and never reused.
 
     def version(self, artifact: str, number: int) -> Ref:
         """The ref of one version: its value is the digest of the version record. Raises DamagedRef."""
@@ -190,7 +190,7 @@ class View(Refs):
         return ref
 
     def next_number(self, artifact: str) -> int:
-        """How many numbers have ever been given in this artifact."""
+        """The next version number of the artifact: how many were ever given."""
         if artifact not in self._ends:
             self._ends[artifact] = self._end(artifact)
         return self._ends[artifact]
@@ -201,7 +201,7 @@ class View(Refs):
         return next((n for n in numbers if self.version(artifact, n).value is not None), None)
 
     def next_link(self, model: str) -> int:
-        """How many numbers have ever been given to links of this model."""
+        """The next link number of the model: how many were ever given."""
         return max((key.number for key in self.ever(keys.in_links(model), LinkKey)), default=-1) + 1
 
     def _end(self, artifact: str) -> int:
@@ -215,7 +215,7 @@ class View(Refs):
         return max(given, default=-1) + 1
 
     def _seen_end(self, artifact: str) -> int:
-        """The end by what can be seen: by doubling, then halving."""
+        """The next number, from what can be seen: by doubling, then halving."""
         low, high = -1, 0
         while self._is_given(artifact, high):
             low, high = high, high * 2 + 1
@@ -246,7 +246,7 @@ class View(Refs):
         return self._lines[file]
 
     def _present(self, prefix: str) -> Iterator[RefKey]:
-        """The keys starting like this that have a file or a line, or get one by an entry that is not applied yet."""
+        """The keys with this prefix that have a file or a line, or that an entry not applied yet will give one."""
         for file in (prefix[:-1],) if prefix.endswith("#") else self._storage.list(prefix[:-1]):
             if keys.holds_lines(file):
                 yield from (keys.parse(f"{file}#{line}") for line in self._table(file))
@@ -263,7 +263,7 @@ class View(Refs):
         return self._opened
 
     def _agreed(self, seen: _T, told: Callable[[Tables], _T], said: Callable[[], _T]) -> _T:
-        """What is seen, where the tables say the same or there are none; else what the entries say."""
+        """What is seen, if the tables agree or there are none; else what the entries say."""
         if self._replayed is None and (self._tables is None or told(self._tables) == seen):
             return seen
         return said()
@@ -279,9 +279,9 @@ class View(Refs):
         return self._replayed
 
     def _truth(self, key: RefKey, seen: Ref) -> Ref:
-        """The ref as the journal has it. A file that is not there, or an older one, is one that cannot be seen as it is
-        (a network file system remembers for a while that it was missing); any other that differs is damaged, and is not
-        built upon. Raises DamagedRef."""
+        """The ref as the journal has it. A file that is missing or older than that cannot be seen at the moment
+        (network file systems remember for a while that a file was missing). Any other difference is damage, and nothing
+        is built upon it. Raises DamagedRef."""
         said = self._said().get(key, NEVER)
         later = seen.seq > self.head.seq and self._journal.has(seen.seq)
         if not (seen == said or seen.seq < said.seq or later):
@@ -298,7 +298,7 @@ def alias_number(key: AliasKey, value: str) -> int:
 
 
 def link_target(key: LinkKey, value: str) -> LinkTarget:
-    """What a link says. Raises DamagedRef."""
+    """The target of a link. Raises DamagedRef."""
     target = rules.parse_link(value)
     if target is None:
         raise DamagedRef(ref=key.file, reason=f"link v{key.number} names no version")
@@ -306,12 +306,12 @@ def link_target(key: LinkKey, value: str) -> LinkTarget:
 
 
 def record_digest(key: VersionKey, value: str) -> str:
-    """What a version's ref says. Raises DamagedRef."""
+    """The digest that a version's ref holds. Raises DamagedRef."""
     if rules.fault(key, value):
         raise DamagedRef(ref=key, reason="it holds no digest")
     return value
 
 
 def _as_seen(seen: Ref, told: Ref | None) -> Ref:
-    """What the tables say of a ref. They do not know what it was before its deletion."""
+    """The ref as the tables have it, with `last` as seen: the tables do not know what a ref was before its deletion."""
     return NEVER if told is None else told._replace(last=seen.last)
