@@ -1,4 +1,4 @@
-"""Aliases: words that point at exactly one version of a collection, and are moved."""
+"""Aliases: words that point at exactly one version of a collection, and can be moved."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Alias(NamedTuple):
 
 
 class AliasSet(NamedTuple):
-    """alias `name:alias` is at `number` now; it was at `before` (None: it did not exist)."""
+    """The alias `name:alias` points at `number` now; before, it pointed at `before` (None: it did not exist)."""
 
     name: str
     alias: str
@@ -65,9 +65,9 @@ class AliasSet(NamedTuple):
 
 
 def set_alias(context: Context, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:
-    """Let the alias of the collection that `reference` names point at that version.
+    """Move an alias to the version that `reference` means, in the collection that it names.
 
-    expect: `vN` or `none`: where it must point until now, else AliasMoved is raised and nothing changed.
+    expect: `vN` or `none`, what the alias must point at now; otherwise AliasMoved is raised, and nothing changes.
     """
     names.check_alias(alias)
     wanted = names.parse_reference(reference)
@@ -87,14 +87,14 @@ def set_alias(context: Context, alias: str, reference: str, *, expect: str | Non
 
 
 def set_in_draft(draft: Draft, name: str, alias: str, number: int) -> None:
-    """Draft the alias. Raises AliasTaken where it differs only in case from another one."""
+    """Draft the alias. Raises AliasTaken if it differs only in case from another one."""
     check_alias_free(draft, name, alias)
     draft.set(AliasKey(name, alias), f"v{number}")
 
 
 def check_alias_free(draft: Draft, name: str, alias: str) -> None:
-    """Raises AliasTaken where the collection has or had, or gets by the same change, an alias that differs
-    only in case."""
+    """Raises AliasTaken if the collection has or had an alias that differs only in case, or gets one by the
+    same change."""
     if draft.value(AliasKey(name, alias)) is not None:
         return
     drafted = [key for key in draft.new if isinstance(key, AliasKey) and key.collection == name]
@@ -104,7 +104,7 @@ def check_alias_free(draft: Draft, name: str, alias: str) -> None:
 
 
 def remove_alias(context: Context, alias: str, name: str) -> int | None:
-    """Delete an alias; the number it pointed at. Raises UnknownName, UnknownAlias."""
+    """Delete an alias. Returns the number it pointed at. Raises UnknownName, UnknownAlias."""
     names.check_alias(alias)
 
     def build(draft: Draft) -> int | None:

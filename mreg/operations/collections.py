@@ -65,7 +65,7 @@ class Held(Refused):
 
 
 def ensure(context: Context, draft: Draft, kind: CollectionKind, name: str, type_: str = DEFAULT_TYPE) -> bool:
-    """Draft the collection where it does not exist; whether it was drafted. Raises NameTaken."""
+    """Draft the collection unless it exists. Returns whether it was drafted. Raises NameTaken."""
     key = kind.key(name)
     if draft.value(key) is not None:
         return False
@@ -78,7 +78,7 @@ def ensure(context: Context, draft: Draft, kind: CollectionKind, name: str, type
 
 
 def check_free(view: View, key: CollectionKey) -> None:
-    """Raises NameTaken where the name may not become a new collection of this kind: the other kind has it, or a name
+    """Raises NameTaken if no new collection of this kind may have the name: it belongs to the other kind, or a name
     that differs only in case is or was in use."""
     name, other = key.name, key.kind.other
     if view.value(other.key(name)) is not None:
@@ -101,7 +101,7 @@ def change_properties(draft: Draft, key: CollectionKey, change: Callable[[dict[s
 
 
 def create_artifact(context: Context, name: str, type_: str, description: str) -> bool:
-    """Make an empty artifact; False where it exists already."""
+    """Make an empty artifact. Returns False if it exists already."""
     names.check_name(name, "artifact name")
 
     def build(draft: Draft) -> bool:
@@ -114,7 +114,7 @@ def create_artifact(context: Context, name: str, type_: str, description: str) -
 
 
 def create_model(context: Context, name: str, description: str, tags: list[str]) -> bool:
-    """Make an empty registered model; False where it exists already."""
+    """Make an empty registered model. Returns False if it exists already."""
     names.check_name(name, "model name")
     wanted = [names.check_tag(tag) for tag in tags]
 
@@ -142,8 +142,8 @@ def describe(context: Context, name: str, text: str) -> None:
 
 
 def remove_artifact(context: Context, name: str, *, force: bool) -> int:
-    """Delete an artifact; the journal entry that did it. Raises UnknownArtifact; without `force` also NotEmpty
-    and Held."""
+    """Delete an artifact. Returns the number of the journal entry. Raises UnknownArtifact; without `force` also
+    NotEmpty and Held."""
 
     def build(draft: Draft) -> None:
         require_artifact(context, draft.view, name)
@@ -163,8 +163,8 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> int:
 
 
 def remove_model(context: Context, name: str, *, force: bool) -> int:
-    """Delete a registered model; the journal entry that did it. Raises UnknownModel; without `force` also
-    NotEmpty."""
+    """Delete a registered model. Returns the number of the journal entry. Raises UnknownModel; without `force`
+    also NotEmpty."""
 
     def build(draft: Draft) -> None:
         require_model(context, draft.view, name)
@@ -180,18 +180,18 @@ def remove_model(context: Context, name: str, *, force: bool) -> int:
 
 
 def drop_version(draft: Draft, version: VersionKey) -> None:
-    """Draft the deletion of one version and of what was said of it."""
+    """Draft the deletion of one version and of its annotation."""
     draft.set(AnnotationKey(version.artifact, version.number), None)
     draft.set(version, None)
 
 
 def holders(draft: Draft, gone: RefKey) -> list[RefKey]:
-    """What keeps the ref from being deleted, as the draft leaves it."""
+    """The refs that keep this one from being deleted, as the draft leaves them."""
     return [key for key in draft.holders(gone) if holds(key)]
 
 
 def check_not_held(draft: Draft, gone: Sequence[VersionKey | LinkKey]) -> None:
-    """Raises Held where an alias or a link names one of these versions or links, as the draft leaves them."""
+    """Raises Held if, as the draft leaves them, an alias or a link names one of these versions or links."""
     found = [words(holder) for one in gone for holder in holders(draft, one)]
     if found:
         shown = found if len(found) <= _MOST_TOLD else [*found[:_MOST_TOLD], f"{len(found) - _MOST_TOLD} more"]

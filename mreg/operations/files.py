@@ -1,4 +1,4 @@
-"""A version's files: reading one, writing all somewhere, handing out a ready-to-load copy."""
+"""A version's files: read one, write all into a folder, get a ready-to-load copy."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ class UnknownSequence(InvalidInput):
 def history(
     context: Context, name: str | None = None, *, since: int = 0, limit: int | None = None
 ) -> list[HistoryEntry]:
-    """Committed changes after entry `since`, oldest first; only those that moved something of the collection
-    `name`, where it is given; only the last `limit` of them.
+    """Committed changes after entry `since`, oldest first, at most the last `limit` of them. name: only those that
+    concern this collection.
 
-    Raises UnknownSequence where `since` lies beyond the journal's end, UnknownName.
+    Raises UnknownSequence if `since` lies beyond the end of the journal, UnknownName.
     """
     if name is not None:
         names.check_name(name)
@@ -48,8 +48,8 @@ def history(
 
 
 def _require_ever(context: Context, view: View, name: str) -> None:
-    """Raises UnknownName where there has never been such a collection. A deleted one has a history too, and may have
-    none of late."""
+    """Raises UnknownName if there never was such a collection. A deleted one has a history, though perhaps no recent
+    one."""
     if not any(view.ref(kind.key(name)).seq for kind in CollectionKind):
         require_kind(context, context.view(view.look), name)
 
@@ -59,6 +59,6 @@ def _concerns(change: Change, name: str) -> bool:
 
 
 def describe(entry: Entry) -> HistoryEntry:
-    """The entry as the API hands it out."""
+    """The entry as the API returns it."""
     changes = tuple(RefChange(*change) for change in entry.changes)
     return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes)

@@ -1,4 +1,4 @@
-"""Links: bookmarks of versions in registered models. And what a model says of itself: card and tags."""
+"""Links of versions in registered models, and the models' cards and tags."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def link(context: Context, reference: str, model: str, aliases: tuple[str, ...])
 
 
 def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
-    """Draft the link; its number, and whether it is new (a version is linked once in a model)."""
+    """Draft the link. Returns its number, and whether it is new (a model links a version once)."""
     for key, linked in draft.links(model).items():
         if linked.digest == target.digest:
             return key.number, False
@@ -83,14 +83,14 @@ def unlink(context: Context, reference: str, *, force: bool) -> Link:
 
 
 def card(context: Context, model: str) -> str:
-    """The model card's Markdown, empty where there is none. Raises UnknownModel."""
+    """The model card's Markdown, empty if there is none. Raises UnknownModel."""
     view = context.view()
     require_model(context, view, model)
     return view.value(CardKey(model)) or ""
 
 
 def set_card(context: Context, model: str, text: str) -> bool:
-    """Replace the model card; whether it changed. Raises UnknownModel, InvalidCard."""
+    """Replace the model card. Returns whether it changed. Raises UnknownModel, InvalidCard."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
     if any(0xD800 <= ord(c) < 0xE000 for c in text):
@@ -104,13 +104,13 @@ def set_card(context: Context, model: str, text: str) -> bool:
 
 
 def add_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
-    """Label a registered model; all its tags afterwards."""
+    """Add tags to a registered model. Returns all its tags."""
     wanted = {names.check_tag(tag) for tag in tags}
     return _change_tags(context, model, f"tag add {model}", lambda present: present | wanted)
 
 
 def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
-    """Take labels off a registered model; its tags afterwards. Raises UnknownTag, and then removes none."""
+    """Remove tags from a registered model. Returns those left. Raises UnknownTag, and then removes none."""
 
     def change(present: set[str]) -> set[str]:
         for tag in tags:

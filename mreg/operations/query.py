@@ -180,8 +180,8 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tup
 
 
 def search(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:
-    """Models, artifacts and versions in which `text` stands (name, description, card, tag, alias, message,
-    metadata; in any case), models only with all the `tags`; versions only where the text is not empty."""
+    """Models, artifacts and versions that contain `text` (in name, description, card, tag, alias, message or
+    metadata; case-insensitive). tags: only models that have all of them. An empty text finds no versions."""
     needle = text.casefold()
     wanted = {tag.casefold() for tag in tags}
     found_models = [

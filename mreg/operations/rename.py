@@ -26,10 +26,10 @@ from mreg.values import names
 
 
 def rename_artifact(context: Context, old: str, new: str) -> None:
-    """Give an artifact another name; its versions keep their numbers, links and aliases follow.
+    """Rename an artifact. Its versions keep their numbers; links and aliases follow.
 
-    Raises UnknownArtifact, NameTaken (also where `new` once had other versions: numbers mean one version
-    for ever).
+    Raises UnknownArtifact, NameTaken (also if `new` once had other versions: a number means one version for
+    ever).
     """
 
     def build(draft: Draft) -> None:
@@ -55,7 +55,7 @@ def rename_artifact(context: Context, old: str, new: str) -> None:
 
 
 def rename_model(context: Context, old: str, new: str) -> None:
-    """Give a registered model another name; links keep their numbers, aliases, tags and card follow.
+    """Rename a registered model. Its links keep their numbers; aliases, tags and card follow.
 
     Raises UnknownModel, NameTaken.
     """
@@ -99,7 +99,7 @@ def _taken(name: str, kind: CollectionKind) -> NameTaken:
 
 
 def _said(ref: Ref) -> str | None:
-    """What the ref says, or said before it was deleted."""
+    """The ref's value, or the one it had before it was deleted."""
     return ref.value if ref.value is not None else ref.last
 
 

@@ -1,4 +1,4 @@
-"""From what a user typed to one version."""
+"""From a reference, as a user types it, to one version."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class AmbiguousDigest(InvalidInput):
 
 
 class Resolved(NamedTuple):
-    """One version: the artifact it belongs to, its number there, and the digest of its record; where it was
-    named through a registered model, that model's name and the number of the link."""
+    """One version: the artifact it belongs to, its number there, and the digest of its record. If it was named
+    through a registered model, also that model's name and the number of the link."""
 
     artifact: str
     number: int
@@ -98,8 +98,8 @@ class Resolved(NamedTuple):
 
 
 def resolve(context: Context, reference: str | Reference, view: View | None = None) -> Resolved:
-    """The version meant. view: as the refs are; without it, as they are now. Raises InvalidReference, InvalidName,
-    NotFound with the nearest names, Damaged."""
+    """The version meant, as of `view`, or as of now. Raises InvalidReference, InvalidName, NotFound with the nearest
+    names, Damaged."""
     wanted = names.parse_reference(reference) if isinstance(reference, str) else reference
     view = view or context.quick_view()
     while wanted.selector != Selector():  # which of the versions is the latest cannot be seen for sure
@@ -121,7 +121,7 @@ def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:
 
 
 def require_kind(context: Context, view: View, name: str) -> CollectionKind:
-    """What has this name. Raises UnknownName, InvalidName."""
+    """The kind of the collection with this name. Raises UnknownName, InvalidName."""
     kind = view.kind(names.check_name(name))
     if kind is None:
         raise UnknownName(name=name, near=near(name, listed_names(context.tables(view.look))))
@@ -185,7 +185,7 @@ def _in_model(context: Context, view: View, wanted: Reference) -> Resolved:
 
 
 def _number(context: Context, view: View, wanted: Reference) -> int | None:
-    """The version number that the selector states or its alias holds; None for `latest`."""
+    """The number that the selector gives or its alias points at; None for `latest`."""
     name, (number, alias, _), _ = wanted
     if alias is None:
         return number

@@ -15,7 +15,7 @@ _MOST_TOLD = 100
 
 
 class NotAllShared(Incomplete):
-    """core.shared is group, and some files and folders that were there before have not got the group's rights."""
+    """core.shared is group, but some existing files and folders did not get the group's rights."""
 
     code = "not-all-shared"
     template = "{count} files or folders, such as {path!r}, belong to others, and keep their rights"
@@ -26,7 +26,7 @@ class NotAllShared(Incomplete):
 
 
 def set_setting(context: Context, name: str, text: str) -> Any:
-    """Set a setting from its text; the value. Raises UnknownSetting, InvalidSetting, NotAllShared."""
+    """Set a setting from text. Returns its value. Raises UnknownSetting, InvalidSetting, NotAllShared."""
     value = config.parse(name, text)
 
     def build(draft: Draft) -> None:
@@ -48,7 +48,7 @@ def _patience(context: Context) -> str:
 
 
 def open_to_group(context: Context) -> None:
-    """Let the group write to what is there already. Again, it goes on where it was interrupted.
+    """Let the group write to what is there already. If it was interrupted, calling it again continues.
 
     Raises NotAllShared where some of it belongs to others.
     """

@@ -1,7 +1,7 @@
-"""`undo`: put back what one journal entry moved, as a change of its own.
+"""`undo`: take back what one journal entry changed, as a change of its own.
 
-The whole entry or nothing of it, and nothing else: every ref must be as the entry left it, and what came later must
-not hang on what goes. So undoing the entry that an undo made does the first change again.
+The whole entry, or nothing: every ref must be as the entry left it, and nothing that came later may depend on what
+goes. So undoing the entry that an undo made repeats the first change.
 """
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ class _Move(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """The names of the records and packs that versions which come back need: the commit sees that they are there."""
+    """The records and packs, by name, that versions which come back need: the commit checks that they exist."""
 
     records: tuple[str, ...]
     packs: tuple[str, ...]
 
 
 def undo(context: Context, seq: int) -> HistoryEntry:
-    """Put the refs that entry `seq` moved back to what they were before it; the new entry.
+    """Set the refs that entry `seq` changed back to what they were before it. Returns the new entry.
 
-    Raises UnknownSequence; RefMoved where a ref is not as the entry left it; CannotUndo where something that
-    came later stands in the way; GivenUp where the data of a version that would come back is gone; Damaged.
+    Raises UnknownSequence; RefMoved if a ref is not as the entry left it; CannotUndo if something that came later
+    depends on it; GivenUp if the data of a version that would come back is gone; Damaged.
     """
     view = context.view()
     entry = _entry(context, view.head, seq)
@@ -104,8 +104,8 @@ def _entry(context: Context, head: Mark, seq: int) -> Entry:
 
 
 def _moves(context: Context, entry: Entry) -> list[_Move]:
-    """The entry's changes, less those of refs that it made as deleted ones (a rename brings the numbers of
-    deleted versions along): they were nothing before, and must stay deleted."""
+    """The entry's changes, except refs that it created as deleted ones (a rename brings the numbers of deleted
+    versions along): they did not exist before, and must stay deleted."""
     never = {change.ref for change in entry.changes if change.new is None}
     for seq in range(entry.seq - 1, 0, -1):
         if not never:
@@ -130,12 +130,12 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
         raise MissingPack(pack="of a version that would come back")
 
 
-# Whether the refs fit together afterwards. Other commands need not ask, each is made so that it cannot break this; an
-# undo brings values of another time.
+# Whether the refs are consistent afterwards. Other commands need not ask, as each is made so that it cannot break this;
+# an undo brings values of another time.
 
 
 def _misfit(draft: Draft) -> str | None:
-    """What would lack something that it needs, be left hanging, or clash with something, or None."""
+    """What would lack something that it needs, dangle, or clash with something, or None."""
     for key, value in draft.new.items():
         reason = _left_hanging(draft, key) if value is None else _unfit(draft, key, value)
         if reason:
@@ -183,15 +183,15 @@ def _shown(key: RefKey, value: str | None) -> str:
 
 
 def _returning(moves: list[_Move]) -> dict[str, str]:
-    """The versions that come back when these are taken back, name to digest; not those that only get another
-    name back: nothing can have taken their data."""
+    """The versions that come back when these are taken back, by name, with their digests; without those that only get
+    another name back: their data cannot be gone."""
     versions = [(key, old, new) for key, old, new in moves if isinstance(key, VersionKey)]
     kept = {new for _, old, new in versions if old is None}
     return {key.version: old for key, old, new in versions if new is None and old is not None and old not in kept}
 
 
 def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
-    """Raises GivenUp where a record is gone, MissingPack where a chunk is."""
+    """Raises GivenUp if a record is gone, MissingPack if a chunk is."""
     index = context.tables(view.look)
     records: set[str] = set()
     found: set[str] = set()

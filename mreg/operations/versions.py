@@ -1,4 +1,4 @@
-"""Versions: what is known of them, annotating, deleting, using."""
+"""Versions: describe, annotate, delete, record their use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mreg.values.records import Input, VersionRecord
 
 
 def load(context: Context, view: View, resolved: Resolved, *, record: VersionRecord | None = None) -> Version:
-    """All about one version. Raises Damaged."""
+    """All that is known about one version. Raises Damaged."""
     record = record or context.objects.version(resolved.digest)
     key, note = VersionKey(resolved.artifact, resolved.number), AnnotationKey(resolved.artifact, resolved.number)
     index = context.tables(view.look)
@@ -45,7 +45,7 @@ def describe(
     links: Sequence[str],
     type_: str,
 ) -> Version:
-    """The version as the API hands it out."""
+    """The version as the API returns it."""
     return Version(
         artifact=resolved.artifact,
         number=resolved.number,
@@ -75,9 +75,9 @@ def annotate(
     unset: Sequence[str] = (),
     inputs: Sequence[str] = (),
 ) -> tuple[Version, bool]:
-    """Change what is said of a version; the version, and whether anything changed.
+    """Change a version's annotation. Returns the version, and whether anything changed.
 
-    values: merged into its metadata. unset: dotted keys to take out, first. inputs: references to add.
+    values: merged into its metadata. unset: dotted keys to remove first. inputs: references to add.
     Raises InvalidMetadata, NotFound.
     """
     wanted = names.parse_reference(reference)
@@ -106,8 +106,8 @@ def annotate(
 
 
 def remove(context: Context, reference: str, *, force: bool) -> Removed:
-    """Delete a version; its number is never given again. Raises Held while an alias or a link names it,
-    unless `force`, which takes those away too."""
+    """Delete a version; its number is never given again. Raises Held while an alias or a link names it; with `force`,
+    they are deleted too."""
     wanted = names.parse_exact(reference, "say which version to delete, as NAME:vN")
 
     def build(draft: Draft) -> Resolved:
@@ -128,17 +128,17 @@ def remove(context: Context, reference: str, *, force: bool) -> Removed:
 
 
 def record_use(context: Context, resolved: Resolved, run: str) -> None:
-    """Note that this run consumed this version (lineage). Again: changes nothing."""
+    """Record that this run used this version (lineage). Repeating it changes nothing."""
     names.check_name(run, "run")
     key = RunKey(run, resolved.digest)
     context.commit(f"use {resolved.name} --run {run}", lambda draft: draft.set(key, resolved.name))
 
 
 def artifact_type(name: str, said: str | None) -> str:
-    """The type of an artifact, by what its ref says."""
+    """The type of an artifact, from the value of its ref."""
     return str(properties.read(ArtifactKey(name), said).get("type", properties.DEFAULT_TYPE))
 
 
 def parse_time(text: str) -> datetime:
-    """A time as records and entries have it, whose form was checked when they were read."""
+    """A time from a record or an entry; its form was checked when that was read."""
     return datetime.fromisoformat(text)

@@ -1,7 +1,7 @@
 """`config.toml` of a repository: its format, its identity, and its settings.
 
 The file is a ref like any other (it changes through the journal). Its first two lines are always the
-format and the id, so that opening a repository costs no TOML parser.
+format and the id, so that opening a repository needs no TOML parser.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class InvalidSetting(InvalidInput):
 
 
 class Setting(NamedTuple):
-    """A setting that a repository can have. parse: text to value, raises ValueError with the reason."""
+    """A setting of a repository. parse: from text to value; raises ValueError with the reason."""
 
     default: Any
     parse: Callable[[str], Any]
@@ -72,7 +72,7 @@ class Setting(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What every command needs to know of a repository: its format number and its id (32 hex digits)."""
+    """What every command needs to know about a repository: its format number and its id (32 hex digits)."""
 
     format: int
     id: str
@@ -128,7 +128,7 @@ def initial(identity: str) -> str:
 
 
 def is_shared(data: bytes) -> bool:
-    """Whether the group may write, told without a TOML parser from what `encode` writes."""
+    """Whether the group may write, found without a TOML parser in what `encode` writes."""
     _, found, rest = data.partition(b"\n[core]\n")
     return bool(found) and b'shared = "group"' in rest.partition(b"\n[")[0].split(b"\n")
 
@@ -157,7 +157,7 @@ def read(storage: Storage) -> bytes | None:
 
 
 def decode(ref: Ref) -> dict[str, Any]:
-    """The settings that the config sets, by their dotted names. Raises DamagedConfig."""
+    """The settings in the config, by their dotted names. Raises DamagedConfig."""
     text = ref.value or ""
     if text.count("\n") == 2:
         return {}  # format and id are all there is: no need to load a parser
@@ -198,7 +198,7 @@ def parse(name: str, text: str) -> Any:
 
 
 def fault(name: str, value: Any) -> str | None:
-    """Why the setting cannot have this value, which stands in config.toml, or None."""
+    """Why this value, found in config.toml, is not valid for the setting, or None."""
     known = SETTINGS[name]
     if type(value) is not type(known.default):
         return f"it is no {type(known.default).__name__}"
@@ -212,7 +212,8 @@ def fault(name: str, value: Any) -> str | None:
 
 
 def value(name: str, settings: Mapping[str, Any]) -> Any:
-    """What the setting is, of these that the repository sets, or its default. Raises UnknownSetting, DamagedSetting."""
+    """The setting's value among those that the repository sets, else its default. Raises UnknownSetting,
+    DamagedSetting."""
     found = settings.get(name, setting(name).default)
     reason = fault(name, found)
     if reason:
@@ -221,7 +222,7 @@ def value(name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def understood(read: Callable[[], Ref]) -> dict[str, Any]:
-    """The settings that the config says, which `read` gives. Raises DamagedConfig."""
+    """The settings in the config, which `read` reads. Raises DamagedConfig."""
     try:
         return decode(read())
     except ref_files.DamagedRef as error:

@@ -1,4 +1,4 @@
-"""The parts of one open repository, put together when they are first needed."""
+"""The parts of one open repository, each made when it is first needed."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ class Context:
 
     @property
     def index(self) -> Index:
-        """The lookup tables, not necessarily up to date: see `tables`."""
+        """The lookup tables, possibly out of date: see `tables`."""
         if self._index is None:
             self._index = session.index.Index(self.storage, self.journal, self._index_stem())
         return self._index
 
     def tables(self, look: Look) -> Index:
-        """The lookup tables with all that had been committed at that look at the journal. Raises Damaged."""
+        """The lookup tables, brought up to date with that look at the journal. Raises Damaged."""
         self.index.catch_up(look)
         return self.index
 
@@ -93,12 +93,12 @@ class Context:
         return refs.transaction.Signature(self._author or _user(), os.uname().nodename)
 
     def quick_view(self, look: Look | None = None) -> View:
-        """The refs as they can be seen, for who reads them: without the lookup tables, which take some milliseconds to
-        open, so what cannot be seen looks as if it had never been. look: at the journal; without it, one is taken."""
+        """The refs as they can be seen, for reading. It does without the lookup tables, which take milliseconds to
+        open, so a ref that cannot be seen seems never to have existed. look: at the journal; else one is taken."""
         return View(self.storage, self.journal, look)
 
     def view(self, look: Look | None = None) -> View:
-        """The refs as the journal has them, for who decides something or did not find what it was asked for."""
+        """The refs as the journal has them, for decisions, and for a second look when something was not found."""
         return View(self.storage, self.journal, look, self.tables)
 
     def setting(self, name: str, view: View | None = None) -> Any:
@@ -106,7 +106,7 @@ class Context:
         return config.value(name, self.settings(view))
 
     def settings(self, view: View | None = None) -> dict[str, Any]:
-        """The settings that the repository sets, as `view` has them, or as committed by now. Raises DamagedConfig."""
+        """The settings that the repository sets, as of `view`, or as of now. Raises DamagedConfig."""
         return self._understood(lambda: (view or self.quick_view()).ref(CONFIG))
 
     def _understood(self, read: Callable[[], Ref]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Context:
         return settings
 
     def commit(self, command: str, build: Callable[[Draft], _T], *, patience: str | None = None) -> Committed[_T]:
-        """See `mreg.refs.transaction.commit`. patience: in the place of the setting lock.timeout."""
+        """See `mreg.refs.transaction.commit`. patience: overrides the setting lock.timeout."""
         if patience is None:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
         timeout = values.ages.parse_seconds(patience)
@@ -145,7 +145,7 @@ def has_journal(storage: Storage) -> bool:
 
 
 def _user() -> str:
-    """The account's name by the system's own word (the environment is the caller's business)."""
+    """The account's name according to the system (the environment is the caller's business)."""
     try:
         return lazy.pwd.getpwuid(os.getuid()).pw_name
     except (ImportError, KeyError):

@@ -41,11 +41,11 @@ _ENDING = ".sqlite"
 
 
 class Index:
-    """The lookup tables of one repository, in a file whose name is `stem` and the schema's number, or in memory where
-    `stem` is None. So releases with other tables have files of their own.
+    """The lookup tables of one repository, in a file named after `stem` and the number of the schema (releases with
+    other tables have other files), or in memory if `stem` is None.
 
-    Safe to use from several threads and processes. A file that cannot be used is made anew; where that
-    fails too (a read-only or full disk), or the file turns out bad later, the tables live in memory for as
+    Safe to use from several threads and processes. A file that cannot be used is made anew. If that fails
+    too (a read-only or full disk), or if the file turns out to be bad later, the tables live in memory for as
     long as the object does.
     """
 
@@ -63,8 +63,8 @@ class Index:
     # Keeping up with the repository.
 
     def catch_up(self, look: Look) -> None:
-        """Read what was committed up to the end of `look`; nothing where another process has read further already.
-        Raises Damaged."""
+        """Read what was committed up to the end of `look`, unless another process has read further already. Raises
+        Damaged."""
         with self._guard:
             self.look = look
             try:
@@ -82,7 +82,7 @@ class Index:
             self._read(self._position(look) or self._reset(), look)
 
     def _position(self, look: Look) -> Mark | None:
-        """Where the tables are, or None where that is no place in this repository's journal."""
+        """The place in the journal that the tables have reached; None if this journal has no such place."""
         row = self._db.execute("SELECT * FROM meta").fetchone()
         if row is None or row[:2] != (SCHEMA, self._journal.origin):
             return None
@@ -100,7 +100,7 @@ class Index:
         return start
 
     def _read(self, start: Mark, look: Look) -> None:
-        """Read the entries after `start`: those that the look has seen already from there."""
+        """Read the entries after `start`; those that the look has seen already are taken from it."""
         at_hand = [(mark, entry) for mark, entry in look.beyond if mark.seq > start.seq]
         brought: dict[str, None] = {}
         dropped: list[str] = []
@@ -134,13 +134,13 @@ class Index:
         self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
 
     def start_anew(self, look: Look) -> None:
-        """Read everything again: something was not where the tables have it, or is where they have nothing."""
+        """Read everything again: something is not where the tables say, or is where they say there is nothing."""
         with self._guard:
             self.distrust()
             self.catch_up(look)
 
     def distrust(self) -> None:
-        """Something is not as the journal has it: everything is to be read again at the next `catch_up`."""
+        """Have everything read again at the next `catch_up`: something in the tables contradicts the journal."""
         with self._guard:
             try:
                 self._db.execute("UPDATE meta SET origin = ''")  # of no repository
@@ -148,7 +148,7 @@ class Index:
                 self._start_over(error)
 
     def _forget_packs(self, names: Sequence[str]) -> None:
-        """All at once: each looks through all chunks, since a table by packs would make each log slower."""
+        """Forget them all at once: that looks through all chunks, as an index by pack would make each log slower."""
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
@@ -181,11 +181,11 @@ class Index:
     # Chunks and recipes.
 
     def chunk(self, name: bytes) -> Located | None:
-        """Where the chunk with this digest (raw) is kept: of several copies, one with the lowest position."""
+        """Where the chunk with this digest (raw) is stored: of several copies, one with the lowest position."""
         return self.chunks((name,)).get(name)
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
-        """The same of several chunks; those that are not kept are left out."""
+        """The same for several chunks; those that are not stored are left out."""
         rows = self._fetch_in(
             "SELECT name, digest, offset, stored, size, codec, position, base FROM chunks JOIN packs ON id = pack"
             " WHERE digest IN (?) ORDER BY position DESC, pack DESC",
@@ -194,20 +194,20 @@ class Index:
         return {row[1]: Located(row[0], ChunkEntry._make(row[1:])) for row in rows}
 
     def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
-        """The chunks that make up the file with this digest (raw) and size, or None where it is not kept."""
+        """The chunks that make up the file with this digest (raw) and size, or None if it is not stored."""
         if size == 0:
             return ()
         found = self.recipes((name,)).get(name)
         return found or ((Piece(name, size),) if self.chunk(name) else None)
 
     def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
-        """The chunks that make up those of the files with these digests (raw) that are kept in several."""
+        """The chunks of each of the files with these digests (raw) that is stored in several."""
         rows = self._fetch_in("SELECT digest, pieces FROM recipes WHERE digest IN (?) ORDER BY pack", names)
         return {name: tuple(Recipe(data)) for name, data in rows}
 
     def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
-        """Which of these files (digests, raw, with their sizes) are all there? A gc may have left the recipe, and
-        taken chunks."""
+        """Those of these files (digests, raw, with their sizes) of which every chunk is stored. A gc may have deleted
+        chunks, and left the recipe."""
         recipes = self.recipes(sizes)
         wanted = {name: {piece.digest for piece in pieces} for name, pieces in recipes.items() if pieces}
         query = "SELECT DISTINCT digest FROM chunks WHERE digest IN (?)"
@@ -220,14 +220,14 @@ class Index:
         }
 
     def recipe_homes(self, names: Collection[bytes]) -> dict[bytes, str]:
-        """The packs that say how those of the files with these digests (raw) are put together that have a recipe."""
+        """The pack of the recipe of each of the files with these digests (raw) that has one."""
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
         return dict(self._fetch_in(query, names))
 
-    # Version records, so that a listing needs not open one file a version.
+    # Version records, so that a listing need not open one file per version.
 
     def records(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Those of the records (by digest) that are at hand."""
+        """Those of the records (by digest) that the tables have."""
         found = {}
         for name in names:
             rows = self._fetch("SELECT data FROM records WHERE digest = ?", (name,))
@@ -238,10 +238,10 @@ class Index:
     def keep_records(self, records: dict[str, bytes]) -> None:
         self._keep("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())
 
-    # The stat cache: which source file had which digest when its stat looked so.
+    # The stat cache: the digest that a source file had when its stat looked like this.
 
     def known(self, stamps: Mapping[bytes, str]) -> dict[bytes, str]:
-        """The digests of those of the files (absolute paths, with their stamps) that still look as they did."""
+        """The digests of those of the files (absolute paths, with their stamps) that look the same as then."""
         rows = self._fetch_in("SELECT path, stamp, digest FROM stats WHERE path IN (?)", stamps)
         return {path: digest for path, stamp, digest in rows if stamps[path] == stamp}
 
@@ -253,8 +253,8 @@ class Index:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Answer from one state of the tables for the block, without asking for the file's locks each time.
-        Other threads wait meanwhile."""
+        """Answer from one state of the tables throughout the block, and lock the file only once. Other threads wait
+        meanwhile."""
         with self._guard:
             with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.execute("BEGIN")
@@ -274,18 +274,18 @@ class Index:
                 return self._db.execute(query, values).fetchall()
 
     def _fetch_in(self, query: str, values: Collection[bytes]) -> Iterator[Any]:
-        """The rows of a query with `IN (?)`, a part of the values at a time."""
+        """The rows of a query with `IN (?)`, for some of the values at a time."""
         rest = iter(values)
         while some := tuple(islice(rest, _AT_ONCE)):
             yield from self._fetch(query.replace("(?)", f"({','.join('?' * len(some))})"), some)
 
     def _keep(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Write what is only there to save time: where that fails, it costs time."""
+        """Write what only saves time; a failure costs time and nothing else."""
         with self._guard, contextlib.suppress(sqlite3.DatabaseError), self._transaction():
             self._db.executemany(statement, rows)
 
     def _start_over(self, error: sqlite3.DatabaseError) -> None:
-        """Go on in memory. A damaged file is taken away, one on a full disk or locked for long is not."""
+        """Continue in memory. A damaged file is removed; one that is locked for long, or on a full disk, is not."""
         if self._path is None:
             raise error
         with contextlib.suppress(sqlite3.DatabaseError):
@@ -354,7 +354,7 @@ def _remove(path: str) -> None:
 
 
 def _remove_older(path: str) -> None:
-    """Remove the tables that earlier releases made of the same repository; one that still runs makes them again."""
+    """Remove the tables that earlier releases made for the repository; one that still runs makes them again."""
     stem = path.removesuffix(f".{SCHEMA}{_ENDING}")
     for older in (stem, *(f"{stem}.{schema}" for schema in range(1, SCHEMA))):
         _remove(older + _ENDING)

@@ -1,6 +1,6 @@
-"""What is listed: collections, aliases, links and versions, as the lookup tables have them.
+"""Listings: collections, aliases, links and versions, as the lookup tables have them.
 
-Fast, and as good as the tables are: what is decided about a change is asked of `mreg.refs.view` instead.
+Fast, and only as good as the tables: decisions about a change ask `mreg.refs.view` instead.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _T = TypeVar("_T")
 
 
 def listed_collections(index: Index, kind: CollectionKind) -> dict[CollectionKey, str]:
-    """All artifacts, or all registered models, sorted by name, with what their refs say."""
+    """All artifacts, or all registered models, sorted by name, with the values of their refs."""
     found = _live(index, keys.KIND_FOLDER[kind], keys.KIND_ENDING[kind])
     return {key: value for key, value in sorted(found.items()) if isinstance(key, CollectionKey)}
 
 
 def listed_names(index: Index, *kinds: CollectionKind) -> list[str]:
-    """The names of all collections of these kinds, of any where none is given, sorted."""
+    """The names of all collections of these kinds (default: of any kind), sorted."""
     return sorted(key.name for kind in kinds or CollectionKind for key in listed_collections(index, kind))
 
 
 def listed_aliases(index: Index, collection: str | None) -> dict[AliasKey, int]:
-    """The aliases of a collection, or of all, sorted, each with the number that it points at. Raises DamagedRef."""
+    """The aliases of a collection, or of all, sorted, each with the number it points at. Raises DamagedRef."""
     prefix = keys.ALL_ALIASES if collection is None else keys.in_aliases(collection)
 
     def read() -> dict[AliasKey, int]:
@@ -70,7 +70,7 @@ def _targets(index: Index, prefix: str) -> dict[LinkKey, LinkTarget]:
 
 
 def _understood(index: Index, read: Callable[[], _T]) -> _T:
-    """What `read` finds in the tables. What is no value of a ref is damage only if the journal has it too."""
+    """What `read` finds in the tables. A value that no ref may have is damage only if the journal has it too."""
     try:
         return read()
     except DamagedRef:

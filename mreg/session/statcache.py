@@ -1,4 +1,4 @@
-"""When a file may be taken for the one that was read before, by its stat alone."""
+"""When a file's stat alone tells that it is the one that was read before."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 
 COARSE_SECONDS: Final = 2.0
 FINE_SECONDS: Final = 0.02
-"""A file changed this short before it was looked at may change again without its times showing it: some file
-systems keep time in steps of up to 2 s, those that keep less than milliseconds in steps of up to 10 ms. (git calls
-such an index entry racy.)"""
+"""A file that changed less than this before it was looked at may change again without its times showing it: some file
+systems keep time in steps of up to 2 s, those with sub-millisecond times in steps of up to 10 ms. (git calls such an
+index entry racy.)"""
 
 
 def stamp(status: os.stat_result) -> str:
@@ -19,7 +19,7 @@ def stamp(status: os.stat_result) -> str:
 
 
 def same_file(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether both have one stamp."""
+    """Whether both have the same stamp."""
     return (
         one.st_mtime_ns == other.st_mtime_ns
         and one.st_ctime_ns == other.st_ctime_ns
@@ -44,12 +44,12 @@ def hiding_time(status: os.stat_result, now: float) -> float:
 
 
 def key(path: str) -> bytes:
-    """The name by which the stat cache knows a file."""
+    """The key of a file in the stat cache."""
     return os.fsencode(os.path.abspath(path))
 
 
 def keys(paths: Iterable[str]) -> Iterator[bytes]:
-    """The same of many files, few folders of which have to be made absolute."""
+    """The same for many files; each folder is made absolute only once."""
     folders: dict[str, str] = {}
     for path in paths:
         folder, name = os.path.split(path)

@@ -1,5 +1,5 @@
-"""Whose repository may be written to. One that somebody else owns only when the user has said that it is safe:
-a folder found on the way up from the working folder may have been put there to be found (docs/adr/0012).
+"""Whose repository may be written to. One that somebody else owns only if the user has said that it is safe: a folder
+found on the way up from the working folder may have been planted there (docs/adr/0012).
 
 The user says so in settings of their own, outside of any repository, or for one run in `$MREG_SAFE`.
 """
@@ -50,8 +50,8 @@ class UnknownUserSetting(NotFound):
 def check_owner(location: str) -> None:
     """May the repository in the folder `location` be written to? One that does not exist yet may.
 
-    Its folder, and the config in it, must belong to the user, or to root, who can change what the user runs anyway.
-    Where the owner of the folder lets a group write to it, the config may be anybody's of these. Raises Untrusted.
+    Its folder and its config must belong to the user, or to root, who can change what the user runs anyway. If the
+    owner of the folder lets a group write to it, the config may belong to anybody. Raises Untrusted.
     """
     trusted = {os.geteuid(), 0, places.account_behind_sudo()}
     stranger = next((owner for owner in _owners(location) if owner not in trusted), None)
