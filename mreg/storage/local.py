@@ -511,7 +511,7 @@ def _clock(folder: int) -> float:
     try:
         os.utime(folder)
     except OSError as error:
-        if disk_fails(error):
+        if disk_fails(error) or not os.access(".", os.W_OK, dir_fd=folder):
             raise
     return os.fstat(folder).st_mtime
 
