@@ -8,22 +8,42 @@ import sys
 
 INTERRUPTED = 130  # as in `mreg.cli.exit_codes`, without loading anything
 
+_received = 2
+"""The signal that interrupted the command: SIGINT, unless another came first."""
 
-def _leave(*_: object) -> None:
-    os._exit(INTERRUPTED)
+
+def _leave(number: int, _: object) -> None:
+    os._exit(128 + number)
 
 
-try:  # Ctrl-C while modules are loaded: nothing has begun, and an exception would show a traceback
+def _interrupt(number: int, _: object) -> None:
+    """Clean up as for Ctrl-C. Whoever ends a process may send several signals, so that those that follow must not
+    break off the cleaning up; a second Ctrl-C may."""
+    global _received
+    _received = number
+    for other in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _handle(before: Callable[..., None], now: Callable[..., None]) -> None:
+    """Have signals handled by `now` that were handled by `before`. One that is ignored stays so (nohup)."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (before, signal.SIG_DFL):
+            signal.signal(number, now)
+
+
+try:  # while modules are loaded: nothing has begun, and an exception would show a traceback
     import signal
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    _handle(signal.default_int_handler, _leave)
 except KeyboardInterrupt:
-    _leave()
+    os._exit(128 + _received)
 
 TYPE_CHECKING = False  # as `typing` has it, without loading that for `mreg --version`
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 
@@ -33,7 +53,7 @@ def entry() -> NoReturn:
     At once: taking apart what was imported, object by object, would take longer than many a command. All files are
     closed and all threads ended by then.
     """
-    code = INTERRUPTED
+    code = None
     try:
         code = main()
         sys.stdout.flush()
@@ -42,7 +62,7 @@ def entry() -> NoReturn:
         code = code or 1
     except KeyboardInterrupt:  # it has done its work, or said that it was interrupted
         pass
-    os._exit(code)
+    os._exit(128 + _received if code is None else code)
 
 
 def main() -> int:
@@ -61,11 +81,11 @@ def main() -> int:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy brings threads that wait busily for work
         from mreg.cli.main import run
 
-        if signal.getsignal(signal.SIGINT) is _leave:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        return run(arguments)
+        _handle(_leave, _interrupt)
+        code = run(arguments)
+        return 128 + _received if code == INTERRUPTED else code
     except KeyboardInterrupt:  # before anything had begun
-        return INTERRUPTED
+        return 128 + _received
     except OSError as error:
         from mreg.cli.report import report
         from mreg.cli.state import State

@@ -22,7 +22,7 @@ MEANINGS: dict[int, str] = {
     CONFLICT: "conflict: somebody was faster, or `--expect` did not hold; safe to repeat",
     DAMAGED: "damaged data found",
     REFUSED: "refused by a rule",
-    INTERRUPTED: "interrupted (Ctrl-C)",
+    INTERRUPTED: "interrupted (Ctrl-C); 143 by SIGTERM, 129 by SIGHUP",
     UNREAD: "whoever read the output went away (`mreg ls | head`)",
 }
 

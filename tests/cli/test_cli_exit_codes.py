@@ -204,21 +204,31 @@ def test_fsck_ends_with_5_and_names_the_damage(world: Any, unchanged: Unchanged)
     assert document.json["findings"][0]["hurts"] == ["torn:v0"]
 
 
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+
+
+def _heed_signals() -> None:
+    """In the child: whoever started the tests may have them ignore some, as nohup does."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@SIGNALS
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["people", "json"])
-def test_ctrl_c_ends_with_130_and_leaves_the_repository_as_it_was(
-    mreg: Any, unchanged: Unchanged, wait_for: Any, options: list[str]
+def test_a_signal_ends_with_128_and_its_number_and_leaves_the_repository_as_it_was(
+    mreg: Any, unchanged: Unchanged, wait_for: Any, options: list[str], number: signal.Signals
 ) -> None:
     with (mreg.home / "big.bin").open("wb") as file:
         file.truncate(40 << 30)  # a hole: costs nothing to have, and long to read
     tmp = mreg.home / ".mreg" / "tmp"
 
     with unchanged():
-        process = mreg.start(*options, "log", "big.bin", "-a", "big")
+        process = mreg.start(*options, "log", "big.bin", "-a", "big", preexec_fn=_heed_signals)
         wait_for(lambda: _is_written_to(tmp))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, errors = process.communicate(timeout=300)
 
-    assert (process.returncode, out) == (130, b"")
+    assert (process.returncode, out) == (128 + number, b"")
     assert b"interrupted" in errors
     assert b"Traceback" not in errors
     assert list(tmp.iterdir()) == [], "what was begun is thrown away"
@@ -227,29 +237,84 @@ def test_ctrl_c_ends_with_130_and_leaves_the_repository_as_it_was(
     assert mreg.must("log", "big.bin", "-a", "big") == "big:v0\n"
 
 
-def test_ctrl_c_while_waiting_for_another_writer_ends_with_130(
-    filled: Any, unchanged: Unchanged, wait_for: Any
+@SIGNALS
+def test_a_signal_while_waiting_for_another_writer_ends_the_command(
+    filled: Any, unchanged: Unchanged, wait_for: Any, number: signal.Signals
 ) -> None:
     import fcntl
 
     with (filled.home / ".mreg" / "lock").open("r+") as lock, unchanged():
         fcntl.flock(lock, fcntl.LOCK_EX)
-        process = filled.start("alias", "set", "best", "digits:v1")
+        process = filled.start("alias", "set", "best", "digits:v1", preexec_fn=_heed_signals)
         wait_for(lambda: str(filled.home / ".mreg" / "lock") in _open_files(process))
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, errors = process.communicate(timeout=300)
 
-    assert (process.returncode, out) == (130, b"")
+    assert (process.returncode, out) == (128 + number, b"")
     assert errors.startswith(b"error: interrupted\nhint: ")
 
 
-_CTRL_C_AT = """
+def test_signals_that_follow_do_not_break_off_the_cleaning_up(mreg: Any, wait_for: Any) -> None:
+    with (mreg.home / "big.bin").open("wb") as file:
+        file.truncate(40 << 30)
+    tmp = mreg.home / ".mreg" / "tmp"
+
+    process = mreg.start("log", "big.bin", "-a", "big", preexec_fn=_heed_signals)
+    wait_for(lambda: _is_written_to(tmp))
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+        process.send_signal(number)
+    process.communicate(timeout=300)
+
+    assert process.returncode in (128 + signal.SIGTERM, 128 + signal.SIGHUP)
+    assert list(tmp.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_so(mreg: Any, wait_for: Any) -> None:
+    """As by nohup."""
+    import fcntl
+
+    (mreg.home / "small.bin").write_bytes(b"small")
+    mreg.must("log", "small.bin", "-a", "a")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with (mreg.home / ".mreg" / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            process = mreg.start("alias", "set", "best", "a:v0")
+            wait_for(lambda: str(mreg.home / ".mreg" / "lock") in _open_files(process))
+            process.send_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.communicate(timeout=300)
+
+    assert process.returncode == 0
+    assert mreg.must("resolve", "a:best") != ""
+
+
+@SIGNALS
+def test_get_takes_back_what_it_began_when_it_is_told_to_end(
+    mreg: Any, wait_for: Any, number: signal.Signals, tmp_path: Path
+) -> None:
+    with (mreg.home / "big.bin").open("wb") as file:
+        file.truncate(4 << 30)
+    mreg.must("log", "big.bin", "-a", "big")
+    target = mreg.home / "out"
+
+    process = mreg.start("get", "big", "-o", str(target / "big"), preexec_fn=_heed_signals)
+    wait_for(lambda: any(path.stat().st_size for path in target.glob(".big.mreg-*/big.bin")))
+    process.send_signal(number)
+    process.communicate(timeout=300)
+
+    assert process.returncode == 128 + number
+    assert list(target.iterdir()) == []
+
+
+_SIGNAL_AT = """
 import os, sys
-at = sys.argv.pop(1)
+at, number = sys.argv.pop(1), int(sys.argv.pop(1))
 class Finder:
     def find_spec(self, name, *_):
         if name == at:
-            os.kill(os.getpid(), 2)
+            os.kill(os.getpid(), number)
 import mreg
 sys.modules.pop("signal", None)
 sys.meta_path.insert(0, Finder())
@@ -259,13 +324,23 @@ entry()
 
 
 @pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "typer", "mreg.cli.commands.ls"])
-def test_ctrl_c_while_modules_are_loaded_ends_with_130(filled: Any, unchanged: Unchanged, module: str) -> None:
+@SIGNALS
+def test_a_signal_while_modules_are_loaded_ends_the_command(
+    filled: Any, unchanged: Unchanged, module: str, number: signal.Signals
+) -> None:
+    if module == "signal" and number != signal.SIGINT:
+        pytest.skip("before the module that handles signals is loaded, they do what the system does by default")
+
     with unchanged():
         done = subprocess.run(
-            [sys.executable, "-c", _CTRL_C_AT, module, "ls"], cwd=filled.home, capture_output=True, check=False
+            [sys.executable, "-c", _SIGNAL_AT, module, str(int(number)), "ls"],
+            cwd=filled.home,
+            capture_output=True,
+            check=False,
+            preexec_fn=_heed_signals,
         )
 
-    assert (done.returncode, done.stdout) == (130, b"")
+    assert (done.returncode, done.stdout) == (128 + number, b"")
     assert b"Traceback" not in done.stderr
 
 
