@@ -93,7 +93,7 @@ class Repository:
         """
         path = places.place_for_new(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        repository = cls.init_storage(storage, path, cache=cache or default_cache, author=author)
+        repository = cls.init_storage(storage, path, cache=places.cache_of(path, cache), author=author)
         if shared:  # by the journal, as every setting, so that it can be made again from there
             repository.set_setting(config.SHARED, config.GROUP)
         return repository
@@ -104,7 +104,8 @@ class Repository:
     ) -> Repository:
         """Open the repository `location` (a `.mreg` folder, or the folder that holds one).
 
-        cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`.
+        cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
+        in the repository itself is refused when it is needed (CacheInRepository).
         author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
 
         Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
@@ -112,7 +113,7 @@ class Repository:
         """
         path = places.place_of_existing(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        return cls(Context(storage, path, cache=cache or default_cache, author=author))
+        return cls(Context(storage, path, cache=places.cache_of(path, cache), author=author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Repository:
@@ -125,7 +126,7 @@ class Repository:
         storage: Storage,
         location: str,
         *,
-        cache: str | Callable[[], str] | None = None,
+        cache: str | Callable[[], str | None] | None = None,
         author: str | None = None,
     ) -> Repository:
         """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot

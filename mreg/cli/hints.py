@@ -71,7 +71,9 @@ HINTS: dict[str, str] = {
     "damaged-file": "`mreg fsck --full` shows all that is damaged; `mreg get {version} --partial` writes what is whole",
     "no-collection": "try `mreg du {collection}`",
     "no-space": "free some space, or choose another place (`-o DIR`; for `use` MREG_CACHE); nothing was written",
-    "no-cache": "open the repository with a cache folder",
+    "no-cache": "set MREG_CACHE to a folder that you can write to",
+    "cache-in-repository": "set MREG_CACHE to a folder outside of it",
+    "no-home": "set HOME or XDG_CONFIG_HOME; for one run, MREG_SAFE lists repositories that are safe",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 

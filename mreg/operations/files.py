@@ -28,7 +28,7 @@ class UnknownFile(NotFound):
 
 class NoCache(InvalidInput):
     code = "no-cache"
-    template = "`use` needs a cache folder, and the repository was opened without one"
+    template = "`use` needs a cache folder, and there is none"
 
 
 class NothingIncluded(NotFound):

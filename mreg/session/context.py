@@ -46,7 +46,7 @@ class Context:
         storage: Storage,
         location: str,
         *,
-        cache: str | Callable[[], str] | None = None,
+        cache: str | Callable[[], str | None] | None = None,
         author: str | None = None,
     ) -> None:
         data = config.read(storage)

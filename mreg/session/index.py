@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from mreg.content import packs
 from mreg.content.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
@@ -39,6 +39,14 @@ CREATE TABLE stats (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWI
 _AT_ONCE = 500
 _ENDING = ".sqlite"
 
+ROOM: Final = 16 << 20
+"""Bytes that the tables leave free on their disk: it may be the repository's too, and what can be made anew must not
+take the last room from what cannot."""
+
+
+class _NoRoom(sqlite3.OperationalError):
+    """The tables must not grow."""
+
 
 class Index:
     """The lookup tables of one repository, in a file named after `stem` and the number of the schema (releases with
@@ -54,7 +62,8 @@ class Index:
         self._journal = journal
         self._guard = threading.RLock()
         self.look = Look(Mark(0, journal.origin))
-        self._path = None if stem is None else f"{stem}.{SCHEMA}{_ENDING}"
+        path = None if stem is None else f"{stem}.{SCHEMA}{_ENDING}"
+        self._path = path if path is not None and _has_room(path) else None
         self._db = self._open(self._path)
 
     def close(self) -> None:
@@ -105,6 +114,7 @@ class Index:
         brought: dict[str, None] = {}
         dropped: list[str] = []
         here = start
+        self._leave_room()
         for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):  # noqa: B007
             self._read_refs(entry)
             brought |= dict.fromkeys(entry.packs)
@@ -113,6 +123,7 @@ class Index:
                 dropped.append(name)
         self._forget_packs(dropped)
         for name in brought:
+            self._leave_room()
             self._read_pack(name)
         self._db.execute("UPDATE meta SET seq = ?, digest = ?", here)
 
@@ -282,6 +293,7 @@ class Index:
     def _keep(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Write what only saves time; a failure costs time and nothing else."""
         with self._guard, contextlib.suppress(sqlite3.DatabaseError), self._transaction():
+            self._leave_room()
             self._db.executemany(statement, rows)
 
     def _start_over(self, error: sqlite3.DatabaseError) -> None:
@@ -319,6 +331,11 @@ class Index:
                     break
         return self._connect(":memory:")
 
+    def _leave_room(self) -> None:
+        """Raises _NoRoom."""
+        if self._path is not None and not _has_room(self._path):
+            raise _NoRoom()
+
     def _connect(self, path: str) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         try:
@@ -345,6 +362,18 @@ def _create(db: sqlite3.Connection) -> None:
         db.execute(statement)
     db.execute("INSERT INTO meta VALUES (0, '', 0, '')")
     db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _has_room(path: str) -> bool:
+    """Whether the disk that the file is on, or will be, has room to spare."""
+    folder = os.path.dirname(path)
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    try:
+        disk = os.statvfs(folder)
+    except OSError:  # it does not tell
+        return True
+    return disk.f_blocks == 0 or disk.f_bavail * disk.f_frsize >= ROOM
 
 
 def _remove(path: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 
 from mreg.session.context import NoRepository
 from mreg.values.errors import Refused
@@ -22,21 +23,64 @@ class NotAFolder(Refused):
     path: str
 
 
-def default_cache() -> str:
-    """`$MREG_CACHE`, else the platform's cache folder."""
+class CacheInRepository(Refused):
+    code = "cache-in-repository"
+    template = "the cache folder {cache!r} lies in the repository itself"
+
+    cache: str
+
+
+def default_cache() -> str | None:
+    """`$MREG_CACHE`, else the platform's cache folder; None for who has no home."""
     given = os.environ.get("MREG_CACHE")
     if given:
         return os.path.abspath(given)
-    home = os.path.expanduser("~")
     if sys.platform == "darwin":
-        return os.path.join(home, "Library", "Caches", "mreg")
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "mreg")
+        folder = _in_home("Library", "Caches")
+    else:
+        folder = _absolute("XDG_CACHE_HOME") or _in_home(".cache")
+    return folder and os.path.join(folder, "mreg")
 
 
-def user_config() -> str:
-    """The file of the user's own settings, which may be missing."""
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(home, "mreg", "config.toml")
+def cache_of(location: str, given: str | None) -> Callable[[], str | None]:
+    """The cache folder for the repository at `location`: `given`, or the default one. It is looked for when it is
+    needed; that raises CacheInRepository."""
+
+    def find() -> str | None:
+        cache = given or default_cache()
+        if cache and os.path.join(os.path.realpath(cache), "").startswith(os.path.join(os.path.realpath(location), "")):
+            raise CacheInRepository(cache=cache)
+        return cache
+
+    return find
+
+
+def user_config() -> str | None:
+    """The file of the user's own settings, which may be missing; None for who has no home. Never one in the working
+    folder: what lies there may be anybody's."""
+    folder = _absolute("XDG_CONFIG_HOME") or _in_home(".config")
+    return folder and os.path.join(folder, "mreg", "config.toml")
+
+
+def _in_home(*parts: str) -> str | None:
+    home = _absolute("HOME") or _home_of_account()
+    return home and os.path.join(home, *parts)
+
+
+def _absolute(variable: str) -> str | None:
+    """The folder that an environment variable names, if it is one that every working folder agrees on."""
+    folder = os.environ.get(variable, "")
+    return folder if os.path.isabs(folder) else None
+
+
+def _home_of_account() -> str | None:
+    try:
+        import pwd
+
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return None
+    return home if os.path.isabs(home) else None
 
 
 def safe_by_environment() -> list[str]:

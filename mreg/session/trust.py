@@ -14,7 +14,7 @@ from typing import Any
 
 from mreg import lazy, storage
 from mreg.session import places
-from mreg.values.errors import Damaged, NotFound, Refused
+from mreg.values.errors import Damaged, Failed, NotFound, Refused
 
 __all__ = ["USER_SETTINGS", "set_user_setting", "user_setting"]
 
@@ -38,6 +38,11 @@ class DamagedUserConfig(Damaged):
     template = "{path} is no settings file: {reason}"
 
     path: str
+
+
+class NoHome(Failed):
+    code = "no-home"
+    template = "you have no home folder, in which your settings could be kept"
 
 
 class UnknownUserSetting(NotFound):
@@ -90,14 +95,14 @@ def safe_directories() -> list[str]:
     found = _read().get("safe", {})
     listed = found.get("directory", []) if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
-        raise DamagedUserConfig(path=places.user_config(), reason=f"{SETTING} is no list of texts")
+        raise DamagedUserConfig(path=str(places.user_config()), reason=f"{SETTING} is no list of texts")
     return listed
 
 
 def add_safe_directory(path: str) -> list[str]:
     """List one more repository as safe: `*` all of them; an empty text clears the list. All that are listed then.
 
-    Raises DamagedUserConfig.
+    Raises DamagedUserConfig, NoHome.
     """
     listed = safe_directories()
     if not path:
@@ -125,6 +130,8 @@ def _name(uid: int) -> str:
 
 def _read() -> dict[str, Any]:
     path = places.user_config()
+    if path is None:
+        return {}
     try:
         with open(path, "rb") as file:
             return lazy.tomllib.load(file)
@@ -136,5 +143,7 @@ def _read() -> dict[str, Any]:
 
 def _write(table: dict[str, Any]) -> None:
     path = places.user_config()
+    if path is None:
+        raise NoHome()
     os.makedirs(os.path.dirname(path), exist_ok=True)
     storage.temporary.replace_file(path, lazy.tomli_w.dumps(table).encode())

@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import enum
 import errno
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Self
 
-from mreg.values.errors import Conflict
+from mreg.values.errors import Conflict, Refused
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-#/"
 _RESERVED = frozenset({"tmp", "lock", "lock.held"})
@@ -222,6 +223,13 @@ class Storage(ABC):
     def open_to_group(self) -> Iterator[str]:
         """Give the group its rights to what is there already; where that belongs to others, its name is yielded."""
         return iter(())
+
+    def unfinished(self) -> int:
+        """Bytes of all unfinished work, whoever does it; 0 where that cannot be told."""
+        try:
+            return self.sweep(-math.inf, dry_run=True)
+        except (OSError, Refused):
+            return 0
 
     @abstractmethod
     def sweep(self, older_than: float, *, dry_run: bool = False) -> int:

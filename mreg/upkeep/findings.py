@@ -38,8 +38,9 @@ class Repaired(NamedTuple):
 
 
 class Report(NamedTuple):
-    """findings: empty where all is well; after a repair, what is left. repaired: what it mended. The rest says how
-    much was looked at."""
+    """findings: empty where all is well; after a repair, what is left. repaired: what it mended. unfinished: bytes
+    that running commands have not given a name yet, or killed ones have left behind. The rest says how much was looked
+    at."""
 
     findings: tuple[Finding, ...]
     entries: int
@@ -49,6 +50,7 @@ class Report(NamedTuple):
     chunks_read: int
     bytes_read: int
     repaired: tuple[Repaired, ...] = ()
+    unfinished: int = 0
 
 
 @dataclass

@@ -15,7 +15,7 @@ from mreg.upkeep.findings import Findings, Report
 
 def fsck(context: Context, *, full: bool = False, progress: Progress | None = None) -> Report:
     """Check everything but the bytes of chunks; with `full`, these too."""
-    return look(context, full=full, progress=progress).report()
+    return look(context, full=full, progress=progress).report()._replace(unfinished=context.storage.unfinished())
 
 
 def look(context: Context, *, full: bool, progress: Progress | None, now: float | None = None) -> Findings:

@@ -63,9 +63,9 @@ def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, 
 
 
 def _foretell(context: Context, grace: float, policy: Policy, *, repack: bool) -> Swept:
-    """What `gc` would return; but for unfinished work. Raises Moved."""
+    """What `gc` would return. Raises Moved."""
     plan = garbage.mark(context, grace, policy)
-    swept = _report(plan, None, 0)
+    swept = _report(plan, None, context.storage.sweep(sweep.TMP_SECONDS, dry_run=True))
     return _with(swept, upkeep.repack.foretell(context, plan)) if repack else swept
 
 

@@ -46,7 +46,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     dropped = context.storage.sweep(TMP_SECONDS)
     if dropped:
         done.append(Repaired("leftover", "tmp", f"{dropped} bytes of unfinished work of long ago dropped"))
-    return check.report()._replace(repaired=tuple(done))
+    return check.report()._replace(repaired=tuple(done), unfinished=context.storage.unfinished())
 
 
 def _mend(context: Context, check: Findings, source: Context | None, others: Source) -> list[Repaired]:

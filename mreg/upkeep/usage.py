@@ -61,7 +61,8 @@ class _Store:
 
     def total(self, listed: Iterable[Version], items: list[UsageItem]) -> Usage:
         whole = self.collection("", listed)
-        return Usage(whole.versions, whole.logical, whole.unique, whole.stored, tuple(items))
+        unfinished = self._context.storage.unfinished()
+        return Usage(whole.versions, whole.logical, whole.unique, whole.stored, tuple(items), unfinished)
 
     def collection(self, name: str, listed: Iterable[Version]) -> UsageItem:
         """What these versions take together."""

@@ -199,10 +199,12 @@ class UsageItem(NamedTuple):
 
 class Usage(NamedTuple):
     """Where the bytes are, all together (see `UsageItem`) and one by one: by version of a collection, or by
-    artifact."""
+    artifact. unfinished: what running commands have written that is not named yet, and killed ones have left behind;
+    no part of the other figures."""
 
     versions: int
     logical: int
     unique: int
     stored: int
     items: tuple[UsageItem, ...] = ()
+    unfinished: int = 0

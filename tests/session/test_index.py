@@ -16,7 +16,7 @@ import pytest
 
 from mreg.repository import Repository
 from mreg.session.context import Context
-from mreg.session.index import SCHEMA
+from mreg.session.index import ROOM, SCHEMA
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.errors import MregError
@@ -330,3 +330,46 @@ def test_tables_that_cannot_be_made_anew_in_their_file_are_made_in_memory(
 
     assert index.refs("artifacts/mnist/v0")["artifacts/mnist/v0"].value is not None
     assert b"".join(repo.read("mnist", "a")) == b"first"
+
+
+# The last room of a disk
+
+
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.statvfs
+
+    def statvfs(path: Any) -> os.statvfs_result:
+        found = list(real(path))
+        found[4] = (ROOM - 1) // found[1]  # f_bavail, in blocks of f_frsize
+        return os.statvfs_result(found)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_tables_take_nothing_of_the_last_room(
+    repo: Repository, folder: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little_room(monkeypatch)
+
+    assert repo.log(folder({"a": b"one"}), "mnist").version.name == "mnist:v0"
+
+    assert [version.name for version in repo.versions("mnist")] == ["mnist:v0"]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_tables_that_are_there_do_not_grow_into_the_last_room(
+    repo: Repository, folder: Callable[..., str], sqlite_file: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(folder({"a": b"one"}), "mnist")
+    before = size_of(sqlite_file().parent)
+    little_room(monkeypatch)
+
+    for number in range(1, 4):
+        assert repo.log(folder({"a": b"%d" % number}), "mnist").version.name == f"mnist:v{number}"
+
+    assert size_of(sqlite_file().parent) <= before
+    assert len(list(repo.versions("mnist"))) == 4

@@ -35,6 +35,8 @@ def _render_usage(out: Out, found: "Usage") -> None:
         ("unique", f"{size_text(found.unique)} ({found.unique} bytes)"),
         ("stored", f"{size_text(found.stored)} ({found.stored} bytes)"),
     ]
+    if found.unfinished:
+        total.append(("unfinished", f"{size_text(found.unfinished)} ({found.unfinished} bytes)"))
     out.fields(total)
     if not found.items:
         return
@@ -97,6 +99,8 @@ def gc(
     verb = "would be freed" if dry_run else "freed"
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
     ctx.obj.note(f"{size_text(found.bytes)} {verb}: {swept}")
+    if found.unfinished:
+        ctx.obj.note(f"{size_text(found.unfinished)} of unfinished work {verb}")
     if found.repacked:
         verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
         ctx.obj.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} written anew")
@@ -164,6 +168,9 @@ def fsck(
         looked += f", {count_text(found.chunks_read, 'chunk', 'chunks')} ({size_text(found.bytes_read)})"
     word = "left" if repair else "found"
     ctx.obj.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
+    if found.unfinished:
+        size = size_text(found.unfinished)
+        ctx.obj.note(f"{size} of unfinished work; `mreg gc` drops what dead processes left, and what is a day old")
     if found.findings and source is None:
         ctx.obj.note(_advice(found, repair))
     return DAMAGED if found.findings else 0
