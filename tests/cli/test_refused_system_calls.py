@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import mreg
+from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.main import run
-from mreg.cli.output import DAMAGED
 from mreg.cli.registry import COMMANDS
 from mreg.storage.posix import ENOTSUPP
 from mreg.storage.process import Process
