@@ -1,7 +1,7 @@
-"""`lost-found/`: where a repair puts what it takes away and cannot prove to be worthless.
+"""`lost-found/`: where a repair moves what it removes and cannot prove to be worthless.
 
-The key there is `lost-found/<start of the digest of the bytes>/<the key it had>`, so putting the same thing aside
-twice is putting it aside once. Nothing of mreg reads it; it may be deleted at any time.
+The key there is `lost-found/<start of the digest of the bytes>/<the key it had>`, so moving the same thing there twice
+has the same effect as once. mreg never reads it; it may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _DIGITS = 16
 
 
 def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:
-    """Copy what lies under `key`, and tell the copy's key; None where nothing is there any more, or nothing that can be
-    read, or more than `limit` bytes, which are nothing of mreg's, and would fill the disk a second time."""
+    """Copy what is under `key`. Returns the key of the copy, or None if nothing is there any more, if it cannot be
+    read, or if it is longer than `limit` bytes: mreg did not write that, and a copy might fill the disk."""
     present = storage.stat(key)
     if present is None or present.size > limit:
         return None
@@ -43,8 +43,8 @@ def keep_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None
 
 
 def put_over(storage: Storage, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> bool:
-    """Put `value` in the place of what is damaged; False where a folder is there, which only a person may remove, or
-    something that is none in the place of a folder."""
+    """Replace what is damaged by `value`. Returns False if a folder is there, which only a person may remove, or if a
+    file is in the place of a folder above it."""
     try:
         storage.put(key, value, expect)
     except (IsADirectoryError, NotADirectoryError):
@@ -53,7 +53,7 @@ def put_over(storage: Storage, key: str, value: bytes | Staged, expect: Expect |
 
 
 def move_aside(storage: Storage, key: str, limit: int = MAX_VALUE) -> str | None:
-    """The same, and delete what was copied."""
+    """The same as `keep_aside`, and delete what was copied."""
     place = keep_aside(storage, key, limit)
     if place:
         storage.delete(key)

@@ -1,4 +1,4 @@
-"""Ages, told by the storage's own clock."""
+"""Ages, by the storage's own clock."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def clock(context: Context) -> float:
 
 
 def age_of(context: Context, seq: int, now: float) -> float:
-    """How many seconds ago this entry was made. One that has no file any more is as young as can be."""
+    """How many seconds ago this entry was made; 0 if its file is gone."""
     stat = context.storage.stat(journal.key_of(seq))
     return now - stat.mtime if stat else 0.0

@@ -1,8 +1,8 @@
 """What is garbage, decided from the repository alone: the marking, by which `gc` acts.
 
 Reachable is what the refs name, and what they named within the grace period: the journal remembers, so
-that a deletion can be taken back that long. Unreachable data younger than the grace is left alone too, as
-a writer may be about to name it.
+that a deletion can be undone that long. Unreachable data younger than the grace period is left alone too,
+as a writer may be about to name it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Moved(Conflict):
 class Plan(NamedTuple):
     """What a gc would do, as of `head`.
 
-    doomed: the storage keys of what goes, with their sizes. kept: bytes that nothing reaches any more, but did, or that
-    were written, within the grace period. expired: the versions that the policy lets go. indexes: of the packs that
-    stay, of which `needed` is reached, now or within the grace period.
+    doomed: the storage keys to delete, with their sizes. kept: bytes that are unreachable, but were reachable or
+    written within the grace period. expired: the versions that the policy lets go. indexes: of the packs that stay, of
+    which `needed` is reachable, now or within the grace period.
     """
 
     head: Mark
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 def mark(context: Context, grace: float, policy: Policy) -> Plan:
-    """What to do. Raises Moved where another gc took what was looked at; Damaged."""
+    """What to do. Raises Moved if another gc deleted what was looked at; Damaged."""
     now = clock(context)
     head, entries = _whole_journal(context)
     with unless_moved(context, head):
@@ -59,8 +59,7 @@ def mark(context: Context, grace: float, policy: Policy) -> Plan:
 
 
 def until_unmoved(attempt: Callable[[], _T]) -> _T:
-    """What `attempt` returns; it is made again where it raises Moved. Raises Moved when writers were faster again and
-    again."""
+    """What `attempt` returns; it is repeated when it raises Moved. Raises Moved if writers were faster every time."""
     for _ in range(_TRIES - 1):
         try:
             return attempt()
@@ -71,7 +70,7 @@ def until_unmoved(attempt: Callable[[], _T]) -> _T:
 
 @contextmanager
 def unless_moved(context: Context, head: Mark) -> Iterator[None]:
-    """What is damaged in the block was taken by another gc, if somebody has committed after `head`: raises Moved."""
+    """Turns Damaged into Moved if somebody has committed after `head`: another gc may have deleted what is missing."""
     try:
         yield
     except Damaged:

@@ -1,7 +1,7 @@
 """What can be reached: from refs and the journal's memory to records, files, chunks and packs.
 
-Works from the repository alone, never from the lookup tables: what decides over deleting must not rest on
-something disposable.
+Works from the repository alone, never from the lookup tables: a decision to delete must not rest on something
+disposable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mreg.values.records import File
 
 @dataclass
 class Reached:
-    """Digests of what is reachable; chunks and files raw, 32 bytes."""
+    """Digests of what is reachable; those of chunks and files are raw, 32 bytes."""
 
     versions: set[str] = field(default_factory=set)
     manifests: set[str] = field(default_factory=set)
@@ -43,8 +43,8 @@ def named_by(entry: Entry) -> set[str]:
 
 
 def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[str]:
-    """The versions that refs named within the grace period, less those that a gc gave up, unless they have been brought
-    back since. entries: the whole journal; age: of an entry of this number, in seconds."""
+    """The versions that refs named within the grace period, except those that a gc gave up and nobody brought back
+    since. entries: the whole journal. age: gives the age of entry N in seconds."""
     found: set[str] = set()
     for entry in reversed(entries):
         if grace == 0 or age(entry.seq) > grace:
@@ -58,13 +58,13 @@ def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: flo
 
 
 def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
-    """Every entry from the first on, the chain verified. Raises DamagedJournal."""
+    """Every entry from the first on; the chain is verified. Raises DamagedJournal."""
     return journal.whole()
 
 
 def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackIndex]) -> Reached:
-    """All that the version records need. indexes: those of the packs that are read. Raises Damaged where a record
-    is not readable: nothing may be called unreachable while one does not know what it reaches."""
+    """All that the version records need. indexes: those of the packs that are read. Raises Damaged if a record cannot
+    be read: nothing may be called unreachable while it is unknown what that record reaches."""
     found = Reached()
     files: set[File] = set()
     for version in versions:
@@ -82,7 +82,7 @@ def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackI
 
 
 def with_bases(chunk: bytes, places: Mapping[bytes, Located]) -> Iterator[bytes]:
-    """The chunk, and what it is stored as the difference to, down to one that is stored by itself."""
+    """The chunk and its bases, down to the one that is stored by itself."""
     yield chunk
     located = places.get(chunk)
     while located and (base := located.entry.base):
@@ -104,8 +104,8 @@ def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
 
 
 def only_registered(indexes: Mapping[str, PackIndex], entries: Iterable[Entry]) -> dict[str, PackIndex]:
-    """Those of the packs that are read. Raises DamagedPack where one is missing: what it needs of others cannot be
-    known, and it may be put back."""
+    """Those of the packs that are read. Raises DamagedPack if one is missing: what it needs of the others is unknown,
+    and it may be put back."""
     names = registered(entries)
     for name in sorted(names - indexes.keys()):
         raise DamagedPack(pack=name, reason="it is missing")
@@ -122,7 +122,7 @@ def registered(entries: Iterable[Entry]) -> set[str]:
 
 
 def recipes_of(indexes: Mapping[str, PackIndex]) -> dict[bytes, set[bytes]]:
-    """Every file that is cut into several chunks: the digests of these. A file cut in two ways needs both."""
+    """The digests of the chunks of every file that has several. A file that was cut in two ways needs both sets."""
     recipes: dict[bytes, set[bytes]] = {}
     for index in indexes.values():
         for name, pieces in index.recipes.items():
@@ -141,8 +141,8 @@ def needed_packs(found: Reached, indexes: Mapping[str, PackIndex]) -> set[str]:
 
 
 def given_up(found: Reached, read: Mapping[str, PackIndex], indexes: Mapping[str, PackIndex]) -> set[str]:
-    """The packs that hold what is reached and in none of those is that are read. An entry gave them up that it should
-    not: a faulty or forged one, or a repair that could not read all of them."""
+    """The packs that hold something reachable which none of the packs that are read has. An entry gave them up that
+    should not have: a faulty or forged one, or one of a repair that could not read all of them."""
     others = {name: index for name, index in indexes.items() if name not in read}
     lacking = found.chunks - copies(read).keys() if others else set()
     return {
@@ -153,7 +153,7 @@ def given_up(found: Reached, read: Mapping[str, PackIndex], indexes: Mapping[str
 
 
 def read_indexes(storage: Storage) -> dict[str, PackIndex]:
-    """The index of every pack that lies in the storage. Raises DamagedPack."""
+    """The index of every pack in the storage. Raises DamagedPack."""
     found = {}
     for name in packs.pack_names(storage):
         try:

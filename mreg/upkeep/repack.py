@@ -1,8 +1,8 @@
 """`gc --repack`: packs that are mostly dead, or could be much smaller, are written anew.
 
-What is still needed of them goes into one new pack, and the old ones are given up by the entry that names it. A
-chunk that is stored as the difference to others which nothing but it needs any more is stored by itself instead.
-Every chunk is verified on its way: damage is not copied on, it stops the work.
+What is still needed of them goes into one new pack, and the entry that names it gives up the old ones. A chunk that is
+stored as the difference to others that nothing else needs is stored by itself instead. Every chunk is verified on its
+way: damage stops the work, and is never copied.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy
 
 MOSTLY: Final = 0.5
-"""A pack is written anew when so much of it is dead, or lies there uncompressed and would get smaller."""
+"""The part of a pack that must be dead, or uncompressed and compressible, for the pack to be written anew."""
 
 SMALLER: Final = 0.9
-"""Uncompressed chunks would get smaller if samples of them shrink to less than this."""
+"""Uncompressed chunks are worth compressing if samples of them shrink to less than this."""
 
 SAMPLES: Final = 8
 """Chunks that are tried, those in which the eighths of the bytes have their middles: a pack may hold thousands of short
 chunks, and nearly all of its bytes in a few long ones."""
 
 BATCH: Final = 256 << 20
-"""So many bytes go into one new pack, and one entry of the journal: a writer who comes first undoes little."""
+"""Bytes per new pack and journal entry: if a writer commits first, little work is lost."""
 
 Indexes = Mapping[str, PackIndex]
 
@@ -56,7 +56,7 @@ class Repacked(NamedTuple):
 
 
 def repack(context: Context, grace: float) -> Repacked:
-    """Write packs anew, batch by batch, each in a change of its own. Raises Moved, Damaged, Unfinished."""
+    """Write packs anew, one batch per change. Raises Moved, Damaged, Unfinished."""
     done = Repacked()
     while batch := until_unmoved(lambda: _repack_batch(context, grace)):
         done = done.and_also(batch)
@@ -72,7 +72,7 @@ def _repack_batch(context: Context, grace: float) -> Repacked | None:
 
 
 def _rewrite(context: Context, plan: Plan, batch: list[str]) -> Repacked:
-    """Put one new pack in the place of these. Raises Moved, DamagedChunk."""
+    """Replace these packs by a new one. Raises Moved, DamagedChunk."""
     doomed = {packs.key_of(name): _size(context, name) for name in batch}
     with PackWriter(context.storage) as writer:
         _rewriter(context, plan).write(batch, writer)
@@ -126,7 +126,7 @@ class Rewriter:
         self._needed = kept.chunks - self._spared
 
     def batches(self) -> Iterator[list[str]]:
-        """The packs to be written anew, as many at a time as make one new pack."""
+        """The packs to be written anew, in batches that make one new pack each."""
         batch: list[str] = []
         size = 0
         for name in sorted(self._indexes):
@@ -141,7 +141,7 @@ class Rewriter:
             yield batch
 
     def write(self, batch: Iterable[str], writer: PackContents) -> None:
-        """Put all that is needed of these packs into the writer. Raises DamagedChunk."""
+        """Add all that is needed of these packs to the writer. Raises DamagedChunk."""
         names = list(batch)
         entries = [(name, entry) for name in names for entry in self._live(name)]
         for again in in_order((True, partial(self._again, *one)) for one in entries):

@@ -1,7 +1,7 @@
 """Retention: which versions a policy lets expire.
 
-Decided from the journal alone, which is the truth about refs: neither the lookup tables, which are disposable, nor a
-ref file that was lost may let a version go.
+Decided from the journal alone, which is the truth about refs: neither the disposable lookup tables nor a lost ref file
+may let a version expire.
 """
 
 from __future__ import annotations
@@ -18,25 +18,24 @@ from mreg.values.ages import age_text
 
 
 class Policy(NamedTuple):
-    """A version expires that is not among the last `keep_last` of its artifact, and older than `older_than` seconds.
-    0: no such condition; with neither nothing expires."""
+    """A version expires if it is not among the last `keep_last` of its artifact, and older than `older_than` seconds.
+    0: no such condition; without either, nothing expires."""
 
     keep_last: int = 0
     older_than: float = 0.0
 
     @property
     def words(self) -> str:
-        """As the command line has it, with a blank in front."""
+        """The policy as options of the command line, with a space in front."""
         text = f" --keep-last {self.keep_last}" if self.keep_last > 0 else ""
         return f"{text} --older-than {age_text(self.older_than)}" if self.older_than > 0 else text
 
 
 def expired(refs: Mapping[RefKey, Ref], policy: Policy, age: Callable[[int], float]) -> list[Resolved]:
-    """The versions that the policy lets go, of these refs, which are as the whole journal leaves them; never the latest
-    of an artifact, nor what an alias or a link holds.
+    """The versions that the policy lets expire; never the latest of an artifact, nor one that an alias or a link holds.
 
-    age: of an entry of this number, in seconds. A version is as old as the entry that gave it its name: a log, a
-    rename, or an undo, so that what was brought back does not expire at once.
+    refs: as the whole journal leaves them. age: gives the age of entry N in seconds. A version is as old as the entry
+    that gave it its name: a log, a rename, or an undo, so that what was brought back does not expire at once.
     """
     if not policy.words:
         return []
@@ -56,7 +55,7 @@ def expired(refs: Mapping[RefKey, Ref], policy: Policy, age: Callable[[int], flo
 
 
 def _held(refs: Mapping[RefKey, Ref]) -> set[str]:
-    """What aliases and links name: keys of versions, and digests of their records."""
+    """The versions that aliases and links name: their keys, and the digests of their records."""
     held: set[str] = set()
     for key, ref in refs.items():
         if isinstance(key, (AliasKey, LinkKey)) and ref.value is not None:

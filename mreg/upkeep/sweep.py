@@ -1,4 +1,4 @@
-"""Deleting what an entry of the journal has announced, beside writers."""
+"""Deleting what a journal entry has announced, while others write."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mreg.upkeep import reach
 from mreg.values.errors import Incomplete
 
 _BATCH = 64
-"""Keys deleted while the writers' lock is held once."""
+"""Keys deleted per acquisition of the writers' lock."""
 
 TMP_SECONDS = 24 * 3600.0
-"""Unfinished work older than this belongs to nobody any more, whatever the grace."""
+"""Unfinished work older than this is abandoned, whatever the grace period."""
 
 
 class Unfinished(Incomplete):
@@ -30,8 +30,8 @@ class Unfinished(Incomplete):
 
 
 def carry_out(context: Context, doomed: Mapping[str, int], announced: Mark | None) -> int:
-    """Delete what was announced (keys, with their sizes), then unfinished work that nobody will finish; the bytes of
-    that. Raises Unfinished."""
+    """Delete what was announced (keys, with their sizes), then abandoned unfinished work. Returns the bytes of the
+    latter. Raises Unfinished."""
     try:
         if announced:
             delete(context, doomed, announced)
@@ -44,7 +44,7 @@ def carry_out(context: Context, doomed: Mapping[str, int], announced: Mark | Non
 
 
 def delete(context: Context, doomed: Mapping[str, int], announced: Mark) -> None:
-    """Delete what was announced, less what a writer has named since: it was there when that one looked."""
+    """Delete what was announced, except what a writer has named since: it was there when that writer looked."""
     left, seen = dict(doomed), announced
     while left:
         batch = list(islice(left, _BATCH))

@@ -1,7 +1,6 @@
 """`du`: where the bytes are, and which of them a deletion would give back.
 
-Told from the repository itself, as gc sees it, and not from the lookup tables: what a version is said to free, gc
-frees.
+Computed from the repository itself, as gc sees it, and not from the lookup tables: gc frees exactly what `du` promises.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class NoCollection(InvalidInput):
 
 
 def usage(context: Context, name: str | None = None) -> Usage:
-    """The bytes of all versions of a collection, each with what its deletion would free; or of all artifacts, with
-    an item each. Raises UnknownName, NoCollection, Damaged."""
+    """The bytes of a collection, version by version, with what deleting each would free; or of all artifacts, one item
+    per artifact. Raises UnknownName, NoCollection, Damaged."""
     if name is not None and ":" in name:
         raise NoCollection(name=name, collection=name.partition(":")[0])
     store = _Store(context)
@@ -49,7 +48,7 @@ def usage(context: Context, name: str | None = None) -> Usage:
 
 
 class _Store:
-    """The repository's data, and who needs what of it."""
+    """The repository's data, and which versions need what."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -82,7 +81,7 @@ class _Store:
         )
 
     def version(self, version: Version) -> UsageItem:
-        """What the version takes by itself, and what nothing else holds on to."""
+        """What the version takes by itself, and what only it needs."""
         item = self.collection(version.name, [version])
         return item._replace(frees=self._freed[version.digest], own=self._own[version.digest])
 
