@@ -344,6 +344,35 @@ def test_a_signal_while_modules_are_loaded_ends_the_command(
     assert b"Traceback" not in done.stderr
 
 
+_CTRL_C_BEFORE_ALL = """
+import os, runpy, sys
+script, at = sys.argv[1:3]
+sys.argv = [script, "ls"]
+class Finder:
+    def find_spec(self, name, *_):
+        if name == at:
+            os.kill(os.getpid(), 2)
+sys.meta_path.insert(0, Finder())
+runpy.run_path(script, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["mreg", "mreg.__main__"])
+def test_ctrl_c_before_mreg_itself_is_loaded_ends_with_130(filled: Any, unchanged: Unchanged, module: str) -> None:
+    script = Path(__file__).parents[2] / "scripts" / "mreg"
+
+    with unchanged():
+        done = subprocess.run(
+            [sys.executable, "-c", _CTRL_C_BEFORE_ALL, script, module],
+            cwd=filled.home,
+            capture_output=True,
+            check=False,
+            preexec_fn=_heed_signals,
+        )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_a_lock_that_is_held_for_too_long_is_a_conflict_that_names_the_holder(
     filled: Any, unchanged: Unchanged
 ) -> None:
