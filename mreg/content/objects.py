@@ -77,9 +77,3 @@ class Objects:
 
 def key_of(name: str) -> str:
     return f"objects/{name[:2]}/{name[2:]}"
-
-
-def name_of(key: str) -> str | None:
-    """The digest of the record whose storage key this is, or None where it is no record's."""
-    name = key.removeprefix("objects/").replace("/", "")
-    return name if is_digest(name) and key_of(name) == key else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from mreg.content import objects, packs
+from mreg.content import packs
 from mreg.refs import keys, ref_files, rules
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
@@ -14,6 +14,7 @@ from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
+from mreg.storage.base import is_key
 from mreg.upkeep import reach
 from mreg.upkeep.check_names import check_names
 from mreg.upkeep.findings import Findings
@@ -86,7 +87,7 @@ def _all_versions(context: Context) -> list[str]:
 def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
     for dropped in filter(_is_no_data, entry.drops):
-        check.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no record")
+        check.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no object")
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
@@ -102,9 +103,10 @@ def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> Non
 
 
 def _is_no_data(key: str) -> bool:
+    """Is it no key of a pack, and none below `objects`, where a gc also takes what is no record?"""
     pack = packs.name_of(key)
     is_pack = pack is not None and is_digest(pack) and packs.key_of(pack) == key
-    return not is_pack and objects.name_of(key) is None
+    return not is_pack and not (key.startswith("objects/") and is_key(key))
 
 
 def _check_config(context: Context, check: Findings) -> None:

@@ -243,6 +243,18 @@ def test_abandoned_temporary_files_are_swept_when_they_are_a_day_old(repo: Repos
     assert (young.unfinished, foretold.unfinished, old.unfinished) == (0, 50, 50)
 
 
+def test_what_is_no_record_among_the_objects_is_collected_and_fsck_finds_nothing(
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
+) -> None:
+    log("mnist", a=b"1")
+    storage.put("objects/notes.txt", b"mine")
+
+    swept = repo.gc(grace=0)
+
+    assert (swept.bytes, storage.stat("objects/notes.txt")) == (4, None)
+    assert repo.fsck().findings == ()
+
+
 # Damage.
 
 
