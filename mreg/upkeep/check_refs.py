@@ -16,65 +16,64 @@ from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.storage.base import is_key
 from mreg.upkeep import reach
+from mreg.upkeep.check import Check
 from mreg.upkeep.check_names import check_names
-from mreg.upkeep.findings import Findings
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
 
 
-def check_refs(context: Context, check: Findings) -> None:
+def check_refs(context: Context, check: Check) -> None:
     """Invariants 1 to 6 of docs/format.md: journal, mark, ref files, and what they point at."""
     applied = _check_mark(context, check)
     head = _replay(context, check, applied)
     _check_config(context, check)
     if applied.seq > head.seq:
-        check.add("applied-mark", APPLIED, f"it says {applied.seq}, but the journal ends at {head.seq}")
+        check.found.add("applied-mark", APPLIED, f"it says {applied.seq}, but the journal ends at {head.seq}")
     _check_files(context, check, applied, head)
     _check_pointers(check)
     _check_numbers(check)
     check_names(check)
 
 
-def _check_mark(context: Context, check: Findings) -> Mark:
+def _check_mark(context: Context, check: Check) -> Mark:
     mark = None
     try:
         value = context.storage.get(APPLIED)
         mark = parse_mark(value.data) if value else None
         if value and mark is None:
-            check.add("applied-mark", APPLIED, "its check sum does not fit")
+            check.found.add("applied-mark", APPLIED, "its check sum does not fit")
     except OSError as error:
-        check.add("applied-mark", APPLIED, unreadable(error))
+        check.found.add("applied-mark", APPLIED, unreadable(error))
     return mark or Mark(0, context.journal.origin)
 
 
-def _replay(context: Context, check: Findings, applied: Mark) -> Mark:
-    """Read the whole journal; each ref's last state goes to `check.state`."""
+def _replay(context: Context, check: Check, applied: Mark) -> Mark:
+    """Read the whole journal; each ref's last state goes to `check.refs.state`."""
     journal = context.journal
-    mark = check.head = Mark(0, journal.origin)
+    mark = check.refs.head = Mark(0, journal.origin)
     kept: dict[RefKey, str] = {}
-    check.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
+    check.refs.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
     try:
         for mark, entry in reach.whole_journal(journal):
             if mark.seq == applied.seq and mark != applied:
-                check.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
-            check.entries += 1
-            check.log.append(entry)
+                check.found.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
+            check.refs.entries.append(entry)
             _replay_entry(check, entry, kept)
-            check.note_packs(entry)
-            check.head = mark
+            check.refs.note_packs(entry)
+            check.refs.head = mark
     except DamagedJournal as error:
-        check.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
-        check.whole = False
+        check.found.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
+        check.refs.whole = False
     beyond = 0
     for key in context.storage.list("journal"):
         seq = seq_of(key)
         if seq is None and key != APPLIED:
-            check.add("foreign-file", key, "it is no journal entry")
+            check.found.add("foreign-file", key, "it is no journal entry")
         beyond += seq is not None and seq > mark.seq + 1
-    if beyond and check.whole and not context.journal.has(mark.seq + 1):
+    if beyond and check.refs.whole and not context.journal.has(mark.seq + 1):
         reason = f"it is missing, and {beyond} entries follow it"
-        check.add("journal-gap", key_of(mark.seq + 1), reason, _all_versions(context))
-        check.whole = False
+        check.found.add("journal-gap", key_of(mark.seq + 1), reason, _all_versions(context))
+        check.refs.whole = False
     return mark
 
 
@@ -84,22 +83,24 @@ def _all_versions(context: Context) -> list[str]:
     return [key.version for key in found if isinstance(key, VersionKey)]
 
 
-def _replay_entry(check: Findings, entry: Entry, kept: dict[RefKey, str]) -> None:
+def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
     for dropped in filter(_is_no_data, entry.drops):
-        check.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no object")
+        check.found.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no object")
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
-        before = check.state.get(key, NEVER)
+        before = check.refs.state.get(key, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:
-            check.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
+            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
         if isinstance(key, VersionKey) and any(
             kept.setdefault(key, one) != one for one in (old, new) if one is not None
         ):
-            check.add("journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version])
-        check.state[key] = ref_files.left_by(change, entry.seq)
+            check.found.add(
+                "journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version]
+            )
+        check.refs.state[key] = ref_files.left_by(change, entry.seq)
 
 
 def _is_no_data(key: str) -> bool:
@@ -109,58 +110,58 @@ def _is_no_data(key: str) -> bool:
     return not is_pack and not (key.startswith("objects/") and is_key(key))
 
 
-def _check_config(context: Context, check: Findings) -> None:
+def _check_config(context: Context, check: Check) -> None:
     try:
         data = config.read(context.storage)
         if data is None:
-            check.add("config", CONFIG, "it is missing")
+            check.found.add("config", CONFIG, "it is missing")
             return
         identity = config.identify(data)
         ref = config.check(data)
         settings = config.decode(ref)
     except Damaged as error:
-        check.add("config", CONFIG, error.reason)
+        check.found.add("config", CONFIG, error.reason)
         return
     if identity != context.identity:
-        check.add("config", CONFIG, "it changed its format or id")
+        check.found.add("config", CONFIG, "it changed its format or id")
     for name in sorted(settings.keys() & config.SETTINGS.keys()):
         fault = config.fault(name, settings[name])
         if fault:
-            check.add("config", CONFIG, f"it gives the setting {name!r} a value that it cannot have: {fault}")
+            check.found.add("config", CONFIG, f"it gives the setting {name!r} a value that it cannot have: {fault}")
 
 
-def _check_files(context: Context, check: Findings, applied: Mark, head: Mark) -> None:
+def _check_files(context: Context, check: Check, applied: Mark, head: Mark) -> None:
     """Each ref file against what the journal says of its refs."""
     expected: dict[str, dict[RefKey, Ref]] = defaultdict(dict)
-    for key, ref in check.state.items():
+    for key, ref in check.refs.state.items():
         expected[key.file][key] = ref
     moved_by: dict[int, str] = {}
     for file in sorted(set(ref_files.files(context.storage)) - expected.keys()):
         seq = _moved_by(context, file)
         moved_by[seq] = file
         if seq <= head.seq and not context.journal.has(head.seq + 1):
-            check.add("foreign-file", file, "no entry of the journal made it")
+            check.found.add("foreign-file", file, "no entry of the journal made it")
     for file, wanted in sorted(expected.items()):
         try:
             found = ref_files.read_all(context.storage, file, wanted)
         except DamagedRef as error:
-            check.add("ref", file, error.reason, _hurt(check, wanted))
+            check.found.add("ref", file, error.reason, _hurt(check, wanted))
             continue
         moved_by[max((ref.seq for ref in found.values()), default=0)] = file
         for key, ref in wanted.items():
             fault = _compare(found.get(key, NEVER), ref, applied, head)
             if fault:
-                check.add("ref", key, fault, _hurt(check, {key: ref}))
+                check.found.add("ref", key, fault, _hurt(check, {key: ref}))
     _check_end(context, check, head, moved_by)
 
 
-def _check_end(context: Context, check: Findings, head: Mark, moved_by: dict[int, str]) -> None:
+def _check_end(context: Context, check: Check, head: Mark, moved_by: dict[int, str]) -> None:
     """Was a ref moved by an entry that is gone? moved_by: the entries that moved the files last, each with one."""
     lost = [seq for seq in moved_by if seq > head.seq and not context.journal.has(seq)]
-    if lost and check.whole:
+    if lost and check.refs.whole:
         reason = ref_files.lost_reason(moved_by[max(lost)], max(lost))
-        check.add("journal-gap", key_of(head.seq + 1), reason, _all_versions(context))
-        check.whole = False
+        check.found.add("journal-gap", key_of(head.seq + 1), reason, _all_versions(context))
+        check.refs.whole = False
 
 
 def _moved_by(context: Context, file: str) -> int:
@@ -183,44 +184,44 @@ def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
     return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
 
 
-def _hurt(check: Findings, wanted: Mapping[RefKey, Ref]) -> set[str]:
+def _hurt(check: Check, wanted: Mapping[RefKey, Ref]) -> set[str]:
     """The versions that these refs are, or whose artifact they are."""
     live = {key for key, ref in wanted.items() if ref.value is not None}
     artifacts = {key.name for key in live if isinstance(key, ArtifactKey)}
-    versions = ((key, ref) for key, ref in check.state.items() if isinstance(key, VersionKey))
+    versions = ((key, ref) for key, ref in check.refs.state.items() if isinstance(key, VersionKey))
     return {
         key.version for key, ref in versions if key in live or (key.artifact in artifacts and ref.value is not None)
     }
 
 
-def _check_pointers(check: Findings) -> None:
+def _check_pointers(check: Check) -> None:
     """What refs say is of the right form, and what they need exists."""
-    for key, ref in check.state.items():
+    for key, ref in check.refs.state.items():
         if ref.value is None or isinstance(key, UnknownKey):
             continue
         fault = rules.fault(key, ref.value) or _unmet(check, key, ref.value)
         if fault:
-            check.add("pointer", key, fault)
+            check.found.add("pointer", key, fault)
         elif isinstance(key, VersionKey):
-            check.versions[key.version] = ref.value
+            check.refs.versions[key.version] = ref.value
 
 
-def _unmet(check: Findings, key: RefKey, value: str) -> str | None:
-    need = rules.unmet(key, value, lambda other: check.state.get(other, NEVER).value)
+def _unmet(check: Check, key: RefKey, value: str) -> str | None:
+    need = rules.unmet(key, value, lambda other: check.refs.state.get(other, NEVER).value)
     if need is None:
         return None
-    there = need.value is not None and any(check.state.get(other, NEVER).value for other in need.keys)
+    there = need.value is not None and any(check.refs.state.get(other, NEVER).value for other in need.keys)
     return f"{rules.words(need.keys[0])} {'is not the one that was linked' if there else 'does not exist'}"
 
 
-def _check_numbers(check: Findings) -> None:
+def _check_numbers(check: Check) -> None:
     """Numbers are given without gaps, so the highest says how many there are."""
     given: dict[str, list[int]] = defaultdict(list)
-    for key in check.state:
+    for key in check.refs.state:
         if isinstance(key, VersionKey):
             given[f"artifacts/{key.artifact}"].append(key.number)
         elif isinstance(key, LinkKey):
             given[key.file].append(key.number)
     for folder, numbers in given.items():
         if sorted(numbers) != list(range(len(numbers))):
-            check.add("numbers", folder, "its version numbers have a gap")
+            check.found.add("numbers", folder, "its version numbers have a gap")

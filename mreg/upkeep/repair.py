@@ -9,15 +9,17 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mreg.session.context import Context
-from mreg.upkeep.check_data import Progress
+from mreg.upkeep.check import Check
 from mreg.upkeep.clock import clock
-from mreg.upkeep.findings import Findings, Repaired, Report
+from mreg.upkeep.findings import Repaired, Report
 from mreg.upkeep.fsck import look
 from mreg.upkeep.garbage import Moved
-from mreg.upkeep.repair_data import Source, repair_chunks, repair_packs, repair_records
+from mreg.upkeep.other_repository import OtherRepository
+from mreg.upkeep.repair_data import repair_chunks, repair_packs, repair_records
 from mreg.upkeep.repair_refs import repair_refs
 from mreg.upkeep.sweep import TMP_SECONDS
 from mreg.values.errors import Damaged, InvalidInput
+from mreg.values.progress import Progress
 
 _ROUNDS = 8
 """What is mended lets more be seen: a record that is back names chunks that may be damaged too."""
@@ -33,7 +35,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     nothing where nothing is damaged, but for unfinished work of long ago, which is dropped."""
     done: list[Repaired] = []
     check = look(context, full=full, progress=progress, now=clock(context))
-    others = Source(source) if check.found else Source(None)
+    others = OtherRepository(source) if check.found else OtherRepository(None)
     for _ in range(_ROUNDS):
         try:
             mended = _mend(context, check, source, others) if check.found else []
@@ -49,13 +51,13 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
     return check.report()._replace(repaired=tuple(done), unfinished=context.storage.unfinished())
 
 
-def _mend(context: Context, check: Findings, source: Context | None, others: Source) -> list[Repaired]:
+def _mend(context: Context, check: Check, source: Context | None, others: OtherRepository) -> list[Repaired]:
     """One kind of thing at a time: each rests on those before it."""
     done = repair_refs(context, check, source)
     if done:
         return done
     done = [*repair_records(context, check, others), *repair_packs(context, check, others)]
-    if not done and any(finding.code in ("file", "chunk", "pack") for finding in check.found):
+    if not done and check.found.of("file", "chunk", "pack"):
         with suppress(Damaged):  # the findings say what is in the way
             done = repair_chunks(context, check, others)
     if done:

@@ -30,13 +30,14 @@ from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
 from mreg.storage.base import Expect
 from mreg.upkeep import reach
 from mreg.upkeep.aside import keep_aside, move_aside, put_over
-from mreg.upkeep.findings import Findings, Repaired
+from mreg.upkeep.check import Check
+from mreg.upkeep.findings import Repaired
 from mreg.values.digest import digest, is_hex
 
 _ID_LENGTH = 32
 
 
-def repair_refs(context: Context, check: Findings, source: Context | None) -> list[Repaired]:
+def repair_refs(context: Context, check: Check, source: Context | None) -> list[Repaired]:
     """Mend what `check` found of the journal (only from a `source` that is a copy of this repository), of config,
     refs and mark, and put foreign files aside."""
     codes = {finding.code for finding in check.found}
@@ -51,12 +52,12 @@ def repair_refs(context: Context, check: Findings, source: Context | None) -> li
         except DamagedJournal:
             return done  # without it nobody knows what the refs are
         mends = _Mends(context.storage, context.journal, head, state)
-        wrong = {keys.parse(finding.what).file for finding in check.found if finding.code in ("ref", "config")}
+        wrong = {keys.parse(finding.what).file for finding in check.found.of("ref", "config")}
         mark_lost = _is_damaged_mark(context.storage)
         done += mends.write(set(mends.files) if mark_lost else wrong)
         if mark_lost:
             done += mends.mark()
-        done += mends.foreign([finding.what for finding in check.found if finding.code == "foreign-file"])
+        done += mends.foreign([finding.what for finding in check.found.of("foreign-file")])
     return done
 
 
