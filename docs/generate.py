@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "upwards. Also where `mreg init` makes one, unless it is given a folder.",
     "MREG_CACHE": "The folder of the cache. Without it `$XDG_CACHE_HOME/mreg` or `~/.cache/mreg`; on macOS "
     "`~/Library/Caches/mreg`.",
-    "MREG_AUTHOR": "Who stands in the history and in new versions. Without it the account's name.",
+    "MREG_AUTHOR": "Author recorded in the history and in new versions. Default: the account's name.",
     "MREG_SAFE": "Repositories of other people that may be written to, beside those that the user's setting "
     "`safe.directory` lists: paths, with `:` between them, or `*`.",
     "XDG_CONFIG_HOME": "The user's own settings are in `mreg/config.toml` below it; without it below `~/.config`.",

@@ -198,7 +198,7 @@ class Repository:
         """Snapshot files as the artifact's next version, as one change together with all that is asked for.
 
         paths: a folder (its contents), or files and folders (by their names). aliases: words to move to the
-        version. links: registered models to bookmark it in. message, metadata (JSON-like), run: what to say
+        version. links: registered models to link it into. message, metadata (JSON-like), run: what to say
         of it. inputs: references of the versions it was made from. type: of the artifact, where it is new.
         base: the version that tensors may be stored as the difference to; else the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
@@ -353,13 +353,13 @@ class Repository:
     # Links, aliases, tags, cards.
 
     def link(self, reference: str, model: str, *, aliases: Sequence[str] = ()) -> LinkResult:
-        """Bookmark a version in a registered model (made where it does not exist), and move the model's
-        `aliases` to it. A version is linked once; again gives the link that is there."""
+        """Link a version into a registered model (made if it does not exist), and move the model's `aliases` to
+        it. A model links a version once; repeating it returns the link that is there."""
         return operations.links.link(self._context, reference, model, _texts(aliases))
 
     def unlink(self, reference: str, *, force: bool = False) -> Link:
-        """Remove the bookmark `MODEL:vN`, never the version. Refused while an alias of the model is on it,
-        unless `force`. Returns what it was."""
+        """Remove the link `MODEL:vN`; the version stays. Refused while an alias of the model is on it, unless
+        `force`. Returns what it was."""
         return operations.links.unlink(self._context, reference, force=force)
 
     def set_alias(self, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:

@@ -23,7 +23,7 @@ def print_json(value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """The same in JSON's words: an entity is an object of its fields, with its name ahead of them."""
+    """The value as JSON types: an entity becomes an object of its fields, its name first."""
     if hasattr(value, "_asdict"):
         fields = {name: plain(field) for name, field in value._asdict().items()}
         return fields if "name" in fields or not hasattr(value, "name") else {"name": value.name, **fields}

@@ -1,4 +1,4 @@
-"""Characters that drive a terminal. Not in `text`: to compile the pattern takes longer than to load all of that."""
+"""Characters that control a terminal. Not in `text`: compiling the pattern takes longer than loading all of that."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 
 
 def undriven(text: str) -> str:
-    """Text of several lines without what drives a terminal; unlike `safe` it leaves what people write in texts, such
-    as no-break spaces and joined emoji."""
+    """Text of several lines without characters that control a terminal; unlike `safe`, it keeps what people use in
+    texts, such as no-break spaces and joined emoji."""
     return DRIVING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -30,7 +30,7 @@ class NoWorkingFolder(NotFound):
 
 
 class OutputFailed(Incomplete):
-    """What the command does was done before it printed."""
+    """The command had done its work before it printed."""
 
     code = "output-failed"
     template = "standard output cannot be written: {reason}"

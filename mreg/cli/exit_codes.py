@@ -1,4 +1,4 @@
-"""The exit codes of the command line, and what they mean: the one table of them."""
+"""The exit codes of the command line and their meanings, in one table."""
 
 from __future__ import annotations
 

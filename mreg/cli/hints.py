@@ -1,4 +1,4 @@
-"""What to do about an error: a line for each code, and the words for errors of the machine."""
+"""Hints: what to do about an error, one line per code; and the words for the system's own errors."""
 
 from __future__ import annotations
 

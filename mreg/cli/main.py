@@ -1,4 +1,4 @@
-"""Building the command tree, one command at a time, and running it."""
+"""Runs the command line; the command tree is built as far as it is needed."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from mreg.cli.state import State
 
 @cache
 def common_options() -> list[TyperOption]:
-    """The options that stand before or behind every command's name.
+    """The options that may be given before or after every command's name.
 
-    Always the same objects: by these the parser knows in which order options were given (`--no-color --help`).
+    Always the same objects: by these the parser knows the order in which options were given (`--no-color --help`).
     """
     return [
         _flag(["--json"], "Print one JSON document.", _set("json", True)),

@@ -31,9 +31,9 @@ class Out:
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under headings on a terminal; in a pipe tab-separated rows and no headings.
+        """Rows under headings on a terminal; in a pipe, tab-separated rows without headings.
 
-        A cell never reaches beyond itself: see `one_line`.
+        Text never breaks out of its cell: see `one_line`.
         """
         rows = [[one_line(cell) for cell in row] for row in rows]
         if not self.terminal:
@@ -54,7 +54,7 @@ class Out:
                 print(" " * width + line)
 
     def markdown(self, text: str) -> None:
-        """Rendered on a terminal, as it is elsewhere."""
+        """Markdown, rendered on a terminal and unchanged elsewhere."""
         if not self.terminal:
             print(text.rstrip("\n"))
             return

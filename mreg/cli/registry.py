@@ -1,5 +1,5 @@
-"""Every command: where it is, and the line it has in `mreg --help`. A command's module is loaded when the
-command is run."""
+"""Every command: its module and function, and its line in `mreg --help`. The module is loaded when the command is
+run."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ COMMANDS: dict[str, Entry] = {
     "diff": Entry("Compare two versions.", VERSIONS, "compare", "diff"),
     "annotate": Entry("Change a version's message and metadata.", VERSIONS, "log", "annotate"),
     "rm": Entry("Delete a version.", VERSIONS, "collections", "rm"),
-    "link": Entry("Bookmark a version in a registered model.", MODELS, "links", "link"),
-    "unlink": Entry("Remove a bookmark.", MODELS, "links", "unlink"),
+    "link": Entry("Link a version into a registered model.", MODELS, "links", "link"),
+    "unlink": Entry("Remove a link.", MODELS, "links", "unlink"),
     "alias": Entry(
         "Set, remove and list aliases.",
         MODELS,
@@ -80,7 +80,7 @@ COMMANDS: dict[str, Entry] = {
     "history": Entry("Show who changed what, and when.", REPOSITORY, "history", "history"),
     "undo": Entry("Take a change back.", REPOSITORY, "history", "undo"),
     "du": Entry("Show where the bytes are.", REPOSITORY, "upkeep", "du"),
-    "gc": Entry("Give back the space of what nothing can reach.", REPOSITORY, "upkeep", "gc"),
+    "gc": Entry("Delete unreachable data.", REPOSITORY, "upkeep", "gc"),
     "fsck": Entry("Verify the repository.", REPOSITORY, "upkeep", "fsck"),
     "config": Entry(
         "Read and change settings.",

@@ -1,4 +1,4 @@
-"""Telling what went wrong: the error's words and a hint on standard error, and the exit code."""
+"""Reporting what went wrong: the error's message and a hint on standard error, and the exit code."""
 
 from __future__ import annotations
 

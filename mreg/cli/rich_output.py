@@ -1,7 +1,7 @@
-"""What people see on a terminal, made by Rich.
+"""Output on a terminal, made by Rich.
 
-The only module that imports Rich, which takes more time than most commands; it is loaded when a terminal is to show
-something.
+The only module that imports Rich, which takes longer than most commands; it is loaded when there is something to show
+on a terminal.
 """
 
 from __future__ import annotations

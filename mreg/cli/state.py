@@ -1,7 +1,7 @@
 """One run of the command line.
 
-Its state travels in the context object that every command is given. None of it is global: two runs in one process know
-nothing of one another.
+Its state travels in the context object that every command is given. None of it is global: two runs in one process do
+not affect each other.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mreg.cli.text import one_line
 
 
 class State:
-    """What the options that every command has were set to, the repository that they choose, and where results and notes
-    go."""
+    """The values of the options that every command has, the repository that they choose, and the output of results and
+    notes."""
 
     def __init__(self) -> None:
         self.json = False
@@ -44,18 +44,18 @@ class State:
         return self._opened
 
     def close(self) -> None:
-        """Let go of the repository."""
+        """Close the repository."""
         if self._opened is not None:
             self._opened.close()
 
     @property
     def terminal(self) -> bool:
-        """Does a person read standard output?"""
+        """Is standard output a terminal, for a person to read?"""
         return not self.json and sys.stdout.isatty()
 
     @property
     def talkative(self) -> bool:
-        """Is anything to be told beside the result?"""
+        """Are notes to be printed beside the result?"""
         return not self.quiet and not self.json
 
     def emit(self, value: Any, render: Callable[[Out], None]) -> None:
@@ -66,17 +66,17 @@ class State:
             render(Out(terminal=self.terminal, color=self.color))
 
     def note(self, text: str) -> None:
-        """Tell the person something that is no data."""
+        """Print a note: something for people that is not data."""
         if self.talkative:
             print(one_line(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
-        """Tell the person what must not be missed, also with --quiet. A JSON document has it."""
+        """Print what must not be missed, also with --quiet. With --json it is part of the document."""
         if not self.json:
             print(one_line(text), file=sys.stderr)
 
 
 class Context(typer.Context):
-    """What every command is given first. `obj`: see `State`."""
+    """The first argument of every command. `obj`: see `State`."""
 
     obj: State

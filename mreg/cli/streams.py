@@ -28,8 +28,8 @@ class Output(io.FileIO):
 
 
 class Notes(io.FileIO):
-    """What is told beside the data. A full disk must not turn a command that did its work into one that failed, so
-    what cannot be written is dropped."""
+    """Notes and errors. A full disk must not make a command fail that did its work, so what cannot be written is
+    dropped."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -39,7 +39,7 @@ class Notes(io.FileIO):
 
 
 def settle() -> None:
-    """Put these in the place of `sys.stdout` and `sys.stderr`. To be called before anything is written."""
+    """Replace `sys.stdout` and `sys.stderr` by these. Call it before anything is written."""
     if sys.stdout is None or sys.stderr is None:
         # Started with one closed (`>&-`): the first file that is opened must not become standard output. What is
         # written there fails, as it does without mreg.
@@ -51,7 +51,7 @@ def settle() -> None:
 
 
 def output_failed() -> bool:
-    """Could something not be written to standard output?"""
+    """Has writing to standard output failed?"""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return isinstance(raw, Output) and raw.failed
 

@@ -1,18 +1,18 @@
-"""Text that others wrote, made fit for terminals and for lines in pipes: control characters are shown, not obeyed."""
+"""Makes other people's text safe for terminals and for lines in pipes: control characters are shown, not obeyed."""
 
 from __future__ import annotations
 
 
 def safe(text: str) -> str:
-    """Text without what could drive a terminal: control characters are shown, not obeyed."""
+    """Text that cannot control a terminal: control characters are shown, not obeyed."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(text: str) -> str:
-    """Safe text that stays on its line and in its column: line breaks and tabs, too, are shown (`\\n`, `\\t`).
+    """Safe text that stays on its line and in its column: line breaks and tabs are shown too (`\\n`, `\\t`).
 
-    Else a name or a message could pretend to be another line, or another column.
+    Otherwise a name or a message could pass for another line or column.
     """
     return safe(text).replace("\n", "\\n").replace("\t", "\\t")

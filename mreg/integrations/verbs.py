@@ -39,7 +39,7 @@ def use_model(reference: str, *, run: str | None = None, repository: Repository 
 def link_model(
     reference: str, registered_model: str, *, aliases: Sequence[str] = (), repository: Repository | None = None
 ) -> Link:
-    """Bookmark a version in a registered model, and move its `aliases` there. See `Repository.link`."""
+    """Link a version into a registered model, and move its `aliases` there. See `Repository.link`."""
     with _repository(repository) as repo:
         return repo.link(reference, registered_model, aliases=aliases).link
 

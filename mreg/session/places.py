@@ -31,7 +31,7 @@ class CacheInRepository(Refused):
 
 
 def default_cache() -> str | None:
-    """`$MREG_CACHE`, else the platform's cache folder; None for who has no home."""
+    """`$MREG_CACHE`, else the platform's cache folder; None for an account without a home."""
     given = os.environ.get("MREG_CACHE")
     if given:
         return os.path.abspath(given)
@@ -56,8 +56,8 @@ def cache_of(location: str, given: str | None) -> Callable[[], str | None]:
 
 
 def user_config() -> str | None:
-    """The file of the user's own settings, which may be missing; None for who has no home. Never one in the working
-    folder: what lies there may be anybody's."""
+    """The file of the user's own settings, which may be missing; None for an account without a home. Never one in the
+    working folder: what lies there may be anybody's."""
     folder = _absolute("XDG_CONFIG_HOME") or _in_home(".config")
     return folder and os.path.join(folder, "mreg", "config.toml")
 

@@ -99,7 +99,7 @@ class Artifact(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A bookmark in a registered model: `model:vN` is `version`."""
+    """A link in a registered model: `model:vN` is `version`."""
 
     model: str
     number: int

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from mreg import HistoryEntry, RefChange
 
 MOVES_SHOWN = 10
-"""How many of the refs that an undo moved are told."""
+"""How many of the refs that an undo changed are printed."""
 
 
 def history(
     ctx: Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only changes of this collection.")] = None,
     since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="Only changes after this one.")] = 0,
-    limit: Annotated[int | None, typer.Option("--limit", min=0, help="Only the last so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries, the latest.")
+    ] = None,
 ) -> None:
     """Show who changed what, when, from what to what; oldest first."""
     found = ctx.obj.repository().history(name, since=since, limit=limit)
@@ -38,7 +40,7 @@ def _render_history(out: Out, found: "list[HistoryEntry]") -> None:
 
 
 def _history_rows(entry: "HistoryEntry") -> list[list[str]]:
-    """One row a ref that moved."""
+    """One row per ref that changed."""
     fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host, entry.command]
     moves = [[one.ref, one.old or "", one.new or ""] for one in entry.changes]
     return [fixed + move for move in moves or [["", "", ""]]]

@@ -17,9 +17,9 @@ def link(
         typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL here. Repeatable."),
     ] = None,
 ) -> None:
-    """Bookmark a version in a registered model, and print the bookmark as `MODEL:vN`.
+    """Link a version into a registered model, and print the link as `MODEL:vN`.
 
-    The model is made where it does not exist. A version is linked once; again prints the bookmark it has.
+    The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.
     """
     result = ctx.obj.repository().link(reference, model, aliases=alias or ())
     if result.model_created:
@@ -30,10 +30,10 @@ def link(
 
 def unlink(
     ctx: Context,
-    reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The bookmark.")],
+    reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The link.")],
     force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
 ) -> None:
-    """Remove a bookmark from a registered model, never the version."""
+    """Remove a link from a registered model; the version stays."""
     removed = ctx.obj.repository().unlink(reference, force=force)
     ctx.obj.note(f"removed {removed.name}; {removed.version} stays")
     ctx.obj.emit(removed, lambda out: out.line(removed.name))

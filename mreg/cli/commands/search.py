@@ -9,7 +9,7 @@ from mreg.cli.state import Context
 
 def search(
     ctx: Context,
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="What to look for, in any case.")] = "",
+    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Text to find (case-insensitive).")] = "",
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Only models that have this tag. Repeatable.")
     ] = None,

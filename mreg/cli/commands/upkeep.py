@@ -79,7 +79,7 @@ def gc(
         bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
     ] = False,
 ) -> None:
-    """Give back the space of what nothing can reach; before that, let versions expire where a policy says so.
+    """Delete unreachable data; before that, let versions expire where a policy says so.
 
     Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
     that no other writer is at work.
