@@ -31,7 +31,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BLOCK = 1 << 20
 
 WORTH_A_FLUSH: Final = 2000
-"""So many short files take longer to make than a flush."""
+"""Number of short files that take longer to create than a flush."""
 
 
 class Target(NamedTuple):

@@ -13,7 +13,7 @@ from mreg.storage import ABSENT, Staged, Storage
 from mreg.values.errors import Refused
 
 WRITE_AT_ONCE: Final = 64 << 10
-"""Shorter stored forms are gathered until they are so many bytes."""
+"""Bytes per write: shorter stored forms are buffered until there are this many."""
 
 
 class TooManyChunks(Refused):
@@ -85,7 +85,7 @@ class PackContents:
         return PackIndex(tuple(self._chunks.values()), self._recipes)
 
     def _grow(self, size: int) -> None:
-        """The index is going to be so many bytes longer. Raises TooManyChunks where nobody would read it any more."""
+        """Count `size` more bytes of index. Raises TooManyChunks if the index would be too long to be read."""
         self._index_size += size
         if self._index_size > packs.MAX_INDEX:
             raise TooManyChunks(limit=packs.MAX_INDEX)

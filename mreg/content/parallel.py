@@ -19,7 +19,7 @@ THREADS: Final = min(8, max(1, _PROCESSORS - 1))
 """One for each other processor; more than some would only wait for the one thread that reads or writes."""
 
 AHEAD: Final = 2 * THREADS + 4
-"""So many pieces of work are begun before the result of the first is taken: memory is bounded by this."""
+"""Pieces of work begun before the result of the first is taken; this bounds the memory."""
 
 _R = TypeVar("_R")
 

@@ -23,7 +23,7 @@ from mreg.storage import Storage
 from mreg.values.records import File, Manifest
 
 MOST_FILES: Final = 256
-"""So many files of the earlier version are searched for a tensor that has moved to another file."""
+"""Files of the earlier version that are searched for a tensor that has moved to another file."""
 
 
 class _Tensor(NamedTuple):

@@ -17,7 +17,7 @@ from mreg.storage import libc
 from mreg.storage.posix import no_such_call
 
 MANY = 32
-"""From so many files on, flushing the file system as a whole is faster than each file by itself."""
+"""Number of files from which on one flush of the whole file system is faster than one per file."""
 
 _STEP = 16 << 20
 _NOT_FOR_FOLDERS = frozenset({errno.EBADF, errno.EISDIR})
@@ -104,7 +104,7 @@ class Flusher:
         self._begun = 0
 
     def wrote(self, count: int) -> None:
-        """So many bytes more have been written."""
+        """Note that `count` more bytes have been written."""
         self._written += count
         if self._written - self._begun >= _STEP:
             libc.begin_flush(self._descriptor, self._begun, self._written - self._begun)

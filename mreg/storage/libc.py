@@ -1,4 +1,4 @@
-"""System calls that Python does not wrap. One that is not to be had raises OSError with ENOSYS, as the kernel would."""
+"""System calls that Python does not wrap. One that is unavailable raises OSError with ENOSYS, as the kernel would."""
 
 from __future__ import annotations
 

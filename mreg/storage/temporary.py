@@ -21,7 +21,7 @@ from mreg.storage.process import Process
 from mreg.values.digest import digest
 
 DAY: Final = 24 * 3600.0
-"""Unfinished work that nobody has touched for so many seconds belongs to nobody any more."""
+"""Unfinished work that has not been touched for this many seconds is abandoned."""
 
 _NAME = re.compile(r"mreg-([0-9a-f]{8})-([0-9]{1,9})-([0-9]*)-[0-9a-f]{8,16}")
 

@@ -29,7 +29,7 @@ SHORT: Final = 4 << 10
 neither ten thousand comparisons nor numpy, which planes need."""
 
 EXTRA: Final = 64
-"""So many bytes more than the chunk has, `encode` needs for its work."""
+"""Bytes that `encode` needs for its work beyond the length of the chunk."""
 
 
 class UndecodableChunk(ValueError):

@@ -72,8 +72,8 @@ _own = threading.local()
 
 
 def compress(plane: memoryview, *, text: bool = False) -> bytes | None:
-    """A zstd frame that is shorter than `plane`, or None where there is none to be had. text: the plane is no
-    plane of numbers, so where it repeats it is worth more effort."""
+    """A zstd frame that is shorter than `plane`, or None if that cannot be made. text: the plane does not hold
+    numbers, so its repetitions are worth more effort."""
     sample = spread(plane, SAMPLE)
     without, with_ = len(_frame("without", sample)), len(_frame("with", sample))
     matches = with_ < MATCHES_PAY * without or without < len(sample) // HUFFMAN_LEAST
