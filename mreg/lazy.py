@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ctypes as ctypes
     import datetime as datetime
     import difflib as difflib
+    import fcntl as fcntl
     import json as json
     import platform as platform
     import pwd as pwd
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import pathspec as pathspec
+    import pyfastcdc as pyfastcdc
     import tomli_w as tomli_w
 else:
 

@@ -96,7 +96,7 @@ class Tree:
 
     def _begin_flush(self) -> None:
         """Have what was written so far flushed while more is written: at the end, less is left to wait for."""
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few checkouts are large enough
 
         self._begun = ThreadPoolExecutor(1).submit(flush_file_system, self.path)
 

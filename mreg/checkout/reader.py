@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from blake3 import blake3
 
+from mreg import content
 from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.packs import MAX_CHUNK, DamagedChunk, Located, Piece
@@ -74,9 +75,7 @@ class Reader:
     def parts(self, files: Sequence[File]) -> Generator[Part]:
         """The bytes of all files, in order, decoded by several threads ahead of time and *not verified*: it is
         for the caller to compare each file with its digest, and to `read` one that is not right."""
-        from mreg.content.parallel import in_order
-
-        return in_order(self._decoding(files))
+        return content.parallel.in_order(self._decoding(files))
 
     def whole(self, files: Sequence[File]) -> Iterator[memoryview | None]:
         """The verified bytes of each of these short files; None where they cannot be had, and `read` is to be asked."""

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mreg import checkout, lazy, storage
 from mreg.storage.posix import disk_fails, set_mode
 from mreg.values.errors import Failed
 
@@ -55,16 +56,13 @@ class ReadyCopies:
 
         Raises DamagedFile, NoSpace, UnusableCache, OSError.
         """
-        from mreg.checkout.new_folder import Tree
-        from mreg.storage.temporary import DAY, drop_abandoned
-
         folder = self._folder(version)
         _make_folder(os.path.dirname(folder))
-        drop_abandoned(self._tmp, untouched_since=time.time() - DAY)
+        storage.temporary.drop_abandoned(self._tmp, untouched_since=time.time() - storage.temporary.DAY)
         self._fetch(reader, files, steps)
         sources = [(file.path, self._place(file)) for file in files]
         while True:
-            with Tree(self._scratch()) as tree:
+            with checkout.new_folder.Tree(self._scratch()) as tree:
                 for path, source in sources:
                     _link_or_copy(tree, path, source)
                 try:
@@ -79,9 +77,6 @@ class ReadyCopies:
 
     def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         """See to it that the one copy of each file is there, verified just now."""
-        from mreg.checkout.new_folder import Target, Tree
-        from mreg.checkout.space import check_space
-
         missing = {}
         for place, file in {self._place(file): file for file in files}.items():
             if _hash(place) == file.digest:
@@ -89,9 +84,11 @@ class ReadyCopies:
                 steps.advance(file.size)
             else:
                 missing[place] = file
-        check_space(self._cache, [file.size for file in missing.values()])
-        with Tree(self._scratch()) as tree:
-            targets = [Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())]
+        checkout.space.check_space(self._cache, [file.size for file in missing.values()])
+        with checkout.new_folder.Tree(self._scratch()) as tree:
+            targets = [
+                checkout.new_folder.Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())
+            ]
             tree.fill(reader, targets, steps)
             tree.flush()
             for name, place in enumerate(missing):
@@ -112,24 +109,20 @@ class ReadyCopies:
         return os.path.join(self._cache, "versions", f"{version}.json")
 
     def _scratch(self) -> str:
-        from mreg.storage.temporary import temporary_name
-
         _make_folder(self._tmp)
-        return os.path.join(self._tmp, temporary_name())
+        return os.path.join(self._tmp, storage.temporary.temporary_name())
 
     def _throw_away(self, folder: str) -> None:
         scratch = self._scratch()
         with suppress(FileNotFoundError):
             os.rename(folder, scratch)
-        import shutil
-
-        shutil.rmtree(scratch, ignore_errors=True)
+        lazy.shutil.rmtree(scratch, ignore_errors=True)
 
     def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
-        from mreg.storage.temporary import write_over
-
         # Not flushed: what cannot be read later is verified again.
-        write_over(self._stamp_file(version), json.dumps(stamps).encode(), self._scratch(), durable=False)
+        storage.temporary.write_over(
+            self._stamp_file(version), json.dumps(stamps).encode(), self._scratch(), durable=False
+        )
 
 
 def _make_folder(path: str) -> None:
@@ -204,10 +197,8 @@ def _hash(path: str) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    from mreg.checkout.new_folder import hash_file
-
     try:
-        return hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return checkout.new_folder.hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
 

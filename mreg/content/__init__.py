@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mreg.content import (
         objects as objects,
         packs as packs,
+        parallel as parallel,
     )
 else:
     __getattr__ = modules_of(__name__)

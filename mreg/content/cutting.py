@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from mreg import lazy
 from mreg.content.buffers import PIECE, Buffers
 from mreg.content.formats import detect
 from mreg.content.formats.spans import Kind, Source, Span
@@ -86,9 +87,7 @@ def _equal_pieces(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]
 
 
 def _content_defined(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]:
-    from pyfastcdc import FastCDC  # some 15 ms to load, and small files never need it
-
-    cutter = FastCDC(
+    cutter = lazy.pyfastcdc.FastCDC(
         CDC_AVG,
         min_size=CDC_MIN,
         max_size=CDC_MAX,

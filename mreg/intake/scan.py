@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mreg import lazy
 from mreg.values.errors import InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
 
@@ -188,9 +189,7 @@ def _patterns(lines: Iterable[str]) -> Patterns | None:
     wanted = list(lines)
     if not wanted:
         return None
-    from pathspec import PathSpec
-
     try:
-        return PathSpec.from_lines("gitignore", wanted)
+        return lazy.pathspec.PathSpec.from_lines("gitignore", wanted)
     except ValueError as error:
         raise InvalidPattern(reason=str(error)) from None

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mreg import checkout, intake, operations, values
 from mreg.checkout.ready_copies import ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
@@ -46,15 +47,12 @@ def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
 
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
-    from mreg.checkout.reader import Reader
-    from mreg.values.names import near
-
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     files = {file.path: file for file in files_of(context, resolved)}
     if path not in files:
-        raise UnknownFile(version=resolved.name, path=path, near=near(path, list(files)))
-    return Reader(context, resolved.name, view.look).read(files[path])
+        raise UnknownFile(version=resolved.name, path=path, near=values.names.near(path, list(files)))
+    return checkout.reader.Reader(context, resolved.name, view.look).read(files[path])
 
 
 def get(
@@ -67,21 +65,18 @@ def get(
     partial: bool = False,
 ) -> Checkout:
     """See `Repository.get`."""
-    from mreg.checkout import get
-    from mreg.checkout.reader import Reader
-    from mreg.intake.scan import matching
-    from mreg.values.entities import Checkout
-
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     files = files_of(context, resolved)
     if include:
-        files = tuple(file for file in files if matching(include, file.path))
+        files = tuple(file for file in files if intake.scan.matching(include, file.path))
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
-    done = get.get(Reader(context, resolved.name, view.look), files, path, progress, partial=partial)
-    return Checkout(path, resolved.name, done.written, done.kept, tuple(file.path for file in done.left_out))
+    reader = checkout.reader.Reader(context, resolved.name, view.look)
+    done = checkout.get.get(reader, files, path, progress, partial=partial)
+    damaged = tuple(file.path for file in done.left_out)
+    return values.entities.Checkout(path, resolved.name, done.written, done.kept, damaged)
 
 
 def use(context: Context, reference: str, run: str | None, progress: Progress | None) -> str:
@@ -94,15 +89,11 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
     copies = ReadyCopies(cache)
     path = copies.find(resolved.digest) or _make(context, copies, resolved, view.look, progress)
     if run is not None:
-        from mreg.operations.versions import record_use
-
-        record_use(context, resolved, run)
+        operations.versions.record_use(context, resolved, run)
     return path
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:
-    from mreg.checkout.new_folder import Steps
-    from mreg.checkout.reader import Reader
-
     files = files_of(context, resolved)
-    return copies.make(Reader(context, resolved.name, look), resolved.digest, files, Steps(files, progress))
+    reader = checkout.reader.Reader(context, resolved.name, look)
+    return copies.make(reader, resolved.digest, files, checkout.new_folder.Steps(files, progress))

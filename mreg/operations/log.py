@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mreg import intake
 from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.intake.ingest import ingest, packs_of
@@ -150,15 +151,15 @@ class _Job(NamedTuple):
         digest = self.base or (None if latest is None else self.view.version(artifact, latest).value)
         if digest is None:
             return None
-        from mreg.intake.bases import Bases
-
         try:
             manifest = context.objects.manifest(context.objects.version(digest).manifest)
         except DamagedObject:
             if self.base:
                 raise
             return None
-        return Bases(context.storage, context.index, manifest, [source.path for source in self.sources], buffers)
+        return intake.bases.Bases(
+            context.storage, context.index, manifest, [source.path for source in self.sources], buffers
+        )
 
     def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> Resolved | None:
         """The latest version if its content is this, else None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mreg import lazy
 from mreg.refs.keys import CollectionKey, CollectionKind
 from mreg.values.errors import Damaged
 from mreg.values.names import InvalidTag, check_tag
@@ -22,10 +23,8 @@ class DamagedProperties(Damaged):
 
 def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
     """The properties in the ref's value, by name. Raises DamagedProperties."""
-    import tomllib
-
     try:
-        properties = tomllib.loads(text or "")
+        properties = lazy.tomllib.loads(text or "")
     except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
         raise DamagedProperties(key=key, reason=str(error)) from None
     tags = properties.get("tags", [])
@@ -37,9 +36,7 @@ def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
 
 def encode(properties: dict[str, Any]) -> str:
     """The ref's value for these properties."""
-    import tomli_w
-
-    return tomli_w.dumps(properties, multiline_strings=False)
+    return lazy.tomli_w.dumps(properties, multiline_strings=False)
 
 
 def initial(kind: CollectionKind, type_: str = DEFAULT_TYPE) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from mreg import values
 from mreg.refs import properties
 from mreg.refs.keys import (
     AliasKey,
@@ -64,15 +65,13 @@ def parse_link(value: str) -> LinkTarget | None:
 
 def fault(key: RefKey, value: str) -> str | None:
     """Why `value` is not a value for this ref, whatever other refs there are, or None."""
-    from mreg.values import annotation
-
     match key:
         case CollectionKey():
             return properties.fault(key, value)
         case VersionKey():
             return None if is_digest(value) else "it holds no digest"
         case AnnotationKey():
-            return annotation.fault(value)
+            return values.annotation.fault(value)
         case AliasKey():
             return None if parse_version(value) is not None else "it holds no version number"
         case LinkKey():

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from mreg import lazy
 from mreg.session.context import NoRepository
 from mreg.values.errors import Refused
 
@@ -75,9 +76,7 @@ def _absolute(variable: str) -> str | None:
 
 def _home_of_account() -> str | None:
     try:
-        import pwd
-
-        home = pwd.getpwuid(os.getuid()).pw_dir
+        home = lazy.pwd.getpwuid(os.getuid()).pw_dir
     except (ImportError, KeyError):
         return None
     return home if os.path.isabs(home) else None

@@ -13,6 +13,6 @@ __all__ = ["ABSENT", "ANY", "LockTimeout", "PutLost", "Staged", "Stat", "Storage
 TYPE_CHECKING = False  # as `typing` has it, without loading that
 
 if TYPE_CHECKING:
-    from mreg.storage import temporary as temporary
+    from mreg.storage import lock as lock, rights as rights, temporary as temporary
 else:
     __getattr__ = modules_of(__name__)

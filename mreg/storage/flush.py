@@ -13,6 +13,7 @@ import os
 import sys
 from itertools import islice
 
+from mreg import lazy
 from mreg.storage import libc
 from mreg.storage.posix import no_such_call
 
@@ -30,10 +31,8 @@ _LOST = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 def fsync(descriptor: int) -> None:
     """Make an open file or folder durable, past the drive's own cache."""
     if sys.platform == "darwin":
-        import fcntl
-
         try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
+            lazy.fcntl.fcntl(descriptor, lazy.fcntl.F_FULLFSYNC)  # fsync alone stops at the drive's own cache
             return
         except OSError as error:
             if not no_such_call(error):

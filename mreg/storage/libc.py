@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any
 
+from mreg import lazy
+
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _RENAME_EXCL = 4
@@ -30,26 +32,26 @@ def rename_new(old: str, new: str) -> None:
 
 def reserve(descriptor: int, length: int) -> None:
     """Set aside room for an empty file without making it longer. (Not os.posix_fallocate, which may write zeros.)"""
-    import ctypes
-
-    _check(_call("fallocate", descriptor, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(length)))
+    _check(_call("fallocate", descriptor, _FALLOC_FL_KEEP_SIZE, lazy.ctypes.c_int64(0), lazy.ctypes.c_int64(length)))
 
 
 def begin_flush(descriptor: int, start: int, length: int) -> None:
     """Have the kernel begin to write out a part of a file. What goes wrong is for `fsync` to tell."""
     if sys.platform.startswith("linux"):
-        import ctypes
-
-        _call("sync_file_range", descriptor, ctypes.c_int64(start), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
+        _call(
+            "sync_file_range",
+            descriptor,
+            lazy.ctypes.c_int64(start),
+            lazy.ctypes.c_int64(length),
+            _SYNC_FILE_RANGE_WRITE,
+        )
 
 
 def _call(name: str, *arguments: Any) -> int:
-    import ctypes
-
     try:
-        function = getattr(ctypes.CDLL(None, use_errno=True), name)
+        function = getattr(lazy.ctypes.CDLL(None, use_errno=True), name)
     except AttributeError:
-        ctypes.set_errno(errno.ENOSYS)
+        lazy.ctypes.set_errno(errno.ENOSYS)
         return -1
     result: int = function(*arguments)
     return result
@@ -57,9 +59,7 @@ def _call(name: str, *arguments: Any) -> int:
 
 def _check(result: int, *paths: str) -> None:
     if result != 0:
-        import ctypes
-
-        number = ctypes.get_errno()
+        number = lazy.ctypes.get_errno()
         raise OSError(number, os.strerror(number), *_filenames(paths))
 
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
+from mreg import storage
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
 from mreg.storage.flush import Flusher, flush_folder, fsync
 from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
@@ -113,9 +114,7 @@ class LocalStorage(Storage):
 
     def open_to_group(self) -> Iterator[str]:
         self._ask()
-        from mreg.storage import rights
-
-        return rights.open_all(self._root)
+        return storage.rights.open_all(self._root)
 
     def stage(self) -> LocalStaged:
         self._ask()
@@ -124,10 +123,8 @@ class LocalStorage(Storage):
         # Read-only by mode from the start; the descriptor may write all the same.
         staged = LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
         if self._shared:
-            from mreg.storage import rights
-
             try:
-                rights.open_file(staged.fd)
+                storage.rights.open_file(staged.fd)
             except BaseException:
                 staged.discard()
                 raise
@@ -192,9 +189,7 @@ class LocalStorage(Storage):
             self._make_folder(self._tmp)  # with the rights that the lock would not give it
         refuse_link(self._tmp)
         if not self._locks:
-            from mreg.storage.lock import WritersLock
-
-            lock = WritersLock(self._root, link_new, is_shared=lambda: self._shared)
+            lock = storage.lock.WritersLock(self._root, link_new, is_shared=lambda: self._shared)
             self._locks.setdefault("writers", lock)  # one, whichever thread is first
         return self._locks["writers"].hold(timeout)
 
@@ -221,10 +216,8 @@ class LocalStorage(Storage):
 
     def _scratch(self) -> str:
         """A new name in `tmp/`."""
-        from mreg.storage.temporary import temporary_name
-
         refuse_link(self._tmp)
-        return f"{self._tmp}/{temporary_name()}"
+        return f"{self._tmp}/{storage.temporary.temporary_name()}"
 
     def _path(self, key: str) -> str:
         """Raises LinkInStore where a folder on the way is a link."""
@@ -306,11 +299,9 @@ class LocalStorage(Storage):
         if not (self._shared and folder.startswith(self._root)):  # what is above is not shared
             os.mkdir(folder)
             return
-        from mreg.storage import rights
-
         if folder not in (self._root, self._tmp) and not os.path.isdir(self._tmp):
             self._make_folder(self._tmp)
-        rights.make_folder(folder, None if folder in (self._root, self._tmp) else self._scratch())
+        storage.rights.make_folder(folder, None if folder in (self._root, self._tmp) else self._scratch())
 
     def _sync_folder(self, folder: str) -> None:
         if self._durable:
@@ -519,11 +510,9 @@ def _clock(folder: int) -> float:
 def _leftover(folder: int, name: str, limit: float, *, remove: bool) -> int:
     """The bytes of unfinished work that was last touched before `limit`, or whose process is gone; they are given
     back if they are removed. None while the file has a second, published name."""
-    from mreg.storage.temporary import is_abandoned
-
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if found.st_mtime >= limit and not is_abandoned(name):
+        if found.st_mtime >= limit and not storage.temporary.is_abandoned(name):
             return 0
         if remove:
             _remove(folder, name, found)

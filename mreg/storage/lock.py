@@ -23,6 +23,7 @@ from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from mreg import lazy, storage
 from mreg.storage.base import LockTimeout
 from mreg.storage.posix import refuse_link
 from mreg.storage.process import Process, read_note
@@ -94,12 +95,10 @@ class WritersLock:
         path = f"{self._root}/lock"
         if os.path.lexists(path):
             return
-        from mreg.storage import rights
-
         temp = f"{self._root}/tmp/{temporary_name()}"
         fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            rights.open_lock(fd)
+            storage.rights.open_lock(fd)
             with suppress(FileExistsError):
                 self._link(temp, path)
         finally:
@@ -189,10 +188,8 @@ class _Flock:
 
 
 def _flock(fd: int) -> bool:
-    import fcntl
-
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lazy.fcntl.flock(fd, lazy.fcntl.LOCK_EX | lazy.fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:  # whatever it is: there is another way
@@ -201,10 +198,8 @@ def _flock(fd: int) -> bool:
 
 
 def _unflock(fd: int) -> None:
-    import fcntl
-
     with suppress(OSError):  # then closing has to do
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        lazy.fcntl.flock(fd, lazy.fcntl.LOCK_UN)
 
 
 _inherited: set[int] = set()
@@ -257,9 +252,7 @@ class _LinkLock:
         try:
             os.write(fd, note)
             if self._shared:
-                from mreg.storage import rights
-
-                rights.open_file(fd)
+                storage.rights.open_file(fd)
             self._clock_offset = os.fstat(fd).st_mtime - time.monotonic()
         finally:
             os.close(fd)

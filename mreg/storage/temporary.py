@@ -16,6 +16,7 @@ from contextlib import suppress
 from stat import S_ISDIR, S_ISREG
 from typing import Final
 
+from mreg import lazy
 from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.process import Process
 from mreg.values.digest import digest
@@ -74,9 +75,7 @@ def remove(path: str) -> None:
     """Remove a file, or a folder with all that is in it. A symbolic link stays, which is nothing of mreg's."""
     mode = os.lstat(path).st_mode
     if S_ISDIR(mode):
-        import shutil
-
-        shutil.rmtree(path)
+        lazy.shutil.rmtree(path)
     elif S_ISREG(mode):
         os.unlink(path)
 

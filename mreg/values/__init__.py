@@ -9,7 +9,9 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.values import (
         ages as ages,
+        annotation as annotation,
         digest as digest,
+        entities as entities,
         names as names,
         records as records,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from mreg import lazy
 from mreg.values.canonical import Unstorable, check_integers, same
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
@@ -48,10 +49,8 @@ def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
 
 def encode(said: Said) -> str:
     """Raises Unstorable for more than may stand in a version record."""
-    import tomli_w
-
     inputs = [[entry.reference, entry.version] for entry in said.inputs]
-    text = tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
+    text = lazy.tomli_w.dumps({"message": said.message, "inputs": inputs, "metadata": said.metadata})
     if _is_large(text):
         reason = f"the version's metadata, message and inputs together are larger than {MAX_VERSION >> 20} MiB, as TOML"
         raise Unstorable(reason=reason)
@@ -60,12 +59,10 @@ def encode(said: Said) -> str:
 
 def decode(text: str, key: str) -> Said:
     """Raises DamagedAnnotation."""
-    import tomllib
-
     if _is_large(text):
         raise DamagedAnnotation(key=key, reason=f"it is larger than {MAX_VERSION} bytes")
     try:
-        table = tomllib.loads(text)
+        table = lazy.tomllib.loads(text)
         check_integers(table)
     except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits, or Malformed
         raise DamagedAnnotation(key=key, reason=str(error)) from None

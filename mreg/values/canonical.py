@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
+from mreg import lazy
 from mreg.values.errors import InvalidInput
 
 MAX_BYTES = 64 << 20
@@ -140,11 +141,9 @@ def take_count(record: dict[str, Any], key: str) -> int:
 
 def take_time(record: dict[str, Any], key: str) -> str:
     """`record[key]`, a time in the one form that is written: RFC 3339 in UTC with microseconds."""
-    from datetime import datetime
-
     text = str(take(record, key, str))
     try:
-        whole = datetime.fromisoformat(text).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        whole = lazy.datetime.datetime.fromisoformat(text).isoformat(timespec="microseconds").replace("+00:00", "Z")
     except ValueError:
         whole = ""
     if text != whole or not text.endswith("Z"):

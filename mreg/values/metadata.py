@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mreg import lazy
 from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER
 from mreg.values.errors import InvalidInput
 
@@ -106,11 +107,8 @@ def parse_file(text: str, name: str) -> dict[str, Any]:
 
     Raises InvalidMetadata.
     """
-    import json
-    import tomllib
-
     try:
-        values = tomllib.loads(text) if name.lower().endswith(".toml") else json.loads(text)
+        values = lazy.tomllib.loads(text) if name.lower().endswith(".toml") else lazy.json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(key=name, reason=str(error)) from None
     if not isinstance(values, dict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mreg import lazy
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX, is_hex
 from mreg.values.errors import InvalidInput
 
@@ -135,19 +136,16 @@ def parse_exact(text: str, reason: str) -> Reference:
 
 def near(word: str, words: list[str]) -> list[str]:
     """Those of `words` that somebody who typed `word` may have meant, best first."""
-    import difflib
-
     folded = {candidate.lower(): candidate for candidate in reversed(words)}
-    return [folded[match] for match in difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)]
+    return [folded[match] for match in lazy.difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)]
 
 
 def fold(text: str) -> str:
     """The form under which two names collide on a case-insensitive, normalising file system."""
     if text.isascii():
         return text.lower()
-    import unicodedata
-
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    normalize = lazy.unicodedata.normalize
+    return normalize("NFC", normalize("NFC", text).casefold())
 
 
 def _parse_selector(text: str, selector: str) -> Selector:
