@@ -145,7 +145,7 @@ class Scene:
 @pytest.fixture
 def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lookup tables in memory: thousands of SQLite files would cost most of the time here."""
-    monkeypatch.setattr(Context, "_index_path", lambda self: None)
+    monkeypatch.setattr(Context, "_index_stem", lambda self: None)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
