@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from mreg.cli import exit_codes
 from mreg.cli.exit_codes import MEANINGS
 from mreg.cli.hints import HINTS
 from mreg.cli.main import root
 from mreg.cli.registry import COMMANDS, Entry
+from mreg.values import errors
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,3 +93,12 @@ def test_every_environment_variable_is_documented(generate: ModuleType) -> None:
     documented = generate.environment()
     missing = {name for name in read if f"`{name}`" not in documented and f"${name}" not in documented}
     assert not missing
+
+
+def test_the_page_on_python_has_the_exit_codes_of_the_table() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+
+    told = {name: int(code) for name, code in re.findall(r"^\| `mreg\.(\w+)` \|.*\| (\d+) \|$", page, re.MULTILINE)}
+
+    kinds = (errors.Failed, errors.InvalidInput, errors.NotFound, errors.Conflict, errors.Damaged, errors.Refused)
+    assert told == {kind.__name__: exit_codes.of(kind) for kind in kinds}
