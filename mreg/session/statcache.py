@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+
+from mreg.session.database import Database
+
+TABLES = ("CREATE TABLE stats (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT) WITHOUT ROWID",)
 
 COARSE_SECONDS: Final = 2.0
 FINE_SECONDS: Final = 0.02
 """A file that changed less than this before it was looked at may change again without its times showing it: some file
 systems keep time in steps of up to 2 s, those with sub-millisecond times in steps of up to 10 ms. (git calls such an
 index entry racy.)"""
+
+
+class StatCache(Database):
+    def known(self, stamps: Mapping[bytes, str]) -> dict[bytes, str]:
+        """The digests of those of the files (absolute paths, with their stamps) that look the same as then."""
+        rows = self._fetch_in("SELECT path, stamp, digest FROM stats WHERE path IN (?)", stamps)
+        return {path: digest for path, stamp, digest in rows if stamps[path] == stamp}
+
+    def keep_known(self, rows: Iterable[tuple[bytes, str, str]]) -> None:
+        """Remember rows of path, stamp, digest."""
+        self._keep("INSERT OR REPLACE INTO stats VALUES (?, ?, ?)", rows)
 
 
 def stamp(status: os.stat_result) -> str:

@@ -16,7 +16,8 @@ import pytest
 
 from mreg.repository import Repository
 from mreg.session.context import Context
-from mreg.session.index import ROOM, SCHEMA
+from mreg.session.database import ROOM
+from mreg.session.index import SCHEMA
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.errors import MregError

@@ -1,0 +1,24 @@
+"""The cache of version records, so that a listing need not open one file per version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mreg.session.database import Database
+from mreg.values.digest import digest
+
+TABLES = ("CREATE TABLE records (digest TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID",)
+
+
+class RecordCache(Database):
+    def records(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Those of the records (by digest) that the tables have."""
+        found = {}
+        for name in names:
+            rows = self._fetch("SELECT data FROM records WHERE digest = ?", (name,))
+            if rows and digest(rows[0][0]) == name:
+                found[name] = rows[0][0]
+        return found
+
+    def keep_records(self, records: dict[str, bytes]) -> None:
+        self._keep("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())

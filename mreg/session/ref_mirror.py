@@ -1,0 +1,39 @@
+"""The mirror of refs: each ref as the journal has it, for questions about many of them."""
+
+from __future__ import annotations
+
+from mreg.refs import keys
+from mreg.refs.journal import Entry
+from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.refs.ref_files import Ref
+from mreg.session.database import Database
+
+TABLES = ("CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",)
+
+
+class RefMirror(Database):
+    """What `mreg.refs.view.Tables` asks for, but `distrust`."""
+
+    def ref(self, key: str) -> Ref | None:
+        rows = self._fetch("SELECT value, seq FROM refs WHERE key = ?", (str(key),))
+        return Ref(*rows[0]) if rows else None
+
+    def refs(self, prefix: str, ending: str = "") -> dict[str, Ref]:
+        """All refs whose key starts with `prefix` and ends with `ending`, deleted ones (value None) included."""
+        query = "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?"
+        rows = self._fetch(query, (prefix, prefix + "\uffff", f"%{ending}"))
+        return {key: Ref(value, seq) for key, value, seq in rows}
+
+    def names(self) -> set[str]:
+        found = (self.refs(keys.KIND_FOLDER[kind], keys.KIND_ENDING[kind]) for kind in CollectionKind)
+        return {key.name for refs in found for key in map(keys.parse, refs) if isinstance(key, CollectionKey)}
+
+    def next_number(self, artifact: str) -> int:
+        prefix = keys.in_artifact(artifact)
+        query = "SELECT max(CAST(substr(key, ?) AS INTEGER)) FROM refs WHERE key >= ? AND key < ? AND key NOT LIKE ?"
+        found = self._fetch(query, (len(prefix) + 2, f"{prefix}v", f"{prefix}w", "%.toml"))[0][0]
+        return 0 if found is None else int(found) + 1
+
+    def _read_refs(self, entry: Entry) -> None:
+        rows = ((change.ref, change.new, entry.seq) for change in entry.changes)
+        self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", rows)
