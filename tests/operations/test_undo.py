@@ -28,16 +28,6 @@ from mreg.values.errors import Conflict, MregError, Refused
 DAY = 86400.0
 
 
-@pytest.fixture
-def log(repo: Repository, folder: Callable[..., str]) -> Callable[..., Any]:
-    """Log one file with this text."""
-
-    def log(artifact: str, text: str, **options: Any) -> Any:
-        return repo.log(folder({"weights": text.encode()}), artifact, **options)
-
-    return log
-
-
 def text_of(repo: Repository, reference: str) -> str:
     return b"".join(repo.read(reference, "weights")).decode()
 
