@@ -1,7 +1,7 @@
 """Ready-to-load copies: what `use` hands out.
 
-    <cache>/files/ab/cdef…         one file a digest (`…x` where executable), read-only, verified
-    <cache>/versions/<digest>/     one folder a version, of hard links to these files
+    <cache>/files/ab/cdef…         one file per digest (`…x` where executable), read-only, verified
+    <cache>/versions/<digest>/     one folder per version, of hard links to these files
     <cache>/versions/<digest>.json what each file's stat was when it was last verified
 
 A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not

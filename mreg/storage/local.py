@@ -1,4 +1,4 @@
-"""A store in a folder: one file a key, published by `link` or `rename`, flushed before and after.
+"""A store in a folder: one file per key, published by `link` or `rename`, flushed before and after.
 
     <root>/<key>     a value, mode 0444; replaced only by rename, never written to
     <root>/tmp/      staged values; whatever is left there by a crash may be swept

@@ -1,8 +1,8 @@
 """`gc`: let versions expire where a policy says so, and delete what nothing can reach (`garbage` says what that is).
 
-Beside writers nothing is lost: deleting (`sweep`) happens under the writers' lock, after a look at what has been
-committed since the marking; and who commits checks under the same lock that all it names is still there
-(`commit` the packs, `log` its records), else it writes it again.
+Nothing is lost while others write: `sweep` deletes under the writers' lock, after a look at what has been committed
+since the marking; and a writer checks under the same lock that all it names still exists (`commit` the packs, `log`
+its records), else it writes it again.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ class Swept(NamedTuple):
 
 
 def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, dry_run: bool = False) -> Swept:
-    """Let versions expire, and delete what nothing has reached for `grace` seconds, in one change: one that fails has
-    let nothing expire. What that gave back.
+    """Let versions expire, and delete what nothing has reached for `grace` seconds, in one change: if it fails, nothing
+    expires. Returns what that gave back.
 
     repack: then write anew the packs of which little is needed, or that could be much smaller.
     dry_run: only tell what would happen.
 
-    Raises Damaged where a record is not readable, having deleted nothing: a damaged repository may need what seems to
-    be garbage. Raises Moved when writers were faster again and again; Unfinished where the change was made, and then
-    the machine failed.
+    Raises Damaged if a record cannot be read; nothing is deleted, as a damaged repository may need what seems to be
+    garbage. Raises Moved if writers were faster every time; Unfinished if the machine failed after the change was made.
     """
     if dry_run:
         return until_unmoved(lambda: _foretell(context, grace, policy, repack=repack))

@@ -2,7 +2,7 @@
 
 Format (github.com/huggingface/safetensors, README, "Format"): 8 bytes, the header's length n as a
 little-endian integer; n bytes of JSON that begin with `{` and may end with spaces; the tensors' bytes. The
-header is an object of one entry a tensor, `"name": {"dtype": …, "shape": […], "data_offsets": [begin, end]}`,
+header is an object with one entry per tensor, `"name": {"dtype": …, "shape": […], "data_offsets": [begin, end]}`,
 the offsets counted from the end of the header; beside them `__metadata__`, an object of strings.
 
 The header is matched entry by entry, not parsed as JSON: a hostile header of nested brackets costs a JSON
