@@ -15,7 +15,7 @@ from mreg.upkeep.findings import Repaired, Report
 from mreg.upkeep.fsck import look
 from mreg.upkeep.garbage import Moved
 from mreg.upkeep.other_repository import OtherRepository
-from mreg.upkeep.repair_data import repair_chunks, repair_packs, repair_records
+from mreg.upkeep.repair_data import repair_chunks, repair_dropped, repair_packs, repair_records
 from mreg.upkeep.repair_refs import repair_refs
 from mreg.upkeep.sweep import TMP_SECONDS
 from mreg.values.errors import Damaged, InvalidInput
@@ -57,6 +57,8 @@ def _mend(context: Context, check: Check, source: Context | None, others: OtherR
     if done:
         return done
     done = [*repair_records(context, check, others), *repair_packs(context, check, others)]
+    if not done and check.found.of("file"):
+        done = repair_dropped(context, check)
     if not done and check.found.of("file", "chunk", "pack"):
         with suppress(Damaged):  # the findings say what is in the way
             done = repair_chunks(context, check, others)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mreg.content import objects, packs
 from mreg.content.pack_writer import PackWriter
 from mreg.refs.journal import Mark
-from mreg.refs.transaction import Draft
+from mreg.refs.transaction import Draft, MissingPack
 from mreg.session.context import Context
 from mreg.upkeep.aside import move_aside, put_over
 from mreg.upkeep.check import Check
@@ -16,6 +16,7 @@ from mreg.upkeep.findings import Repaired
 from mreg.upkeep.garbage import Moved
 from mreg.upkeep.heal import Healer, Plan
 from mreg.upkeep.other_repository import OtherRepository, sound_record
+from mreg.upkeep.reach import Reached, given_up
 from mreg.values.digest import is_digest
 
 _ANY_SIZE = 1 << 62
@@ -49,6 +50,25 @@ def repair_packs(context: Context, check: Check, source: OtherRepository) -> Ite
     for name in sorted(names | {located.pack for located in check.data.broken}):
         if source.copy_pack(name, context):
             yield Repaired("pack", packs.key_of(name), f"put back from {source.location}")
+
+
+def repair_dropped(context: Context, check: Check) -> list[Repaired]:
+    """Name packs again that an entry dropped although live versions need what is in them. Raises Moved."""
+    if not check.refs.whole:
+        return []  # nobody knows which packs are read from
+    deleted = set(check.refs.deleted.values())
+    needed = {chunk for chunk, users in check.data.users_by_chunk().items() if users - deleted}
+    indexes, registered = check.data.indexes, check.refs.registered
+    read = {name: index for name, index in indexes.items() if name in registered}
+    damaged = {located.pack for located in check.data.broken}
+    names = tuple(sorted(given_up(Reached(chunks=needed), read, indexes) - damaged))
+    if not names:
+        return []
+    try:
+        done = f"versions need it: named again by entry {_commit(context, check, names, []).seq}"
+    except MissingPack:  # a gc has deleted it since
+        raise Moved() from None
+    return [Repaired("pack", packs.key_of(name), done) for name in names]
 
 
 def repair_chunks(context: Context, check: Check, source: OtherRepository) -> list[Repaired]:

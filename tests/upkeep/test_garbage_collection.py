@@ -292,8 +292,24 @@ def test_a_pack_that_an_entry_drops_though_a_version_needs_it_is_not_deleted(
 
     assert refused.value.pack == name
     assert content(storage) == before
-    log("again", a=data)
-    assert repo.gc(**{"grace": 0} | options).packs >= 1
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("data", [b"one chunk", BASE], ids=["chunk", "recipe"])
+def test_a_pack_that_an_entry_drops_though_a_version_needs_it_is_named_again_by_a_repair(
+    data: bytes, full: bool, repo: Repository, storage: MemoryStorage, log: Callable[..., Any]
+) -> None:
+    log("mnist", a=data)
+    log("scrap", a=b"doomed")
+    repo.remove("scrap:v0")
+    name = give_up_pack_of_entry(storage, 1)
+
+    report = repo.fsck(full=full, repair=True)
+
+    assert [one.what for one in report.repaired] == [packs.key_of(name)]
+    assert report.findings == repo.fsck(full=True).findings == ()
+    assert text_of(repo, "mnist:v0") == data
+    assert repo.gc(grace=0).packs == 1
     assert text_of(repo, "mnist:v0") == data
 
 
