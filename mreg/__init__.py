@@ -26,6 +26,7 @@ _PUBLIC = (
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
+    "mreg.operations.upgrade",
     "mreg.upkeep.findings",
     "mreg.upkeep.gc",
 )
@@ -33,6 +34,7 @@ _PUBLIC = (
 if TYPE_CHECKING:  # the same, for type checkers
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
+    from mreg.operations.upgrade import *
     from mreg.repository import *
     from mreg.session.config import *
     from mreg.session.trust import *

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import content, intake, operations, refs, session, upkeep, values
+from mreg import content, intake, operations, session, upkeep, values
 from mreg.operations.resolve import Resolved, resolve
+from mreg.refs import heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
 from mreg.session import config, places
@@ -21,9 +22,11 @@ from mreg.storage import ABSENT, PutLost, Storage
 from mreg.storage.local import LocalStorage
 from mreg.values import names
 from mreg.values.errors import Refused
+from mreg.values.formats import check_known
 
 if TYPE_CHECKING:
     from mreg.operations.aliases import Alias, AliasSet
+    from mreg.operations.upgrade import Upgraded
     from mreg.upkeep.findings import Repaired, Report
     from mreg.upkeep.gc import Swept
     from mreg.values.entities import (
@@ -84,16 +87,19 @@ class Repository:
         location: str | os.PathLike[str] = ".",
         *,
         shared: bool = False,
+        format: int | None = None,
         cache: str | None = None,
         author: str | None = None,
     ) -> Repository:
         """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
 
-        shared: let the folder's group write to it, whatever the umask is. Raises AlreadyInitialised, NotAFolder.
+        shared: let the folder's group write to it, whatever the umask is. format: an older one, for who shares the
+        repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
         """
         path = places.place_for_new(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
-        repository = cls.init_storage(storage, path, cache=places.cache_of(path, cache), author=author)
+        cache_of = places.cache_of(path, cache)
+        repository = cls.init_storage(storage, path, format=format, cache=cache_of, author=author)
         if shared:  # by the journal, as every setting, so that it can be made again from there
             repository.set_setting(config.SHARED, config.GROUP)
         return repository
@@ -126,12 +132,14 @@ class Repository:
         storage: Storage,
         location: str,
         *,
+        format: int | None = None,
         cache: str | Callable[[], str | None] | None = None,
         author: str | None = None,
     ) -> Repository:
         """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
-        be called. Raises AlreadyInitialised."""
-        text = config.initial(os.urandom(16).hex())
+        be called. Raises AlreadyInitialised, UnknownFormat."""
+        number = config.FORMAT if format is None else check_known(format)
+        text = config.initial(os.urandom(16).hex(), number)
         if storage.get(CONFIG) is not None:  # also where nothing could be written
             raise AlreadyInitialised(location=location)
         if has_journal(storage):
@@ -174,6 +182,16 @@ class Repository:
     def id(self) -> str:
         """The repository's identity, 32 hex digits; a copy has the same."""
         return self._context.identity.id
+
+    @property
+    def format(self) -> int:
+        """The number of the repository's format, as committed by now."""
+        return heading.of(self._context.quick_view().value(CONFIG)).format
+
+    def upgrade(self) -> Upgraded:
+        """Raise the format of the repository to the newest, as one change that converts nothing, and that cannot be
+        undone. Releases that do not know that format can no longer use the repository."""
+        return operations.upgrade.upgrade(self._context)
 
     # Versions.
 
@@ -515,7 +533,7 @@ def formats() -> dict[str, int]:
     """The numbers of the formats that this release writes."""
     return {
         "repository": config.FORMAT,
-        "journal": refs.journal.FORMAT,
+        "journal": config.FORMAT,
         "records": values.records.FORMAT,
         "packs": content.packs.FORMAT,
     }

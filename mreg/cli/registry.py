@@ -20,6 +20,7 @@ VERSIONS, MODELS, REPOSITORY = "Versions", "Registered models and names", "Repos
 
 COMMANDS: dict[str, Entry] = {
     "init": Entry("Make a repository.", REPOSITORY, "init", "init"),
+    "upgrade": Entry("Raise the repository's format.", REPOSITORY, "init", "upgrade"),
     "log": Entry("Snapshot files as an artifact's next version.", VERSIONS, "log", "log"),
     "use": Entry("Print the path of a ready-to-load copy.", VERSIONS, "fetch", "use"),
     "get": Entry("Write a version's files into a folder.", VERSIONS, "fetch", "get"),

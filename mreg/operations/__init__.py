@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         resolve as resolve,
         settings as settings,
         undo as undo,
+        upgrade as upgrade,
         versions as versions,
     )
 else:

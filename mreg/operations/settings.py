@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mreg.refs import heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.transaction import Draft
 from mreg.session import config
@@ -30,8 +31,8 @@ def set_setting(context: Context, name: str, text: str) -> Any:
     value = config.parse(name, text)
 
     def build(draft: Draft) -> None:
-        settings = config.decode(draft.view.ref(CONFIG))
-        draft.set(CONFIG, config.encode(context.identity, settings | {name: value}))
+        ref = draft.view.ref(CONFIG)
+        draft.set(CONFIG, config.encode(heading.of(ref.value), config.decode(ref) | {name: value}))
 
     context.commit(f"config set {name} {text}", build, patience=_patience(context))
     if name == config.SHARED and value == config.GROUP:

@@ -12,9 +12,9 @@ from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of
 from mreg.operations.collections import NameTaken, check_free
 from mreg.operations.history import UnknownSequence, describe
-from mreg.refs import keys, rules
+from mreg.refs import heading, keys, rules
 from mreg.refs.journal import Entry, Mark
-from mreg.refs.keys import AnnotationKey, CardKey, CollectionKey, ConfigKey, LinkKey, RefKey, VersionKey
+from mreg.refs.keys import CONFIG, AnnotationKey, CardKey, CollectionKey, ConfigKey, LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.refs.view import View
@@ -119,6 +119,8 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
         found = draft.view.ref(key)
         if found.seq < seq:
             raise DamagedRef(ref=key, reason=f"it is not what entry {seq} made it")
+        if key == CONFIG:
+            old, new = _settings_before(seq, found.value, old, new)
         if found.value != new:
             raise RefMoved(seq=seq, ref=key, by=found.seq, found=_shown(key, found.value))
         draft.set(key, old)
@@ -128,6 +130,17 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
     draft.packs = data.packs
     if not all(context.objects.has(name) for name in data.records):
         raise MissingPack(pack="of a version that would come back")
+
+
+def _settings_before(seq: int, now: str | None, old: str | None, new: str | None) -> tuple[str, str]:
+    """What the config was, and became, by entry `seq`, with the heading that it has now. Raises CannotUndo where it is
+    the heading that the entry changed."""
+    try:
+        before, after = heading.with_settings(now, old, new)
+        return before, after
+    except ValueError:
+        reason = "it raised the format of the repository, which is never lowered"
+        raise CannotUndo(seq=seq, reason=reason) from None
 
 
 # Whether the refs are consistent afterwards. Other commands need not ask, as each is made so that it cannot break this;

@@ -8,6 +8,7 @@ mark is told apart from damage to the journal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -19,10 +20,13 @@ from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import HEX_LENGTH, digest, is_digest
 from mreg.values.errors import Damaged
+from mreg.values.formats import FIRST, NEWEST, newer
 
-FORMAT = 1
 APPLIED = "journal/applied"
 CHECK_LENGTH = 16
+MAX_MESSAGE = 64 << 10
+
+_DATA = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{62}(\.[1-9][0-9]{0,15})?|packs/[0-9a-f]{2}/[0-9a-f]{62}\.pack")
 
 TRIES = 100
 """Attempts to write a mark or a ref that others write too. Writers hold a lock, so losing more than a few times is not
@@ -48,7 +52,9 @@ class Entry(NamedTuple):
     """One committed change.
 
     id: random, tells a writer its own entry from a foreign one. time: RFC 3339, UTC, the writer's clock.
-    packs: what the versions made here read from. drops: storage keys that a gc gave up.
+    packs: what the versions made here read from. drops: storage keys that a gc gave up. format: that of the repository
+    after the change. message: the reason that was given. indexes: where the index of each of `packs` begins, and how
+    long it is; both None where nothing is said.
     """
 
     seq: int
@@ -61,9 +67,12 @@ class Entry(NamedTuple):
     changes: tuple[Change, ...]
     packs: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
+    format: int = NEWEST
+    message: str | None = None
+    indexes: tuple[tuple[int, int], ...] | None = None
 
     def to_bytes(self) -> bytes:
-        record = self._asdict() | {"kind": "entry", "format": FORMAT}
+        record = {key: value for key, value in self._asdict().items() if value is not None} | {"kind": "entry"}
         record["changes"] = [list(change) for change in self.changes]
         return canonical.dumps(record) + b"\n"
 
@@ -71,8 +80,7 @@ class Entry(NamedTuple):
     def from_bytes(cls, data: bytes) -> Entry:
         """Raises Malformed."""
         record = canonical.loads(data)
-        if record.get("kind") != "entry" or record.get("format") != FORMAT:
-            raise Malformed("not a journal entry of a known format")
+        number = canonical.take_format(record, "entry")
         texts = {key: canonical.take(record, key, str) for key in ("prev", "id", "who", "host", "command")}
         entry = cls(
             seq=canonical.take_count(record, "seq"),
@@ -80,7 +88,9 @@ class Entry(NamedTuple):
             changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
             packs=_parse_names(record, "packs"),
             drops=_parse_texts(record, "drops"),
+            format=number,
             **texts,
+            **(_parse_more(record) if number > FIRST else {}),
         )
         canonical.check_written(entry, data)
         return entry
@@ -251,10 +261,17 @@ def seq_of(key: str) -> int | None:
     return seq if seq and key == key_of(seq) else None
 
 
+def is_data(key: str) -> bool:
+    """Whether a storage key is one of a record or a pack."""
+    return _DATA.fullmatch(key) is not None
+
+
 def parse(seq: int, data: bytes) -> Entry:
-    """Raises DamagedJournal."""
+    """Raises DamagedJournal; NewerFormat where another release wrote it."""
     try:
         entry = Entry.from_bytes(data)
+    except canonical.Newer as error:
+        raise newer(f"journal entry {seq}", error.found) from None
     except Malformed as error:
         raise DamagedJournal(seq=seq, reason=str(error)) from None
     if entry.seq != seq:
@@ -282,6 +299,24 @@ def _parse_change(row: Any) -> Change:
         case [str(ref), str() | None as old, str() | None as new] if is_ref(ref):
             return Change(ref, old, new)
     raise Malformed("a change is not a ref with its old and new value")
+
+
+def _parse_more(record: dict[str, Any]) -> dict[str, Any]:
+    """What an entry of format 2 may say beside."""
+    message, rows = record.get("message"), record.get("indexes")
+    if message is not None and not (isinstance(message, str) and message and len(message.encode()) <= MAX_MESSAGE):
+        raise Malformed("'message' is not a text of allowed length")
+    if rows is not None and not (isinstance(rows, list) and 0 < len(rows) == len(record["packs"])):
+        raise Malformed("'indexes' do not belong to 'packs'")
+    return {"message": message, "indexes": None if rows is None else tuple(map(_parse_place, rows))}
+
+
+def _parse_place(row: Any) -> tuple[int, int]:
+    match row:
+        case [int(start), int(length)] if not isinstance(start, bool) and not isinstance(length, bool):
+            if 0 <= start <= canonical.MAX_INTEGER and 0 <= length <= canonical.MAX_INTEGER:
+                return start, length
+    raise Malformed("a place in a pack is not two numbers")
 
 
 def _parse_texts(record: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from mreg.content import packs
-from mreg.refs import ref_files
+from mreg.refs import heading, ref_files
 from mreg.refs.journal import Change, Entry, Journal, Look, Mark
-from mreg.refs.keys import RefKey
+from mreg.refs.keys import CONFIG, RefKey
 from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
 from mreg.storage.base import stat_known
@@ -117,7 +117,7 @@ def commit(
 
     build: sets refs in the Draft that it is given, or raises to refuse. It is called again with a fresh one when
     somebody else commits first, so it must not act outside of its draft. tables: see View.
-    Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, OSError.
+    Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat, OSError.
     """
     with storage.lock(timeout):
         while True:
@@ -127,6 +127,7 @@ def commit(
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
                 return Committed(None, value, look)
+            number = _format_of(draft)
             _check_packs(storage, draft.packs)
             entry = Entry(
                 seq=look.head.seq + 1,
@@ -139,6 +140,7 @@ def commit(
                 changes=changes,
                 packs=draft.packs,
                 drops=draft.drops,
+                format=number,
             )
             if _append(journal, entry):
                 mark = Mark(entry.seq, digest(entry.to_bytes()))
@@ -164,6 +166,13 @@ def timestamp() -> str:
     nanoseconds = time.time_ns()
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9))
     return f"{whole}.{nanoseconds // 1000 % 10**6:06}Z"
+
+
+def _format_of(draft: Draft) -> int:
+    """The format of the entry: that of the repository after the change. It is looked at here, where the entry gets its
+    place: the repository may have been raised since it was opened. Raises NeedsNewer, DamagedConfig, NewerFormat."""
+    heading.of(draft.view.value(CONFIG)).check_writable()
+    return heading.of(draft.value(CONFIG)).format
 
 
 def _check_packs(storage: Storage, names: tuple[str, ...]) -> None:

@@ -147,7 +147,7 @@ class View(Refs):
             if seen.seq == 0 and self._tables is not None and self._tables.ref(key) is not None:
                 self._look_again(key)
                 seen = self._seen(key)
-            made_by_init = key == CONFIG and seen.seq == 0  # and by no entry
+            made_by_init = key == CONFIG and seen.seq == 0 and (self._tables is None or self._tables.ref(key) is None)
             self._known[key] = (
                 seen
                 if made_by_init

@@ -1,7 +1,7 @@
 """`config.toml` of a repository: its format, its identity, and its settings.
 
-The file is a ref like any other (it changes through the journal). Its first two lines are always the
-format and the id, so that opening a repository needs no TOML parser.
+The file is a ref like any other (it changes through the journal). Its first lines, the format and the id, are told
+without a TOML parser (`mreg.refs.heading`).
 """
 
 from __future__ import annotations
@@ -10,32 +10,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mreg import lazy, values
-from mreg.refs import ref_files
+from mreg.refs import heading, ref_files
+from mreg.refs.heading import DamagedConfig as DamagedConfig, Heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
 from mreg.storage import Storage, unreadable
 from mreg.storage.base import get_known
-from mreg.values.canonical import parse_digits
-from mreg.values.errors import Damaged, InvalidInput, NotFound, Refused
+from mreg.values import formats
+from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.formats import NewerFormat as NewerFormat
 
-FORMAT = 1
+FORMAT = formats.NEWEST
 SHARED = "core.shared"
 
 
 __all__ = ["SETTINGS", "Setting"]
-
-
-class NewerFormat(Refused):
-    code = "newer-format"
-    template = "the repository has format {found}; this release of mreg reads format {known}"
-
-    found: int
-    known: int
-
-
-class DamagedConfig(Damaged):
-    code = "damaged-config"
-    template = "config.toml is damaged: {reason}"
 
 
 class DamagedSetting(DamagedConfig):
@@ -69,13 +58,6 @@ class Setting(NamedTuple):
     default: Any
     parse: Callable[[str], Any]
     meaning: str
-
-
-class Identity(NamedTuple):
-    """What every command needs to know about a repository: its format number and its id (32 hex digits)."""
-
-    format: int
-    id: str
 
 
 def _age(text: str) -> str:
@@ -122,9 +104,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def initial(identity: str) -> str:
+def initial(identity: str, number: int = FORMAT) -> str:
     """The text of a new repository's config."""
-    return f'format = {FORMAT}\nid = "{identity}"\n'
+    return str(Heading(number, identity))
 
 
 def is_shared(data: bytes) -> bool:
@@ -133,18 +115,9 @@ def is_shared(data: bytes) -> bool:
     return bool(found) and b'shared = "group"' in rest.partition(b"\n[")[0].split(b"\n")
 
 
-def identify(data: bytes) -> Identity:
+def identify(data: bytes) -> Heading:
     """Raises DamagedConfig, NewerFormat."""
-    first, second = (*data.decode("utf-8", "replace").split("\n", 2), "", "")[:2]
-    number = parse_digits(first.removeprefix("format = "))
-    name = second.removeprefix('id = "').removesuffix('"')
-    if number is None or not first.startswith("format = "):
-        raise DamagedConfig(reason="its first line does not state the format")
-    if number != FORMAT:  # before anything else: a newer format may have moved all the rest
-        raise NewerFormat(found=number, known=FORMAT)
-    if second == name or not (len(name) == 32 and name.isalnum()):
-        raise DamagedConfig(reason="its second line does not state the repository's id")
-    return Identity(number, name)
+    return heading.parse(data.decode("utf-8", "replace"))[0]
 
 
 def read(storage: Storage) -> bytes | None:
@@ -160,7 +133,7 @@ def decode(ref: Ref) -> dict[str, Any]:
     """The settings in the config, by their dotted names. Raises DamagedConfig."""
     text = ref.value or ""
     if text.count("\n") == 2:
-        return {}  # format and id are all there is: no need to load a parser
+        return {}  # the heading is all there is: no need to load a parser
     try:
         table = lazy.tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
@@ -173,13 +146,13 @@ def decode(ref: Ref) -> dict[str, Any]:
     }
 
 
-def encode(identity: Identity, settings: dict[str, Any]) -> str:
+def encode(head: Heading, settings: dict[str, Any]) -> str:
     """The text of the config with these settings."""
     sections: dict[str, dict[str, Any]] = {}
     for name, value in sorted(settings.items()):
         section, _, key = name.partition(".")
         sections.setdefault(section, {})[key] = value
-    return initial(identity.id) + lazy.tomli_w.dumps(sections)
+    return str(head) + lazy.tomli_w.dumps(sections)
 
 
 def setting(name: str) -> Setting:

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from mreg.content import packs
-from mreg.refs import keys, ref_files, rules
+from mreg.refs import heading, keys, ref_files, rules
+from mreg.refs.heading import DamagedConfig
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
@@ -52,12 +53,14 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
     journal = context.journal
     mark = check.refs.head = Mark(0, journal.origin)
     kept: dict[RefKey, str] = {}
-    check.refs.state[CONFIG] = Ref(config.initial(journal.origin), 0)  # what `init` wrote, before the first entry
+    check.refs.state[CONFIG] = Ref(heading.as_made(journal.origin, None, context.identity.format), 0)
     try:
         for mark, entry in reach.whole_journal(journal):
             if mark.seq == applied.seq and mark != applied:
                 check.found.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
             check.refs.entries.append(entry)
+            if mark.seq == 1:
+                check.refs.state[CONFIG] = Ref(heading.as_made(journal.origin, entry, 0), 0)
             _replay_entry(check, entry, kept)
             check.refs.note_packs(entry)
             check.refs.head = mark
@@ -87,6 +90,7 @@ def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
     for dropped in filter(_is_no_data, entry.drops):
         check.found.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no object")
+    config_before = check.refs.state[CONFIG].value
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
@@ -101,6 +105,19 @@ def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
                 "journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version]
             )
         check.refs.state[key] = ref_files.left_by(change, entry.seq)
+    _check_format(check, entry, config_before)
+
+
+def _check_format(check: Check, entry: Entry, before: str | None) -> None:
+    """Entries have the format of the repository, which is never lowered. before: the config before the entry."""
+    try:
+        old, new = heading.of(before).format, heading.of(check.refs.state[CONFIG].value).format
+    except DamagedConfig:
+        return  # said where the file is checked
+    if new < old:
+        check.found.add("config", key_of(entry.seq), f"it lowers the format of the repository from {old} to {new}")
+    elif entry.format != new:
+        check.found.add("config", key_of(entry.seq), f"it has format {entry.format} in a repository of format {new}")
 
 
 def _is_no_data(key: str) -> bool:
@@ -122,7 +139,7 @@ def _check_config(context: Context, check: Check) -> None:
     except Damaged as error:
         check.found.add("config", CONFIG, error.reason)
         return
-    if identity != context.identity:
+    if identity.id != context.identity.id or identity.format < context.identity.format:
         check.found.add("config", CONFIG, "it changed its format or id")
     for name in sorted(settings.keys() & config.SETTINGS.keys()):
         fault = config.fault(name, settings[name])

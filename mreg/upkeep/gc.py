@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mreg import upkeep
 from mreg.content import packs
 from mreg.operations.collections import drop_version
-from mreg.refs.journal import Mark
+from mreg.refs.journal import Mark, is_data
 from mreg.refs.keys import VersionKey
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
@@ -80,7 +80,7 @@ def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mar
             raise Moved()
         for version in plan.expired:
             drop_version(draft, VersionKey(version.artifact, version.number))
-        draft.drops = tuple(sorted(plan.doomed))
+        draft.drops = tuple(sorted(filter(is_data, plan.doomed)))  # the rest nobody reads
 
     return plan, context.commit(f"gc{policy.words}", build).look.head
 

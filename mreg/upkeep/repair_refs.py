@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
 
-from mreg.refs import keys, ref_files
+from mreg.refs import heading, keys, ref_files
 from mreg.refs.journal import (
     APPLIED,
     DamagedJournal,
@@ -65,14 +65,25 @@ def replay(storage: Storage, journal: Journal) -> tuple[Mark, dict[RefKey, Ref]]
     """The journal's end, and every ref as it leaves it, in the order of their making. Raises DamagedJournal, also
     where an entry is missing before others."""
     head = Mark(0, journal.origin)
-    state: dict[RefKey, Ref] = {CONFIG: Ref(config.initial(journal.origin), 0)}
-    for head, entry in reach.whole_journal(journal):  # noqa: B007
+    made = heading.as_made(journal.origin, None, _stated_format(storage))
+    state: dict[RefKey, Ref] = {CONFIG: Ref(made, 0)}
+    for head, entry in reach.whole_journal(journal):
+        if head.seq == 1:
+            state[CONFIG] = Ref(heading.as_made(journal.origin, entry, 0), 0)
         state |= ref_files.after([entry])
     applied = journal.applied()  # raises where it names an entry that is not there
     if applied.seq > head.seq:
         raise DamagedJournal(seq=head.seq + 1, reason="it is missing")
     ref_files.require_end(storage, journal, head)
     return head, state
+
+
+def _stated_format(storage: Storage) -> int:
+    """What the first line of config.toml says, for a repository without entries."""
+    with suppress(DamagedConfig):
+        data = config.read(storage)
+        return config.FORMAT if data is None else config.identify(data).format
+    return config.FORMAT
 
 
 class _Mends:

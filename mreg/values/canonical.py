@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from mreg import lazy
 from mreg.values.errors import InvalidInput
+from mreg.values.formats import FIRST, NEWEST
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 32
@@ -21,6 +22,14 @@ MAX_NUMBER = 1 << 63
 
 class Malformed(ValueError):
     """The bytes are not what the format allows. Callers say of which object."""
+
+
+class Newer(Malformed):
+    """The bytes may be what a format allows that this release does not know."""
+
+    def __init__(self, kind: str, found: int) -> None:
+        super().__init__(f"{kind} format {found} is not known")
+        self.found = found
 
 
 class Unstorable(InvalidInput):
@@ -129,6 +138,16 @@ def take(record: dict[str, Any], key: str, kind: type | tuple[type, ...]) -> Any
     if key not in record or not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
         raise Malformed(f"{key!r} is missing or of the wrong type")
     return value
+
+
+def take_format(record: dict[str, Any], kind: str) -> int:
+    """The number of the format of this record, which must be of `kind`. Raises Newer where it is not known yet."""
+    found = record.get("format")
+    if record.get("kind") != kind or type(found) is not int or found < FIRST:
+        raise Malformed(f"not a record of kind {kind}")
+    if found > NEWEST:
+        raise Newer(kind, found)
+    return found
 
 
 def take_count(record: dict[str, Any], key: str) -> int:

@@ -261,11 +261,11 @@ def put(path: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 def test_a_newer_format_is_refused_for_reading_and_writing(filled: Any, unchanged: Unchanged) -> None:
-    put(filled.home / ".mreg" / "config.toml", lambda data: data.replace(b"format = 1", b"format = 2"))
+    put(filled.home / ".mreg" / "config.toml", lambda data: data.replace(b"format = 2", b"format = 3"))
 
     with unchanged():
         for line in ("ls", "resolve digits", "log one -a digits", "gc", "fsck", "use digits", "init"):
-            assert_refused(filled(*line.split()), 6, "format 2", "format 1", hint="newer release")
+            assert_refused(filled(*line.split()), 6, "format 3", "formats up to 2", hint="newer release")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xff", b"format = one\n"])
@@ -288,7 +288,7 @@ def test_a_changed_setting_in_the_file_is_damage(filled: Any, unchanged: Unchang
 
 def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unchanged: Unchanged) -> None:
     with Repository.open(filled.home) as repo:
-        text = f'format = 1\nid = "{repo.id}"\n[lock]\ntimeout = "x"\n[log]\nexclude = [1]\n[gc]\ngrace = "nan"\n'
+        text = f'format = 2\nid = "{repo.id}"\n[lock]\ntimeout = "x"\n[log]\nexclude = [1]\n[gc]\ngrace = "nan"\n'
         repo._context.commit("by hand", lambda draft: draft.set(CONFIG, text))
 
     with unchanged():

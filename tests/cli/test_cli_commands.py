@@ -27,6 +27,18 @@ def test_init_prints_the_place_and_changes_nothing_when_repeated(bare: Any, unch
         assert bare("--json", "init").json["created"] is False
 
 
+def test_upgrade_raises_the_format_once_and_prints_it(bare: Any, unchanged: Unchanged) -> None:
+    bare("init", "--format", "1")
+
+    raised = bare("upgrade")
+
+    assert (raised.code, raised.out) == (0, "2\n")
+    assert "releases that do not know format 2 refuse it now" in raised.errors
+    with unchanged():
+        assert bare("upgrade") == (0, "2\n", "the repository has format 2 already\n")
+    assert bare("--json", "history").json["entries"][0]["command"] == "upgrade"
+
+
 def test_init_makes_the_folder_that_it_is_given(bare: Any) -> None:
     assert bare("init", "deep/er").out == f"{bare.home}/deep/er/.mreg\n"
     assert bare("-C", "deep/er", "ls").code == 0
@@ -681,6 +693,7 @@ MODEL = "aliases card description links name tags"
 ARTIFACT = "aliases description latest name type versions"
 KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
+    ("upgrade", "before format seq", {}),
     ("log one -a digits", "created links models_created new stored version", {"version": VERSION}),
     ("use digits", "path", {}),
     ("get digits", "damaged kept path version written", {}),

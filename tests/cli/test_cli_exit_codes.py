@@ -62,6 +62,7 @@ FAILURES = [
     (3, "unknown-tag", "tag rm Classifier visoin", "no tag 'visoin'", "did you mean `vision`?"),
     (3, "unknown-setting", "config get gc.grce", "'gc.grce'", "did you mean `gc.grace`"),
     (3, "unknown-remote", "resolve origin/digits", "no remote 'origin'", "--repo"),
+    (2, "unknown-format", "init new --format 9", "no repository format 9", "mreg version"),
     (3, "no-repository", "--repo / ls", "there is no mreg repository at /", "mreg init"),
     (3, "no-repository", "--repo notes ls", "notes, which is a file", "mreg init"),
     (3, "no-folder", "-C nowhere ls", "cannot enter 'nowhere'", ""),

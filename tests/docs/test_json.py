@@ -77,6 +77,7 @@ RUNS = [
     ("mreg config set", "config set log.exclude *.tmp"),
     ("mreg config get", "config get log.exclude"),
     ("mreg config ls", "config ls"),
+    ("mreg upgrade", "upgrade"),
     ("mreg config set", "config set --user safe.directory /data/models"),
     ("mreg config get", "config get --user safe.directory"),
     ("mreg config ls", "config ls --user"),

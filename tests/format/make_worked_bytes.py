@@ -31,7 +31,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 TITLE = "## 11. Worked bytes\n"
 
 COMMANDS = """\
-mreg init
+mreg init --format 1
 mreg log FOLDER --artifact digits --alias best --link Reader -m "first epoch" \\
     --meta-file meta.json --run run-1                # entry 1
 mreg annotate digits:best --meta accuracy=0.625      # entry 2

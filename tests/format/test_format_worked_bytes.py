@@ -128,7 +128,9 @@ def test_the_worked_config_and_annotation_are_written_as_they_were_read() -> Non
     said = ref_files.decode(ANNOTATION, WORKED[ANNOTATION]).value
     assert said is not None
 
-    assert config.encode(identity, {}) == config.initial(identity.id) == ref_files.decode(CONFIG, WORKED[CONFIG]).value
+    assert (
+        config.encode(identity, {}) == config.initial(identity.id, 1) == ref_files.decode(CONFIG, WORKED[CONFIG]).value
+    )
     assert annotation.encode(annotation.decode(said, ANNOTATION)) == said
 
 
@@ -250,7 +252,7 @@ def test_every_finding_of_fsck_stands_in_the_table_of_invariants() -> None:
     in_code = set()
     for path in (ROOT / "mreg" / "upkeep").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check.add":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "check.found.add":
                 assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno}: give the code itself"
                 in_code.add(node.args[0].value)
     _, _, invariants = FORMAT.partition("## 9. Invariants")

@@ -21,6 +21,7 @@ from mreg.content.formats import detect
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import Base, Located, PackIndex, Piece
 from mreg.refs import journal, properties, ref_files
+from mreg.refs.heading import Heading
 from mreg.refs.journal import Change, Entry, Mark
 from mreg.refs.keys import CONFIG, ArtifactKey
 from mreg.refs.ref_files import Ref
@@ -317,10 +318,11 @@ ENTRY = Entry(
     changes=(Change("artifacts/a/v0", None, D1), Change("registered/m/links#v0", f"a:v0 {D1}", None)),
     packs=(D1,),
     drops=("packs/ab/cd.pack",),
+    format=1,
 )
 SAID = annotation.Said("better\n", {"acc": 0.25, "a b": {"c": [1, 2]}}, (Input("base:v0", D1),))
 TABLE = ref_files.encode_table("registered/m/links", {"v0": Ref(f"a:v0 {D1}", 4), "v1": Ref(None, 7, f"a:v1 {D0}")})
-CONFIG_TEXT = config.encode(config.Identity(1, "2" * 32), {"gc.grace": "3d", "log.exclude": ["*.tmp"]})
+CONFIG_TEXT = config.encode(Heading(1, "2" * 32), {"gc.grace": "3d", "log.exclude": ["*.tmp"]})
 
 TARGETS: dict[str, Target] = {
     "name": Target((b"resnet-50", b"a" * 128, b"con.txt"), _word(names.check_name)),

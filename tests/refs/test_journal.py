@@ -17,6 +17,7 @@ from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
+from mreg.values.formats import NewerFormat
 
 ORIGIN = "0123456789abcdef0123456789abcdef"
 START = Mark(0, ORIGIN)
@@ -93,6 +94,9 @@ changes = st.lists(
         changes.filter(lambda found: not any(change.ref.split("/")[0] in ("tmp", "lock") for change in found)),
         st.lists(texts.map(lambda text: digest(text.encode())), max_size=2).map(tuple),
         st.lists(texts, max_size=2).map(tuple),
+        format=st.just(1),
+        message=st.none(),
+        indexes=st.none(),
     )
 )
 @settings(max_examples=100, deadline=None)
@@ -108,7 +112,7 @@ VALUE: dict[str, Any] = json.loads(entry(START).to_bytes())
     "change",
     [
         {"kind": "version"},
-        {"format": 2},
+        {"format": 0},
         {"format": True},
         {"seq": True},
         {"seq": -1},
@@ -210,7 +214,7 @@ def test_any_flipped_bit_of_an_entry_is_seen_or_breaks_the_chain(
         storage.put(key_of(seq), value.data[:at] + bytes([value.data[at] ^ 4]) + value.data[at + 1 :])
 
         fresh = Journal(storage, ORIGIN)
-        with pytest.raises(DamagedJournal):
+        with pytest.raises((DamagedJournal, NewerFormat)):  # of a flipped 1, a number that there may be one day
             list(fresh.after(START))
             fresh.look()
 

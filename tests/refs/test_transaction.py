@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mreg.refs import ref_files, transaction
+from mreg.refs.heading import Heading
 from mreg.refs.journal import Change, Entry, Journal
-from mreg.refs.keys import AliasKey, LinkKey, RefKey, in_links
+from mreg.refs.keys import CONFIG, AliasKey, LinkKey, RefKey, in_links
+from mreg.refs.ref_files import Ref
 from mreg.refs.transaction import Draft, MissingPack, Signature, Uncertain, commit, roll_forward
 from mreg.refs.view import View
 from mreg.repository import Repository
-from mreg.storage import Storage
+from mreg.storage import ANY, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 from mreg.values.errors import Conflict
@@ -22,6 +24,22 @@ from mreg.values.errors import Conflict
 ANN, BOB = Signature("ann", "host-a"), Signature("bob", "host-b")
 ORIGIN = "0123456789abcdef0123456789abcdef"
 KEY, OTHER = AliasKey("mnist", "best"), AliasKey("mnist", "worst")
+
+
+def configured(storage: MemoryStorage) -> MemoryStorage:
+    """A repository of which there is nothing but its config."""
+    storage.put(CONFIG, ref_files.encode(CONFIG, Ref(str(Heading(2, ORIGIN)), 0)))
+    return storage
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    return configured(MemoryStorage())
+
+
+@pytest.fixture
+def repo(storage: MemoryStorage, reopen: Callable[[Storage], Repository]) -> Repository:
+    return reopen(storage)
 
 
 @pytest.fixture
@@ -106,7 +124,7 @@ def test_a_pack_that_is_gone_at_the_commit_refuses_it(storage: MemoryStorage, jo
     with pytest.raises(MissingPack):
         commit(storage, journal, ANN, "test", build)
 
-    assert list(storage.list("")) == []
+    assert list(storage.list("")) == [CONFIG]
 
 
 class Racing(MemoryStorage):
@@ -114,9 +132,11 @@ class Racing(MemoryStorage):
 
     def __init__(self, *others: Callable[[Racing], object]) -> None:
         super().__init__()
+        self.others: list[Callable[[Racing], object]] = []
+        configured(self)
         self.others = list(others)
 
-    def put(self, key, value, expect):  # type: ignore[no-untyped-def]
+    def put(self, key, value, expect=ANY):  # type: ignore[no-untyped-def]
         if self.others and key.endswith(".json"):
             other, *waiting = self.others
             self.others = []  # its own append is no race
@@ -274,7 +294,7 @@ def test_writers_that_ignore_the_lock_still_lose_no_update(storage: MemoryStorag
         def lock(self, timeout: float = 30.0):  # type: ignore[no-untyped-def]
             return threading.Lock()  # everybody's own: as flock on a file system where it does nothing
 
-    unlocked = Unlocked()
+    unlocked = configured(Unlocked())
 
     def count(_: int) -> None:
         def build(draft: Draft) -> None:

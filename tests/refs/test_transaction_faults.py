@@ -36,6 +36,7 @@ def state_of(repo: Repository) -> dict[str, Any]:
             for v in versions
         ],
         "settings": repo.settings(),
+        "format": repo.format,
         "runs": sorted(key for key, value in refs_now(repo).items() if key.startswith("runs/") and value is not None),
     }
 
@@ -100,6 +101,7 @@ ACTS: dict[str, Act] = {
     "gc": lambda repo, at: repo.gc(grace=0),
     "gc that lets versions expire": lambda repo, at: repo.gc(grace=0, keep_last=1),
     "config set": lambda repo, at: repo.set_setting("gc.grace", "3d"),
+    "upgrade": lambda repo, at: repo.upgrade(),
     "use with a run": lambda repo, at: repo.use("mnist:v0", run="eval-1"),
 }
 
@@ -122,8 +124,11 @@ FAULTS: dict[str, tuple[Any, bool, bool]] = {
 
 
 @pytest.fixture
-def scene(repo: Repository, storage: MemoryStorage, folder: Callable[..., str], tmp_path: Path) -> Scene:
-    prepare(repo, folder)
+def scene(act: str, storage: MemoryStorage, folder: Callable[..., str], tmp_path: Path) -> Scene:
+    with Repository.init_storage(
+        storage, "memory", format=1 if act == "upgrade" else None, cache=str(tmp_path / "cache"), author="ann"
+    ) as repo:
+        prepare(repo, folder)
     return Scene(storage, {"old": folder(OLD), "new": folder(NEW), "next": folder({"next": b"next"})}, tmp_path)
 
 

@@ -77,7 +77,7 @@ def test_a_ref_that_breaks_a_rule_is_named(
     changes: dict[str, str | None], code: str, repo_with_two: Repository, storage: MemoryStorage
 ) -> None:
     if "config.toml" in changes:
-        text = f'format = 1\nid = "{repo_with_two.id}"\n[gc]\nkeep-last = "three"\n'
+        text = f'format = 2\nid = "{repo_with_two.id}"\n[gc]\nkeep-last = "three"\n'
         changes = {"config.toml": text}
     plant(storage, changes)
 
@@ -152,7 +152,7 @@ def test_a_setting_that_no_writer_gives_is_named_and_can_be_set_right(
 ) -> None:
     """Of the right type or not."""
     repo, (section, _, key) = repo_with_two, name.partition(".")
-    text = f'format = 1\nid = "{repo.id}"\n[{section}]\n{key} = {value}\n'
+    text = f'format = 2\nid = "{repo.id}"\n[{section}]\n{key} = {value}\n'
     plant(storage, {"config.toml": text})
     default = config.SETTINGS[name].default
 

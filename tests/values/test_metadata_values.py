@@ -491,9 +491,9 @@ def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) 
 
 def test_a_repository_of_a_newer_format_is_refused_before_anything_else() -> None:
     with pytest.raises(NewerFormat) as raised:
-        config.identify(b"format = 2\nall else moved\n")
+        config.identify(b"format = 3\nall else moved\n")
 
-    assert (raised.value.found, raised.value.known) == (2, 1)
+    assert (raised.value.found, raised.value.known) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -506,6 +506,8 @@ def test_a_repository_of_a_newer_format_is_refused_before_anything_else() -> Non
         b"format=1\n",
         b"format = 1",
         b"format = 1\n",
+        b"format = 0\n",
+        b"format = 01\n",
         b"format = 1\nid = \n",
         b'format = 1\nid = "short"\n',
         b'format = 1\nid = "0123456789abcdef/123456789abcdef"\n',

@@ -1,4 +1,4 @@
-"""`mreg init`."""
+"""`mreg init` and `mreg upgrade`."""
 
 import os
 import shlex
@@ -18,11 +18,15 @@ def init(
     shared: Annotated[
         bool, typer.Option("--shared", help="Let all members of the folder's group write to it, whatever the umask.")
     ] = False,
+    format_: Annotated[
+        int | None,
+        typer.Option("--format", metavar="N", help="Repository format, for older releases. Default: the newest."),
+    ] = None,
 ) -> None:
     """Make the repository DIR/.mreg. Where there is one already, say so and change nothing."""
     place = directory or ctx.obj.repo or os.environ.get("MREG_REPO") or "."
     try:
-        repository, created = Repository.init(place, shared=shared), True
+        repository, created = Repository.init(place, shared=shared, format=format_), True
     except AlreadyInitialised as error:
         repository, created = Repository.open(error.location), False
     ctx.obj.note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
@@ -33,3 +37,18 @@ def init(
         ctx.obj.note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
     body = {"location": repository.location, "id": repository.id, "created": created}
     ctx.obj.emit(body, lambda out: out.path(repository.location))
+
+
+def upgrade(ctx: Context) -> None:
+    """Raise the repository to the newest format, and print its number. Nothing is converted.
+
+    Older releases of mreg can no longer use the repository then, and there is no way back but a copy from before.
+    """
+    done = ctx.obj.repository().upgrade()
+    if done.seq is None:
+        ctx.obj.note(f"the repository has format {done.format} already")
+    else:
+        ctx.obj.note(
+            f"the repository had format {done.before}; releases that do not know format {done.format} refuse it now"
+        )
+    ctx.obj.emit(done, lambda out: out.line(str(done.format)))
