@@ -23,6 +23,7 @@ from mreg.storage.local import LocalStorage
 from mreg.values import names
 from mreg.values.errors import Refused
 from mreg.values.formats import check_known
+from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
     from mreg.operations.aliases import Alias, AliasSet
@@ -55,8 +56,6 @@ __all__ = [
 ]
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Progress = Callable[[int, int], None]
-"""Told now and then while something long goes on: bytes done, bytes in all."""
 
 
 class AlreadyInitialised(Refused):

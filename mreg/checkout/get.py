@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from mreg.checkout.new_folder import Progress, Steps, Target, Tree, hash_file, open_folder, published_modes
+from mreg.checkout.new_folder import Steps, Target, Tree, hash_file, open_folder, published_modes
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
 from mreg.session.statcache import FINE_SECONDS, key, settled, stamp
@@ -21,6 +21,7 @@ from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode
 from mreg.storage.temporary import drop_abandoned, temporary_name
 from mreg.values.errors import Refused
+from mreg.values.progress import Progress
 from mreg.values.records import RESERVED_COMPONENTS, File
 
 WORTH_A_WAIT: Final = 16 << 20

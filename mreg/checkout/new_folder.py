@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,15 +19,14 @@ from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.content.buffers import Buffer
 from mreg.storage.flush import Flusher, flush_file_system, flush_folder, flush_tree
 from mreg.storage.posix import reserve, set_mode
+from mreg.values.progress import Progress
 from mreg.values.records import File
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-Progress = Callable[[int, int], None]
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_BLOCK = 1 << 20
 
 WORTH_A_FLUSH: Final = 2000
@@ -71,28 +70,19 @@ class Tree:
     ) -> None:
         """Make all of these files, verified. Raises DamagedFile; with `left_out`, files that cannot be read are left
         out instead, and that is put there."""
-        short = [target for target in targets if target.file.size < WORTH_A_THREAD]
-        long = [target for target in targets if target.file.size >= WORTH_A_THREAD]
-        doubtful = []
-        contents = reader.whole([target.file for target in short])
-        for number, (target, data) in enumerate(zip(short, contents, strict=True)):
-            if number == len(short) * 2 // 3 >= WORTH_A_FLUSH:
-                self._begin_flush()
-            if data is None:
-                doubtful.append(target)
-            else:
-                self._write_short(target, data)
-                steps.advance(len(data))
-        with closing(reader.parts([target.file for target in long])) as parts:
-            doubtful += [target for target in long if not self._write(target, reader, parts, steps)]
-        for target in doubtful:  # once more, slowly: what was damaged may be found elsewhere, else it is named
-            try:
-                self.write(target.path, reader.read(target.file), target.mode)
-            except DamagedFile as error:
-                if left_out is None:
-                    raise
-                self._remove(target.path)
-                left_out.append(error)
+        ordered = sorted(targets, key=lambda target: target.file.size >= WORTH_A_THREAD)  # about as they lie in packs
+        short = sum(target.file.size < WORTH_A_THREAD for target in ordered)
+        with closing(reader.stream([target.file for target in ordered])) as parts:
+            for number, target in enumerate(ordered):
+                if number == short * 2 // 3 >= WORTH_A_FLUSH:
+                    self._begin_flush()
+                try:
+                    self._make(target, reader, parts, steps)
+                except DamagedFile as error:
+                    if left_out is None:
+                        raise
+                    self._remove(target.path)
+                    left_out.append(error)
 
     def _begin_flush(self) -> None:
         """Have what was written so far flushed while more is written: at the end, less is left to wait for."""
@@ -100,36 +90,20 @@ class Tree:
 
         self._begun = ThreadPoolExecutor(1).submit(flush_file_system, self.path)
 
-    def _write_short(self, target: Target, data: Buffer) -> None:
-        folder, name = self._place_of(target.path)
-        descriptor = os.open(name, _NEW_FILE, target.mode, dir_fd=folder)
-        try:
-            _write_all(descriptor, data)
-            self.written.append((target.file, _end(descriptor, target.mode)))
-        finally:
-            os.close(descriptor)
-
-    def _write(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> bool:
-        """Make the file of the next parts; whether it is right, else it is not there."""
-        whole, size, sound = blake3(), 0, True
-        with _NewFile(*self._place_of(target.path), target.mode, target.file.size) as file:
-            for data, last in parts:
-                if data is None:
-                    sound = False
-                else:
-                    whole.update(data)
-                    size += len(data)
-                    file.write(data)
-                    steps.advance(len(data))
-                    reader.done_with(data)
+    def _make(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> None:
+        """Make the file of the next parts. Raises DamagedFile, with all of its parts taken."""
+        with _NewFile(*self._place_of(target.path), target.mode, target.file.size) as new:
+            for data, last, right, error in parts:
+                if error:
+                    raise error
+                new.write(data)
+                steps.advance(len(data))
+                reader.done_with(data)
+                if not right:
+                    new.mend(reader, target.file)
                 if last:
                     break
-            status = file.end()
-        if not sound or (size, whole.hexdigest()) != (target.file.size, target.file.digest):
-            self._remove(target.path)
-            return False
-        self.written.append((target.file, status))
-        return True
+            self.written.append((target.file, new.end()))
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
@@ -186,7 +160,7 @@ class _NewFile:
     def __init__(self, folder: int, name: str, mode: int, size: int = 0) -> None:
         self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
         reserve(self._descriptor, size)
-        self._flusher = Flusher(self._descriptor)
+        self._flusher = Flusher(self._descriptor) if size >= WORTH_A_THREAD else None
         self._mode = mode
 
     def __enter__(self) -> _NewFile:
@@ -197,7 +171,21 @@ class _NewFile:
 
     def write(self, data: Buffer) -> None:
         _write_all(self._descriptor, data)
-        self._flusher.wrote(len(data))
+        if self._flusher:
+            self._flusher.wrote(len(data))
+
+    def mend(self, reader: Reader, file: File) -> None:
+        """Write again what is not as it should be of `file`, all of which was written. Raises DamagedFile."""
+        start = 0
+        for piece in reader.pieces(file):
+            if blake3(os.pread(self._descriptor, piece.size, start)).digest() != piece.digest:
+                sound = reader.chunk(file, piece)
+                os.lseek(self._descriptor, start, os.SEEK_SET)
+                _write_all(self._descriptor, sound)
+            start += piece.size
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        if hash_file(self._descriptor) != file.digest:
+            raise reader.wrong_recipe(file)
 
     def end(self) -> os.stat_result:
         """See to its mode; its status then."""

@@ -1,9 +1,9 @@
-"""Reading the files of a version: one by one, each byte verified before it is handed out, or many at once, for who
-verifies before anybody else sees them."""
+"""Reading the files of a version: one stream of their bytes, decoded ahead of time by several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -19,10 +19,13 @@ from mreg.values.errors import Damaged
 from mreg.values.records import File
 
 AT_ONCE: Final = 256
-"""So many files are looked up at a time."""
+"""Files looked up per query, and the most chunks per run."""
 
 WORTH_A_THREAD: Final = 32 << 10
-"""Shorter chunks, and files, are read at once: handing them over would take longer."""
+"""Shorter chunks are read at once: handing them over would take longer."""
+
+RUN: Final = 256 << 10
+"""Bytes of short chunks that go through the pipeline together."""
 
 
 class DamagedFile(Damaged):
@@ -34,10 +37,31 @@ class DamagedFile(Damaged):
 
 
 class Part(NamedTuple):
-    """The next bytes of a file, and whether they are its last; None where they cannot be had."""
+    """The next bytes of a file.
 
-    data: Buffer | None
+    last: whether the file has no others. right: told with the last, whether all of them make up the file's digest.
+    error: why they cannot be had; such a part is the last, and has no bytes.
+    """
+
+    data: Buffer
     last: bool
+    right: bool = True
+    error: DamagedFile | None = None
+
+
+class _Step(NamedTuple):
+    """A chunk of a file, and where it is kept; None where there is nothing to read. last: of the file. alone: it is
+    the whole file, and verified by its own digest. known: whether anything is known of the file's chunks."""
+
+    file: File
+    piece: Piece
+    place: Located | None
+    last: bool = True
+    alone: bool = False
+    known: bool = True
+
+
+_Read = tuple[_Step, memoryview | DamagedChunk]
 
 
 class Reader:
@@ -55,43 +79,49 @@ class Reader:
     def read(self, file: File) -> Iterator[bytes]:
         """The file's bytes, piece by piece, each verified. That they are all, and in order, is known only
         when the last has been given out: raises DamagedFile then at the latest."""
-        whole, size = blake3(), 0
-        pieces = self._pieces(file)
-        if pieces is None and self._look_again():
-            pieces = self._pieces(file)
-        if pieces is None:
-            raise self._damaged(file, "its chunks are missing, or do not make up its size")
-        verified = [piece.digest.hex() for piece in pieces] == [file.digest]  # with its only chunk
-        for piece in pieces:
-            data = self._chunk(file, piece)
-            size += len(data)
-            if not verified:
-                whole.update(data)
-            yield bytes(data)  # theirs to keep; the buffer is used again
-            self._buffers.give_back(data)
-        if size != file.size or not (verified or whole.hexdigest() == file.digest):
-            raise self._damaged(file, "its chunks do not make up its digest")
+        with closing(self.stream((file,), verified=True)) as parts:
+            for part in parts:
+                if part.error:
+                    raise part.error
+                yield bytes(part.data)  # theirs to keep; the buffer is used again
+                self.done_with(part.data)
+                if not part.right:
+                    raise self.wrong_recipe(file)
 
-    def parts(self, files: Sequence[File]) -> Generator[Part]:
-        """The bytes of all files, in order, decoded by several threads ahead of time and *not verified*: it is
-        for the caller to compare each file with its digest, and to `read` one that is not right."""
-        return content.parallel.in_order(self._decoding(files))
+    def stream(self, files: Sequence[File], *, verified: bool = False) -> Generator[Part]:
+        """The bytes of all files, in order. Nothing is known of them before the last part of their file tells whether
+        they are right, unless each part is to be `verified`."""
+        with closing(self._decoded(files, verified)) as chunks:
+            whole, failed = blake3(), False
+            for step, data in chunks:
+                if step.alone and not isinstance(data, DamagedChunk):
+                    yield Part(data, True)
+                    continue
+                if not failed:
+                    part = self._part(step, data, whole)
+                    failed = part.error is not None
+                    yield part
+                elif not isinstance(data, DamagedChunk):
+                    self._buffers.give_back(data)
+                if step.last:
+                    whole, failed = blake3(), False
 
-    def whole(self, files: Sequence[File]) -> Iterator[memoryview | None]:
-        """The verified bytes of each of these short files; None where they cannot be had, and `read` is to be asked."""
-        for file, places in self._located(files):
-            data = self._join(places)
-            sound = data is not None and blake3(data).hexdigest() == file.digest
-            yield data if sound else None
+    def chunk(self, file: File, piece: Piece) -> memoryview:
+        """The bytes of a chunk of the file, verified, from wherever they may be found. Raises DamagedFile."""
+        while True:
+            try:
+                return self._chunks.verified(self._locate(piece))
+            except DamagedChunk as error:
+                if not self._look_again():
+                    raise self._damaged(file, str(error)) from None
 
-    def _join(self, places: Sequence[Located | None]) -> memoryview | None:
-        try:
-            parts = [self._chunks.read(place) for place in places if place]
-        except DamagedChunk:
-            return None
-        if len(parts) < len(places):
-            return None
-        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+    def pieces(self, file: File) -> tuple[Piece, ...]:
+        """The file's chunks, as far as they are known."""
+        return self._index.pieces(bytes.fromhex(file.digest), file.size) or ()
+
+    def wrong_recipe(self, file: File) -> DamagedFile:
+        """What to raise where each chunk of the file is right, and the file is not."""
+        return self._damaged(file, "its chunks do not make up its digest")
 
     def done_with(self, data: Buffer) -> None:
         """The bytes of a part are not looked at any more."""
@@ -106,56 +136,72 @@ class Reader:
         if rows:
             self._index.keep_known(rows)
 
-    def _decoding(self, files: Sequence[File]) -> Iterator[tuple[bool, Callable[[], Part]]]:
-        for _, places in self._located(files):
-            for left, located in zip(range(len(places) - 1, -1, -1), places, strict=True):
-                heavy = located is not None and located.entry.size >= WORTH_A_THREAD
-                yield heavy, partial(self._decode, located, not left)
-            if not places:
-                yield False, partial(Part, b"", True)
+    def _part(self, step: _Step, data: memoryview | DamagedChunk, whole: blake3) -> Part:
+        """whole: of the file's bytes before these."""
+        file = step.file
+        if not step.known:
+            error = self._damaged(file, "its chunks are missing, or do not make up its size")
+            return Part(b"", True, True, error)
+        if isinstance(data, DamagedChunk):
+            try:
+                data = self.chunk(file, step.piece)
+            except DamagedFile as error:
+                return Part(b"", True, True, error)
+        if step.alone:
+            return Part(data, True)
+        whole.update(data)
+        return Part(data, step.last, not step.last or whole.hexdigest() == file.digest)
 
-    def _located(self, files: Sequence[File]) -> Iterator[tuple[File, Sequence[Located | None]]]:
-        """Each file with what `_places` says, many looked up at a time."""
+    def _decoded(self, files: Sequence[File], verified: bool) -> Generator[_Read]:
+        """The chunks of all files, in order."""
+
+        decode = partial(self._decode, verified=verified)
+        runs = _runs(self._steps(files))
+        if all(file.size < WORTH_A_THREAD for file in files):
+            for run in runs:
+                yield from decode(run)
+            return
+        with closing(content.parallel.in_order(decode, runs, _is_worth_a_thread)) as results:
+            for result in results:
+                yield from result
+
+    def _decode(self, run: Sequence[_Step], verified: bool) -> list[_Read]:
+        """In any thread. Of the chunks of long files only short ones are verified by themselves: that costs little."""
+        verified = verified or run[0].alone or not _is_worth_a_thread(run)
+        found = self._chunks.several((step.place for step in run if step.place), verified=verified)
+        return [(step, next(found) if step.place else _nothing(step.piece)) for step in run]
+
+    def _steps(self, files: Sequence[File]) -> Iterator[_Step]:
+        """The steps of all files, many of which are looked up at a time."""
         for start in range(0, len(files), AT_ONCE):
             batch = files[start : start + AT_ONCE]
             with self._index.reading():
-                found = list(self._places(batch))
-            yield from zip(batch, found, strict=True)
+                found = list(self._located(batch))
+            for file, steps in zip(batch, found, strict=True):
+                if not steps and self._look_again():
+                    (steps,) = self._located([file])
+                yield from steps or [_Step(file, Piece(b"", 0), None, known=False)]
 
-    def _places(self, files: Sequence[File]) -> Iterator[Sequence[Located | None]]:
-        """Where each file's chunks are kept; one None if any of them is not, or if they do not add up."""
+    def _located(self, files: Sequence[File]) -> Iterator[Sequence[_Step]]:
+        """The steps of each file; none where its chunks are not known, or do not add up to its size: a few bytes of
+        hostile recipe stand for more than any disk holds."""
         names = [bytes.fromhex(file.digest) for file in files]
-        recipes = self._index.recipes(names)
-        pieces = [
-            (recipes.get(name) or (Piece(name, file.size),)) if file.size else ()
-            for name, file in zip(names, files, strict=True)
-        ]
-        found = self._index.chunks({piece.digest for some in pieces for piece in some})
-        for file, some in zip(files, pieces, strict=True):
-            places = [_sound(piece, found.get(piece.digest)) for piece in some]
-            whole = None not in places and sum(piece.size for piece in some) == file.size
-            yield places if whole else [None]
-
-    def _decode(self, located: Located | None, last: bool) -> Part:
-        """In any thread."""
-        try:
-            return Part(self._chunks.read(located) if located else None, last)
-        except DamagedChunk:
-            return Part(None, last)
-
-    def _pieces(self, file: File) -> tuple[Piece, ...] | None:
-        """The file's chunks; None also where they are more or less than the file: a few bytes of hostile recipe
-        stand for more than any disk holds."""
-        pieces = self._index.pieces(bytes.fromhex(file.digest), file.size)
-        return pieces if pieces is not None and sum(piece.size for piece in pieces) == file.size else None
-
-    def _chunk(self, file: File, piece: Piece) -> memoryview:
-        while True:
-            try:
-                return self._chunks.verified(self._locate(piece))
-            except DamagedChunk as error:
-                if not self._look_again():
-                    raise self._damaged(file, str(error)) from None
+        recipes = {name: pieces for name, pieces in self._index.recipes(names).items() if pieces}
+        places = self._index.chunks({piece.digest for some in recipes.values() for piece in some}.union(names))
+        for file, name in zip(files, names, strict=True):
+            if file.size == 0:
+                yield [_Step(file, Piece(name, 0), None)]
+            elif name not in recipes:
+                piece = Piece(name, file.size)
+                yield [_Step(file, piece, _sound(piece, places[name]), True, True)] if name in places else ()
+            elif sum(piece.size for piece in recipes[name]) != file.size:
+                yield ()
+            else:
+                *others, last = recipes[name]
+                yield [
+                    *(_Step(file, piece, _sound(piece, places.get(piece.digest)), False) for piece in others),
+                    _Step(file, last, _sound(last, places.get(last.digest))),
+                ]
 
     def _locate(self, piece: Piece) -> Located:
         located = self._index.chunk(piece.digest)
@@ -188,3 +234,32 @@ def _fault(piece: Piece, located: Located | None) -> str:
     if located is None or piece.size > MAX_CHUNK:
         return "no pack has it"
     return "" if located.entry.size == piece.size else "it has another length"
+
+
+def _nothing(piece: Piece) -> memoryview | DamagedChunk:
+    """What is read of a piece that is kept nowhere."""
+    if piece.size == 0:
+        return memoryview(b"")
+    return DamagedChunk(digest=piece.digest.hex(), pack="(none)", reason="no pack has it")
+
+
+def _runs(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
+    """The steps in their order: one that is worth a thread by itself, many others together."""
+    run: list[_Step] = []
+    size = 0
+    for step in steps:
+        heavy = step.piece.size >= WORTH_A_THREAD
+        if run and (heavy or size >= RUN or len(run) == AT_ONCE):
+            yield run
+            run, size = [], 0
+        if heavy:
+            yield [step]
+        else:
+            run.append(step)
+            size += step.piece.size
+    if run:
+        yield run
+
+
+def _is_worth_a_thread(run: Sequence[_Step]) -> bool:
+    return run[0].piece.size >= WORTH_A_THREAD

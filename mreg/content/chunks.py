@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from blake3 import blake3
 
 from mreg.content import codecs
-from mreg.content.buffers import Buffers
+from mreg.content.buffers import Buffer, Buffers
 from mreg.content.packs import MAX_POSITION, Base, DamagedChunk, Located, read_some, read_stored
 from mreg.storage import Storage
 
@@ -17,12 +17,11 @@ Locate = Callable[[bytes], Located | None]
 that what a chunk was stored as the difference to is still found below it."""
 
 
-SHORT: Final = 32 << 10
-AHEAD: Final = 256 << 10
-"""Of chunks below SHORT so many bytes are read at a time, where they lie one behind the other."""
+TOGETHER: Final = 32 << 10
+"""Stored forms shorter than this are read together with their neighbours,"""
 
-
-_NOTHING: Final = memoryview(b"")
+AT_ONCE: Final = 256 << 10
+"""so many bytes at a time."""
 
 
 class ChunkReader:
@@ -33,15 +32,11 @@ class ChunkReader:
         self._storage = storage
         self._locate = locate
         self._buffers = buffers or Buffers()
-        self._end = "", 0  # where the last short chunk ended: its pack, and the offset
-        self._ahead: tuple[str, int, memoryview] = "", 0, _NOTHING  # bytes of a pack from an offset on
 
     def verified(self, located: Located) -> memoryview:
         """The bytes of a chunk. Raises DamagedChunk rather than hand out anything else."""
         data = self.read(located)
-        if blake3(data).digest() != located.entry.digest:
-            self._ahead = "", 0, _NOTHING  # who looks again must not see the same bytes
-            raise _damaged(located, "its bytes do not match its digest")
+        _verify(located, data)
         return data
 
     def read(self, located: Located) -> memoryview:
@@ -49,18 +44,42 @@ class ChunkReader:
 
         Raises DamagedChunk where they cannot be had at all.
         """
+        return self._read(located, None)
+
+    def several(self, places: Iterable[Located], *, verified: bool) -> Iterator[memoryview | DamagedChunk]:
+        """The bytes of each of these chunks, or why they cannot be had. Many short ones are read at once where they
+        lie one behind the other, as those of one `log` do."""
+        for run in _neighbours(places):
+            pack, first = run[0]
+            size = sum(place.entry.stored for place in run)
+            ahead = memoryview(read_some(self._storage, pack, first.offset, size) if len(run) > 1 else b"")
+            for place in run:
+                start = place.entry.offset - first.offset
+                try:
+                    # One that was not read with the others is read alone, which tells why.
+                    data = self._read(place, ahead[start : start + place.entry.stored] if len(ahead) == size else None)
+                    if verified:
+                        _verify(place, data)
+                    yield data
+                except DamagedChunk as error:
+                    yield error
+
+    def _read(self, located: Located, stored: memoryview | None) -> memoryview:
+        """stored: the chunk's stored form, if that was read already."""
         if located.entry.base is None:
-            return self._decode(located, None)
+            return self._decode(located, None, stored)
         lowest, *others = reversed(chain(located, self._locate))
         data = self._decode(lowest, None)
         for link in others:
-            base, data = data, self._decode(link, data)
+            base, data = data, self._decode(link, data, stored if link is located else None)
             self._buffers.give_back(base)
         return data
 
-    def _decode(self, link: Located, base: memoryview | None) -> memoryview:
+    def _decode(self, link: Located, base: memoryview | None, stored: memoryview | None = None) -> memoryview:
         entry = link.entry
-        stored = self._stored(link)
+        if stored is None:
+            stored = self._buffers.take(entry.stored)
+            read_stored(self._storage, link, stored)
         if entry.codec == codecs.RAW and entry.stored == entry.size:
             return stored
         out = self._buffers.take(entry.size)
@@ -71,22 +90,28 @@ class ChunkReader:
         self._buffers.give_back(stored)
         return out
 
-    def _stored(self, link: Located) -> memoryview:
-        """The stored form. Of short chunks that are read one after the other, many are read at once."""
-        pack, entry = link
-        start, length = entry.offset, entry.stored
-        if length < SHORT:
-            before, self._end = self._end, (pack, start + length)
-            if before == (pack, start):
-                held, first, data = self._ahead
-                if held != pack or not first <= start <= first + len(data) - length:
-                    first, data = start, memoryview(read_some(self._storage, pack, start, AHEAD))
-                    self._ahead = pack, first, data
-                if start + length <= first + len(data):
-                    return data[start - first : start - first + length]
-        out = self._buffers.take(length)
-        read_stored(self._storage, link, out)
-        return out
+
+def _neighbours(places: Iterable[Located]) -> Iterator[list[Located]]:
+    """The places in their order, in runs that are to be read at once."""
+    run: list[Located] = []
+    end, size = 0, 0
+    for place in places:
+        entry = place.entry
+        short = entry.stored < TOGETHER
+        if run and not (short and end == entry.offset and run[0].pack == place.pack and size < AT_ONCE):
+            yield run
+            run, size = [], 0
+        run.append(place)
+        # Nothing is read together with a long one.
+        end, size = entry.offset + entry.stored, size + entry.stored if short else AT_ONCE
+    if run:
+        yield run
+
+
+def _verify(located: Located, data: Buffer) -> None:
+    """Raises DamagedChunk where these are not the chunk's bytes."""
+    if blake3(data).digest() != located.entry.digest:
+        raise _damaged(located, "its bytes do not match its digest")
 
 
 def chain(located: Located, locate: Locate) -> list[Located]:

@@ -98,8 +98,9 @@ def _content_defined(file: Source, span: Span, buffers: Buffers) -> Iterator[Chu
     for chunk in cutter.cut_stream(_Limited(file, span.length)):
         piece = buffers.take(len(chunk.data))
         piece[:] = chunk.data  # which the cutter's next step overwrites
-        yield Chunk(piece, span, start)
-        start += len(piece)
+        end = start + len(piece)
+        yield Chunk(piece, span, start)  # whose memory may have been given back afterwards
+        start = end
 
 
 class _Limited:

@@ -59,11 +59,13 @@ class PackContents:
         stored: its stored form (default: as it is), with the base where that is a difference."""
         form = stored or Encoded(codecs.RAW, data)
         position, near = (base.position, base.digest) if base and form.codec == codecs.DELTA else (0, None)
-        self.carry(ChunkEntry(name, 0, len(form.data), len(data), form.codec, position, near), form.data)
+        self._grow(packs.entry_size(near))
+        offset = self._write(form.data)
+        self._chunks[name] = ChunkEntry(name, offset, len(form.data), len(data), form.codec, position, near)
 
     def carry(self, entry: ChunkEntry, form: Buffer) -> None:
         """Append a chunk that the pack has not, stored as another pack has it."""
-        self._grow(packs.entry_size(entry))
+        self._grow(packs.entry_size(entry.base))
         self._chunks[entry.digest] = entry._replace(offset=self._write(form))
 
     def add_recipe(self, name: bytes, pieces: Collection[Piece]) -> None:
@@ -129,7 +131,7 @@ class PackWriter(PackContents):
         return self._staged
 
     def _write(self, form: Buffer) -> int:
-        staged = self._begun()
+        staged = self._staged or self._begun()
         offset = staged.size + len(self._unwritten)
         if len(form) < WRITE_AT_ONCE:
             self._unwritten += form

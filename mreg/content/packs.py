@@ -199,9 +199,9 @@ def _check_entry(entry: ChunkEntry, end: int) -> None:
 EMPTY_INDEX = _COUNTS.size
 
 
-def entry_size(entry: ChunkEntry) -> int:
-    """Bytes by which a chunk makes the index longer."""
-    return _CHUNK.size + (_DIGEST if entry.base is not None else 0)
+def entry_size(base: bytes | None) -> int:
+    """Bytes by which a chunk with this base makes the index longer."""
+    return _CHUNK.size + (_DIGEST if base is not None else 0)
 
 
 def recipe_size(pieces: Collection[Piece]) -> int:

@@ -21,44 +21,55 @@ THREADS: Final = min(8, max(1, _PROCESSORS - 1))
 AHEAD: Final = 2 * THREADS + 4
 """Pieces of work begun before the result of the first is taken; this bounds the memory."""
 
+_I = TypeVar("_I")
 _R = TypeVar("_R")
 
 
-def in_order(work: Iterable[tuple[bool, Callable[[], _R]]]) -> Generator[_R]:
-    """The results of the calls in `work`, in its order.
+def _always(_: object) -> bool:
+    return True
 
-    Each comes with whether it is worth a thread; one that is not is made at once. `work` is asked for more, in
-    the caller's thread, only while fewer than AHEAD results are waiting. What a call raises is raised here; no
-    call is under way any more when the iterator has ended, or was closed.
+
+def in_order(
+    work: Callable[[_I], _R], items: Iterable[_I], worth_a_thread: Callable[[_I], bool] = _always
+) -> Generator[_R]:
+    """The results of `work` for each of the items, in their order.
+
+    An item that is not worth a thread is worked on at once, in the caller's. `items` is asked for more, in the
+    caller's thread, only while fewer than AHEAD results are waiting. What `work` raises is raised here; nothing is
+    worked on any more when the iterator has ended, or was closed.
     """
-    waiting: deque[tuple[Callable[[], _R], Future[_R]]] = deque()
+    waiting: deque[tuple[_I, Future[_R]]] = deque()
     threads = ThreadPoolExecutor(THREADS)  # starts none before it is given work
     try:
-        for heavy, call in work:
-            waiting.append((call, threads.submit(call) if heavy else _made(call)))
+        for item in items:
+            if not (waiting or worth_a_thread(item)):
+                yield work(item)  # while its memory is at hand
+                continue
+            result = threads.submit(work, item) if worth_a_thread(item) else _made(work, item)
+            waiting.append((item, result))
             if len(waiting) >= AHEAD:
-                yield _first(waiting)
+                yield _first(waiting, work)
         while waiting:
-            yield _first(waiting)
+            yield _first(waiting, work)
     finally:
         threads.shutdown(cancel_futures=True)
 
 
-def _first(waiting: deque[tuple[Callable[[], _R], Future[_R]]]) -> _R:
-    """Take the first result. As long as a thread makes it, others are made here that none has begun to make."""
+def _first(waiting: deque[tuple[_I, Future[_R]]], work: Callable[[_I], _R]) -> _R:
+    """Take the first result. While a thread works on it, the caller works on items that no thread has begun."""
     for at in range(len(waiting)):
         if waiting[0][1].done():
             break
-        call, result = waiting[at]
+        item, result = waiting[at]
         if result.cancel():
-            waiting[at] = call, _made(call)
+            waiting[at] = item, _made(work, item)
     return waiting.popleft()[1].result()
 
 
-def _made(call: Callable[[], _R]) -> Future[_R]:
+def _made(work: Callable[[_I], _R], item: _I) -> Future[_R]:
     result: Future[_R] = Future()
     try:
-        result.set_result(call())
+        result.set_result(work(item))
     except Exception as error:
         result.set_exception(error)
     return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from itertools import accumulate, islice
 from typing import Final, NamedTuple
 
@@ -17,10 +18,11 @@ from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader, base_for
 from mreg.content.formats import detect
 from mreg.content.formats.spans import Kind
+from mreg.content.objects import DamagedObject
 from mreg.content.packs import Base, DamagedChunk, Piece
+from mreg.session.context import Context
 from mreg.session.index import Index
-from mreg.storage import Storage
-from mreg.values.records import File, Manifest
+from mreg.values.records import File
 
 MOST_FILES: Final = 256
 """Files of the earlier version that are searched for a tensor that has moved to another file."""
@@ -34,15 +36,21 @@ class _Tensor(NamedTuple):
 
 
 class Bases:
-    """The tensors of the version with this manifest. names: of the new version's files. Safe to use from several
-    threads."""
+    """The tensors of an earlier version, whose manifest is read when the first of them is asked for.
+
+    version: its digest, if there is one. asked: whether somebody asked for it, so that it must not be passed over.
+    names: of the new version's files. buffers: where the memory of what `find` gives is from. Safe to use from several
+    threads.
+    """
 
     def __init__(
-        self, storage: Storage, index: Index, manifest: Manifest, names: Collection[str], buffers: Buffers
+        self, context: Context, version: str | None, asked: bool, names: Collection[str], buffers: Buffers
     ) -> None:
-        self._index = index
-        self._reader = ChunkReader(storage, index.chunk, buffers)
-        self._files = {file.path: file for file in manifest.files}
+        self._objects = context.objects
+        self._index = context.index
+        self._reader = ChunkReader(context.storage, self._index.chunk, buffers)
+        self._version = version
+        self._asked = asked
         self._new = frozenset(names)
         self._guard = threading.Lock()
         self._tensors: dict[str, dict[bytes, _Tensor]] = {}
@@ -51,7 +59,7 @@ class Bases:
 
     def find(self, path: str, tensor: bytes, offset: int, length: int) -> tuple[Buffer, Base] | None:
         """The chunk that a part of the tensor in the new file `path` is best compared with: `length` bytes from
-        `offset` in the tensor."""
+        `offset` in the tensor. Raises DamagedObject where the version that was asked for cannot be read."""
         try:
             piece = self._piece(path, tensor, offset)
             located = self._index.chunk(piece.digest) if piece and piece.size == length else None
@@ -70,6 +78,19 @@ class Bases:
             if found is None:
                 return None
             return self._pieces_of(found.file).get(found.start + offset)
+
+    @cached_property
+    def _files(self) -> dict[str, File]:
+        """Those of the version, by path. What is wrong with one that was not asked for must not stop a log: a gc may
+        be taking it away."""
+        try:
+            manifest = self._objects.version(self._version).manifest if self._version else None
+            files = self._objects.manifest(manifest).files if manifest else ()
+        except DamagedObject:
+            if self._asked:
+                raise
+            files = ()
+        return {file.path: file for file in files}
 
     def _tensors_of(self, path: str) -> dict[bytes, _Tensor]:
         if path not in self._tensors:

@@ -6,42 +6,47 @@ What the stat cache knows is not read (`ingest`); the rest is read once, by `mre
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from mreg.content import chunks
 from mreg.content.pack_writer import PackContents
 from mreg.content.packs import DamagedChunk, Located
 from mreg.intake.scan import Source
 from mreg.refs.transaction import MissingPack
+from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.statcache import keys, stamp
+from mreg.values.progress import Progress
 from mreg.values.records import File, Manifest
 
-if TYPE_CHECKING:  # not loaded where nothing has to be read
-    from mreg.content.buffers import Buffers
-    from mreg.intake.bases import Bases
-    from mreg.intake.pipeline import Progress
-
-
 AT_ONCE: Final = 256
-"""So many files are looked up at a time."""
+"""Files looked up per query."""
+
+
+class Near(NamedTuple):
+    """The version (its digest) whose tensors new ones may be near to, if there is one. asked: whether somebody asked
+    for it, so that it must not be passed over."""
+
+    version: str | None
+    asked: bool = False
 
 
 def ingest(
-    index: Index,
-    writer: PackContents,
+    context: Context,
+    contents: PackContents,
     sources: Sequence[Source],
+    near: Near,
     progress: Progress | None = None,
     *,
     encode: bool = True,
-    bases: Callable[[Buffers], Bases | None] | None = None,
 ) -> Manifest:
-    """The manifest of `sources`; the chunks that the repository lacks are in `writer` afterwards.
+    """The manifest of `sources`; the chunks that the repository lacks are in `contents` afterwards.
 
-    index: up to date. encode: whether to make chunks smaller. bases: what new chunks may be near to; called only
-    where there are some. Raises SourceChanged, UnreadableFile, OSError.
+    context: its lookup tables are up to date. encode: whether to make chunks smaller. Raises SourceChanged,
+    UnreadableFile, OSError.
     """
+    index = context.index
     names = dict(zip((source.path for source in sources), keys(source.file for source in sources), strict=True))
     found: dict[str, tuple[str, int]] = {}
     with index.reading():
@@ -49,12 +54,20 @@ def ingest(
             found |= _known(index, sources[start : start + AT_ONCE], names)
     rest = [source for source in sources if source.path not in found]
     if rest:
-        from mreg.intake.pipeline import Intake, Store  # noqa: PLC0415 - not where all files are known
+        # Not where all files are known: start-up time.
+        from mreg.content.buffers import Buffers  # noqa: PLC0415
+        from mreg.intake.bases import Bases  # noqa: PLC0415
+        from mreg.intake.pipeline import Intake  # noqa: PLC0415
 
         done, total = sum(size for _, size in found.values()), sum(source.status.st_size for source in sources)
-        intake = Intake(
-            index, Store(writer, encode, bases), lambda count: progress(done + count, total) if progress else None
-        )
+
+        def tell(count: int) -> None:
+            if progress:
+                progress(done + count, total)
+
+        buffers = Buffers()
+        bases = Bases(context, *near, names, buffers)
+        intake = Intake(index, contents, encode=encode, bases=bases, buffers=buffers, progress=tell)
         found |= intake.read(rest)
         index.keep_known((names[path], stamp, digest) for path, stamp, digest in intake.seen)
     return Manifest(tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources))

@@ -2,19 +2,16 @@
 
 One thread, the caller's, reads, hashes each file as a whole, and writes, so that the source is read and the pack
 written from front to back; others hash the chunks, look whether the repository has them, and encode what it has
-not got. Memory is bounded by the length of a chunk and the number of threads, never by that of a file. Short files,
-of which there may be many, go first, many at a time, and each is one chunk.
+not got. What goes through is a batch of chunks: one piece of a long file, or many short files, each of which is one
+chunk. Memory is bounded by the size of a batch and the number of threads, never by that of a file.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -23,6 +20,7 @@ from mreg.content import codecs
 from mreg.content.buffers import Buffers
 from mreg.content.codecs import Encoded
 from mreg.content.cutting import Chunk, ShortFile, chunks
+from mreg.content.formats.spans import Span
 from mreg.content.pack_writer import PackContents
 from mreg.content.packs import Base, Piece
 from mreg.content.parallel import in_order
@@ -32,18 +30,11 @@ from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, same_file, settled, stamp
 from mreg.values.errors import Conflict, UnreadableFile
 
-Progress = Callable[[int, int], None]
-"""Told after each step: bytes done, bytes in all."""
-
 AT_ONCE: Final = 256
-"""So many short files are looked up at a time."""
-
-WORTH_A_HEAD_START: Final = 64 << 20
-"""To read so much takes longer than to load what encodes it, which can be done meanwhile."""
+"""Short files per batch. Together they fit into one buffer."""
 
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are dealt with at once: handing them over would take longer."""
-
 
 _READING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 """Not blocking: a pipe may have taken the file's place since it was looked at."""
@@ -56,181 +47,197 @@ class SourceChanged(Conflict):
     path: str
 
 
-class Store(NamedTuple):
-    """Where new chunks go. encode: whether to make them smaller. bases: makes what they may be near to."""
-
-    writer: PackContents
-    encode: bool
-    bases: Callable[[Buffers], Bases | None] | None
-
-
-class _Examined(NamedTuple):
-    """A chunk that was looked at. stored: its stored form, None where the repository has it already."""
+class _Read(NamedTuple):
+    """A chunk that was read. path: the file's, in the version. name: its digest (raw), where that is known already.
+    span, offset: what it is part of, and where it begins there."""
 
     path: str
-    name: bytes
     data: memoryview
-    stored: Encoded | None
-    base: Base | None
+    name: bytes | None
+    span: Span | None = None
+    offset: int = 0
 
 
 class _Ended(NamedTuple):
-    """All chunks of a file are through. stamp: None where its times cannot be trusted."""
+    """A file that was read to its end. name: its digest (raw). stamp: None where its times cannot be trusted."""
 
     path: str
-    digest: str
+    name: bytes
     size: int
     stamp: str | None
 
 
-@dataclass
+class _Batch(NamedTuple):
+    """What goes through at once. ended: the files that end with it. buffer: the memory of its chunks."""
+
+    chunks: Sequence[_Read]
+    ended: Sequence[_Ended] = ()
+    buffer: memoryview | None = None
+
+
+class _Stored(NamedTuple):
+    """How a chunk is stored. form: None where the repository has it already."""
+
+    name: bytes
+    form: Encoded | None
+    base: Base | None = None
+
+
 class Intake:
-    """index: up to date. progress: told after each chunk how many bytes have been read."""
+    """Reads files into `contents`.
 
-    index: Index
-    store: Store
-    progress: Callable[[int], None] | None
-    seen: list[tuple[str, str, str]] = field(default_factory=list)
-    """What the stat cache may keep: path in the version, stamp, digest."""
+    index: up to date. encode: whether to make chunks smaller. bases: what they may be near to, in memory from
+    `buffers`. progress: told after each batch how many bytes have been read.
+    """
 
-    def __post_init__(self) -> None:
-        self._buffers = Buffers()
+    def __init__(
+        self,
+        index: Index,
+        contents: PackContents,
+        *,
+        encode: bool,
+        bases: Bases,
+        buffers: Buffers,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._index = index
+        self._contents = contents
+        self._encode = encode
+        self._bases = bases
+        self._progress = progress
+        self._buffers = buffers
         self._pieces: dict[str, list[Piece]] = {}
         self._done = 0
-        self._guard = threading.Lock()
-        self._asked = False
-        self._found_bases: Bases | None = None
+        self._found: dict[str, tuple[str, int]] = {}
+        self.seen: list[tuple[str, str, str]] = []
+        """What the stat cache may keep: path in the version, stamp, digest."""
 
     def read(self, sources: Sequence[Source]) -> dict[str, tuple[str, int]]:
         """Digest and size of each source by its path in the version. Raises SourceChanged, UnreadableFile,
-        OSError."""
-        found: dict[str, tuple[str, int]] = {}
+        UnsupportedFile, OSError."""
+        for batch, stored in in_order(self._examine, self._batches(sources), _worth_a_thread):
+            self._store(batch, stored)
+        return self._found
+
+    def _batches(self, sources: Sequence[Source]) -> Iterator[_Batch]:
+        """Short files first: there may be many. One that is not what it was when it was looked at goes the way of
+        long files, which can deal with any."""
         short = [source for source in sources if source.status.st_size <= codecs.SHORT]
-        room = bytearray(min(len(short), AT_ONCE) * (codecs.SHORT + 1))
+        rest = [source for source in sources if source.status.st_size > codecs.SHORT]
         for start in range(0, len(short), AT_ONCE):
-            found |= self._take_short(short[start : start + AT_ONCE], room)
-        rest = [source for source in sources if source.path not in found]
-        if self.store.encode and sum(source.status.st_size for source in rest) >= WORTH_A_HEAD_START:
-            threading.Thread(target=codecs.load).start()
-        for result in in_order(self._work(rest)) if rest else ():
-            if isinstance(result, _Examined):
-                self._keep(result)
-            else:
-                found[result.path] = result.digest, result.size
-                self._end(result)
-        return found
+            yield self._read_short(short[start : start + AT_ONCE], rest)
+        for source in rest:
+            yield from self._read_long(source)
 
-    def _take_short(self, sources: Sequence[Source], room: bytearray) -> dict[str, tuple[str, int]]:
-        """The same as `read`, of files that are one chunk each; `room` has room for them. Left out: those that cannot
-        be read, have changed since they were looked at, or just before."""
-        began, view, end = time.time(), memoryview(room), 0
-        files: dict[str, memoryview] = {}
-        for path, file, status in sources:
-            data = view[end : end + status.st_size + 1]
-            if not hiding_time(status, began) and _read_short(file, status, data):
-                files[path] = data[:-1]
-                end += status.st_size
-        names = {path: blake3(data).digest() for path, data in files.items()}
-        kept = self.index.kept({name: len(files[path]) for path, name in names.items()})
-        for path, name in names.items():
-            data = files[path]
-            if name not in kept and name not in self.store.writer:
-                self.store.writer.add(name, data, codecs.encode(data, data) if self.store.encode else None)
-        found = {path: (name.hex(), len(files[path])) for path, name in names.items()}
-        for path, _, status in sources:
-            if path in found and settled(status, began):
-                self.seen.append((path, stamp(status), found[path][0]))
-        self._done += end
-        if self.progress:
-            self.progress(self._done)
-        return found
-
-    def _work(self, sources: Sequence[Source]) -> Iterator[tuple[bool, Callable[[], _Examined | _Ended]]]:
+    def _read_short(self, sources: Sequence[Source], changed: list[Source]) -> _Batch:
+        """These files, each as one chunk. changed: where those are put that cannot be read so."""
+        now = time.time()
+        # A program that is writing one now would go on without its times showing it.
+        if wait := max(hiding_time(source.status, now) for source in sources):
+            time.sleep(wait)
+        began, end = time.time(), 0
+        buffer = self._buffers.take(sum(source.status.st_size for source in sources) + 1)
+        read: list[_Read] = []
+        ended: list[_Ended] = []
         for source in sources:
-            descriptor, before = _opened(source)
-            with open(descriptor, "rb", buffering=0) as file:
-                # A program that is writing it now would go on without its times showing it.
-                time.sleep(hiding_time(before, time.time()))
-                began = time.time()
-                whole = blake3()
-                for chunk in _reading(chunks(file, before.st_size, self._buffers), source, file.fileno(), before):
-                    whole.update(chunk.data)
-                    yield len(chunk.data) >= WORTH_A_THREAD, partial(self._examine, source.path, chunk)
-                if not before.st_size and file.read(1):  # as those of /proc do
-                    raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
-                after = os.fstat(file.fileno())
-            end = _ended(source, whole.hexdigest(), before, after, began)
-            yield False, partial(_same, end)
+            path, _, status = source
+            size = status.st_size
+            if not _fill(source, buffer[end : end + size + 1]):
+                changed.append(source)
+                continue
+            data = buffer[end : end + size]
+            end += size
+            name = blake3(data).digest()
+            if size:
+                read.append(_Read(path, data, name))
+            ended.append(_Ended(path, name, size, stamp(status) if settled(status, began) else None))
+        return _Batch(read, ended, buffer)
 
-    def _examine(self, path: str, chunk: Chunk) -> _Examined:
+    def _read_long(self, source: Source) -> Iterator[_Batch]:
+        """The file cut into chunks, each a batch, and then that it ended."""
+        descriptor, before = _opened(source)
+        with open(descriptor, "rb", buffering=0) as file:
+            time.sleep(hiding_time(before, time.time()))
+            began, whole = time.time(), blake3()
+            for chunk in _reading(chunks(file, before.st_size, self._buffers), source, descriptor, before):
+                whole.update(chunk.data)
+                yield _Batch([_Read(source.path, chunk.data, None, chunk.span, chunk.offset)], (), chunk.data)
+            if not before.st_size and file.read(1):  # as those of /proc do
+                raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
+            if not same_file(before, os.fstat(descriptor)):
+                raise SourceChanged(path=source.file)
+        looks = stamp(before) if settled(before, began) else None
+        yield _Batch((), [_Ended(source.path, whole.digest(), before.st_size, looks)])
+
+    def _examine(self, batch: _Batch) -> tuple[_Batch, list[_Stored]]:
         """In any thread."""
-        data, span = chunk.data, chunk.span
-        name = blake3(data).digest()
-        if name in self.store.writer or self.index.chunk(name) is not None:
-            return _Examined(path, name, data, None, None)
-        if not self.store.encode:
-            return _Examined(path, name, data, Encoded(codecs.RAW, data), None)
-        bases = self._bases() if span.name else None
-        near = bases.find(path, span.name, chunk.offset, len(data)) if bases else None
-        room = self._buffers.take(len(data) + codecs.EXTRA)
-        stored = codecs.encode(data, room, span.dtype, near[0] if near else None)
-        if stored.data is data:
+        names = [read.name or blake3(read.data).digest() for read in batch.chunks]
+        kept = self._index.chunks(names)
+        return batch, [
+            _Stored(name, None) if name in kept or name in self._contents else self._stored(name, read)
+            for name, read in zip(names, batch.chunks, strict=True)
+        ]
+
+    def _stored(self, name: bytes, read: _Read) -> _Stored:
+        path, data, _, span, offset = read
+        if not self._encode:
+            return _Stored(name, Encoded(codecs.RAW, data))
+        near = self._bases.find(path, span.name, offset, len(data)) if span and span.name else None
+        room = self._buffers.take(len(data) + codecs.EXTRA) if span else data  # short files need none
+        form = codecs.encode(data, room, span.dtype if span else "", near[0] if near else None)
+        if form.data is data and room is not data:
             self._buffers.give_back(room)
         if near:
             self._buffers.give_back(near[0])
-        return _Examined(path, name, data, stored, near[1] if near else None)
+        return _Stored(name, form, near[1] if near else None)
 
-    def _bases(self) -> Bases | None:
-        with self._guard:
-            if not self._asked and self.store.bases:
-                self._found_bases, self._asked = self.store.bases(self._buffers), True
-            return self._found_bases
+    def _store(self, batch: _Batch, stored: Sequence[_Stored]) -> None:
+        for (path, data, *_), (name, form, base) in zip(batch.chunks, stored, strict=True):
+            self._done += len(data)
+            if not batch.ended:  # more of the file comes; a short one is its only chunk
+                self._pieces.setdefault(path, []).append(Piece(name, len(data)))
+            if form is None:
+                continue
+            if name not in self._contents:
+                self._contents.add(name, data, form, base)
+            if form.data is not data:
+                self._buffers.give_back(form.data)
+        if batch.buffer is not None:
+            self._buffers.give_back(batch.buffer)
+        if batch.ended:
+            self._end(batch.ended)
+        if self._progress:
+            self._progress(self._done)
 
-    def _keep(self, chunk: _Examined) -> None:
-        if chunk.stored is not None and chunk.name not in self.store.writer:
-            self.store.writer.add(chunk.name, chunk.data, chunk.stored, chunk.base)
-        self._pieces.setdefault(chunk.path, []).append(Piece(chunk.name, len(chunk.data)))
-        self._done += len(chunk.data)
-        self._buffers.give_back(chunk.data)
-        if chunk.stored is not None and chunk.stored.data is not chunk.data:
-            self._buffers.give_back(chunk.stored.data)
-        if self.progress:
-            self.progress(self._done)
-
-    def _end(self, file: _Ended) -> None:
-        pieces = self._pieces.pop(file.path, [])
-        name = bytes.fromhex(file.digest)
-        # One that was cut in another way before may name chunks that a gc has taken.
-        if len(pieces) > 1 and self.index.pieces(name, file.size) != tuple(pieces):
-            self.store.writer.add_recipe(name, tuple(pieces))
-        if file.stamp:
-            self.seen.append((file.path, file.stamp, file.digest))
+    def _end(self, files: Sequence[_Ended]) -> None:
+        recipes = self._index.recipes([file.name for file in files])
+        for path, name, size, looks in files:
+            digest = name.hex()
+            self._found[path] = digest, size
+            if path in self._pieces or (name in recipes and size):
+                alone = (Piece(name, size),)
+                pieces = tuple(self._pieces.pop(path, alone))
+                # One that was cut in another way before may name chunks that a gc has taken.
+                if pieces != recipes.get(name, alone):
+                    self._contents.add_recipe(name, pieces)
+            if looks:
+                self.seen.append((path, looks, digest))
 
 
-def _same(end: _Ended) -> _Ended:
-    return end
+def _worth_a_thread(batch: _Batch) -> bool:
+    return len(batch.chunks) == 1 and len(batch.chunks[0].data) >= WORTH_A_THREAD
 
 
-def _read_short(path: str, status: os.stat_result, room: memoryview) -> bool:
-    """Read a whole file to the start of `room`, which is longer by a byte; whether it is the one that was looked at."""
+def _open(source: Source) -> int:
     try:
-        descriptor = os.open(path, _READING)
-        try:
-            count = os.readv(descriptor, (room,))
-            after = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
-    return count == status.st_size and same_file(status, after)
+        return os.open(source.file, _READING)
+    except OSError as error:
+        raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
 
 
 def _opened(source: Source) -> tuple[int, os.stat_result]:
     """The file's descriptor, and its status."""
-    try:
-        descriptor = os.open(source.file, _READING)
-    except OSError as error:
-        raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
+    descriptor = _open(source)
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode):
         return descriptor, status
@@ -238,11 +245,18 @@ def _opened(source: Source) -> tuple[int, os.stat_result]:
     raise UnsupportedFile(path=source.file, reason="it stopped being a file")
 
 
-def _ended(source: Source, digest: str, before: os.stat_result, after: os.stat_result, began: float) -> _Ended:
-    looks = stamp(before)
-    if stamp(after) != looks:
-        raise SourceChanged(path=source.file)
-    return _Ended(source.path, digest, before.st_size, looks if settled(before, began) else None)
+def _fill(source: Source, room: memoryview) -> bool:
+    """Read a whole file into `room`, which is longer by a byte; whether it is the one that was looked at."""
+    descriptor = _open(source)
+    try:
+        count = os.readv(descriptor, (room,))
+        return count == source.status.st_size and same_file(source.status, os.fstat(descriptor))
+    except OSError as error:
+        if same_file(source.status, os.fstat(descriptor)):
+            raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _reading(pieces: Iterator[Chunk], source: Source, descriptor: int, before: os.stat_result) -> Iterator[Chunk]:

@@ -14,8 +14,8 @@ from mreg.session.context import Context
 from mreg.values.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from mreg.checkout.new_folder import Progress
     from mreg.values.entities import Checkout
+    from mreg.values.progress import Progress
     from mreg.values.records import File
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from mreg import intake
-from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents, PackWriter
-from mreg.intake.ingest import ingest, packs_of
+from mreg.intake.ingest import Near, ingest, packs_of
 from mreg.intake.scan import Selection, Source, scan
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import check_free, ensure
@@ -25,12 +23,8 @@ from mreg.session.context import Context
 from mreg.values import annotation, metadata, names
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
+from mreg.values.progress import Progress
 from mreg.values.records import Input, Manifest, VersionRecord
-
-if TYPE_CHECKING:
-    from mreg.content.buffers import Buffers
-    from mreg.intake.bases import Bases
-    from mreg.intake.pipeline import Progress
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
@@ -110,7 +104,7 @@ class _Job(NamedTuple):
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
-            manifest = ingest(index, contents, self.sources, progress, encode=encode, bases=self._bases)
+            manifest = ingest(context, contents, self.sources, self._near(), progress, encode=encode)
             listed = manifest.to_bytes()
             record = self.record(manifest, digest_of(listed), timestamp())
             view = context.view() if self.view.moved() else self.view
@@ -143,23 +137,10 @@ class _Job(NamedTuple):
             inputs=self.inputs,
         )
 
-    def _bases(self, buffers: Buffers) -> Bases | None:
-        """The version that tensors may be stored as the difference to. What is wrong with one that was not asked
-        for must not stop a log: a gc may be taking it away."""
-        context, artifact = self.context, self.request.artifact
-        latest = self.view.latest(artifact)
-        digest = self.base or (None if latest is None else self.view.version(artifact, latest).value)
-        if digest is None:
-            return None
-        try:
-            manifest = context.objects.manifest(context.objects.version(digest).manifest)
-        except DamagedObject:
-            if self.base:
-                raise
-            return None
-        return intake.bases.Bases(
-            context.storage, context.index, manifest, [source.path for source in self.sources], buffers
-        )
+    def _near(self) -> Near:
+        latest = self.view.latest(self.request.artifact)
+        newest = None if latest is None else self.view.version(self.request.artifact, latest).value
+        return Near(self.base or newest, asked=self.base is not None)
 
     def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> Resolved | None:
         """The latest version if its content is this, else None."""

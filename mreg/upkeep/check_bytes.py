@@ -26,18 +26,19 @@ def check_bytes(context: Context, check: Check, progress: Progress | None) -> No
     loose = ChunkReader(context.storage, copies(data.indexes).get, buffers)  # of packs that nobody reads from
     users = data.users_by_chunk()
     for name, index in data.indexes.items():
-        for entry in index.chunks:
-            located = Located(name, entry)
+        places = [Located(name, entry) for entry in index.chunks]
+        read = (reader if name in check.refs.registered else loose).several(places, verified=True)
+        for located, chunk in zip(places, read, strict=True):
+            entry = located.entry
             data.chunks_read += 1
             data.bytes_read += entry.stored
-            try:
-                buffers.give_back((reader if name in check.refs.registered else loose).verified(located))
+            if not isinstance(chunk, DamagedChunk):
+                buffers.give_back(chunk)
                 data.sound.add(entry.digest)
-            except DamagedChunk as error:
-                if not _is_swept(context, check, located):
-                    where = f"{packs.key_of(name)} at {entry.offset}"
-                    data.broken.add(located)
-                    check.found.add("chunk", where, error.reason, users[entry.digest])
+            elif not _is_swept(context, check, located):
+                where = f"{packs.key_of(name)} at {entry.offset}"
+                data.broken.add(located)
+                check.found.add("chunk", where, chunk.reason, users[entry.digest])
             if progress:
                 progress(data.bytes_read, total)
     for file, pieces in data.recipes.items():

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -116,24 +115,21 @@ class Rewriter:
 
     def __init__(self, storage: Storage, indexes: Indexes, kept: Reached, *, encode: bool) -> None:
         self._storage = storage
-        self._indexes = indexes
-        self._places = reach.copies(indexes)
+        self._packs = _Packs(indexes, reach.copies(indexes), {bytes.fromhex(digest) for digest, _ in kept.files})
+        self._needed = _loosened(self._packs, kept.chunks)
         self._encode = encode
         self._buffers = Buffers()
-        self._reader = ChunkReader(storage, self._places.get, self._buffers)
-        self._files = {bytes.fromhex(digest) for digest, _ in kept.files}
-        self._alone, self._spared = self._loosened(kept)
-        self._needed = kept.chunks - self._spared
+        self._reader = ChunkReader(storage, self._packs.places.get, self._buffers)
 
     def batches(self) -> Iterator[list[str]]:
         """The packs to be written anew, in batches that make one new pack each."""
         batch: list[str] = []
         size = 0
-        for name in sorted(self._indexes):
-            if not (self._is_dead(name) or (self._encode and self._is_loose(name))):
+        for name in sorted(self._packs.indexes):
+            if not (self._packs.is_dead(name, self._needed) or (self._encode and self._is_loose(name))):
                 continue
             batch.append(name)
-            size += sum(entry.stored for entry in self._live(name))
+            size += sum(entry.stored for entry in self._packs.live(name, self._needed))
             if size >= BATCH:
                 yield batch
                 batch, size = [], 0
@@ -143,49 +139,34 @@ class Rewriter:
     def write(self, batch: Iterable[str], writer: PackContents) -> None:
         """Add all that is needed of these packs to the writer. Raises DamagedChunk."""
         names = list(batch)
-        entries = [(name, entry) for name in names for entry in self._live(name)]
-        for again in in_order((True, partial(self._again, *one)) for one in entries):
+        live = (Located(name, entry) for name in names for entry in self._packs.live(name, self._needed))
+        for again in in_order(self._again, live):
             if again.entry.digest not in writer:
                 writer.add(again.entry.digest, again.data, again.form, again.base)
             self._give_back(again)
         for name in names:
-            for file, pieces in self._indexes[name].recipes.items():
-                if file in self._files:
+            for file, pieces in self._packs.indexes[name].recipes.items():
+                if file in self._packs.files:
                     writer.add_recipe(file, pieces)
-
-    def _live(self, name: str) -> list[ChunkEntry]:
-        """What of the pack is read, and needed."""
-        return [
-            entry
-            for entry in self._indexes[name].chunks
-            if entry.digest in self._needed and self._places[entry.digest] == (name, entry)
-        ]
-
-    def _is_dead(self, name: str) -> bool:
-        index = self._indexes[name]
-        total = sum(entry.stored for entry in index.chunks)
-        live = sum(entry.stored for entry in self._live(name) if entry.digest not in self._alone)
-        if total == 0:
-            return self._files.isdisjoint(index.recipes)
-        return total - live > MOSTLY * total
 
     def _is_loose(self, name: str) -> bool:
         """Would it be much smaller if its chunks were compressed?"""
-        raw = [entry for entry in self._live(name) if entry.codec == codecs.RAW and entry.size >= codecs.SMALL]
-        if sum(entry.stored for entry in raw) <= MOSTLY * sum(entry.stored for entry in self._indexes[name].chunks):
+        live = self._packs.live(name, self._needed)
+        raw = [entry for entry in live if entry.codec == codecs.RAW and entry.size >= codecs.SMALL]
+        if sum(entry.stored for entry in raw) <= MOSTLY * self._packs.stored(name):
             return False
         shares = []
         for entry in _spread(raw):
-            again = self._again(name, entry)
+            again = self._again(Located(name, entry))
             shares.append(len(again.form.data) / entry.size)
             self._give_back(again)
         return sum(shares) < SMALLER * len(shares)
 
-    def _again(self, name: str, entry: ChunkEntry) -> _Rewritten:
+    def _again(self, located: Located) -> _Rewritten:
         """The chunk, and how it is stored from now on. In any thread."""
-        located = Located(name, entry)
+        entry = located.entry
         data = self._reader.verified(located)
-        if entry.digest in self._alone or (self._encode and entry.codec == codecs.RAW):
+        if entry.digest in self._needed.alone or (self._encode and entry.codec == codecs.RAW):
             room = self._buffers.take(entry.size + codecs.EXTRA)
             form = codecs.encode(data, room)
             if form.data is data:
@@ -201,26 +182,6 @@ class Rewriter:
         if again.form.data is not again.data:
             self._buffers.give_back(again.form.data)
 
-    def _loosened(self, kept: Reached) -> tuple[set[bytes], set[bytes]]:
-        """Chunks to be stored by themselves from now on, and their bases, which are then spared: those that no file
-        is made of, and no other chunk needs. Only where that empties the packs of both."""
-        recipes = reach.recipes_of(self._indexes)
-        direct = {chunk for file in self._files for chunk in recipes.get(file, {file})}
-        users = Counter(self._places[chunk].entry.base for chunk in kept.chunks if chunk in self._places)
-        lone = {
-            chunk: bases
-            for chunk in direct
-            if (bases := list(reach.with_bases(chunk, self._places))[1:])
-            and all(base not in direct and users[base] == 1 for base in bases)
-        }
-        spared = {base for bases in lone.values() for base in bases}
-        self._alone, self._needed = set(lone), kept.chunks - spared
-        emptied = {name for name in self._indexes if self._is_dead(name)}
-        alone = {
-            chunk for chunk, bases in lone.items() if all(self._places[one].pack in emptied for one in [chunk, *bases])
-        }
-        return alone, {base for chunk in alone for base in lone[chunk]}
-
 
 def _spread(entries: Sequence[ChunkEntry]) -> list[ChunkEntry]:
     """SAMPLES of the chunks, each for as many bytes as the others; a long one may be there more than once."""
@@ -234,3 +195,66 @@ class _Rewritten(NamedTuple):
     data: memoryview
     form: Encoded
     base: Base | None
+
+
+class _Needed(NamedTuple):
+    """The chunks that are needed, and those of them that are differences to others and get stored by themselves."""
+
+    chunks: Set[bytes]
+    alone: Set[bytes]
+
+
+class _Packs(NamedTuple):
+    """The packs, where each chunk is read from, and the files (digests, raw) that are needed."""
+
+    indexes: Indexes
+    places: Mapping[bytes, Located]
+    files: Set[bytes]
+
+    def live(self, name: str, needed: _Needed) -> list[ChunkEntry]:
+        """What is read from the pack, and needed."""
+        return [
+            entry
+            for entry in self.indexes[name].chunks
+            if entry.digest in needed.chunks and self.places[entry.digest] == (name, entry)
+        ]
+
+    def stored(self, name: str) -> int:
+        return sum(entry.stored for entry in self.indexes[name].chunks)
+
+    def is_dead(self, name: str, needed: _Needed) -> bool:
+        """Is the pack mostly dead?"""
+        total = self.stored(name)
+        if total == 0:
+            return self.files.isdisjoint(self.indexes[name].recipes)
+        live = sum(entry.stored for entry in self.live(name, needed) if entry.digest not in needed.alone)
+        return total - live > MOSTLY * total
+
+
+def _loosened(packs: _Packs, kept: Set[bytes]) -> _Needed:
+    """The chunks `kept`, less the bases that only chunks need which can be stored by themselves. That is done only
+    where it empties the packs of such a chunk and of its bases."""
+    lone = dict(_lone(packs, kept))
+    trial = _Needed(kept - _all(lone.values()), lone.keys())
+    emptied = {name for name in packs.indexes if packs.is_dead(name, trial)}
+    alone = {
+        chunk: bases
+        for chunk, bases in lone.items()
+        if all(packs.places[one].pack in emptied for one in (chunk, *bases))
+    }
+    return _Needed(kept - _all(alone.values()), alone.keys())
+
+
+def _lone(packs: _Packs, kept: Set[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The chunks of files that have bases which no file is made of, and no other chunk needs; with these bases."""
+    recipes = reach.recipes_of(packs.indexes)
+    direct = {chunk for file in packs.files for chunk in recipes.get(file, {file})}
+    users = Counter(packs.places[chunk].entry.base for chunk in kept if chunk in packs.places)
+    for chunk in direct:
+        bases = list(reach.with_bases(chunk, packs.places))[1:]
+        if bases and all(base not in direct and users[base] == 1 for base in bases):
+            yield chunk, bases
+
+
+def _all(lists: Iterable[list[bytes]]) -> set[bytes]:
+    return {one for some in lists for one in some}

@@ -37,17 +37,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the files that were read from the repository."""
     seen: list[str] = []
 
-    def record(method: str) -> None:
-        original = getattr(Reader, method)
+    original = Reader.stream
 
-        def recorded(self: Reader, files: Sequence[File]) -> Any:
-            seen.extend(file.path for file in files)
-            return original(self, files)
+    def recorded(self: Reader, files: Sequence[File]) -> Any:
+        seen.extend(file.path for file in files)
+        return original(self, files)
 
-        monkeypatch.setattr(Reader, method, recorded)
-
-    record("parts")
-    record("whole")
+    monkeypatch.setattr(Reader, "stream", recorded)
     return seen
 
 

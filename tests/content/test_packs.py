@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -381,32 +381,28 @@ def in_order(storage: Storage, name: str) -> tuple[ChunkReader, list[Located]]:
 MANY = [random_bytes(n) for n in (300, 20_000, 5, 32 << 10, 31 << 10, 4096, *[10_000] * 40)]
 
 
-def test_chunks_read_one_after_the_other_are_right_and_read_many_at_once(storage: MemoryStorage) -> None:
+def bytes_of(found: Iterator[memoryview | DamagedChunk]) -> list[bytes]:
+    return [b"" if isinstance(data, DamagedChunk) else bytes(data) for data in found]
+
+
+def test_short_chunks_that_lie_one_behind_the_other_are_read_at_once(storage: MemoryStorage) -> None:
     counted = FaultyStorage(storage, 0, Crash(), reads=True)
     reader, places = in_order(counted, write(storage, MANY).name)
     before = counted.calls
 
-    assert [bytes(reader.verified(place)) for place in places] == MANY
+    assert bytes_of(reader.several(places, verified=True)) == MANY
     assert counted.calls - before < len(MANY) // 3
-    assert [bytes(reader.verified(place)) for place in reversed(places)] == MANY[::-1]
+    assert bytes_of(reader.several(reversed(places), verified=True)) == MANY[::-1]
 
 
-def test_what_was_read_ahead_is_read_again_when_it_was_damaged(storage: MemoryStorage) -> None:
-    """And was mended meanwhile."""
+def test_of_chunks_read_at_once_only_the_damaged_ones_carry_an_error(storage: MemoryStorage) -> None:
     pack = write(storage, MANY)
     reader, places = in_order(storage, pack.name)
     damaged = bytearray(pack.data)
-    for place in places[10:]:
-        damaged[place.entry.offset] ^= 1
+    damaged[places[10].entry.offset] ^= 1
     storage.put(packs.key_of(pack.name), bytes(damaged), ANY)
-    for place in places[:10]:
-        reader.verified(place)
-    with pytest.raises(DamagedChunk):
-        reader.verified(places[10])
 
-    storage.put(packs.key_of(pack.name), pack.data, ANY)
-
-    assert [bytes(reader.verified(place)) for place in places[10:]] == MANY[10:]
+    assert bytes_of(reader.several(places, verified=True)) == [*MANY[:10], b"", *MANY[11:]]
 
 
 def test_a_pack_cut_short_within_what_is_read_ahead_is_damage_of_the_chunks_behind(storage: MemoryStorage) -> None:
@@ -414,7 +410,7 @@ def test_a_pack_cut_short_within_what_is_read_ahead_is_damage_of_the_chunks_behi
     reader, places = in_order(storage, pack.name)
     storage.put(packs.key_of(pack.name), pack.data[: places[10].entry.offset + 1], ANY)
 
-    assert [bytes(reader.verified(place)) for place in places[:10]] == MANY[:10]
-    for place in places[10:]:
-        with pytest.raises(DamagedChunk, match="cut short"):
-            reader.verified(place)
+    found = list(reader.several(places, verified=True))
+
+    assert bytes_of(iter(found)) == [*MANY[:10], *[b""] * (len(MANY) - 10)]
+    assert {data.reason for data in found if isinstance(data, DamagedChunk)} == {"the pack is cut short"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,20 +13,21 @@ from mreg.content import parallel
 from mreg.content.parallel import AHEAD, in_order
 
 
-def square(number: int) -> Callable[[], int]:
-    def call() -> int:
-        time.sleep(0.002 if number % 3 == 0 else 0)
-        return number * number
+def square(number: int) -> int:
+    time.sleep(0.002 if number % 3 == 0 else 0)
+    return number * number
 
-    return call
+
+def call(work: Callable[[], Any]) -> Any:
+    return work()
 
 
 def test_results_come_in_the_order_of_the_work() -> None:
-    assert list(in_order((number % 4 > 0, square(number)) for number in range(200))) == [n * n for n in range(200)]
+    assert list(in_order(square, range(200), lambda number: number % 4 > 0)) == [n * n for n in range(200)]
 
 
 def test_no_work_no_results() -> None:
-    assert list(in_order(())) == []
+    assert list(in_order(square, ())) == []
 
 
 def test_who_would_wait_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,33 +47,36 @@ def test_who_would_wait_works(monkeypatch: pytest.MonkeyPatch) -> None:
             threading.Thread(target=others.wait).start()
         return "other"
 
-    def work() -> Iterator[tuple[bool, Callable[[], str]]]:
-        yield True, first
+    def work() -> Iterator[Callable[[], str]]:
+        yield first
         assert begun.wait(timeout=300)  # by the thread: a call that none has begun is made here
-        yield from [(True, other)] * 2
+        yield from [other] * 2
 
-    assert list(in_order(work())) == ["first", "other", "other"]
+    assert list(in_order(call, work())) == ["first", "other", "other"]
     assert made_by == [threading.current_thread()] * 2
 
 
 def test_only_so_much_is_begun_ahead() -> None:
     asked = 0
 
-    def work() -> Iterator[tuple[bool, Callable[[], int]]]:
+    def numbers() -> Iterator[int]:
         nonlocal asked
-        for asked in range(1, 100):
-            yield True, square(asked)
+        for number in range(1, 100):
+            asked = number
+            yield number
 
-    for taken, _ in enumerate(in_order(work())):
+    for taken, _ in enumerate(in_order(square, numbers())):
         assert asked <= taken + AHEAD
 
 
 @pytest.mark.parametrize("heavy", [True, False])
 def test_what_a_call_raises_comes_in_its_turn(heavy: bool) -> None:
-    def fail() -> int:
-        raise ValueError("this one")
+    def work(number: int) -> int:
+        if number == 7:
+            raise ValueError("this one")
+        return square(number)
 
-    results = in_order([(True, square(2)), (heavy, fail), (True, square(3))])
+    results = in_order(work, (2, 7, 3), lambda number: heavy or number != 7)
 
     assert next(results) == 4
     with pytest.raises(ValueError, match="this one"):
@@ -87,22 +92,19 @@ def test_ctrl_c_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        next(in_order([(True, lambda: release.wait(300)), (False, interrupted)]))
+        next(in_order(call, [lambda: release.wait(300), interrupted], lambda work: work is not interrupted))
 
 
 def test_nothing_is_under_way_when_it_was_closed() -> None:
     running: list[int] = []
 
-    def slow(number: int) -> Callable[[], int]:
-        def call() -> int:
-            running.append(number)
-            time.sleep(0.02)
-            running.remove(number)
-            return number
+    def slow(number: int) -> int:
+        running.append(number)
+        time.sleep(0.02)
+        running.remove(number)
+        return number
 
-        return call
-
-    results = in_order((True, slow(number)) for number in range(1000))
+    results = in_order(slow, range(1000))
     next(results)
     results.close()
 

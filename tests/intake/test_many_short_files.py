@@ -7,6 +7,7 @@ import os
 import random
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mreg.checkout.reader import DamagedFile
 from mreg.content import codecs
 from mreg.intake.pipeline import AT_ONCE
 from mreg.repository import Repository
+from mreg.session.statcache import FINE_SECONDS
 from mreg.storage.memory import MemoryStorage
 from mreg.values.digest import digest
 
@@ -139,6 +141,30 @@ def test_a_short_write_is_gone_on_with(
     repo.get("many", tmp_path / "out")
 
     assert all((tmp_path / "out" / path).read_bytes() == data for path, data in files.items())
+
+
+def test_a_short_file_is_read_as_it_was_stored_and_not_as_an_older_recipe_says(
+    repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gc may have left the recipe, and taken chunks that it names."""
+    tensor, other = RANDOM.randbytes(2048), RANDOM.randbytes(2048)
+    header = b'{"a":{"dtype":"U8","shape":[2048],"data_offsets":[0,2048]}}'.ljust(1500)
+    file = len(header).to_bytes(8, "little") + header + tensor
+    source = folder({"file": file, "other": other})
+    with monkeypatch.context() as older:
+        older.setattr(codecs, "SHORT", 0)  # a release that cuts short files as well
+        repo.log(folder({"tensor": tensor}), "tensor")
+        repo.log(source, "net")
+        repo.log(Path(source) / "other", "other")
+    repo.remove("tensor:v0")
+    repo.remove("net:v0")
+    assert repo.gc(grace=0).packs == 1
+    time.sleep(2 * FINE_SECONDS)
+
+    repo.log(source, "again")
+
+    assert b"".join(repo.read("again", "file")) == file
+    assert repo.fsck(full=True).findings == ()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no syncfs here")

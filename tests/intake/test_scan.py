@@ -584,7 +584,7 @@ def test_a_file_that_the_kernel_makes_up_is_refused(path: str, reason: str, repo
 def test_a_file_written_just_now_is_read_when_one_more_write_would_show_in_its_times(
     size: int, repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, pieces, read_short = tmp_path / "weights.bin", pipeline.chunks, pipeline._read_short
+    path, pieces, read_short = tmp_path / "weights.bin", pipeline.chunks, pipeline._fill
     ages = []
 
     def reading(*args: Any) -> Any:
@@ -596,7 +596,7 @@ def test_a_file_written_just_now_is_read_when_one_more_write_would_show_in_its_t
         return read_short(*args)
 
     monkeypatch.setattr(pipeline, "chunks", reading)
-    monkeypatch.setattr(pipeline, "_read_short", reading_short)
+    monkeypatch.setattr(pipeline, "_fill", reading_short)
     path.write_bytes(bytes(size))
 
     repo.log(path, "mnist")
@@ -611,18 +611,13 @@ def test_a_file_written_just_now_is_read_when_one_more_write_would_show_in_its_t
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were opened and read to be logged."""
     seen: list[str] = []
-    opened, read_short = pipeline._opened, pipeline._read_short
+    opened = pipeline._open
 
     def recorded(source: Any) -> Any:
         seen.append(source.path)
         return opened(source)
 
-    def recorded_short(path: str, *rest: Any) -> bool:
-        seen.append(os.path.basename(path))
-        return read_short(path, *rest)
-
-    monkeypatch.setattr(pipeline, "_opened", recorded)
-    monkeypatch.setattr(pipeline, "_read_short", recorded_short)
+    monkeypatch.setattr(pipeline, "_open", recorded)
     return seen
 
 

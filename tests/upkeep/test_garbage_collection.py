@@ -524,11 +524,13 @@ def test_a_gc_between_reading_files_and_asking_for_their_packs_makes_log_read_th
     repo.remove("mnist:v0")
     real, gone = log_module.ingest, []
 
-    def ingest(index: Any, *rest: Any, **options: Any) -> Any:
-        manifest = real(index, *rest, **options)
+    def ingest(context: Any, *rest: Any, **options: Any) -> Any:
+        manifest = real(context, *rest, **options)
         if not gone:
             gone.append(repo.gc(grace=0))
-            index.catch_up(repo._context.journal.look())  # another process that shares the tables hears of it first
+            context.index.catch_up(
+                repo._context.journal.look()
+            )  # another process that shares the tables hears of it first
         return manifest
 
     monkeypatch.setattr(log_module, "ingest", ingest)
