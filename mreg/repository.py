@@ -220,8 +220,8 @@ class Repository:
         base: the version that tensors may be stored as the difference to; else the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
 
-        Content (paths and bytes) that equals the latest version's makes no new version; aliases, links,
-        inputs, message and metadata then apply to that one.
+        Content (paths, bytes, and which files are executable) that equals the latest version's makes no new
+        version; aliases, links, inputs, message and metadata then apply to that one.
         """
         request = operations.log.LogRequest(
             paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),

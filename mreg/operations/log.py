@@ -108,7 +108,7 @@ class _Job(NamedTuple):
             listed = manifest.to_bytes()
             record = self.record(manifest, digest_of(listed), timestamp())
             view = context.view() if self.view.moved() else self.view
-            same = self._same_as_latest(view, manifest, record.manifest)
+            same = self._same_as_latest(view, record.manifest)
             if same and (dry_run or self.request.says_nothing):
                 return LogResult(load(context, view, same), created=False)
             if dry_run:
@@ -119,7 +119,7 @@ class _Job(NamedTuple):
                     packs.add(writer.publish())
                 context.objects.put(listed)
                 context.objects.put(record.to_bytes())
-        return self._commit(manifest, record, tuple(sorted(packs)), writer)
+        return self._commit(record, tuple(sorted(packs)), writer)
 
     def record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
         """The version's record. digest: the manifest's."""
@@ -142,20 +142,15 @@ class _Job(NamedTuple):
         newest = None if latest is None else self.view.version(self.request.artifact, latest).value
         return Near(self.base or newest, asked=self.base is not None)
 
-    def _same_as_latest(self, view: View, manifest: Manifest, digest: str) -> Resolved | None:
-        """The latest version if its content is this, else None."""
+    def _same_as_latest(self, view: View, manifest: str) -> Resolved | None:
+        """The latest version if its manifest has this digest, else None."""
         artifact = self.request.artifact
         latest = view.latest(artifact)
         version = None if latest is None else view.version(artifact, latest).value
         if latest is None or version is None:
             return None
-        found = Resolved(artifact, latest, version)
-        record = self.context.objects.version(version)
-        if record.manifest == digest:
-            return found
-        if (record.files, record.size) != (len(manifest.files), manifest.size):
-            return None
-        return found if self.context.objects.manifest(record.manifest).content() == manifest.content() else None
+        same = self.context.objects.version(version).manifest == manifest
+        return Resolved(artifact, latest, version) if same else None
 
     def _foretell(self, view: View, record: VersionRecord, contents: PackContents) -> LogResult:
         artifact = self.request.artifact
@@ -163,14 +158,12 @@ class _Job(NamedTuple):
         version = load(self.context, view, target, record=record)
         return LogResult(version, created=True, new=contents.new, stored=contents.stored)
 
-    def _commit(
-        self, manifest: Manifest, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter
-    ) -> LogResult:
+    def _commit(self, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter) -> LogResult:
         context, request = self.context, self.request
 
         def build(draft: Draft) -> _Done:
             ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
-            same = self._same_as_latest(draft.view, manifest, record.manifest)
+            same = self._same_as_latest(draft.view, record.manifest)
             target = same or self._add_version(draft, record, packs)
             if same:
                 self._annotate(draft, same)

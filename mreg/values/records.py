@@ -47,10 +47,6 @@ class Manifest(NamedTuple):
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
 
-    def content(self) -> tuple[tuple[str, str], ...]:
-        """Paths and digests: what makes two versions the same."""
-        return tuple((file.path, file.digest) for file in self.files)
-
     def to_bytes(self) -> bytes:
         rows = []
         for file in self.files:

@@ -419,6 +419,22 @@ def test_only_the_owners_right_to_execute_is_kept(repo: Repository, folder: Call
     assert [file.executable for file in repo.files("mnist")] == [True, False, False]
 
 
+def test_a_file_that_became_executable_makes_a_new_version_that_stores_nothing(
+    repo: Repository, folder: Callable[..., str]
+) -> None:
+    at = folder({"run": b"#!"})
+    repo.log(at, "mnist")
+
+    os.chmod(f"{at}/run", 0o755)
+    made = repo.log(at, "mnist")
+    again = repo.log(at, "mnist")
+
+    assert (made.created, made.version.name, made.stored) == (True, "mnist:v1", 0)
+    assert (again.created, again.version.name) == (False, "mnist:v1")
+    assert [repo.files(f"mnist:v{number}")[0].executable for number in (0, 1)] == [False, True]
+    assert repo.fsck().findings == ()
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "grew": lambda path: path.write_bytes(LARGE + b"more"),
     "shrank": lambda path: os.truncate(path, 700_000),
