@@ -16,7 +16,7 @@ from mreg import lazy
 
 TYPE_CHECKING = False  # as `typing` has it, without loading that for `mreg --version`
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = (
     "mreg.values.errors",
