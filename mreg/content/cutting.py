@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from mreg import lazy
 from mreg.content.buffers import PIECE, Buffers
 from mreg.content.formats import detect
-from mreg.content.formats.spans import Kind, Source, Span
+from mreg.content.formats.spans import Kind, SeekableFile, Span
 
 TENSOR_PIECE: Final = PIECE
 """Length of a tensor's pieces; only its last is shorter. A multiple of every dtype's size."""
@@ -50,7 +50,7 @@ class Chunk(NamedTuple):
     offset: int
 
 
-def chunks(file: Source, size: int, buffers: Buffers) -> Iterator[Chunk]:
+def chunks(file: SeekableFile, size: int, buffers: Buffers) -> Iterator[Chunk]:
     """The first `size` bytes of `file` in order, cut into chunks of 1 to CDC_MAX bytes.
 
     After a look at headers and directories (see `mreg.content.formats` for what that may cost in memory) the file is
@@ -77,7 +77,7 @@ def _joined(spans: Iterable[Span]) -> Iterator[Span]:
             yield from run
 
 
-def _equal_pieces(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]:
+def _equal_pieces(file: SeekableFile, span: Span, buffers: Buffers) -> Iterator[Chunk]:
     for start in range(0, span.length, TENSOR_PIECE):
         piece = buffers.take(min(TENSOR_PIECE, span.length - start))
         filled = 0
@@ -86,7 +86,7 @@ def _equal_pieces(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]
         yield Chunk(piece, span, start)
 
 
-def _content_defined(file: Source, span: Span, buffers: Buffers) -> Iterator[Chunk]:
+def _content_defined(file: SeekableFile, span: Span, buffers: Buffers) -> Iterator[Chunk]:
     cutter = lazy.pyfastcdc.FastCDC(
         CDC_AVG,
         min_size=CDC_MIN,
@@ -106,7 +106,7 @@ def _content_defined(file: Source, span: Span, buffers: Buffers) -> Iterator[Chu
 class _Limited:
     """The next `length` bytes of a file as a stream of their own."""
 
-    def __init__(self, file: Source, length: int) -> None:
+    def __init__(self, file: SeekableFile, length: int) -> None:
         self._file = file
         self._left = length
 
@@ -118,7 +118,7 @@ class _Limited:
         return count
 
 
-def _read_some(file: Source, buffer: memoryview) -> int:
+def _read_some(file: SeekableFile, buffer: memoryview) -> int:
     """Fill at least one byte of `buffer`; the number filled."""
     count = file.readinto(buffer)
     if not count:

@@ -128,7 +128,7 @@ class Bases:
 
 
 class StoredFile:
-    """A file of a version, to be read here and there (`mreg.content.formats.spans.Source`). Reading raises
+    """A file of a version, to be read here and there (`mreg.content.formats.spans.SeekableFile`). Reading raises
     DamagedChunk."""
 
     def __init__(self, reader: ChunkReader, index: Index, file: File) -> None:

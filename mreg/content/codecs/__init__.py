@@ -89,7 +89,7 @@ def decode(codec: int, stored: Buffer, out: memoryview, base: Buffer | None = No
 
         try:
             planes.read(memoryview(stored), out, base)
-        except (planes.Malformed, struct.error) as error:
+        except struct.error as error:
             raise UndecodableChunk(str(error)) from None
     else:
         raise UndecodableChunk(f"codec {codec} is not known to this release")

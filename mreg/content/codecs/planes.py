@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mreg.content.buffers import CAPACITY, Buffer
-from mreg.content.codecs import entropy
+from mreg.content.codecs import UndecodableChunk, entropy
 
 WIDTHS: Final = (1, 2, 4, 8)
 
@@ -38,10 +38,6 @@ Bytes = NDArray[np.uint8]
 _TYPES = {width: np.dtype(f"<u{width}") for width in WIDTHS}
 
 _own = threading.local()
-
-
-class Malformed(ValueError):
-    """The stored bytes contradict themselves, or the length of the chunk."""
 
 
 def write(data: Buffer, room: memoryview, width: int, base: Buffer | None = None) -> memoryview:
@@ -71,15 +67,15 @@ def samples(data: Buffer, width: int, base: Buffer | None = None) -> Iterator[me
 
 
 def read(stored: memoryview, out: memoryview, base: Buffer | None = None) -> None:
-    """Fill `out` with the chunk that `write` was given. Raises Malformed, struct.error."""
+    """Fill `out` with the chunk that `write` was given. Raises UndecodableChunk, struct.error."""
     width = stored[0] if stored else 0
     if width not in WIDTHS:
-        raise Malformed(f"elements of {width} bytes are not known")
+        raise UndecodableChunk(f"elements of {width} bytes are not known")
     lengths = struct.unpack_from(f"<{width}I", stored, 1)
     count = len(out) // width
     *starts, end = accumulate(lengths, initial=1 + 4 * width)
     if end + len(out) % width != len(stored):
-        raise Malformed("its planes are not as long as they say")
+        raise UndecodableChunk("its planes are not as long as they say")
     elements = _elements(out, width)
     scratch, other = _scratch(count, width)
     room = other.view(np.uint8)[:count]
@@ -121,11 +117,11 @@ def _plane(stored: memoryview, room: Bytes) -> Bytes:
     if len(stored) == len(room):
         return np.frombuffer(stored, np.uint8)
     if len(stored) > len(room):
-        raise Malformed("a plane is longer than its bytes")
+        raise UndecodableChunk("a plane is longer than its bytes")
     try:
         entropy.decompress(stored, room.data)
     except ValueError as error:
-        raise Malformed(str(error)) from None
+        raise UndecodableChunk(str(error)) from None
     return room
 
 

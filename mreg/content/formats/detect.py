@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mreg.content.formats import gguf, hdf5, npy, safetensors, zipped
-from mreg.content.formats.spans import Kind, Source, Span, read_at
+from mreg.content.formats.spans import Kind, SeekableFile, Span, read_at
 
 
-def spans(file: Source, size: int) -> list[Span]:
+def spans(file: SeekableFile, size: int) -> list[Span]:
     """The map of a file of `size` bytes: contiguous spans that cover it, none of them empty.
 
     A file of no known format, or one that contradicts itself, is one opaque span. Leaves the file's

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Final, NamedTuple
 
-from mreg.content.formats.spans import MOST_PARTS, TEXT_MOST, Malformed, Source, Span, cover, read_at, tensor
+from mreg.content.formats.spans import MOST_PARTS, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
 
 MAGIC: Final = b"GGUF"
 HEADER_MOST: Final = 32 << 20
@@ -61,12 +61,12 @@ class _Info(NamedTuple):
     """Where in the header the next one begins."""
 
 
-def spans(file: Source, size: int) -> list[Span] | None:
+def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """What is in front (opaque), each tensor, and the padding; None where this is no GGUF file."""
     for length in (HEADER_FIRST, HEADER_MOST):
         try:
             return cover(_tensors(read_at(file, 0, min(length, size)), size), size)
-        except Malformed:
+        except Unmappable:
             return None
         except (struct.error, OverflowError):  # it goes on behind what was read
             pass
@@ -76,7 +76,7 @@ def spans(file: Source, size: int) -> list[Span] | None:
 def _tensors(header: bytes, size: int) -> Iterator[Span]:
     _, version, count, pairs = _HEADER.unpack_from(header)
     if version not in _VERSIONS or count > MOST_PARTS:
-        raise Malformed
+        raise Unmappable
     position, alignment = _metadata(header, pairs)
     # Looked at twice, as the infos of a hostile header would take several times its memory if kept.
     offsets, end = array("Q"), position
@@ -94,7 +94,7 @@ def _tensor(info: _Info, data: int, offsets: array[int], size: int) -> Span:
     if block:
         blocks, rest = divmod(prod(info.dimensions), block)
         if rest:
-            raise Malformed
+            raise Unmappable
         length = blocks * block_size
     else:  # a type made after this was written: up to the next tensor
         following = bisect_right(offsets, info.offset)
@@ -118,7 +118,7 @@ def _metadata(header: bytes, pairs: int) -> tuple[int, int]:
         elif key == alignment_key:
             (alignment,) = _U32.unpack_from(header, position)
             if kind != _TYPE_U32 or alignment.bit_count() != 1:
-                raise Malformed
+                raise Unmappable
         position = _behind_values(header, position, kind, count)
     return position, alignment
 
@@ -129,7 +129,7 @@ def _behind_values(header: bytes, position: int, kind: int, count: int) -> int:
             position += _U64.size + _U64.unpack_from(header, position)[0]
         return position
     if kind not in _VALUE_SIZES:  # also arrays in arrays, which ggml refuses as well
-        raise Malformed
+        raise Unmappable
     return position + count * _VALUE_SIZES[kind]
 
 
@@ -138,7 +138,7 @@ def _infos(header: bytes, position: int, count: int) -> Iterator[_Info]:
         name, position = _string(header, position)
         (rank,) = _U32.unpack_from(header, position)
         if rank > _DIMENSIONS_MOST:
-            raise Malformed
+            raise Unmappable
         position += _U32.size
         dimensions = struct.unpack_from(f"<{rank}Q", header, position)
         position += rank * _U64.size
@@ -151,6 +151,6 @@ def _string(header: bytes, position: int) -> tuple[bytes, int]:
     """A string, and where it ends. It is cut short where the header is; what follows is then not there."""
     (length,) = _U64.unpack_from(header, position)
     if length > TEXT_MOST:
-        raise Malformed
+        raise Unmappable
     start = position + _U64.size
     return header[start : start + length], start + length

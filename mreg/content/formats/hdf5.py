@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from mreg.content.formats.spans import ITEM_SIZE, Malformed, Source, Span, cover, read_at, tensor
+from mreg.content.formats.spans import ITEM_SIZE, SeekableFile, Span, Unmappable, cover, read_at, tensor
 
 MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 READ_MOST: Final = 32 << 20
@@ -39,28 +39,28 @@ _NOWHERE = 2**64 - 1
 _EXPONENT_AT = {b"\x0a": "F16", b"\x07": "BF16"}
 
 
-def spans(file: Source, size: int) -> list[Span] | None:
+def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """The tensors that are found, and what lies between them; None where they contradict each other."""
     return cover(tensors(file, 0, size), size)
 
 
-def tensors(file: Source, start: int, size: int) -> list[Span]:
+def tensors(file: SeekableFile, start: int, size: int) -> list[Span]:
     """The tensors of the HDF5 file of `size` bytes that lies in `file` from `start` on."""
     try:
         return list(_Walk(file, start, size).datasets())
-    except (Malformed, struct.error):
+    except (Unmappable, struct.error):
         return []
 
 
 class _Walk:
-    def __init__(self, file: Source, start: int, size: int) -> None:
+    def __init__(self, file: SeekableFile, start: int, size: int) -> None:
         self._file, self._start, self._size = file, start, size
         self._left = READ_MOST
 
     def datasets(self) -> Iterator[Span]:
         magic, version, *sizes, base, root = _SUPERBLOCK.unpack(self._read(0, _SUPERBLOCK.size))
         if magic != MAGIC or version != 0 or sizes != [8, 8] or base != 0:
-            raise Malformed
+            raise Unmappable
         pending, seen = [(root, b"")], set[int]()
         while pending:
             address, path = pending.pop()
@@ -76,7 +76,7 @@ class _Walk:
                 version, kind, place, length = _LAYOUT.unpack_from(messages[_PLACE].ljust(_LAYOUT.size, b"\0"))
                 if (version, kind) == _IN_ONE_PIECE and place != _NOWHERE:
                     if place + length > self._size:
-                        raise Malformed
+                        raise Unmappable
                     form = messages[_DATATYPE] + messages[_DATASPACE]
                     yield tensor(self._start + place, length, path, _dtype(messages[_DATATYPE]), form)
 
@@ -100,7 +100,7 @@ class _Walk:
         """Name of each member of a group, and the address of its header."""
         signature, length, address = _HEAP.unpack(self._read(heap, _HEAP.size))
         if signature != b"HEAP":
-            raise Malformed
+            raise Unmappable
         names, nodes = self._read(address, length), [tree]
         while nodes:
             address = nodes.pop()
@@ -113,25 +113,25 @@ class _Walk:
                     if member != _NOWHERE:  # else a soft link
                         yield self._name(names, name), member
             else:
-                raise Malformed
+                raise Unmappable
 
     def _name(self, names: bytes, start: int) -> bytes:
         end = names.find(b"\0", start)
         if end < 0:
-            raise Malformed
+            raise Unmappable
         self._spend(end - start)
         return names[start:end]
 
     def _read(self, address: int, length: int) -> bytes:
         self._spend(_READ_COST + length)
         if address + length > self._size:
-            raise Malformed
+            raise Unmappable
         return read_at(self._file, self._start + address, length)
 
     def _spend(self, cost: int) -> None:
         self._left -= cost
         if self._left < 0:
-            raise Malformed
+            raise Unmappable
 
 
 def _dtype(datatype: bytes) -> str:

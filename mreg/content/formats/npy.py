@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mreg.content.formats.spans import Source, Span, cover, read_at, tensor
+from mreg.content.formats.spans import SeekableFile, Span, cover, read_at, tensor
 
 MAGIC: Final = b"\x93NUMPY"
 HEADER_MOST: Final = 4 << 10
@@ -30,13 +30,13 @@ _DTYPES = {
 }
 
 
-def spans(file: Source, size: int) -> list[Span] | None:
+def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """The header (opaque) and the array; None where this is no NPY file."""
     found = array(file, 0, size, b"")
     return None if found is None else cover([found], size)
 
 
-def array(file: Source, start: int, length: int, name: bytes) -> Span | None:
+def array(file: SeekableFile, start: int, length: int, name: bytes) -> Span | None:
     """The array, here called `name`, in the NPY file of `length` bytes that lies in `file` from `start` on.
 
     None where what lies there is no NPY file.

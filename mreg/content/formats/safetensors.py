@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mreg.content.formats.spans import ITEM_SIZE, TEXT_MOST, Malformed, Source, Span, cover, read_at, tensor
+from mreg.content.formats.spans import ITEM_SIZE, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
 
 HEADER_MOST: Final = 32 << 20
 """Longest header that is looked at. Some 250,000 tensors; safetensors itself allows 100 MB."""
@@ -48,35 +48,35 @@ _METADATA = re.compile(
 )
 
 
-def spans(file: Source, size: int) -> list[Span] | None:
+def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """The header (opaque) and each tensor; None where this is no safetensors file."""
     length = int.from_bytes(read_at(file, 0, 8), "little")
     if length > min(HEADER_MOST, size - 8):
         return None
     try:
         return cover(_tensors(file, length), size)
-    except Malformed:
+    except Unmappable:
         return None
 
 
-def _tensors(file: Source, length: int) -> Iterator[Span]:
+def _tensors(file: SeekableFile, length: int) -> Iterator[Span]:
     header = read_at(file, 8, length)  # here, so that it is gone when the spans are put in order
     if len(header) != length or not header.startswith(b"{"):
-        raise Malformed
+        raise Unmappable
     data, position, last = 8 + length, 1, None
     while last is None:
         if match := _TENSOR.match(header, position):
             yield _tensor(match, data)
         elif (match := _METADATA.match(header, position)) is None:
-            raise Malformed
+            raise Unmappable
         position, last = match.end(), match["last"]
 
 
 def _tensor(match: re.Match[bytes], data: int) -> Span:
     if match.end(1) - match.start(1) > TEXT_MOST:
-        raise Malformed
+        raise Unmappable
     name, dtype, shape, begin, end = match.groups(default=b"")[:5]
     if not begin:
-        raise Malformed
+        raise Unmappable
     start, form = int(begin), b"%b[%b]" % (dtype, b"".join(shape.split()))
     return tensor(data + start, int(end) - start, name, _DTYPES.get(dtype, ""), form)

@@ -29,11 +29,11 @@ ITEM_SIZE: Final[Mapping[str, int]] = {
 """Bytes of an item of each plain dtype, in the spelling of safetensors. All are little-endian."""
 
 
-class Malformed(Exception):
+class Unmappable(Exception):
     """The file contradicts itself or its format: no map can be made."""
 
 
-class Source(Protocol):
+class SeekableFile(Protocol):
     """What is needed of a file. What `open(path, "rb")` gives has it, buffered or not."""
 
     def seek(self, offset: int, /) -> int: ...
@@ -110,7 +110,7 @@ def cover(parts: Iterable[Span], size: int) -> list[Span] | None:
     return result
 
 
-def read_at(file: Source, start: int, length: int) -> bytes:
+def read_at(file: SeekableFile, start: int, length: int) -> bytes:
     """`length` bytes from offset `start`, fewer where the file ends."""
     file.seek(start)
     return file.read(length)

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mreg.content.formats import hdf5, npy
-from mreg.content.formats.spans import Kind, Malformed, Source, Span, cover, read_at, tensor
+from mreg.content.formats.spans import Kind, SeekableFile, Span, Unmappable, cover, read_at, tensor
 
 MAGIC: Final = b"PK\x03\x04"
 DIRECTORY_MOST: Final = 64 << 20
@@ -52,16 +52,16 @@ class _Entry(NamedTuple):
     """Offset of the local header."""
 
 
-def spans(file: Source, size: int) -> list[Span] | None:
+def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """Each member's bytes, and what lies between; None where this is no sound ZIP file."""
     try:
         directory = _directory(file, size)
         return cover(_parts(file, size, directory), size)
-    except (Malformed, struct.error):
+    except (Unmappable, struct.error):
         return None
 
 
-def _parts(file: Source, size: int, directory: bytes) -> Iterator[Span]:
+def _parts(file: SeekableFile, size: int, directory: bytes) -> Iterator[Span]:
     hdf5_seen = False
     for entry in _entries(directory):
         start = _data_start(file, size, entry.header)
@@ -71,7 +71,7 @@ def _parts(file: Source, size: int, directory: bytes) -> Iterator[Span]:
         yield from datasets or [_member(file, start, entry)]
 
 
-def _member(file: Source, start: int, entry: _Entry) -> Span:
+def _member(file: SeekableFile, start: int, entry: _Entry) -> Span:
     if entry.method != _STORED:
         return Span(start, entry.length, Kind.OPAQUE)
     if storage := _TORCH_TENSOR.fullmatch(entry.name):
@@ -81,40 +81,40 @@ def _member(file: Source, start: int, entry: _Entry) -> Span:
     return Span(start, entry.length, Kind.OPAQUE)
 
 
-def _data_start(file: Source, size: int, header: int) -> int:
+def _data_start(file: SeekableFile, size: int, header: int) -> int:
     if header > size:
-        raise Malformed
+        raise Unmappable
     signature, name, extra = _LOCAL.unpack(read_at(file, header, _LOCAL.size))
     if signature != MAGIC:
-        raise Malformed
+        raise Unmappable
     # The central directory's copy of the extra field may have another length: PyTorch pads only this one.
     return header + _LOCAL.size + int(name) + int(extra)
 
 
-def _directory(file: Source, size: int) -> bytes:
+def _directory(file: SeekableFile, size: int) -> bytes:
     """The central directory's bytes (4.3.12), found through the record at the end of the file."""
     tail_start = max(0, size - _END.size - _COMMENT_MOST)
     tail = read_at(file, tail_start, size - tail_start)
     end = tail.rfind(b"PK\x05\x06")
     if end < 0:
-        raise Malformed
+        raise Unmappable
     _, length, offset, comment = _END.unpack_from(tail, end)
     if end + _END.size + comment != len(tail):
-        raise Malformed
+        raise Unmappable
     if (locator := end - _LOCATOR.size) >= 0 and tail.startswith(b"PK\x06\x07", locator):
         length, offset = _zip64_directory(file, size, _LOCATOR.unpack_from(tail, locator)[1])
     if length > DIRECTORY_MOST or offset + length > size:
-        raise Malformed
+        raise Unmappable
     return read_at(file, offset, length)
 
 
-def _zip64_directory(file: Source, size: int, offset: int) -> tuple[int, int]:
+def _zip64_directory(file: SeekableFile, size: int, offset: int) -> tuple[int, int]:
     """The central directory's length and offset, from the zip64 end record at `offset`."""
     if offset > size:
-        raise Malformed
+        raise Unmappable
     signature, length, start = _END64.unpack(read_at(file, offset, _END64.size))
     if signature != b"PK\x06\x06":
-        raise Malformed
+        raise Unmappable
     return length, start
 
 
@@ -123,12 +123,12 @@ def _entries(directory: bytes) -> Iterator[_Entry]:
     while position < len(directory):
         signature, method, length, full, name, extra, comment, header = _CENTRAL.unpack_from(directory, position)
         if signature != b"PK\x01\x02":
-            raise Malformed
+            raise Unmappable
         position += _CENTRAL.size
         name_end = position + name
         extra_end = name_end + extra
         if extra_end + comment > len(directory):
-            raise Malformed
+            raise Unmappable
         if _IN_ZIP64 in (length, full, header):
             fields = _zip64_extra(directory[name_end:extra_end])
             # In this order, and only those that did not fit (4.5.3).
@@ -148,4 +148,4 @@ def _zip64_extra(extra: bytes) -> Iterator[int]:
                 yield value
             break
         position += length
-    raise Malformed
+    raise Unmappable
