@@ -62,11 +62,6 @@ def encode(data: memoryview, room: memoryview, dtype: str = "", base: Buffer | N
     return choice.encode(data, room, dtype, base)
 
 
-def load() -> None:
-    """Load what `encode` needs, numpy above all, which it would do when it is first called."""
-    from mreg.content.codecs import choice  # noqa: F401, PLC0415 - what this function is for
-
-
 def one_plane(frame: bytes) -> bytes:
     """The stored form (PLANES) of a chunk of bytes, which `frame` is compressed from."""
     return struct.pack("<BI", 1, len(frame)) + frame
