@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    import pathspec as pathspec
     import pyfastcdc as pyfastcdc
     import tomli_w as tomli_w
 else:

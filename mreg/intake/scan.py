@@ -8,20 +8,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Final, NamedTuple
 
-from mreg import lazy
+from mreg.small_files import read_start
 from mreg.values.errors import InvalidInput, MissingPath, Refused, UnreadableFile
+from mreg.values.patterns import Patterns
 from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
 
-if TYPE_CHECKING:
-    from pathspec import PathSpec
-
-    Patterns = PathSpec[Any]
-
 IGNORE_FILE = ".mregignore"
+MAX_IGNORE_FILE: Final = 1 << 20
 
 
 class NothingToLog(InvalidInput):
@@ -29,13 +26,6 @@ class NothingToLog(InvalidInput):
     template = "{what} holds no file to log"
 
     what: str
-
-
-class InvalidPattern(InvalidInput):
-    code = "invalid-pattern"
-    template = "a pattern cannot be understood: {reason}"
-
-    reason: str
 
 
 class UnsupportedFile(Refused):
@@ -88,21 +78,15 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
     return sources
 
 
-def matching(patterns: Sequence[str], path: str) -> bool:
-    """Does the path match one of the patterns (as in .gitignore)?"""
-    chosen = _patterns(patterns)
-    return chosen is not None and chosen.match_file(path)
-
-
 def _folder(root: str, status: os.stat_result, selection: Selection) -> Iterator[Source]:
-    exclude = _patterns([*_read_ignore_file(root), *selection.exclude])
-    include = _patterns(selection.include)
+    exclude = Patterns([*_read_ignore_file(root), *selection.exclude])
+    include = Patterns(selection.include) if selection.include else None
     for source in _walk(root, "", [(status.st_dev, status.st_ino)], exclude):
-        if include is None or include.match_file(source.path):
+        if include is None or include.match(source.path):
             yield source
 
 
-def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patterns | None) -> Iterator[Source]:
+def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patterns) -> Iterator[Source]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
@@ -112,13 +96,13 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
         path, file = prefix + name, start + name
         if name in RESERVED_COMPONENTS or path == IGNORE_FILE:
             continue
-        if exclude is not None and exclude.match_file(path):
+        if exclude.match(path):
             continue
         status = _stat(file)
         if not stat.S_ISDIR(status.st_mode):
             yield _source(path, file, status)
             continue
-        if exclude is not None and exclude.match_file(path + "/"):
+        if exclude.match(path + "/"):
             continue
         if len(above) > MAX_DEPTH:
             raise UnsupportedFile(path=file, reason=f"folders nest more than {MAX_DEPTH} deep")
@@ -176,20 +160,16 @@ def _check_names(sources: list[Source]) -> None:
 
 
 def _read_ignore_file(root: str) -> list[str]:
+    path = os.path.join(root, IGNORE_FILE)
     try:
-        with open(os.path.join(root, IGNORE_FILE), encoding="utf-8") as file:
-            return file.read().splitlines()
+        data = read_start(path, MAX_IGNORE_FILE + 1)
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(path=os.path.join(root, IGNORE_FILE), reason=str(error)) from None
-
-
-def _patterns(lines: Iterable[str]) -> Patterns | None:
-    wanted = list(lines)
-    if not wanted:
-        return None
+    except OSError as error:
+        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
+    if len(data) > MAX_IGNORE_FILE:
+        raise UnreadableFile(path=path, reason=f"it is larger than {MAX_IGNORE_FILE >> 20} MiB")
     try:
-        return lazy.pathspec.PathSpec.from_lines("gitignore", wanted)
-    except ValueError as error:
-        raise InvalidPattern(reason=str(error)) from None
+        return data.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UnreadableFile(path=path, reason="it is not UTF-8 text") from None

@@ -69,7 +69,8 @@ def get(
     resolved = resolve(context, reference, view)
     files = files_of(context, resolved)
     if include:
-        files = tuple(file for file in files if intake.scan.matching(include, file.path))
+        chosen = values.patterns.Patterns(include)
+        files = tuple(file for file in files if chosen.match(file.path))
         if not files:
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))

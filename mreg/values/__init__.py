@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         digest as digest,
         entities as entities,
         names as names,
+        patterns as patterns,
         records as records,
     )
 else:

@@ -232,7 +232,7 @@ def public_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 _AS_SOMEBODY = """
-import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pathspec, pyfastcdc, fcntl, sqlite3
+import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pyfastcdc, fcntl, sqlite3
 for module in pkgutil.walk_packages(mreg.__path__, "mreg."):  # the others may not be able to read them
     importlib.import_module(module.name) if ".testing" not in module.name else None
 uid, groups, mask, killed_at = (sys.argv.pop(1) for _ in range(4))

@@ -108,7 +108,7 @@ Said = Callable[[list[str]], tuple[int, str]]
 
 NO_FILE_SYSTEM = """
 _exit chdir cpu_count dup2 fsdecode fsencode fspath getcwd geteuid getpid getuid register_at_fork sched_getaffinity
-strerror sync umask uname urandom
+set_blocking strerror sync umask uname urandom
 """
 """Functions of `os` that ask no file system, or none that holds anything of mreg's."""
 

@@ -337,10 +337,9 @@ def _load_all() -> None:
     import difflib
     import tomllib
 
-    import pathspec
     import tomli_w
 
-    assert difflib and tomllib and pathspec and tomli_w
+    assert difflib and tomllib and tomli_w
 
 
 def _become(request: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from hypothesis import given, strategies as st
 from mreg.checkout.reader import Reader
 from mreg.intake import pipeline, scan as scan_module
 from mreg.intake.pipeline import SourceChanged
-from mreg.intake.scan import NothingToLog, Selection, UnsupportedFile, matching, scan
+from mreg.intake.scan import NothingToLog, Selection, UnsupportedFile, scan
 from mreg.repository import Repository
 from mreg.session import statcache
 from mreg.session.statcache import key, keys, stamp
@@ -341,11 +341,6 @@ def test_nothing_to_log_is_refused(repo: Repository, root: Path, selection: dict
 def test_a_pattern_that_is_none_is_refused(root: Path) -> None:
     with pytest.raises(InvalidInput):
         scan([root], Selection(exclude=["!"]))
-
-
-def test_matching_tells_what_patterns_choose() -> None:
-    assert matching(["*.bin"], "a/b.bin") and not matching(["*.bin"], "a/b.txt")
-    assert not matching([], "a")
 
 
 def test_too_many_files_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

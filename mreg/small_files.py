@@ -1,0 +1,48 @@
+"""Small files outside of a repository, which people name or leave about: they may be anything."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from mreg.values.errors import MissingPath, UnreadableFile
+
+_STEP = 64 << 10
+
+
+class NotAFile(OSError):
+    """Something else is in its place."""
+
+
+def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
+    """The first `most` bytes of a file: all of it, where it is shorter.
+
+    Pipes and devices are refused unless only_files is false. A pipe that nobody writes to, who would wait for it for
+    ever, is refused always. Raises NotAFile, OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:
+        mode = os.fstat(descriptor).st_mode
+        if only_files and not stat.S_ISREG(mode):
+            raise NotAFile(errno.EINVAL, "it is not a file", path)
+        os.set_blocking(descriptor, True)
+        data = bytearray()
+        while len(data) < most and (part := file.read(min(_STEP, most - len(data)))):
+            data += part
+        if not data and stat.S_ISFIFO(mode):
+            raise NotAFile(errno.EINVAL, "it is a pipe that nobody writes to", path)
+    return bytes(data)
+
+
+def read_named(path: str, most: int) -> bytes:
+    """The same of a file that a user names: it may be a pipe, as a shell makes of `<(command)`.
+
+    Raises MissingPath, UnreadableFile.
+    """
+    try:
+        return read_start(path, most, only_files=False)
+    except FileNotFoundError:
+        raise MissingPath(path=path) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise UnreadableFile(path=path, reason=getattr(error, "strerror", None) or str(error)) from None
