@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mreg import checkout, intake, operations, values
+from mreg import checkout, operations, values
 from mreg.checkout.ready_copies import ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look

@@ -6,6 +6,8 @@ from typing import Any
 
 from mreg import lazy
 from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.values import toml
+from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged
 from mreg.values.names import InvalidTag, check_tag
 
@@ -24,8 +26,8 @@ class DamagedProperties(Damaged):
 def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
     """The properties in the ref's value, by name. Raises DamagedProperties."""
     try:
-        properties = lazy.tomllib.loads(text or "")
-    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
+        properties = toml.loads(text or "")
+    except Malformed as error:
         raise DamagedProperties(key=key, reason=str(error)) from None
     tags = properties.get("tags", [])
     texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]

@@ -16,12 +16,16 @@ from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
 from mreg.storage import Storage, unreadable
 from mreg.storage.base import get_known
-from mreg.values import formats
+from mreg.values import formats, toml
+from mreg.values.canonical import Malformed
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.formats import NewerFormat as NewerFormat
 
 FORMAT = formats.NEWEST
 SHARED = "core.shared"
+
+MAX_LENGTH = 1 << 20
+"""Of the text: a thousand times what all settings take, and parsed in a second."""
 
 
 __all__ = ["SETTINGS", "Setting"]
@@ -134,9 +138,11 @@ def decode(ref: Ref) -> dict[str, Any]:
     text = ref.value or ""
     if text.count("\n") == 2:
         return {}  # the heading is all there is: no need to load a parser
+    if len(text) > MAX_LENGTH:
+        raise DamagedConfig(reason=f"it is larger than {MAX_LENGTH >> 20} MiB")
     try:
-        table = lazy.tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits
+        table = toml.loads(text)
+    except Malformed as error:
         raise DamagedConfig(reason=str(error)) from None
     return {
         f"{section}.{key}": value

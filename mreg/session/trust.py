@@ -14,6 +14,9 @@ from typing import Any
 
 from mreg import lazy, storage
 from mreg.session import places
+from mreg.small_files import NotAFile, read_start
+from mreg.values import toml
+from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged, Failed, NotFound, Refused
 
 __all__ = ["USER_SETTINGS", "set_user_setting", "user_setting"]
@@ -23,6 +26,9 @@ USER_SETTINGS = {SETTING: "repositories of others that may be written to; * for 
 """The settings that a user has in all repositories, and what they mean."""
 
 ANY = "*"
+
+MAX_LENGTH = 1 << 20
+"""Bytes of the user's settings."""
 
 
 class Untrusted(Refused):
@@ -133,11 +139,16 @@ def _read() -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        with open(path, "rb") as file:
-            return lazy.tomllib.load(file)
+        data = read_start(path, MAX_LENGTH + 1)
     except FileNotFoundError:
         return {}
-    except (lazy.tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NotAFile as error:
+        raise DamagedUserConfig(path=path, reason=error.strerror or str(error)) from None
+    if len(data) > MAX_LENGTH:
+        raise DamagedUserConfig(path=path, reason=f"it is larger than {MAX_LENGTH >> 20} MiB")
+    try:
+        return toml.loads(os.fsdecode(data))  # a path need not be UTF-8
+    except Malformed as error:
         raise DamagedUserConfig(path=path, reason=str(error)) from None
 
 
@@ -146,4 +157,4 @@ def _write(table: dict[str, Any]) -> None:
     if path is None:
         raise NoHome()
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    storage.temporary.replace_file(path, lazy.tomli_w.dumps(table).encode())
+    storage.temporary.replace_file(path, os.fsencode(lazy.tomli_w.dumps(table)))

@@ -6,9 +6,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from mreg import lazy
-from mreg.values.canonical import Unstorable, check_integers, same
+from mreg.values import toml
+from mreg.values.canonical import Malformed, Unstorable, check_metadata, same
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
+from mreg.values.names import is_version
 from mreg.values.records import MAX_VERSION, Input, VersionRecord
 
 
@@ -62,9 +64,9 @@ def decode(text: str, key: str) -> Said:
     if _is_large(text):
         raise DamagedAnnotation(key=key, reason=f"it is larger than {MAX_VERSION} bytes")
     try:
-        table = lazy.tomllib.loads(text)
-        check_integers(table)
-    except (ValueError, RecursionError) as error:  # not TOML, or an integer of thousands of digits, or Malformed
+        table = toml.loads(text)
+        check_metadata(table)
+    except Malformed as error:
         raise DamagedAnnotation(key=key, reason=str(error)) from None
     match table:
         case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:
@@ -88,4 +90,6 @@ def _is_large(text: str) -> bool:
 
 
 def _is_input(row: Any) -> bool:
-    return isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_digest(row[1])
+    return (
+        isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_version(row[0]) and is_digest(row[1])
+    )

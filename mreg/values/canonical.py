@@ -7,6 +7,7 @@ round-trip form. Reading is bounded, because what is read may come from an untru
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Protocol
 
 from mreg import lazy
@@ -119,13 +120,26 @@ def check_depth(value: object, depth: int = MAX_DEPTH) -> None:
             check_depth(child, depth - 1)
 
 
-def check_integers(value: object) -> None:
-    """Raises Malformed for an integer in `value` that is out of range: no float can hold some, and Python refuses to
-    write the longest."""
+def check_metadata(value: object) -> None:
+    """Raises Malformed for what metadata never holds: null, infinities, dates (which TOML has), and integers that no
+    float can hold, of which Python refuses to write the longest."""
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise Malformed("an integer has more than 64 bits")
+    if not isinstance(value, str | int | float | list | dict) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        raise Malformed(f"{'null' if value is None else value!s} is no text, finite number, boolean, array or object")
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        check_integers(child)
+        check_metadata(child)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can say it: what Python makes of bytes that are not UTF-8 holds halves of surrogate pairs."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_constants(name: str) -> Any:

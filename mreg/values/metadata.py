@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mreg import lazy
-from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER
+from mreg.values import toml
+from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER, is_unicode
 from mreg.values.errors import InvalidInput
+
+MAX_FILE: Final = 8 << 20
+"""Bytes of a file of metadata. What it says takes at most half of that in a version record."""
 
 
 class InvalidMetadata(InvalidInput):
@@ -33,8 +38,10 @@ def _mapping(values: Mapping[str, Any], key: str, depth: int) -> dict[str, Any]:
     result = {}
     for name, value in values.items():
         path = f"{key}.{name}" if key else str(name)
-        if not isinstance(name, str) or not name or any(0xD800 <= ord(c) < 0xE000 for c in name):
+        if not isinstance(name, str) or not name:
             raise InvalidMetadata(key=path, reason="a key is a text that is not empty")
+        if not is_unicode(name):
+            raise InvalidMetadata(key=path, reason="the key is not Unicode")
         if value is not None:
             result[name] = _value(value, path, depth)
     return result
@@ -48,7 +55,9 @@ def _value(value: Any, key: str, depth: int) -> Any:
     if isinstance(value, list | tuple):
         return [_value(item, f"{key}[{at}]", depth - 1) for at, item in enumerate(value)]
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        if not is_unicode(value):
+            raise InvalidMetadata(key=key, reason="the text is not Unicode")
+        return str(value)
     return _number(value, key)
 
 
@@ -102,13 +111,20 @@ def parse_value(text: str) -> bool | int | float | str:
     return text
 
 
-def parse_file(text: str, name: str) -> dict[str, Any]:
-    """The metadata in the text of a JSON or TOML file (`name` tells which by its ending).
+def parse_file(data: bytes, name: str) -> dict[str, Any]:
+    """The metadata in a JSON or TOML file (`name` tells which by its ending).
 
     Raises InvalidMetadata.
     """
+    if len(data) > MAX_FILE:
+        raise InvalidMetadata(key=name, reason=f"the file is larger than {MAX_FILE >> 20} MiB")
     try:
-        values = lazy.tomllib.loads(text) if name.lower().endswith(".toml") else lazy.json.loads(text)
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidMetadata(key=name, reason="the file is not UTF-8 text") from None
+    try:
+        is_toml = name.lower().endswith(".toml")
+        values = toml.loads(text) if is_toml else lazy.json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(key=name, reason=str(error)) from None
     if not isinstance(values, dict):
@@ -154,6 +170,15 @@ def _nest(parts: list[str], value: Any) -> dict[str, Any]:
     for part in reversed(parts):
         value = {part: value}
     return value  # type: ignore[no-any-return]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values of one key, JSON's readers take whichever they like."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {keys.most_common(1)[0][0]!r} is there twice")
+    return values
 
 
 def _plain_dates(value: Any) -> Any:

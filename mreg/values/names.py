@@ -112,6 +112,12 @@ def parse_version(text: str) -> int | None:
     return int(digits) if digits == "0" or digits[0] != "0" else None
 
 
+def is_version(text: str) -> bool:
+    """Is `text` NAME:vN, the name of a version for ever?"""
+    name, _, version = text.partition(":")
+    return is_name(name) and parse_version(version) is not None
+
+
 def parse_reference(text: str) -> Reference:
     """Take a reference apart. Raises InvalidReference or InvalidName, saying which part is wrong."""
     rest, colon, selector = text.partition(":")

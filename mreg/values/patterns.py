@@ -8,7 +8,7 @@ times that of the path, and no longer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
@@ -30,7 +30,7 @@ class Patterns:
 
     def __init__(self, lines: Iterable[str]) -> None:
         rules = list(_rules(lines))
-        self._runs = [
+        self._runs: list[tuple[bool, Callable[[str], object]]] = [
             (chosen, re.compile("|".join(rule for _, rule in run)).match)
             for chosen, run in groupby(reversed(rules), key=lambda rule: rule[0])
         ]

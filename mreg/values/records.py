@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import is_digest
-from mreg.values.names import fold
+from mreg.values.names import fold, is_version
 
 FORMAT = 1
 MAX_FILES = 1_000_000
@@ -78,7 +78,7 @@ class Manifest(NamedTuple):
 
 
 class Input(NamedTuple):
-    """Lineage: a version that went into making another. `reference` is how it was called then."""
+    """Lineage: a version that went into making another. `reference` is its name, NAME:vN, at that time."""
 
     reference: str
     version: str
@@ -136,7 +136,7 @@ class VersionRecord(NamedTuple):
             metadata=canonical.take(record, "metadata", dict),
             inputs=tuple(_parse_input(row) for row in canonical.take(record, "inputs", list)),
         )
-        canonical.check_integers(version.metadata)
+        canonical.check_metadata(version.metadata)
         canonical.check_written(version, data)
         return version
 
@@ -210,6 +210,6 @@ def _parse_file(row: object) -> File:
 
 def _parse_input(row: object) -> Input:
     match row:
-        case [str(reference), str(version)] if is_digest(version):
+        case [str(reference), str(version)] if is_version(reference) and is_digest(version):
             return Input(reference, version)
-    raise Malformed("an input is not a reference and a digest")
+    raise Malformed("an input is not the name of a version and its digest")

@@ -17,7 +17,8 @@ Unchanged = Callable[[], Any]
 
 FAILURES = [
     # exit code, code, command line, a part of the sentence, a part of the hint
-    (1, "unreadable-file", "card Classifier --file notes", "cannot read 'notes': it is not UTF-8 text", "permissions"),
+    (1, "unreadable-file", "card Classifier --file one", "cannot read 'one': Is a directory", "permissions"),
+    (2, "invalid-card", "card Classifier --file notes", "it is not UTF-8 text", "UTF-8"),
     (1, "editor-failed", "card Classifier --edit", "the editor 'false' failed", ""),
     (2, "usage", "log", "Missing argument", "mreg log --help"),
     (2, "usage", "log one", "Missing option", "mreg log --help"),

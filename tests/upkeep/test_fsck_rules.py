@@ -185,10 +185,12 @@ HOSTILE_RECORDS = [
     {"created": "2026-01-01T00:00:00.000000"},
     {"metadata": {"x": 10**400}},
     {"metadata": {"x": [0] * (2 << 20)}},
+    {"metadata": {"x": [{"y": None}]}},
+    {"inputs": [["no reference", "0" * 64]]},
 ]
 
 
-@pytest.mark.parametrize("change", HOSTILE_RECORDS, ids=["date", "no zone", "integer", "large"])
+@pytest.mark.parametrize("change", HOSTILE_RECORDS, ids=["date", "no zone", "integer", "large", "null", "input"])
 def test_a_version_record_that_no_writer_writes_is_named(
     repo_with_two: Repository, storage: MemoryStorage, change: dict[str, Any]
 ) -> None:

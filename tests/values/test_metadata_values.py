@@ -144,7 +144,6 @@ def test_plain_values_stay_as_they_are() -> None:
         (Colour.RED, 1),
         (Word.HELLO, "hello"),
         (UserDict({"a": 1}), {"a": 1}),
-        ("half \udcff a pair", "half ? a pair"),
     ],
     ids=ascii,
 )
@@ -210,6 +209,8 @@ CYCLE["self"] = CYCLE
         {"": "x"},
         {"a": {"": 1}},
         {"a\udcff": 1},
+        {"a": "half \udcff a pair"},
+        {"a": ["half \ud800 a pair"]},
         {"a": [None]},
         {"a": {1, 2}},
         {"a": b"x"},
@@ -224,7 +225,7 @@ CYCLE["self"] = CYCLE
         {"a": lambda: 1},
         CYCLE,
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_json_cannot_say_is_refused_with_its_key(values: dict[Any, Any]) -> None:
     with pytest.raises(InvalidMetadata) as raised:
@@ -276,10 +277,15 @@ def test_an_annotation_is_read_as_it_was_written(values: dict[str, Any], text: s
         'message = "m"\ninputs = [1]\n[metadata]',
         'message = "m"\ninputs = []\nmetadata = 1',
         'message = "m"\ninputs = []\n[metadata]\nx = 9223372036854775809',
+        'message = "m"\ninputs = []\n[metadata]\n' + "x." * 2000 + "x = 1",
+        'message = "m"\ninputs = []\n[metadata]\nx = nan',
+        'message = "m"\ninputs = []\n[metadata]\nx = [-inf]',
+        'message = "m"\ninputs = []\n[metadata]\nx = 2026-01-01',
+        f'message = "m"\ninputs = [["no reference", "{digest(b"x")}"]]\n[metadata]',
         f'message = "m"\ninputs = []\n[metadata]\nx = [{{y = 0x{"f" * 5000}}}]',
         f'message = "{"m" * (4 << 20)}"\ninputs = []\n[metadata]',
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_an_annotation_of_another_form_is_damage(text: str) -> None:
     with pytest.raises(DamagedAnnotation):
@@ -319,7 +325,7 @@ def test_metadata_as_deep_as_is_taken_can_be_logged_annotated_and_read(
 def test_a_toml_file_s_dates_become_text() -> None:
     text = "a = 1\nday = 2026-01-02\nat = 2026-01-02T03:04:05Z\n[b]\nl = [1.5, true, {t = 03:04:05}]\n"
 
-    assert parse_file(text, "meta.TOML") == {
+    assert parse_file(text.encode(), "meta.TOML") == {
         "a": 1,
         "day": "2026-01-02",
         "at": "2026-01-02T03:04:05+00:00",
@@ -328,13 +334,48 @@ def test_a_toml_file_s_dates_become_text() -> None:
 
 
 def test_a_json_file_is_json() -> None:
-    assert parse_file('{"a": {"b": 1}, "nan": NaN, "none": null}', "meta.json") == {"a": {"b": 1}, "nan": "NaN"}
+    assert parse_file(b'{"a": {"b": 1}, "nan": NaN, "none": null}', "meta.json") == {"a": {"b": 1}, "nan": "NaN"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", '{"": 1}', "[" * 100_000, '{"a":' * 100_000, '{"a": [null]}'])
 def test_a_file_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidMetadata):
-        parse_file(text, "meta.json")
+        parse_file(text.encode(), "meta.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1, "a": 2}', "the key 'a' is there twice"),
+        ('{"x": [{"b": 1, "a": 1, "a": 1}]}', "the key 'a' is there twice"),
+        (r'{"a": "\ud800"}', "not Unicode"),
+        (r'{"\ud800": 1}', "not Unicode"),
+    ],
+)
+def test_a_file_that_other_programs_would_read_otherwise_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(InvalidMetadata, match=reason):
+        parse_file(text.encode(), "meta.json")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (b'{"a": "\xff"}', "meta.json", "not UTF-8"),
+        (b"a = 1 # \xff", "meta.toml", "not UTF-8"),
+        (b"a." * 2000 + b"a = 1", "meta.toml", "nested too deeply"),
+        (b'{"a": 1}' + b" " * (8 << 20), "meta.json", "larger than 8 MiB"),
+    ],
+    ids=["JSON of bytes", "TOML of bytes", "dots", "long"],
+)
+def test_a_file_that_cannot_be_metadata_is_told_with_the_reason(data: bytes, name: str, reason: str) -> None:
+    with pytest.raises(InvalidMetadata, match=reason):
+        parse_file(data, name)
+
+
+def test_pairs_of_a_command_line_that_are_not_unicode_are_refused() -> None:
+    for pair in ("k=\udcff", "\udcff=1"):
+        with pytest.raises(InvalidMetadata, match="not Unicode"):
+            normalise(parse_pairs([pair]))
 
 
 # Together and apart.
@@ -527,6 +568,10 @@ def test_a_config_that_was_edited_by_hand_is_noticed(repo: Repository, storage: 
     storage.put("config.toml", value.data.replace(b"\n#", b'\n[gc]\ngrace = "0s"\n#'))
     with pytest.raises(MregError):
         Context(storage, "memory").settings()
+
+    for text in (".".join("x" * 2000) + " = 1\n", f'[a]\nb = "{"x" * (1 << 20)}"\n'):
+        with pytest.raises(DamagedConfig):
+            config.decode(Ref(config.initial("0" * 32) + text, 0))
 
     storage.put("config.toml", encode("config.toml", Ref("format = 1\nid = 3", 0)))
     with pytest.raises(DamagedConfig):

@@ -11,7 +11,11 @@ import typer
 from mreg.cli.commands.params import ModelArgument
 from mreg.cli.output import Out
 from mreg.cli.state import Context
-from mreg.values.errors import Failed, InvalidInput, MissingPath, UnreadableFile
+from mreg.small_files import read_named
+from mreg.values.errors import Failed, InvalidInput, UnreadableFile
+
+ENOUGH = 2 << 20
+"""Bytes that are read of a card: no card is as long."""
 
 
 class EditorFailed(Failed):
@@ -56,17 +60,15 @@ def _nothing(out: Out) -> None:
 
 
 def _read(file: str) -> str:
+    """What is too long, or is not UTF-8, `set_card` refuses."""
+    if file != "-":
+        return read_named(file, ENOUGH).decode("utf-8", "surrogateescape")
+    if sys.stdin is None:
+        raise UnreadableFile(path=file, reason="standard input is closed")
     try:
-        if file == "-" and sys.stdin is None:
-            raise UnreadableFile(path=file, reason="standard input is closed")
-        if file == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
-        with open(file, encoding="utf-8", newline="") as opened:
-            return opened.read()
-    except FileNotFoundError:
-        raise MissingPath(path=file) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or "it is not UTF-8 text") from None
+        return sys.stdin.buffer.read(ENOUGH).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise UnreadableFile(path=file, reason=error.strerror or str(error)) from None
 
 
 def _edit(text: str) -> str:

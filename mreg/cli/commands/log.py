@@ -15,8 +15,8 @@ from mreg.cli.commands.params import (
 from mreg.cli.output import Out, size_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import Context, State
-from mreg.values.errors import MissingPath, UnreadableFile
-from mreg.values.metadata import merge, parse_file, parse_pairs
+from mreg.small_files import read_named
+from mreg.values.metadata import MAX_FILE, merge, parse_file, parse_pairs
 
 if TYPE_CHECKING:
     from mreg import LogResult
@@ -124,11 +124,5 @@ def _metadata(pairs: list[str] | None, file: str | None) -> dict[str, Any]:
     """What `--meta-file` says, then what `--meta` says."""
     metadata: dict[str, Any] = {}
     if file is not None:
-        try:
-            with open(file, encoding="utf-8") as opened:
-                metadata = parse_file(opened.read(), file)
-        except FileNotFoundError:
-            raise MissingPath(path=file) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or str(error)) from None
+        metadata = parse_file(read_named(file, MAX_FILE + 1), file)
     return merge(metadata, parse_pairs(pairs or ()))
