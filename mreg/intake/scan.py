@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from mreg.small_files import read_start
 from mreg.values.errors import InvalidInput, MissingPath, Refused, UnreadableFile
+from mreg.values.file_names import stored
 from mreg.values.patterns import Patterns
 from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
 
@@ -64,11 +65,11 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
     for path in given:
         status = _stat(path)
         if not stat.S_ISDIR(status.st_mode):
-            sources.append(_source(os.path.basename(os.path.abspath(path)), path, status))
+            sources.append(_source(_last_part(path), path, status))
             continue
-        if os.path.basename(os.path.abspath(path)) in RESERVED_COMPONENTS:
+        if _last_part(path) in RESERVED_COMPONENTS:
             raise UnsupportedFile(path=path, reason="it is a repository's own folder")
-        prefix = "" if len(given) == 1 else os.path.basename(os.path.abspath(path)) + "/"
+        prefix = "" if len(given) == 1 else _last_part(path) + "/"
         below = _folder(path, status, chosen)
         sources += (_check_path(one._replace(path=prefix + one.path)) for one in below) if prefix else below
     if not sources:
@@ -76,6 +77,10 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
     sources.sort()
     _check_names(sources)
     return sources
+
+
+def _last_part(path: str) -> str:
+    return stored(os.path.basename(os.path.abspath(path)))
 
 
 def _folder(root: str, status: os.stat_result, selection: Selection) -> Iterator[Source]:
@@ -93,7 +98,7 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
         raise UnreadableFile(path=folder, reason=error.strerror or str(error)) from None
     start = os.path.join(folder, "")
     for name in names:
-        path, file = prefix + name, start + name
+        path, file = prefix + stored(name), start + name
         if name in RESERVED_COMPONENTS or path == IGNORE_FILE:
             continue
         if exclude.match(path):

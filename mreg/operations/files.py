@@ -12,6 +12,7 @@ from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
 from mreg.session.context import Context
 from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.file_names import localised, stored
 
 if TYPE_CHECKING:
     from mreg.values.entities import Checkout
@@ -50,7 +51,7 @@ def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     files = {file.path: file for file in files_of(context, resolved)}
-    if path not in files:
+    if path not in files and (path := stored(path)) not in files:
         raise UnknownFile(version=resolved.name, path=path, near=values.names.near(path, list(files)))
     return checkout.reader.Reader(context, resolved.name, view.look).read(files[path])
 
@@ -75,8 +76,8 @@ def get(
             raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
     reader = checkout.reader.Reader(context, resolved.name, view.look)
-    done = checkout.get.get(reader, files, path, progress, partial=partial)
-    damaged = tuple(file.path for file in done.left_out)
+    done = checkout.get.get(reader, localised(files), path, progress, partial=partial)
+    damaged = tuple(stored(file.path) for file in done.left_out)
     return values.entities.Checkout(path, resolved.name, done.written, done.kept, damaged)
 
 
@@ -95,6 +96,6 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:
-    files = files_of(context, resolved)
+    files = localised(files_of(context, resolved))
     reader = checkout.reader.Reader(context, resolved.name, look)
     return copies.make(reader, resolved.digest, files, checkout.new_folder.Steps(files, progress))

@@ -135,7 +135,7 @@ class Context:
         cache = self.cache
         if cache is None:
             return None
-        where = values.digest.digest(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}".encode())
+        where = values.digest.digest(os.fsencode(f"{self.identity.id}\n{self.location}\n{os.uname().nodename}"))
         return os.path.join(cache, "index", where[:32])
 
 

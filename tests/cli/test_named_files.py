@@ -76,3 +76,137 @@ def test_settings_of_a_user_that_are_none_are_told(filled: Any, monkeypatch: pyt
     result = filled("config", "set", "--user", "safe.directory", "*", "--json")
 
     assert (result.code, result.error["code"]) == (5, "damaged-user-config")
+
+
+COMMANDS = """
+log model -a digits --alias best --link Classifier --meta-file meta.json -m first
+ls
+show digits
+show Classifier
+files digits
+cat digits weights.bin
+resolve digits:best
+use digits
+use digits --run r1
+get digits
+get digits -o {home}/out
+card Classifier --file card.md
+card Classifier
+annotate digits -m more
+alias ls digits
+log model/weights.bin -a other
+diff digits:v0 other:v0
+search weights
+history
+du
+gc
+gc --repack
+fsck --full
+fsck --repair --from {home}/.mreg
+config ls
+config set log.compress false
+config set --user safe.directory {home}
+config ls --user
+undo 6
+init
+--repo {home} ls
+--repo {home}/.mreg ls
+"""
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "JSON"])
+def test_every_command_works_below_a_folder_whose_name_is_not_utf8(
+    mreg: Any, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    home = mreg.home / os.fsdecode(b"caf\xe9")
+    (home / "model").mkdir(parents=True)
+    (home / "model" / "weights.bin").write_bytes(b"weights")
+    (home / "card.md").write_text("# Classifier\n")
+    (home / "meta.json").write_text("{}")
+    for variable, below in {"HOME": "", "XDG_CONFIG_HOME": "config", "MREG_CACHE": "cache"}.items():
+        monkeypatch.setenv(variable, str(home / below))
+    there = type(mreg)(home)
+    there.must("init")
+
+    for line in COMMANDS.strip().splitlines():
+        result = there(*form, *(word.format(home=home) for word in line.split()))
+        assert result.code == 0, (line, result)
+
+    assert os.fsdecode(there("use", "digits").out).startswith(str(home))
+    assert (home / "out" / "weights.bin").read_bytes() == b"weights"
+    monkeypatch.setenv("MREG_CACHE", str(mreg.home / "cache"))
+    assert there("--repo", str(home), "ls").code == 0
+
+
+LOCALES = ["C", "latin-1"]
+
+
+@pytest.fixture(scope="session")
+def latin1(tmp_path_factory: pytest.TempPathFactory) -> str | None:
+    """A folder with a locale of this encoding, where one can be made."""
+    folder = tmp_path_factory.mktemp("locales")
+    made = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(folder / "en_US.ISO-8859-1")]
+    if shutil.which("localedef"):
+        subprocess.run(made, capture_output=True, check=False)
+    return str(folder) if any(folder.iterdir()) else None
+
+
+@pytest.fixture(params=LOCALES)
+def other_locale(request: pytest.FixtureRequest, latin1: str | None) -> dict[str, str]:
+    """Variables of a locale that is not UTF-8."""
+    fixed = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    if request.param == "C":
+        return fixed | {"LC_ALL": "C"}
+    if latin1 is None:
+        pytest.skip("localedef cannot make a locale")
+    return fixed | {"LC_ALL": "en_US.ISO-8859-1", "LOCPATH": latin1}
+
+
+def test_names_keep_their_bytes_whatever_the_locale(mreg: Any, other_locale: dict[str, str]) -> None:
+    names = ["\u00fc.bin", "\u65e5/\u672c.bin"]
+    for name in names:
+        (mreg.home / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (mreg.home / "model" / name).write_bytes(name.encode())
+    (mreg.home / "model" / ".mregignore").write_text("\u00e4*\n", encoding="utf-8")
+    (mreg.home / "model" / "\u00e4").write_bytes(b"")
+
+    def there(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "mreg", *command],
+            cwd=mreg.home,
+            env=os.environ | other_locale,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done
+        return os.fsdecode(done.stdout)
+
+    mreg.must("init")
+    there("log", "model", "-a", "digits")
+    there("log", "model/\u00fc.bin", "-a", "one")
+    used = there("use", "digits").rstrip("\n")
+    there("get", "digits", "-o", "out")
+    there("get", "digits", "-o", "out")
+
+    assert [file["path"] for file in mreg("files", "digits", "--json").json["files"]] == names
+    assert mreg("files", "one", "--json").json["files"][0]["path"] == names[0]
+    assert there("cat", "digits", names[1]) == names[1]
+    for folder in (mreg.home / "out", Path(used)):
+        assert [(folder / name).read_bytes() for name in names] == [name.encode() for name in names]
+
+
+def test_a_name_that_is_not_utf8_is_refused_whatever_the_locale(mreg: Any, other_locale: dict[str, str]) -> None:
+    mreg.must("init")
+    (mreg.home / "model").mkdir()
+    (mreg.home / "model" / os.fsdecode(b"caf\xe9")).write_bytes(b"")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mreg", "log", "model", "-a", "digits", "--json"],
+        cwd=mreg.home,
+        env=os.environ | other_locale,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 6
+    assert json.loads(done.stderr)["error"]["reason"] == "its name is not Unicode"
