@@ -33,8 +33,9 @@ class Out:
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Rows under headings on a terminal; in a pipe, tab-separated rows without headings.
 
-        Text never breaks out of its cell: see `one_line`.
+        Text, also that of a heading, never breaks out of its cell: see `one_line`.
         """
+        headings = [one_line(heading) for heading in headings]
         rows = [[one_line(cell) for cell in row] for row in rows]
         if not self.terminal:
             for row in rows:

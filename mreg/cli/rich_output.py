@@ -32,7 +32,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, color: bool
     """Rows under headings."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        shown.add_column(heading, justify="right" if heading in _NUMBERS else "left")
+        shown.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left")
     for row in rows:
         shown.add_row(*map(Text, row))
     _console(color=color).print(shown)

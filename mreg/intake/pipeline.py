@@ -25,10 +25,9 @@ from mreg.content.pack_writer import PackContents
 from mreg.content.packs import Base, Piece
 from mreg.content.parallel import in_order
 from mreg.intake.bases import Bases
-from mreg.intake.scan import Source, UnsupportedFile
+from mreg.intake.scan import Source, SourceChanged, UnsupportedFile, has_vanished, unreadable
 from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, same_file, settled, stamp
-from mreg.values.errors import Conflict, UnreadableFile
 
 AT_ONCE: Final = 256
 """Short files per batch. Together they fit into one buffer."""
@@ -38,13 +37,6 @@ WORTH_A_THREAD: Final = 32 << 10
 
 _READING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 """Not blocking: a pipe may have taken the file's place since it was looked at."""
-
-
-class SourceChanged(Conflict):
-    code = "source-changed"
-    template = "{path!r} changed while it was read"
-
-    path: str
 
 
 class _Read(NamedTuple):
@@ -232,7 +224,7 @@ def _open(source: Source) -> int:
     try:
         return os.open(source.file, _READING)
     except OSError as error:
-        raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
+        raise (SourceChanged(path=source.file) if has_vanished(error) else unreadable(source.file, error)) from None
 
 
 def _opened(source: Source) -> tuple[int, os.stat_result]:
@@ -253,7 +245,7 @@ def _fill(source: Source, room: memoryview) -> bool:
         return count == source.status.st_size and same_file(source.status, os.fstat(descriptor))
     except OSError as error:
         if same_file(source.status, os.fstat(descriptor)):
-            raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
+            raise unreadable(source.file, error) from None
         return False
     finally:
         os.close(descriptor)
@@ -269,4 +261,4 @@ def _reading(pieces: Iterator[Chunk], source: Source, descriptor: int, before: o
             raise UnsupportedFile(path=source.file, reason="it holds less than it says") from None
         raise SourceChanged(path=source.file) from None
     except OSError as error:
-        raise UnreadableFile(path=source.file, reason=error.strerror or str(error)) from None
+        raise unreadable(source.file, error) from None

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from mreg.small_files import read_start
-from mreg.values.errors import InvalidInput, MissingPath, Refused, UnreadableFile
+from mreg.values.errors import Conflict, InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.file_names import stored
 from mreg.values.patterns import Patterns
 from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
@@ -35,6 +35,13 @@ class UnsupportedFile(Refused):
 
     path: str
     reason: str
+
+
+class SourceChanged(Conflict):
+    code = "source-changed"
+    template = "{path!r} changed while it was read"
+
+    path: str
 
 
 class Source(NamedTuple):
@@ -86,16 +93,16 @@ def _last_part(path: str) -> str:
 def _folder(root: str, status: os.stat_result, selection: Selection) -> Iterator[Source]:
     exclude = Patterns([*_read_ignore_file(root), *selection.exclude])
     include = Patterns(selection.include) if selection.include else None
-    for source in _walk(root, "", [(status.st_dev, status.st_ino)], exclude):
-        if include is None or include.match(source.path):
-            yield source
+    return _walk(root, "", [(status.st_dev, status.st_ino)], exclude, include)
 
 
-def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patterns) -> Iterator[Source]:
+def _walk(
+    folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patterns, include: Patterns | None
+) -> Iterator[Source]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise UnreadableFile(path=folder, reason=error.strerror or str(error)) from None
+        raise (SourceChanged(path=folder) if has_vanished(error) else unreadable(folder, error)) from None
     start = os.path.join(folder, "")
     for name in names:
         path, file = prefix + stored(name), start + name
@@ -103,9 +110,18 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
             continue
         if exclude.match(path):
             continue
-        status = _stat(file)
+        chosen = include is None or include.match(path)
+        try:
+            status = _stat(file)
+        except MissingPath:  # it was there when the folder was read
+            raise SourceChanged(path=file) from None
+        except UnsupportedFile:
+            if chosen:
+                raise
+            continue
         if not stat.S_ISDIR(status.st_mode):
-            yield _source(path, file, status)
+            if chosen:
+                yield _source(path, file, status)
             continue
         if exclude.match(path + "/"):
             continue
@@ -114,7 +130,7 @@ def _walk(folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patte
         identity = (status.st_dev, status.st_ino)
         if identity in above:
             raise UnsupportedFile(path=file, reason="it is a symbolic link to a folder that holds it")
-        yield from _walk(file, path + "/", [*above, identity], exclude)
+        yield from _walk(file, path + "/", [*above, identity], exclude, include)
 
 
 def _source(path: str, file: str, status: os.stat_result) -> Source:
@@ -137,10 +153,21 @@ def _stat(path: str) -> os.stat_result:
         if not os.path.islink(path):
             raise MissingPath(path=path) from None
         raise UnsupportedFile(path=path, reason="it is a symbolic link to nothing") from None
+    except NotADirectoryError:
+        raise MissingPath(path=path) from None
     except OSError as error:
         if os.path.islink(path) and error.errno == errno.ELOOP:
             raise UnsupportedFile(path=path, reason="it is a symbolic link that leads to itself") from None
-        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
+        raise unreadable(path, error) from None
+
+
+def has_vanished(error: OSError) -> bool:
+    """Whether the error says that there is no such file, or that its folder is one no more."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+
+def unreadable(path: str, error: OSError) -> UnreadableFile:
+    return UnreadableFile(path=path, reason=error.strerror or str(error))
 
 
 def _kind(mode: int) -> str:
@@ -171,7 +198,7 @@ def _read_ignore_file(root: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
+        raise unreadable(path, error) from None
     if len(data) > MAX_IGNORE_FILE:
         raise UnreadableFile(path=path, reason=f"it is larger than {MAX_IGNORE_FILE >> 20} MiB")
     try:

@@ -206,6 +206,15 @@ def test_control_characters_are_shown_and_not_obeyed(filled: Any) -> None:
     assert (bad.code, "\x1b" in bad.errors) == (2, False)
 
 
+def test_column_headings_are_shown_and_not_obeyed(filled: Any) -> None:
+    key = "[red]\x1b]0;title\x07\tx"
+
+    shown = filled.terminal("ls", "digits", "--columns", key).out
+
+    assert "\x1b]" not in shown and "\t" not in shown
+    assert "[red]\\x1b]0;title\\x07\\tx" in COLOUR.sub("", shown)
+
+
 DRIVERS = "\x1b]52;c;QUFB\x07 \x9b31m \x7f \u202e \u2028"
 
 

@@ -18,8 +18,7 @@ from hypothesis import given, strategies as st
 
 from mreg.checkout.reader import Reader
 from mreg.intake import pipeline, scan as scan_module
-from mreg.intake.pipeline import SourceChanged
-from mreg.intake.scan import NothingToLog, Selection, UnsupportedFile, scan
+from mreg.intake.scan import NothingToLog, Selection, SourceChanged, UnsupportedFile, scan
 from mreg.repository import Repository
 from mreg.session import statcache
 from mreg.session.statcache import key, keys, stamp
@@ -298,6 +297,27 @@ def test_a_folder_that_is_excluded_is_not_looked_into(root: Path) -> None:
     assert paths_of(root, exclude=["cache/"]) == ALL
 
 
+@pytest.mark.parametrize("chosen", [{"include": ["*.bin"]}, {"exclude": ["bad*"]}], ids=["include", "exclude"])
+def test_what_patterns_leave_out_may_be_anything(root: Path, chosen: dict[str, list[str]]) -> None:
+    (root / "bad link").symlink_to("nothing")
+    (root / "bad loop").symlink_to("bad loop")
+    os.mkfifo(root / "bad pipe")
+    (root / os.fsdecode(b"bad \xff")).write_bytes(b"")
+
+    left = paths_of(root, **chosen)
+
+    assert left == ([path for path in ALL if path.endswith(".bin")] if "include" in chosen else ALL)
+    for name in ("bad link", "bad loop", "bad pipe"):
+        with pytest.raises(UnsupportedFile, match=name):
+            scan([root], Selection(include=[name]))
+
+
+def test_a_file_with_a_slash_behind_its_name_is_not_there(root: Path) -> None:
+    for path in (f"{root}/b.bin/", f"{root}/b.bin/below"):
+        with pytest.raises(MissingPath):
+            scan([path])
+
+
 def test_the_ignore_file_leaves_out_what_it_names_and_itself(root: Path) -> None:
     (root / ".mregignore").write_text("# what others make\n\n*.bin\n!/b.bin\n")
 
@@ -472,7 +492,27 @@ def test_a_file_that_vanished_since_the_look_is_told(
 
     monkeypatch.setattr("mreg.operations.log.scan", scan_then_remove)
 
-    with pytest.raises(UnreadableFile):
+    with pytest.raises(SourceChanged, match=r"b\.bin"):
+        repo.log(root, "mnist")
+
+    assert repo.history() == []
+
+
+@pytest.mark.parametrize("name", ["b.bin", "sub"])
+def test_what_vanishes_while_its_folder_is_read_is_told_as_a_change(
+    repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    listdir = os.listdir
+
+    def remove_then_list(folder: str) -> list[str]:
+        names = listdir(folder)
+        if folder == str(root):
+            (root / name).rename(root.parent / "elsewhere")
+        return names
+
+    monkeypatch.setattr(scan_module.os, "listdir", remove_then_list)
+
+    with pytest.raises(SourceChanged, match=name):
         repo.log(root, "mnist")
 
     assert repo.history() == []
