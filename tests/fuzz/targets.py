@@ -91,7 +91,7 @@ def _pair(data: bytes) -> None:
 def _metadata_file(name: str) -> Callable[[bytes], None]:
     def judge(data: bytes) -> None:
         try:
-            found = metadata.parse_file(_text(data), name)
+            found = metadata.parse_file(data, name)
         except InvalidInput as error:
             _refuse(error)
             return
