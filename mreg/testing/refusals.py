@@ -57,8 +57,8 @@ _DISPENSABLE = {
 }
 
 _PLAIN = """
-access chown close dup fstat listdir lstat makedirs mkdir open pread preadv read readv rename replace rmdir scandir
-stat unlink walk write
+access chown close dup fstat listdir lseek lstat makedirs mkdir open pread preadv read readv rename replace rmdir
+scandir stat unlink walk write
 """
 
 _NEEDED = {

@@ -77,6 +77,7 @@ config set gc.grace 3d
 config get gc.grace
 config set core.shared group
 config set --user safe.directory /elsewhere
+upgrade
 version
 """
 COMMAND_LINES = [line.split() for line in SCENARIO.strip().splitlines()]
