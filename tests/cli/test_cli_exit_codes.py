@@ -361,7 +361,7 @@ runpy.run_path(script, run_name="__main__")
 
 @pytest.mark.parametrize("module", ["mreg", "mreg.__main__"])
 def test_ctrl_c_before_mreg_itself_is_loaded_ends_with_130(filled: Any, unchanged: Unchanged, module: str) -> None:
-    script = Path(__file__).parents[2] / "scripts" / "mreg"
+    script = Path(__file__).parents[2] / "mreg" / "cli" / "launcher"
 
     with unchanged():
         done = subprocess.run(
