@@ -118,17 +118,20 @@ def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> li
     for link, target in all_listed_links(index).items():
         links[target.version].append(link.link)
     about: dict[str, Ref] = {}
+    types: dict[str, str] = {}
     aliases: dict[str, list[str]] = defaultdict(list)
     for artifact in {one.artifact for one in wanted}:
         about |= index.refs(in_artifact(artifact), ".toml")
+        types[artifact] = artifact_type(artifact, _value(about.get(ArtifactKey(artifact))))
         for alias, number in listed_aliases(index, artifact).items():
             aliases[f"{artifact}:v{number}"].append(alias.alias)
     found = []
     for one in wanted:
         record, note = records[one.digest], AnnotationKey(one.artifact, one.number)
         said = annotation.effective(record, _value(about.get(note)), note)
-        type_ = artifact_type(one.artifact, _value(about.get(ArtifactKey(one.artifact))))
-        found.append(describe(one, record, said, aliases=aliases[one.name], links=links[one.name], type_=type_))
+        found.append(
+            describe(one, record, said, aliases=aliases[one.name], links=links[one.name], type_=types[one.artifact])
+        )
     return found
 
 

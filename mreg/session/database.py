@@ -76,7 +76,7 @@ class Database(ABC):
                 self._catch_up()
                 return self._db.execute(query, values).fetchall()
 
-    def _fetch_in(self, query: str, values: Collection[bytes]) -> Iterator[Any]:
+    def _fetch_in(self, query: str, values: Collection[bytes | str]) -> Iterator[Any]:
         """The rows of a query with `IN (?)`, for some of the values at a time."""
         rest = iter(values)
         while some := tuple(islice(rest, AT_ONCE)):

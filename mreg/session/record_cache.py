@@ -13,12 +13,8 @@ TABLES = ("CREATE TABLE records (digest TEXT PRIMARY KEY, data BLOB) WITHOUT ROW
 class RecordCache(Database):
     def records(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those of the records (by digest) that the tables have."""
-        found = {}
-        for name in names:
-            rows = self._fetch("SELECT data FROM records WHERE digest = ?", (name,))
-            if rows and digest(rows[0][0]) == name:
-                found[name] = rows[0][0]
-        return found
+        rows = self._fetch_in("SELECT digest, data FROM records WHERE digest IN (?)", list(names))
+        return {name: data for name, data in rows if digest(data) == name}
 
     def keep_records(self, records: dict[str, bytes]) -> None:
         self._keep("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())
