@@ -12,8 +12,8 @@ from typing import Any
 import mreg
 from mreg.cli import exit_codes as codes
 from mreg.cli.hints import DAMAGE_HINT, HINTS
-from mreg.cli.main import root
 from mreg.cli.options import common_options
+from mreg.cli.parser import root
 from mreg.session import config
 from mreg.values import names
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX

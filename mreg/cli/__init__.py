@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         as_json as as_json,
         errors as errors,
         exit_codes as exit_codes,
+        parser as parser,
         report as report,
         rich_output as rich_output,
         state as state,

@@ -8,8 +8,6 @@ import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import typer
-
 from mreg import lazy
 from mreg.cli import exit_codes
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
@@ -56,6 +54,11 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
     return told.exit_code
 
 
+def _is_of_parser(error: BaseException, name: str) -> bool:
+    """Is it of this class of the parser's, which need not have been loaded?"""
+    return "typer" in sys.modules and isinstance(error, getattr(sys.modules["typer"], name))
+
+
 def _output_fails() -> bool:
     """Is it standard output that cannot be written?"""
     if output_failed():
@@ -83,10 +86,10 @@ def _give_up_output() -> None:
 def _explain(error: BaseException) -> _Told:
     if isinstance(error, MregError):
         return _Told(error.code, str(error), hint_of(error), exit_codes.of(type(error)), error.facts)
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
         hint = "no change and no file is half done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
-    if isinstance(error, typer.TyperException):
+    if _is_of_parser(error, "TyperException"):
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "mreg"

@@ -1,8 +1,4 @@
-"""One run of the command line.
-
-Its state travels in the context object that every command is given. None of it is global: two runs in one process do
-not affect each other.
-"""
+"""The state of one run of the command line. None of it is global: two runs in one process do not affect each other."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from typing import Any
-
-import typer
 
 import mreg
 from mreg import cli
@@ -74,9 +68,3 @@ class State:
         """Print what must not be missed, also with --quiet. With --json it is part of the document."""
         if not self.json:
             print(one_line(text), file=sys.stderr)
-
-
-class Context(typer.Context):
-    """The first argument of every command. `obj`: see `State`."""
-
-    obj: State

@@ -15,7 +15,7 @@ import pytest
 from mreg.cli import exit_codes
 from mreg.cli.exit_codes import MEANINGS
 from mreg.cli.hints import HINTS
-from mreg.cli.main import root
+from mreg.cli.parser import root
 from mreg.cli.registry import COMMANDS, Entry
 from mreg.values import errors
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from mreg.cli import plain
 from mreg.cli.commands.params import NameArgument, ReferenceArgument
-from mreg.cli.state import Context
+from mreg.cli.context import Context
 
 AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
 
@@ -46,6 +47,4 @@ def ls(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
 ) -> None:
     """List aliases: collection, alias, the number it points at, and the version that is."""
-    found = ctx.obj.repository().aliases(name)
-    rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
-    ctx.obj.emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
+    plain.list_aliases(ctx.obj, name)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument
+from mreg.cli.context import Context
 from mreg.cli.output import Out
-from mreg.cli.state import Context
 from mreg.small_files import read_named
 from mreg.values.errors import Failed, InvalidInput, UnreadableFile
 

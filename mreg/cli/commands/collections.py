@@ -6,7 +6,8 @@ import typer
 
 from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReferenceArgument
 from mreg.cli.commands.show import show_artifact, show_model
-from mreg.cli.state import Context, State
+from mreg.cli.context import Context
+from mreg.cli.state import State
 
 DescriptionOption = Annotated[str, typer.Option("--description", "-d", help="What it is.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from mreg import lazy
+from mreg.cli import plain
 from mreg.cli.commands.params import ReferenceArgument, RunOption
+from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.progress import Bar
-from mreg.cli.state import Context
 
 
 def use(ctx: Context, reference: ReferenceArgument, run: RunOption = None) -> None:
@@ -18,9 +19,7 @@ def use(ctx: Context, reference: ReferenceArgument, run: RunOption = None) -> No
 
     With --run, record that this run consumed the version.
     """
-    with Bar("preparing", ctx.obj) as bar:
-        path = ctx.obj.repository().use(reference, run=run, progress=bar)
-    ctx.obj.emit({"path": path}, lambda out: out.path(path))
+    plain.use(ctx.obj, reference, run)
 
 
 def get(

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli.context import Context
 from mreg.cli.output import Out, time_text
-from mreg.cli.state import Context
 
 if TYPE_CHECKING:
     from mreg import HistoryEntry, RefChange

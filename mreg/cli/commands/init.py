@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.state import Context
+from mreg.cli.context import Context
 from mreg.repository import AlreadyInitialised, Repository
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument, ReferenceArgument
-from mreg.cli.state import Context
+from mreg.cli.context import Context
 
 
 def link(

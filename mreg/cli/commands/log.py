@@ -12,9 +12,10 @@ from mreg.cli.commands.params import (
     ReferenceArgument,
     RunOption,
 )
+from mreg.cli.context import Context
 from mreg.cli.output import Out, size_text
 from mreg.cli.progress import Bar
-from mreg.cli.state import Context, State
+from mreg.cli.state import State
 from mreg.small_files import read_named
 from mreg.values.metadata import MAX_FILE, merge, parse_file, parse_pairs
 

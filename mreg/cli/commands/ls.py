@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mreg.cli.context import Context
 from mreg.cli.output import age_text, aliases_text, size_text, value_text
-from mreg.cli.state import Context, State
+from mreg.cli.state import State
 from mreg.values.errors import InvalidInput
 from mreg.values.metadata import flatten
 

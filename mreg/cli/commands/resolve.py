@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.state import Context
+from mreg.cli import plain
+from mreg.cli.context import Context
 
 
 def resolve(
@@ -15,5 +16,4 @@ def resolve(
 
     The answer means the same version for ever, whatever happens to aliases later.
     """
-    found = ctx.obj.repository().resolve(reference)
-    ctx.obj.emit(found, lambda out: out.line(found.name))
+    plain.resolve(ctx.obj, reference)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.state import Context
+from mreg.cli.context import Context
 
 
 def search(

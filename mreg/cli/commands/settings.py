@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 import mreg
+from mreg.cli.context import Context
 from mreg.cli.output import value_text
-from mreg.cli.state import Context
 
 SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
 UserOption = Annotated[

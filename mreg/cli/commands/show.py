@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mreg.cli.commands.params import ReferenceArgument
+from mreg.cli.context import Context
 from mreg.cli.output import Out, age_text, aliases_text, size_text, time_text, value_text
-from mreg.cli.state import Context, State
+from mreg.cli.state import State
 from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:

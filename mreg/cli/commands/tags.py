@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from mreg.cli.commands.params import ModelArgument
-from mreg.cli.state import Context, State
+from mreg.cli.context import Context
+from mreg.cli.state import State
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 

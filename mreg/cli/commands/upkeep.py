@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.output import Out, count_text, size_text
 from mreg.cli.progress import Bar
-from mreg.cli.state import Context
 from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
 

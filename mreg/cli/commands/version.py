@@ -3,7 +3,7 @@
 import platform
 
 import mreg
-from mreg.cli.state import Context
+from mreg.cli.context import Context
 
 
 def version(ctx: Context) -> None:

@@ -1,0 +1,75 @@
+"""The parser of command lines; the command tree is built as far as it is needed.
+
+Loading it is half of start-up: see `mreg.cli.plain`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Literal
+
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
+from typer.models import CommandInfo
+
+from mreg import cli, values
+from mreg.cli.context import Context
+from mreg.cli.options import common_options, version_option
+from mreg.cli.registry import COMMANDS, Entry
+
+_MARKUP: Literal["rich"] = "rich"
+
+
+class Command(TyperCommand):
+    """A command with the options that every command has."""
+
+    context_class = Context
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        *own, help_option = super().get_params(ctx)
+        return [*own, *common_options(), help_option]
+
+
+class Group(TyperGroup):
+    """Commands that are loaded when they are run."""
+
+    context_class = Context
+
+    def __init__(self, name: str, help: str, entries: dict[str, Entry], **attributes: Any) -> None:
+        super().__init__(name=name, help=help, rich_markup_mode=_MARKUP, no_args_is_help=True, **attributes)
+        self._entries = entries
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self._entries)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and cmd_name in self._entries:
+            self.commands[cmd_name] = _command(cmd_name, self._entries[cmd_name])
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self._entries:
+            near = values.names.near(args[0], list(self._entries))
+            raise cli.errors.UnknownCommand(name=args[0], near=near, where=ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        *own, help_option = super().get_params(ctx)
+        return [*own, *common_options(), help_option]
+
+
+def root() -> Group:
+    """The whole command line."""
+    return Group("mreg", "A model registry that needs no server.", COMMANDS, params=[version_option()])
+
+
+def _command(name: str, entry: Entry) -> Any:
+    if entry.group is not None:
+        group = Group(name, entry.help, entry.group)
+        group.rich_help_panel = entry.panel
+        return group
+    module = import_module(f"mreg.cli.commands.{entry.module}")
+    info = CommandInfo(name=name, cls=Command, callback=getattr(module, entry.function), short_help=entry.help)
+    command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=_MARKUP)
+    command.rich_help_panel = entry.panel or None  # type: ignore[attr-defined]
+    return command

@@ -1,0 +1,54 @@
+"""The most frequent questions in their plainest form, answered without the parser: loading it is half of start-up.
+
+Whatever is not exactly such a form, every mistake included, is left to the parser, which runs the same functions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mreg.cli.progress import Bar
+from mreg.cli.state import State
+
+_FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
+"""Options that every command has, and the field of the state that each sets."""
+
+
+def answer(arguments: list[str], state: State) -> bool:
+    """Answer a plain question; False for all other command lines."""
+    flags = [word for word in arguments if word.startswith("-")]
+    if not _FLAGS.keys() >= set(flags):
+        return False
+    match [word for word in arguments if not word.startswith("-")]:
+        case ["resolve", reference]:
+            run = partial(resolve, state, reference)
+        case ["use", reference]:
+            run = partial(use, state, reference)
+        case ["alias", "ls", *name] if len(name) < 2:
+            run = partial(list_aliases, state, *name)
+        case _:
+            return False
+    for flag in flags:
+        setattr(state, _FLAGS[flag], True)
+    run()
+    return True
+
+
+def resolve(state: State, reference: str) -> None:
+    """`mreg resolve REFERENCE`"""
+    found = state.repository().resolve(reference)
+    state.emit(found, lambda out: out.line(found.name))
+
+
+def use(state: State, reference: str, run: str | None = None) -> None:
+    """`mreg use REFERENCE [--run ID]`"""
+    with Bar("preparing", state) as bar:
+        path = state.repository().use(reference, run=run, progress=bar)
+    state.emit({"path": path}, lambda out: out.path(path))
+
+
+def list_aliases(state: State, name: str | None = None) -> None:
+    """`mreg alias ls [NAME]`"""
+    found = state.repository().aliases(name)
+    rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
+    state.emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
