@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells fuzzer ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -47,6 +47,7 @@ fmt: $(DEV) ## format the code, and repair what can be
 
 docs: $(DEV) ## generate the parts of the docs that are made from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate_completion.py
 
 clean: ## remove all that make and the tools have made
 	rm -rf .venv .testdata .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
@@ -119,6 +120,13 @@ strace:
 disks:
 	$(call tool,mkfs.ext4,e2fsprogs,power loss)
 	$(call tool,mkfs.xfs,xfsprogs,power loss)
+
+# Shell completion is tested in each shell that it is for.
+shells:
+	$(call tool,bash,bash,completion)
+	$(call tool,zsh,zsh,completion)
+	$(call tool,fish,fish,completion)
+	$(call tool,shellcheck,shellcheck,completion)
 
 # The coverage-guided fuzzers of the slow tests.
 fuzzer: $(DEV)

@@ -40,6 +40,8 @@ ENVIRONMENT = {
     "MREG_SAFE": "Repositories of other people that may be written to, beside those that the user's setting "
     "`safe.directory` lists: paths, with `:` between them, or `*`.",
     "XDG_CONFIG_HOME": "The user's own settings are in `mreg/config.toml` below it; without it below `~/.config`.",
+    "XDG_DATA_HOME, BASH_COMPLETION_USER_DIR": "`mreg completion --install` writes below it; without it below "
+    "`~/.local/share`. The second is for bash alone, and comes first.",
     "SUDO_UID": "To root, the repositories of this account are as its own.",
     "MREG_DEBUG": "`1`: show the traceback of an error too.",
     "TERM": "`dumb`: no colour.",

@@ -6,6 +6,12 @@ import gc
 import os
 import sys
 
+if sys.argv[1:2] == ["__complete"]:  # by a shell at the tab key, for which loading anything else takes too long
+    from mreg.cli.completion import answer
+
+    answer.main(sys.argv[2:])
+    os._exit(0)
+
 INTERRUPTED = 130  # as in `mreg.cli.exit_codes`, without loading anything
 
 _received = 2

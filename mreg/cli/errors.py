@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mreg.values.errors import Incomplete, InvalidInput, NotFound
+from mreg.values.errors import Failed, Incomplete, InvalidInput, NotFound, Refused
 
 
 class UnknownCommand(InvalidInput):
@@ -36,3 +36,24 @@ class OutputFailed(Incomplete):
     template = "standard output cannot be written: {reason}"
 
     reason: str
+
+
+class UnknownShell(InvalidInput):
+    code = "unknown-shell"
+    template = "{name!r} is no shell that mreg has completion for"
+
+    name: str
+
+
+class ForeignScript(Refused):
+    code = "foreign-script"
+    template = "{path} is there already, and mreg did not write it"
+
+    path: str
+
+
+class NoPlace(Failed):
+    code = "no-place"
+    template = "you have no home folder, and {variable} is not set"
+
+    variable: str

@@ -92,5 +92,6 @@ COMMANDS: dict[str, Entry] = {
             "ls": Entry("List all settings.", "", "settings", "ls"),
         },
     ),
+    "completion": Entry("Print or install shell completion.", REPOSITORY, "completion", "completion"),
     "version": Entry("Print the versions of mreg and of its formats.", REPOSITORY, "version", "version"),
 }

@@ -4,16 +4,14 @@ write to a repository that somebody else owns."""
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable
 
 from mreg import lazy
 from mreg.session.context import NoRepository
+from mreg.session.nearest import FOLDER, locate, nearest
 from mreg.values.errors import Refused
-
-FOLDER = ".mreg"
 
 
 class NotAFolder(Refused):
@@ -99,14 +97,11 @@ def find_repository(start: str | None = None) -> str:
     given = os.environ.get("MREG_REPO")
     if given and start is None:
         return given
-    folder = top = os.path.abspath(start or os.getcwd())
-    while True:
-        if _is_repository(os.path.join(folder, FOLDER)):
-            return os.path.join(folder, FOLDER)
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            raise NoRepository(location=top, where=f"in {top} or above it")
-        folder = parent
+    top = os.path.abspath(start or os.getcwd())
+    found = nearest(top)
+    if found is None:
+        raise NoRepository(location=top, where=f"in {top} or above it")
+    return found
 
 
 def place_of_existing(location: str | os.PathLike[str]) -> str:
@@ -128,18 +123,3 @@ def place_for_new(location: str | os.PathLike[str]) -> str:
     if not os.path.isdir(present):
         raise NotAFolder(location=path, path=present)
     return path
-
-
-def _is_repository(folder: str) -> bool:
-    if any(os.path.exists(os.path.join(folder, name)) for name in ("config.toml", "journal")):
-        return True
-    if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # else it would be said that there is none
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
-    return False
-
-
-def locate(location: str | os.PathLike[str]) -> str:
-    """The repository's own folder: `location` itself, or the `.mreg` in it."""
-    path = os.path.abspath(location)
-    inner = os.path.join(path, FOLDER)
-    return inner if os.path.basename(path) != FOLDER and os.path.isdir(inner) else path

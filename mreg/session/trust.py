@@ -14,6 +14,7 @@ from typing import Any
 
 from mreg import lazy, storage
 from mreg.session import places
+from mreg.session.nearest import locate
 from mreg.small_files import NotAFile, read_start
 from mreg.values import toml
 from mreg.values.canonical import Malformed
@@ -111,10 +112,8 @@ def add_safe_directory(path: str) -> list[str]:
     Raises DamagedUserConfig, NoHome.
     """
     listed = safe_directories()
-    if not path:
-        listed = []
-    else:
-        listed = list(dict.fromkeys([*listed, path if path == ANY else os.path.realpath(places.locate(path))]))
+    place = path if path in ("", ANY) else os.path.realpath(locate(path))
+    listed = list(dict.fromkeys([*listed, place])) if path else []
     table = _read()
     table["safe"] = {**table.get("safe", {}), "directory": listed}
     _write(table)
@@ -124,7 +123,7 @@ def add_safe_directory(path: str) -> list[str]:
 def _is_listed(location: str) -> bool:
     wanted = os.path.realpath(location)
     listed = [*places.safe_by_environment(), *safe_directories()]
-    return any(path == ANY or os.path.realpath(places.locate(path)) == wanted for path in listed)
+    return any(path == ANY or os.path.realpath(locate(path)) == wanted for path in listed)
 
 
 def _name(uid: int) -> str:

@@ -694,6 +694,7 @@ ARTIFACT = "aliases description latest name type versions"
 KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
     ("upgrade", "before format seq", {}),
+    ("completion bash", "script shell", {}),
     ("log one -a digits", "created links models_created new stored version", {"version": VERSION}),
     ("use digits", "path", {}),
     ("get digits", "damaged kept path version written", {}),

@@ -81,6 +81,8 @@ RUNS = [
     ("mreg config set", "config set --user safe.directory /data/models"),
     ("mreg config get", "config get --user safe.directory"),
     ("mreg config ls", "config ls --user"),
+    ("mreg completion", "completion fish"),
+    ("mreg completion --install", "completion fish --install"),
     ("mreg version", "version"),
 ]
 

@@ -1,0 +1,83 @@
+"""`mreg completion`."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mreg import cli
+from mreg.cli.context import Context
+
+SHELLS = ("bash", "zsh", "fish")
+MARK = "Made by `mreg completion "
+"""What each script says: a file that does not is somebody else's."""
+
+
+def completion(
+    ctx: Context,
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")],
+    install: Annotated[
+        bool, typer.Option("--install", help="Write the script where the shell looks for it; print the path.")
+    ] = False,
+) -> None:
+    """Print the script that makes the tab key complete command lines of mreg.
+
+    With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial,
+    `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.
+    """
+    if shell not in SHELLS:
+        raise cli.errors.UnknownShell(name=shell)
+    script = Path(cli.completion.__path__[0], f"mreg.{shell}").read_text(encoding="utf-8")
+    if not install:
+        ctx.obj.emit({"shell": shell, "script": script}, lambda _: print(script, end=""))
+        return
+    path = _place(shell)
+    _write(path, script)
+    ctx.obj.note(_next_step(shell, path))
+    ctx.obj.emit({"shell": shell, "path": str(path)}, lambda out: out.path(str(path)))
+
+
+def _place(shell: str) -> Path:
+    """Where the shell looks for the completions of a person."""
+    if shell == "fish":
+        return _folder("XDG_CONFIG_HOME", ".config") / "fish" / "completions" / "mreg.fish"
+    data = _folder("XDG_DATA_HOME", ".local/share")
+    if shell == "zsh":
+        return data / "zsh" / "site-functions" / "_mreg"
+    given = os.environ.get("BASH_COMPLETION_USER_DIR", "")
+    own = Path(given) if os.path.isabs(given) else data / "bash-completion"
+    return own / "completions" / "mreg"
+
+
+def _folder(variable: str, in_home: str) -> Path:
+    given = os.environ.get(variable, "")
+    if os.path.isabs(given):
+        return Path(given)
+    home = os.path.expanduser("~")
+    if not os.path.isabs(home):
+        raise cli.errors.NoPlace(variable=variable)
+    return Path(home, in_home)
+
+
+def _write(path: Path, script: str) -> None:
+    """At once, so that a shell never reads half of it."""
+    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+        raise cli.errors.ForeignScript(path=str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        new.write_text(script, encoding="utf-8")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _next_step(shell: str, path: Path) -> str:
+    if shell == "zsh":
+        return f"before compinit in ~/.zshrc there must be: fpath=({shlex.quote(str(path.parent))} $fpath)"
+    if shell == "bash":
+        without = f"source {shlex.quote(str(path))}"
+        return f"new shells have it, if bash-completion is installed; else ~/.bashrc needs: {without}"
+    return "new shells have it"

@@ -1,0 +1,202 @@
+"""What shell completion must know of the command line. Made from the code by `make docs`; do not edit.
+
+Each command, by its words: what it does, its options, and the kinds of its arguments. A kind that ends with `*` is that
+of all further arguments. An option: the kind of its value (nothing where it takes none), and what it does. The kinds
+are those of `mreg.cli.completion.sources`; `-` stands for a value that can be anything.
+"""
+# fmt: off
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    Options = dict[str, tuple[str, str]]
+
+COMMON: Options = {
+    '--json': ('', 'Print one JSON document.'),
+    '--quiet': ('', 'Print no notes and no progress.'),
+    '-q': ('', 'Print no notes and no progress.'),
+    '--verbose': ('', 'Print more.'),
+    '-v': ('', 'Print more.'),
+    '--no-color': ('', 'Print without colour.'),
+    '-C': ('folders', 'Act as if started in DIR.'),
+    '--repo': ('folders', 'The repository. Default: MREG_REPO, or the nearest .mreg upwards.'),
+    '--help': ('', 'Show this message and exit.'),
+}
+
+COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
+    '': ('', {
+        '--version': ('', 'Print the version.'),
+    }, ()),
+    'init': ('Make a repository.', {
+        '--shared': ('', "Let all members of the folder's group write to it, whatever the umask."),
+        '--format': ('-', 'Repository format, for older releases. Default: the newest.'),
+    }, ('folders',)),
+    'upgrade': ("Raise the repository's format.", {
+    }, ()),
+    'log': ("Snapshot files as an artifact's next version.", {
+        '--artifact': ('artifact', 'The artifact that gets the version. Required.'),
+        '-a': ('artifact', 'The artifact that gets the version. Required.'),
+        '--alias': ('alias', 'Move this alias here. Repeatable.'),
+        '--link': ('model alias', 'Link it in this registered model. Repeatable.'),
+        '--message': ('-', 'What to say of this version.'),
+        '-m': ('-', 'What to say of this version.'),
+        '--meta': ('assignment', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+        '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
+        '--run': ('run', "The training or serving run's id."),
+        '--input': ('reference', 'A version that this one was made from. Repeatable.'),
+        '--type': ('-', "The artifact's type, where it is new."),
+        '--base': ('reference', "Store tensors as differences to this version's. Default: the artifact's latest."),
+        '--include': ('-', 'Log only what matches. Repeatable.'),
+        '--exclude': ('-', 'Leave out what matches. Repeatable.'),
+        '--dry-run': ('', 'Change nothing; tell what would happen.'),
+    }, ('files*',)),
+    'use': ('Print the path of a ready-to-load copy.', {
+        '--run': ('run', "The training or serving run's id."),
+    }, ('reference',)),
+    'get': ("Write a version's files into a folder.", {
+        '--output': ('folders', 'Where to write. Default: ./NAME-vN.'),
+        '-o': ('folders', 'Where to write. Default: ./NAME-vN.'),
+        '--include': ('-', 'Only files that match. Repeatable.'),
+        '--partial': ('', 'Leave out damaged files, instead of refusing.'),
+    }, ('reference',)),
+    'resolve': ('Print the one version that a reference means.', {
+    }, ('reference',)),
+    'ls': ('List collections, or the versions of one.', {
+        '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
+        '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
+        '--limit': ('-', 'Only the first so many.'),
+    }, ('name',)),
+    'show': ('Show all about a version, an artifact or a model.', {
+    }, ('reference',)),
+    'files': ("List a version's files.", {
+    }, ('reference',)),
+    'cat': ('Write one file to standard output.', {
+    }, ('reference', 'member')),
+    'diff': ('Compare two versions.', {
+    }, ('reference', 'reference')),
+    'annotate': ("Change a version's message and metadata.", {
+        '--message': ('-', 'What to say of this version.'),
+        '-m': ('-', 'What to say of this version.'),
+        '--meta': ('assignment', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+        '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
+        '--unset': ('key', 'Metadata key to remove. Repeatable.'),
+        '--input': ('reference', 'A version that this one was made from. Repeatable.'),
+    }, ('reference',)),
+    'rm': ('Delete a version.', {
+        '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
+    }, ('reference',)),
+    'link': ('Link a version into a registered model.', {
+        '--alias': ('alias', 'Move this alias of MODEL here. Repeatable.'),
+    }, ('reference', 'model')),
+    'unlink': ('Remove a link.', {
+        '--force': ('', 'Do it even if aliases of the model are on it.'),
+    }, ('link',)),
+    'alias': ('Set, remove and list aliases.', {
+    }, ()),
+    'alias set': ('Move an alias to a version.', {
+        '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
+    }, ('alias', 'reference')),
+    'alias rm': ('Remove an alias.', {
+    }, ('alias', 'name')),
+    'alias ls': ('List aliases.', {
+    }, ('name',)),
+    'tag': ('Label registered models.', {
+    }, ()),
+    'tag add': ('Add tags to a model.', {
+    }, ('model', 'tag*')),
+    'tag rm': ('Remove tags from a model.', {
+    }, ('model', 'tag of model*')),
+    'tag ls': ('List tags and the models that have them.', {
+    }, ('model',)),
+    'card': ('Show or set a model card.', {
+        '--file': ('files', 'Set the card to this file (-: standard input).'),
+        '--edit': ('', 'Edit the card with $VISUAL or $EDITOR.'),
+    }, ('model',)),
+    'artifact': ('Manage artifacts.', {
+    }, ()),
+    'artifact create': ('Make an empty artifact.', {
+        '--type': ('-', 'What kind of thing its versions are. Default: `model`.'),
+        '--description': ('-', 'What it is.'),
+        '-d': ('-', 'What it is.'),
+    }, ('-',)),
+    'artifact ls': ('List artifacts.', {
+    }, ()),
+    'artifact show': ('Show an artifact.', {
+    }, ('artifact',)),
+    'artifact describe': ("Set an artifact's description.", {
+    }, ('artifact', '-')),
+    'artifact rename': ('Rename an artifact.', {
+    }, ('artifact', '-')),
+    'artifact rm': ('Delete an artifact.', {
+        '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
+    }, ('artifact',)),
+    'model': ('Manage registered models.', {
+    }, ()),
+    'model create': ('Make an empty registered model.', {
+        '--description': ('-', 'What it is.'),
+        '-d': ('-', 'What it is.'),
+        '--tag': ('tag', 'A tag. Repeatable.'),
+    }, ('-',)),
+    'model ls': ('List registered models.', {
+    }, ()),
+    'model show': ('Show a registered model.', {
+    }, ('model',)),
+    'model describe': ("Set a model's description.", {
+    }, ('model', '-')),
+    'model rename': ('Rename a registered model.', {
+    }, ('model', '-')),
+    'model rm': ('Delete a registered model.', {
+        '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
+    }, ('model',)),
+    'search': ('Find models, artifacts and versions.', {
+        '--tag': ('tag', 'Only models that have this tag. Repeatable.'),
+    }, ('-',)),
+    'history': ('Show who changed what, and when.', {
+        '--since': ('-', 'Only changes after this one. Default: `0`.'),
+        '--limit': ('-', 'Show at most N entries, the latest.'),
+    }, ('name',)),
+    'undo': ('Take a change back.', {
+    }, ('-',)),
+    'du': ('Show where the bytes are.', {
+    }, ('name',)),
+    'gc': ('Delete unreachable data.', {
+        '--dry-run': ('', 'Change nothing; tell what would go, and the bytes.'),
+        '--grace': ('-', 'Leave alone what was in use within AGE (14d, 2h, 0).'),
+        '--keep-last': ('-', 'Let versions expire that are not among the last N of their artifact (0: no limit).'),
+        '--older-than': ('-', 'Let only versions expire that are older than AGE (0: any).'),
+        '--repack': ('', 'Write packs anew that are mostly dead, or could be much smaller.'),
+    }, ()),
+    'fsck': ('Verify the repository.', {
+        '--full': ('', 'Read every byte too.'),
+        '--repair': ('', 'Mend what can be proven; leave and name the rest.'),
+        '--from': ('folders', 'With --repair: take what is damaged or missing from this repository.'),
+    }, ()),
+    'config': ('Read and change settings.', {
+    }, ()),
+    'config get': ('Print a setting.', {
+        '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
+    }, ('setting',)),
+    'config set': ('Change a setting.', {
+        '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
+    }, ('setting', '-')),
+    'config ls': ('List all settings.', {
+        '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
+    }, ()),
+    'completion': ('Print or install shell completion.', {
+        '--install': ('', 'Write the script where the shell looks for it; print the path.'),
+    }, ('|bash|zsh|fish',)),
+    'version': ('Print the versions of mreg and of its formats.', {
+    }, ()),
+}
+
+SETTINGS = {
+    'core.shared': "group: all members of the folder's group may write; umask: the umask of each writer decides",
+    'gc.grace': 'how long gc leaves unreachable data alone',
+    'gc.keep-last': 'gc lets versions expire that are not among the last so many of their artifact; 0: no limit',
+    'gc.older-than': 'gc lets versions expire that are older than this; 0: of any age',
+    'lock.timeout': 'how long a writer waits for another one',
+    'log.compress': 'whether log makes chunks smaller, or stores them as they are',
+    'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
+}
