@@ -63,7 +63,7 @@ VARYING = re.compile(
     r"(?P<lines>^\.\.\.\n|\n\.\.\.$)|(?P<part>\.\.\.)"
     r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?P<fraction>\.\d+)?Z?)"
     # In a table, it makes the column of this heading wider.
-    r"|(?P<age>(?:\bage(?=  )|just now) *)"
+    r"|(?P<age> *(?:\b(?:age|changed)(?=  )|just now) *)"
     r"|(?P<hex>\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b)",
     re.MULTILINE,
 )
@@ -80,7 +80,8 @@ def pattern(shown: str) -> re.Pattern[str]:
         if match["time"]:
             return re.sub(r"\d", r"\\d", match["time"].replace(".", r"\."))
         if match["age"]:
-            return "age +" if match["age"].startswith("age") else r"(?:just now|\d+ minutes? ago) *"
+            word = match["age"].strip()
+            return r" *(?:just now|\d+ min(?: ago)?) *" if word == "just now" else f" *{word} +"
         return f"[0-9a-f]{{{len(match['hex'])}}}"
 
     made, end = "", 0

@@ -8,10 +8,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg import cli, lazy
+from mreg.cli import layout
+from mreg.cli.layout import Column, paint, plainly
 from mreg.cli.text import one_line, safe
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import TextIO
+
+USUAL_WIDTH = 80
+
+
+def width_of_terminal(descriptor: int) -> int:
+    """Its columns; COLUMNS, where it is set, says otherwise."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(descriptor).columns or USUAL_WIDTH
+    except OSError:
+        return USUAL_WIDTH
+
+
+def colourful(stream: TextIO, wanted: bool) -> bool:
+    """May what is printed there be coloured? wanted: unless `--no-color` was given."""
+    plain = not wanted or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and stream.isatty()
 
 
 class Out:
@@ -20,29 +42,48 @@ class Out:
     def __init__(self, *, terminal: bool, color: bool) -> None:
         self.terminal = terminal
         self._color = color
+        self._paint = paint if terminal and colourful(sys.stdout, color) else plainly
 
     def line(self, text: str) -> None:
         """One line of plain text."""
         print(one_line(text))
+
+    def styled(self, *parts: tuple[str, str]) -> None:
+        """One line of texts, each with its meaning (`layout.paint`) or ""."""
+        print("".join(self._paint(one_line(text), style) for text, style in parts))
 
     def path(self, path: str) -> None:
         """A path, to the byte, whatever its name."""
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def table(self, headings: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> None:
         """Rows under headings on a terminal; in a pipe, tab-separated rows without headings.
 
-        Text, also that of a heading, never breaks out of its cell: see `one_line`.
+        Text, also that of a heading, never breaks out of its cell: see `one_line`. `layout.COLUMNS` says which
+        headings mean a column that is cut, set to the right or coloured; others are given as a `Column`.
         """
-        headings = [one_line(heading) for heading in headings]
         rows = [[one_line(cell) for cell in row] for row in rows]
         if not self.terminal:
             for row in rows:
                 print("\t".join(row))
             return
-        if rows:
-            cli.rich_output.table(headings, rows, color=self._color)
+        columns = [one._replace(heading=one_line(one.heading)) for one in layout.columns_of(headings)]
+        for line in layout.table(columns, rows, self.width, self._paint) if rows else ():
+            print(line)
+
+    @property
+    def width(self) -> int:
+        """The columns of the terminal."""
+        return width_of_terminal(1)
+
+    def when(self, time: datetime) -> str:
+        """How long ago, on a terminal; the exact time elsewhere."""
+        return age_text(time) if self.terminal else time_text(time)
+
+    def age(self, time: datetime) -> str:
+        """As `when`, in a column of ages."""
+        return short_age(time) if self.terminal else time_text(time)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
         """`key: value` lines, aligned; pairs without a value are left out."""
@@ -88,12 +129,17 @@ def time_text(time: datetime) -> str:
 
 
 def age_text(time: datetime) -> str:
-    """How long ago: 3 minutes, 2 days."""
+    """How long ago: 3 min ago, 2 d ago."""
+    short = short_age(time)
+    return short if short == "just now" else f"{short} ago"
+
+
+def short_age(time: datetime) -> str:
+    """How old: 3 min, 2 d."""
     seconds = max(0, int((lazy.datetime.datetime.now(time.tzinfo) - time).total_seconds()))
-    for unit, length in (("year", 31536000), ("month", 2592000), ("day", 86400), ("hour", 3600), ("minute", 60)):
+    for unit, length in (("y", 31536000), ("mo", 2592000), ("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{seconds // length} {unit}"
     return "just now"
 
 

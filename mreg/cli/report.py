@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from mreg import lazy
-from mreg.cli import exit_codes
+from mreg.cli import exit_codes, layout
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
 from mreg.cli.hints import MACHINE, hint_of
+from mreg.cli.output import colourful
 from mreg.cli.state import State
 from mreg.cli.streams import output_failed
 from mreg.cli.text import safe
@@ -115,10 +116,9 @@ def _print_json(told: _Told) -> None:
 
 
 def _print(told: _Told, *, color: bool) -> None:
-    color = color and sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    error_word, hint_word = ("\x1b[31merror:\x1b[0m", "\x1b[36mhint:\x1b[0m") if color else ("error:", "hint:")
+    paint = layout.paint if colourful(sys.stderr, color) else layout.plainly
     encoding = sys.stderr.encoding or "utf-8"
     text = safe(told.message).encode(encoding, "backslashreplace").decode(encoding)
-    print(f"{error_word} {text}", file=sys.stderr)
+    print(f"{paint('error:', 'refused')} {text}", file=sys.stderr)
     if told.hint:
-        print(f"{hint_word} {safe(told.hint)}", file=sys.stderr)
+        print(f"{paint('hint:', 'hint')} {safe(told.hint)}", file=sys.stderr)

@@ -6,8 +6,6 @@ on a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import (
@@ -19,23 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.segment import Segment, Segments
-from rich.table import Table
-from rich.text import Text
 
 from mreg.cli.control import undriven
-
-_NUMBERS = {"size", "files", "seq", "versions", "logical", "unique", "stored", "frees", "own"}
-"""Columns that are set to the right."""
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, color: bool) -> None:
-    """Rows under headings."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        shown.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left")
-    for row in rows:
-        shown.add_row(*map(Text, row))
-    _console(color=color).print(shown)
 
 
 def markdown(text: str, *, color: bool) -> None:

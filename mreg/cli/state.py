@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mreg
 from mreg import cli
+from mreg.cli import layout
 from mreg.cli.output import Out
 from mreg.cli.text import one_line
 
@@ -63,6 +64,12 @@ class State:
         """Print a note: something for people that is not data."""
         if self.talkative:
             print(one_line(text), file=sys.stderr)
+
+    def note_rows(self, rows: Sequence[Sequence[str]], indent: int = 2) -> None:
+        """Print what a note is about, one row per line, aligned (`layout.aligned`)."""
+        if rows and self.talkative:
+            for line in layout.aligned([[one_line(cell) for cell in row] for row in rows], indent):
+                print(line, file=sys.stderr)
 
     def warn(self, text: str) -> None:
         """Print what must not be missed, also with --quiet. With --json it is part of the document."""

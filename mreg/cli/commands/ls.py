@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mreg.cli.context import Context
-from mreg.cli.output import age_text, aliases_text, size_text, value_text
+from mreg.cli.layout import Column
+from mreg.cli.output import aliases_text, short_age, size_text, value_text
 from mreg.cli.state import State
 from mreg.values.errors import InvalidInput
 from mreg.values.metadata import flatten
@@ -56,7 +57,7 @@ def ls(
         _ls_links(ctx.obj, repository, name, wanted, sort, limit)
         return
     versions = _sorted(repository.versions(name), sort)[:limit]
-    headings = ["version", "aliases", "size", "files", "age", "message", *wanted]
+    headings: list[str | Column] = ["version", "aliases", "size", "files", "age", "message", *_asked(wanted)]
     rows = [_version_row(version, wanted) for version in versions]
     ctx.obj.emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))
 
@@ -83,7 +84,7 @@ def _ls_links(
         order = [version.digest for version in _sorted(list(by_digest.values()), sort)]
         pairs.sort(key=lambda pair: order.index(pair[1].digest))
     pairs = pairs[:limit]
-    headings = ["link", "aliases", "version", "size", "files", "age", "message", *wanted]
+    headings: list[str | Column] = ["link", "aliases", "version", "size", "files", "age", "message", *_asked(wanted)]
     rows = [
         [f"v{link.number}", ", ".join(link.aliases), version.name, *_version_row(version, wanted)[2:]]
         for link, version in pairs
@@ -97,12 +98,16 @@ def _ls_links(
     state.emit(body, lambda out: out.table(headings, rows))
 
 
+def _asked(wanted: Sequence[str]) -> list[Column]:
+    return [Column(key, asked=True) for key in wanted]
+
+
 def _version_row(version: "Version", wanted: Sequence[str]) -> list[str]:
     flat = flatten(version.metadata)
     extra = [value_text(flat[key]) if key in flat else "" for key in wanted]
     first_line = version.message.partition("\n")[0]
     fixed = [f"v{version.number}", ", ".join(version.aliases), size_text(version.size), str(version.files)]
-    return [*fixed, age_text(version.created), first_line, *extra]
+    return [*fixed, short_age(version.created), first_line, *extra]
 
 
 def _sorted(versions: "list[Version]", sort: str | None) -> "list[Version]":

@@ -1,0 +1,153 @@
+"""Tables as lines of text, aligned by the columns that characters take on a terminal, and cut in one place only.
+
+Not by Rich: loading it takes longer than most commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from mreg import lazy
+
+GAP = "  "
+LEAST_CUT = 8
+"""Columns below which a text is left out rather than cut: so little says nothing."""
+
+_CODES = {"alias": "36", "+": "32", "-": "31", "~": "33", "dim": "2", "refused": "31", "hint": "36"}
+
+
+class Column(NamedTuple):
+    """right: set to the right, as numbers are. cut: a text of which one line is shown, as long as there is room.
+    style: its meaning (`paint`); "sign": that of the cell's own `+`, `-` or `~`. asked: shown also without values."""
+
+    heading: str
+    right: bool = False
+    cut: bool = False
+    style: str = ""
+    asked: bool = False
+
+
+_RIGHT = ["files", "frees", "logical", "new", "own", "seq", "size", "stored", "unique", "versions"]
+COLUMNS = {
+    **{heading: Column(heading, right=True) for heading in _RIGHT},
+    **{heading: Column(heading, right=True, style="dim") for heading in ("age", "changed")},
+    **{heading: Column(heading, style="alias") for heading in ("alias", "aliases")},
+    **{heading: Column(heading, cut=True) for heading in ("message", "description", "meaning")},
+    "digest": Column("digest", style="dim"),
+    "": Column("", style="sign"),
+}
+"""What is special about the columns with these headings, in whichever table they are."""
+
+
+def paint(text: str, style: str) -> str:
+    """Text in the colour of its meaning: alias, + (made), - (gone), ~ (changed), dim (ages, digests, headings)."""
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if style in _CODES and text.strip() else text
+
+
+def plainly(text: str, style: str) -> str:
+    """What takes the place of `paint` where there is no colour."""
+    return text
+
+
+def width_of(text: str) -> int:
+    """The columns of a terminal that the text takes."""
+    if text.isascii():
+        return len(text)
+    wide, category = lazy.unicodedata.east_asian_width, lazy.unicodedata.category
+    return sum(0 if category(c) in ("Mn", "Me", "Cf") else 2 if wide(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, width: int) -> str:
+    """As much of the text as fits, with an ellipsis where some is missing."""
+    if width_of(text) <= width:
+        return text
+    while text and width_of(text) > width - 1:
+        text = text[: min(len(text) - 1, width)]
+    return text.rstrip() + "…"
+
+
+def columns_of(headings: Sequence[str | Column]) -> list[Column]:
+    """The columns with these headings."""
+    return [COLUMNS.get(one, Column(one)) if isinstance(one, str) else one for one in headings]
+
+
+def table(
+    headings: Sequence[str | Column],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    paint: Callable[[str, str], str] = plainly,
+) -> Iterator[str]:
+    """The lines of a table for a terminal of this width. Columns without values are left out.
+
+    Only columns that may be cut are. Where the others alone are wider than the terminal, each row takes several lines.
+    """
+    columns = columns_of(headings)
+    kept = [n for n, column in enumerate(columns) if column.asked or any(row[n] for row in rows)]
+    columns, rows = [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
+    widths = [_width(column, [row[n] for row in rows]) for n, column in enumerate(columns)]
+    fixed = sum(w + len(GAP) for w, column in zip(widths, columns, strict=True) if not column.cut) - len(GAP)
+    room = width - fixed - len(GAP)
+    if fixed > width:
+        for row in rows:
+            yield from _block(columns, row, width, paint)
+        return
+    shown = [n for n, column in enumerate(columns) if not column.cut or room >= LEAST_CUT]
+    widths = [min(w, room) if column.cut else w for w, column in zip(widths, columns, strict=True)]
+    yield paint(_line(columns, [column.heading for column in columns], widths, shown, plainly), "dim")
+    for row in rows:
+        yield _line(columns, row, widths, shown, paint)
+
+
+def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> Iterator[str]:
+    """Rows below one another without headings, nothing cut: what a command did, one thing per line. Rows may differ
+    in length; a last cell takes as much room as it needs."""
+    inner = zip_longest(*(row[:-1] for row in rows), fillvalue="")
+    widths = [max(map(width_of, cells)) for cells in inner]
+    for row in rows:
+        padded = [cell + " " * (w - width_of(cell)) for cell, w in zip(row[:-1], widths, strict=False)]
+        yield " " * indent + GAP.join([*padded, *row[-1:]]).rstrip()
+
+
+def wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
+    """The words of a text in lines of at most this width, unless a word alone is longer."""
+    line = ""
+    for word in text.split(" "):
+        if line and indent + width_of(line) + 1 + width_of(word) > width:
+            yield " " * indent + line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield " " * indent + line
+
+
+def _width(column: Column, cells: Sequence[str]) -> int:
+    return max(map(width_of, (column.heading, *cells)))
+
+
+def _line(
+    columns: list[Column],
+    cells: Sequence[str],
+    widths: list[int],
+    shown: list[int],
+    paint: Callable[[str, str], str],
+) -> str:
+    parts = []
+    for n in shown:
+        column, cell = columns[n], cells[n]
+        text = cut(cell, widths[n]) if column.cut else cell
+        space = " " * (widths[n] - width_of(text))
+        painted = paint(text, cell if column.style == "sign" else column.style)
+        parts.append(space + painted if column.right else painted + space)
+    return GAP.join(parts).rstrip()
+
+
+def _block(columns: list[Column], row: Sequence[str], width: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """A row that is too wide: its first cell on a line of its own, then the others, each with its heading."""
+    yield row[0]
+    for column, cell in zip(columns[1:], row[1:], strict=True):
+        if cell:
+            head = f"  {column.heading}: " if column.heading else "  "
+            text = cut(cell, max(width - width_of(head), LEAST_CUT)) if column.cut else cell
+            yield head + paint(text, cell if column.style == "sign" else column.style)
