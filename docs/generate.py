@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "`~/.local/share`. The second is for bash alone, and comes first.",
     "SUDO_UID": "To root, the repositories of this account are as its own.",
     "MREG_DEBUG": "`1`: show the traceback of an error too.",
+    "COLUMNS": "The width of the terminal, if it is not as wide as it says.",
     "TERM": "`dumb`: no colour.",
     "NO_COLOR": "Set to anything: no colour, as with `--no-color`.",
     "VISUAL, EDITOR": "The editor that `mreg card --edit` starts; without both, `vi`.",
