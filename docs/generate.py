@@ -17,11 +17,11 @@ from mreg.cli.parser import root
 from mreg.session import config
 from mreg.values import names
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX
-from mreg.values.errors import Conflict, Damaged, Failed, Incomplete, InvalidInput, MregError, NotFound, Refused
+from mreg.values.errors import Conflict, Damaged, Failed, Incomplete, InvalidInput, MregError, NotFound, Refused, Unmet
 
 PAGE = Path(__file__).parent / "reference.md"
 
-KINDS = (Incomplete, Failed, InvalidInput, NotFound, Conflict, Damaged, Refused)
+KINDS = (Incomplete, Failed, InvalidInput, NotFound, Unmet, Conflict, Damaged, Refused)
 
 # What the command line reports beside the errors of the library.
 OTHER_CODES = [
@@ -92,7 +92,7 @@ model: its link of this number |
 """
 
 AFTER_FAILURE = """\
-A command that ends with 2, 3, 4 or 6 has changed nothing, but for what `gc --repack` had finished before. One that
+A command that ends with 2, 3, 4, 6 or 7 has changed nothing, but for what `gc --repack` had finished before. One that
 failed or was interrupted has made its change as a whole or not at all; an error of the kind `Incomplete` says that it
 was made and what failed then: `uncertain`, it may not survive a power cut; `unfinished`, gc could not delete all
 that it may. `fsck` ends with 5 where it found damage.

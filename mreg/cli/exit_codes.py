@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mreg.values.errors import Conflict, Damaged, InvalidInput, MregError, NotFound, Refused
+from mreg.values.errors import Conflict, Damaged, InvalidInput, MregError, NotFound, Refused, Unmet
 
 DONE = 0
 FAILED = 1
@@ -11,6 +11,7 @@ NOT_FOUND = 3
 CONFLICT = 4
 DAMAGED = 5
 REFUSED = 6
+UNMET = 7
 INTERRUPTED = 130
 UNREAD = 141
 
@@ -19,9 +20,10 @@ MEANINGS: dict[int, str] = {
     FAILED: "failed: input or output, or an unexpected error",
     USAGE: "wrong usage",
     NOT_FOUND: "not found",
-    CONFLICT: "conflict: somebody was faster, or `--expect` did not hold; safe to repeat",
+    CONFLICT: "conflict: somebody was faster; nothing changed, the same command may succeed if repeated",
     DAMAGED: "damaged data found",
     REFUSED: "refused by a rule",
+    UNMET: "a condition that you gave does not hold (`--expect`); nothing changed, and repeating does not help",
     INTERRUPTED: "interrupted (Ctrl-C); 143 by SIGTERM, 129 by SIGHUP",
     UNREAD: "whoever read the output went away (`mreg ls | head`)",
 }
@@ -29,6 +31,7 @@ MEANINGS: dict[int, str] = {
 _KINDS: dict[type[MregError], int] = {
     InvalidInput: USAGE,
     NotFound: NOT_FOUND,
+    Unmet: UNMET,  # also a Conflict
     Conflict: CONFLICT,
     Damaged: DAMAGED,
     Refused: REFUSED,

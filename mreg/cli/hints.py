@@ -25,7 +25,7 @@ HINTS: dict[str, str] = {
     "foreign-script": "look at it and move it away, or load what `mreg completion SHELL` prints where you like",
     "no-place": "set it; or write what `mreg completion SHELL` prints to a file of your own",
     "ambiguous-digest": "give more digits, or a version number",
-    "alias-moved": "look at it with `mreg show {name}:{alias}`, then repeat the command",
+    "alias-moved": "`mreg alias ls` shows where aliases are, `mreg history` who moved them",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",
     "cannot-undo": "take back first what stands in the way; `mreg history --since {seq}` shows what came since",
     "given-up": "log its files again, from where you have them",

@@ -10,7 +10,7 @@ from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.session.listing import listed_aliases
 from mreg.values import names
-from mreg.values.errors import Conflict, InvalidInput, Refused
+from mreg.values.errors import InvalidInput, Refused, Unmet
 from mreg.values.names import fold, parse_version
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Alias", "AliasSet"]
 
 
-class AliasMoved(Conflict):
+class AliasMoved(Unmet):
     code = "alias-moved"
-    template = "alias {alias!r} of {name!r} is not where you expected it (expected {expected}, found {found})"
+    template = "{name}:{alias} is at {found}, not at {expected}"
 
     name: str
     alias: str

@@ -31,6 +31,7 @@ __all__ = [
     "MregError",
     "NotFound",
     "Refused",
+    "Unmet",
 ]
 
 
@@ -88,10 +89,17 @@ class NotFound(MregError):
 
 
 class Conflict(MregError):
-    """Somebody was faster, or an expectation did not hold. Nothing changed (of `gc --repack`: since its last entry),
-    so that repeating the call does no harm; it succeeds once what was in the way has gone."""
+    """Somebody was faster. Nothing changed (of `gc --repack`: since its last entry), so that repeating the call does
+    no harm; it succeeds once what was in the way has gone. Except for `Unmet`, which repeating does not cure."""
 
     code = "conflict"
+
+
+class Unmet(Conflict):
+    """A condition that the caller gave does not hold. Nothing changed, and the same call fails again until somebody
+    else makes the condition true."""
+
+    code = "unmet"
 
 
 class Damaged(MregError):

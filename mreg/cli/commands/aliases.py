@@ -22,7 +22,7 @@ def set_(
 ) -> None:
     """Let an alias of a collection point at one of its versions, and move it there atomically.
 
-    With --expect it is compare-and-swap: exit code 4, and nothing changed, if the alias is elsewhere.
+    With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.
     """
     done = ctx.obj.repository().set_alias(alias, reference, expect=expect)
     target = f"v{done.number}"
