@@ -73,17 +73,19 @@ GRAMMAR = f"""\
 
 | word | grammar |
 | --- | --- |
-| `NAME` | of an artifact, a registered model or a run: 1 to {names.MAX_LENGTH} of `A-Z a-z 0-9 . _ -`; the first is \
-not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is no name that Windows reserves (`con`, `nul`, \
-`com1`, …, also before a dot). Artifacts and registered models share one namespace, in which names that differ only in \
-case are the same |
-| `ALIAS` | a name that is not `latest`, and not `v` and digits, in upper or lower case. Two aliases of a collection \
-never differ only in case |
+| `NAME` | of an artifact, a registered model or a run: letters and digits of any script, `.`, `_` and `-`, at most \
+{names.MAX_LENGTH} characters and {names.MAX_BYTES} bytes of UTF-8 ([which exactly](format.md#2-names)); the first \
+is not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is no name that Windows reserves (`con`, \
+`nul`, `com1`, …, also before a dot). What is typed in another form is brought to NFC. Artifacts and registered \
+models share one namespace, in which names that differ only in case are the same. In a repository of format 1 the \
+letters are `A-Z a-z` |
+| `ALIAS` | a name that is not `latest`, and not `v` and digits, in upper or lower case, wide or narrow. Two aliases \
+of a collection never differ only in case |
 | `vN` | a small v and a number without leading zeros. Of an artifact: its version of this number. Of a registered \
 model: its link of this number |
 | `latest` | the highest number that is not deleted; a bare `NAME` means the same |
 | `@DIGEST` | the first {MIN_PREFIX} to {HEX_LENGTH} hex digits of a version's digest |
-| `TAG` | words of letters and digits of any alphabet, `_` and `-`, with single spaces between them; at most \
+| `TAG` | words of letters and digits of any script, `_` and `-`, with single spaces between them; at most \
 {names.MAX_LENGTH} characters |
 | `AGE` | a number and a unit: `90s`, `15m`, `2h`, `14d`, `1w`; without a unit, seconds |
 | `GLOB` | a pattern as in `.gitignore` |

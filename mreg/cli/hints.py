@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from mreg.values import names
 from mreg.values.errors import Damaged, MregError
 
 HINTS: dict[str, str] = {
@@ -52,7 +53,7 @@ HINTS: dict[str, str] = {
     "missing-pack": "repeat the command",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
     "unfinished": "repeat the command; the next gc deletes what is left",
-    "invalid-name": "a name is 1 to 128 letters, digits, `.`, `_` and `-`",
+    "invalid-name": "a name is 1 to 128 letters and digits of any script, `.`, `_` and `-`",
     "invalid-tag": "a tag is 1 to 128 letters, digits, `_`, `-` and single spaces",
     "alias-taken": "use the alias that is there, or another word",
     "invalid-setting": "`mreg config ls` shows values and what they mean",
@@ -106,6 +107,13 @@ def hint_of(error: MregError) -> str:
     """What to do about it, or an empty text."""
     near = error.facts.get("near")
     if near:
-        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?" + _look_alike(error, near[0])
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
+
+
+def _look_alike(error: MregError, near: str) -> str:
+    """Which characters make the difference, where a reader may see none."""
+    typed = next((error.facts[key] for key in ("alias", "tag", "path", "name") if key in error.facts), "")
+    alike = names.look_alikes(str(typed), near)
+    return f" {alike}" if alike else ""

@@ -69,7 +69,7 @@ def set_alias(context: Context, alias: str, reference: str, *, expect: str | Non
 
     expect: `vN` or `none`, what the alias must point at now; otherwise AliasMoved is raised, and nothing changes.
     """
-    names.check_alias(alias)
+    alias = names.check_alias(alias)
     wanted = names.parse_reference(reference)
     if expect is not None and expect != "none" and parse_version(expect) is None:
         raise InvalidExpectation(text=expect)
@@ -105,7 +105,7 @@ def check_alias_free(draft: Draft, name: str, alias: str) -> None:
 
 def remove_alias(context: Context, alias: str, name: str) -> int | None:
     """Delete an alias. Returns the number it pointed at. Raises UnknownName, UnknownAlias."""
-    names.check_alias(alias)
+    alias, name = names.check_alias(alias), names.check_name(name)
 
     def build(draft: Draft) -> int | None:
         require_kind(context, draft.view, name)
@@ -123,6 +123,7 @@ def list_aliases(context: Context, name: str | None = None) -> list[Alias]:
     """The aliases of one collection, or of all, sorted by collection and alias. Raises UnknownName."""
     view = context.view()
     if name is not None:
+        name = names.check_name(name)
         require_kind(context, view, name)
     index = context.tables(view.look)
     found = [_alias(view, key, number) for key, number in listed_aliases(index, name).items()]

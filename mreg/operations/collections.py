@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.operations.resolve import require_artifact, require_kind, require_model
-from mreg.refs import properties
+from mreg.refs import heading, properties
 from mreg.refs.keys import (
+    CONFIG,
     AnnotationKey,
     ArtifactKey,
     CardKey,
@@ -102,7 +103,7 @@ def change_properties(draft: Draft, key: CollectionKey, change: Callable[[dict[s
 
 def create_artifact(context: Context, name: str, type_: str, description: str) -> bool:
     """Make an empty artifact. Returns False if it exists already."""
-    names.check_name(name, "artifact name")
+    name = names.check_name(name, "artifact name")
 
     def build(draft: Draft) -> bool:
         made = ensure(context, draft, CollectionKind.ARTIFACT, name, type_)
@@ -115,11 +116,12 @@ def create_artifact(context: Context, name: str, type_: str, description: str) -
 
 def create_model(context: Context, name: str, description: str, tags: list[str]) -> bool:
     """Make an empty registered model. Returns False if it exists already."""
-    names.check_name(name, "model name")
+    name = names.check_name(name, "model name")
     wanted = [names.check_tag(tag) for tag in tags]
 
     def build(draft: Draft) -> bool:
         made = ensure(context, draft, CollectionKind.MODEL, name)
+        heading.check_tags(draft.value(CONFIG), wanted)
         if made:
             fields = {"description": description, "tags": sorted(set(wanted))}
             change_properties(draft, ModelKey(name), lambda has: has.update(fields))
@@ -130,6 +132,7 @@ def create_model(context: Context, name: str, description: str, tags: list[str])
 
 def describe(context: Context, name: str, text: str) -> None:
     """Set the description of an artifact or a registered model. Raises UnknownName."""
+    name = names.check_name(name)
 
     def build(draft: Draft) -> None:
         key = require_kind(context, draft.view, name).key(name)
@@ -144,6 +147,7 @@ def describe(context: Context, name: str, text: str) -> None:
 def remove_artifact(context: Context, name: str, *, force: bool) -> int:
     """Delete an artifact. Returns the number of the journal entry. Raises UnknownArtifact; without `force` also
     NotEmpty and Held."""
+    name = names.check_name(name, "artifact name")
 
     def build(draft: Draft) -> None:
         require_artifact(context, draft.view, name)
@@ -165,6 +169,7 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> int:
 def remove_model(context: Context, name: str, *, force: bool) -> int:
     """Delete a registered model. Returns the number of the journal entry. Raises UnknownModel; without `force`
     also NotEmpty."""
+    name = names.check_name(name, "model name")
 
     def build(draft: Draft) -> None:
         require_model(context, draft.view, name)

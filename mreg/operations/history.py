@@ -31,7 +31,7 @@ def history(
     Raises UnknownSequence if `since` lies beyond the end of the journal, UnknownName.
     """
     if name is not None:
-        names.check_name(name)
+        name = names.check_name(name)
     view = context.view()
     if not 0 <= since <= view.head.seq:
         raise UnknownSequence(seq=since, head=view.head.seq)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.collections import change_properties, check_not_held, ensure, release
 from mreg.operations.resolve import Resolved, require_model, resolve_in
-from mreg.refs import properties
-from mreg.refs.keys import CardKey, CollectionKind, LinkKey, ModelKey
+from mreg.refs import heading, properties
+from mreg.refs.keys import CONFIG, CardKey, CollectionKind, LinkKey, ModelKey
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
@@ -38,9 +38,8 @@ class InvalidCard(InvalidInput):
 def link(context: Context, reference: str, model: str, aliases: tuple[str, ...]) -> LinkResult:
     """See `Repository.link`."""
     wanted = names.parse_reference(reference)
-    names.check_name(model, "model name")
-    for alias in aliases:
-        names.check_alias(alias)
+    model = names.check_name(model, "model name")
+    aliases = tuple(map(names.check_alias, aliases))
 
     def build(draft: Draft) -> LinkResult:
         target = resolve_in(context, draft.view, wanted)
@@ -84,6 +83,7 @@ def unlink(context: Context, reference: str, *, force: bool) -> Link:
 
 def card(context: Context, model: str) -> str:
     """The model card's Markdown, empty if there is none. Raises UnknownModel."""
+    model = names.check_name(model, "model name")
     view = context.view()
     require_model(context, view, model)
     return view.value(CardKey(model)) or ""
@@ -91,6 +91,7 @@ def card(context: Context, model: str) -> str:
 
 def set_card(context: Context, model: str, text: str) -> bool:
     """Replace the model card. Returns whether it changed. Raises UnknownModel, InvalidCard."""
+    model = names.check_name(model, "model name")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
     if any(0xD800 <= ord(c) < 0xE000 for c in text):
@@ -113,19 +114,22 @@ def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str,
     """Remove tags from a registered model. Returns those left. Raises UnknownTag, and then removes none."""
 
     def change(present: set[str]) -> set[str]:
-        for tag in tags:
-            if tag not in present:
-                raise UnknownTag(model=model, tag=tag, near=near(tag, sorted(present)))
-        return present - set(tags)
+        gone = {tag if tag in present else names.composed(tag) for tag in tags}
+        for tag in sorted(gone - present):
+            raise UnknownTag(model=model, tag=tag, near=near(tag, sorted(present)))
+        return present - gone
 
     return _change_tags(context, model, f"tag rm {model}", change)
 
 
 def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> tuple[str, ...]:
+    model = names.check_name(model, "model name")
+
     def build(draft: Draft) -> tuple[str, ...]:
         require_model(context, draft.view, model)
         key = ModelKey(model)
         tags = sorted(change(set(properties.read(key, draft.value(key)).get("tags", []))))
+        heading.check_tags(draft.value(CONFIG), tags)
         change_properties(draft, key, lambda has: has.update(tags=tags))
         return tuple(tags)
 

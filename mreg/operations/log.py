@@ -14,7 +14,8 @@ from mreg.operations.collections import check_free, ensure
 from mreg.operations.links import add_link
 from mreg.operations.resolve import Resolved, resolve
 from mreg.operations.versions import load
-from mreg.refs.keys import AnnotationKey, ArtifactKey, CollectionKind, ModelKey, VersionKey
+from mreg.refs import heading
+from mreg.refs.keys import CONFIG, AnnotationKey, ArtifactKey, CollectionKind, ModelKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, timestamp
 from mreg.refs.view import View
@@ -51,20 +52,19 @@ class LogRequest(NamedTuple):
         """Whether files are all there is to it: then the same files again change nothing."""
         return not (self.aliases or self.links or self.metadata or self.inputs) and self.message is None
 
-    def check(self) -> None:
-        """Raises InvalidName."""
-        names.check_name(self.artifact, "artifact name")
-        for alias in self.aliases:
-            names.check_alias(alias)
-        for model in self.links:
-            names.check_name(model, "model name")
-        if self.run is not None:
-            names.check_name(self.run, "run")
+    def checked(self) -> LogRequest:
+        """The request with its names in NFC. Raises InvalidName."""
+        return self._replace(
+            artifact=names.check_name(self.artifact, "artifact name"),
+            aliases=[names.check_alias(alias) for alias in self.aliases],
+            links=[names.check_name(model, "model name") for model in self.links],
+            run=None if self.run is None else names.check_name(self.run, "run"),
+        )
 
 
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
     """See `Repository.log`."""
-    request.check()
+    request = request.checked()
     job = _prepare(context, request)
     for _ in range(_TRIES - 1):
         try:
@@ -231,7 +231,9 @@ def _prepare(context: Context, request: LogRequest) -> _Job:
 
 
 def _check_collections(view: View, request: LogRequest) -> None:
-    """Raises NameTaken where one that is wanted cannot be made."""
+    """Raises NameTaken where one that is wanted cannot be made, NeedsFormat where a name cannot be kept."""
+    named = (request.artifact, *request.aliases, *request.links, request.run or "")
+    heading.check_names(view.value(CONFIG), named)
     for key in (ArtifactKey(request.artifact), *map(ModelKey, request.links)):
         if view.value(key) is None:
             check_free(view, key)

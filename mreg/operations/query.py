@@ -15,7 +15,7 @@ from mreg.refs.ref_files import Ref
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links, listed_versions
-from mreg.values import annotation, metadata
+from mreg.values import annotation, metadata, names
 from mreg.values.canonical import Malformed, same
 from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
 from mreg.values.records import VersionRecord
@@ -35,6 +35,7 @@ def models(context: Context) -> list[Model]:
 
 def artifact(context: Context, name: str) -> Artifact:
     """One artifact. Raises UnknownArtifact."""
+    name = names.check_name(name, "artifact name")
     view = context.view()
     require_artifact(context, view, name)
     key = ArtifactKey(name)
@@ -43,6 +44,7 @@ def artifact(context: Context, name: str) -> Artifact:
 
 def model(context: Context, name: str) -> Model:
     """One registered model. Raises UnknownModel."""
+    name = names.check_name(name, "model name")
     view = context.view()
     require_model(context, view, name)
     key = ModelKey(name)
@@ -102,6 +104,7 @@ def versions(context: Context, name: str) -> list[Version]:
 
     Raises UnknownName, Damaged.
     """
+    name = names.check_name(name)
     view = context.view()
     kind = require_kind(context, view, name)
     index = context.tables(view.look)

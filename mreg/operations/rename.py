@@ -31,11 +31,11 @@ def rename_artifact(context: Context, old: str, new: str) -> None:
     Raises UnknownArtifact, NameTaken (also if `new` once had other versions: a number means one version for
     ever).
     """
+    old, new = names.check_name(old, "artifact name"), names.check_name(new, "artifact name")
 
     def build(draft: Draft) -> None:
         view = draft.view
         require_artifact(context, view, old)
-        names.check_name(new, "artifact name")
         if old == new:
             return
         _check_new_name(view, old, ArtifactKey(new))
@@ -59,11 +59,11 @@ def rename_model(context: Context, old: str, new: str) -> None:
 
     Raises UnknownModel, NameTaken.
     """
+    old, new = names.check_name(old, "model name"), names.check_name(new, "model name")
 
     def build(draft: Draft) -> None:
         view = draft.view
         require_model(context, view, old)
-        names.check_name(new, "model name")
         if old == new:
             return
         _check_new_name(view, old, ModelKey(new))

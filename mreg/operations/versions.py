@@ -129,7 +129,7 @@ def remove(context: Context, reference: str, *, force: bool) -> Removed:
 
 def record_use(context: Context, resolved: Resolved, run: str) -> None:
     """Record that this run used this version (lineage). Repeating it changes nothing."""
-    names.check_name(run, "run")
+    run = names.check_name(run, "run")
     key = RunKey(run, resolved.digest)
     context.commit(f"use {resolved.name} --run {run}", lambda draft: draft.set(key, resolved.name))
 

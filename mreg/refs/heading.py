@@ -8,6 +8,7 @@ They are told without a TOML parser, so that opening a repository costs none. Ev
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mreg.refs.journal import Entry
@@ -15,6 +16,7 @@ from mreg.refs.keys import CONFIG
 from mreg.values import formats
 from mreg.values.canonical import parse_digits
 from mreg.values.errors import Damaged, Refused
+from mreg.values.names import has_marks
 
 KNOWN_NEEDS: frozenset[str] = frozenset()
 """The words that may stand in `needs` while this release still writes."""
@@ -94,6 +96,21 @@ def with_settings(now: str | None, *others: str | None) -> list[str]:
     if len({(head.format, head.needs) for head, _ in parts}) > 1:
         raise ValueError("one of them raises the format")
     return [f"{of(now)}{settings}" for _, settings in parts]
+
+
+def check_names(config: str | None, names: Iterable[str]) -> None:
+    """Raises NeedsFormat where a repository with this config cannot hold one of the names: those of format 1 are
+    ASCII."""
+    for name in names:
+        if not name.isascii():
+            formats.require(f"the name {name!r}", 2, of(config).format)
+
+
+def check_tags(config: str | None, tags: Iterable[str]) -> None:
+    """Raises NeedsFormat where a repository with this config cannot hold one of the tags."""
+    for tag in tags:
+        if has_marks(tag):
+            formats.require(f"the tag {tag!r}", 2, of(config).format)
 
 
 def _needs(line: str) -> tuple[str, ...]:

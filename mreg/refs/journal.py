@@ -85,7 +85,7 @@ class Entry(NamedTuple):
         entry = cls(
             seq=canonical.take_count(record, "seq"),
             time=canonical.take_time(record, "time"),
-            changes=tuple(_parse_change(row) for row in canonical.take(record, "changes", list)),
+            changes=tuple(_parse_change(row, number) for row in canonical.take(record, "changes", list)),
             packs=_parse_names(record, "packs"),
             drops=_parse_texts(record, "drops"),
             format=number,
@@ -294,9 +294,9 @@ def parse_mark(data: bytes) -> Mark | None:
     return mark if data == format_mark(mark) else None
 
 
-def _parse_change(row: Any) -> Change:
+def _parse_change(row: Any, number: int) -> Change:
     match row:
-        case [str(ref), str() | None as old, str() | None as new] if is_ref(ref):
+        case [str(ref), str() | None as old, str() | None as new] if is_ref(ref) and (ref.isascii() or number > FIRST):
             return Change(ref, old, new)
     raise Malformed("a change is not a ref with its old and new value")
 

@@ -9,7 +9,7 @@ from mreg.refs.keys import CollectionKey, CollectionKind
 from mreg.values import toml
 from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged
-from mreg.values.names import InvalidTag, check_tag
+from mreg.values.names import is_tag
 
 DEFAULT_TYPE = "model"
 
@@ -56,7 +56,7 @@ def fault(key: CollectionKey, text: str) -> str | None:
     if properties.keys() != wanted:
         return f"it has not the keys {' and '.join(sorted(wanted))}"
     tags = properties.get("tags", [])
-    try:
-        return None if tags == sorted({check_tag(tag) for tag in tags}) else "its tags are not sorted"
-    except InvalidTag as error:
-        return str(error)
+    strange = next((tag for tag in tags if not is_tag(tag)), None)
+    if strange is not None:
+        return f"{strange!r} is no tag"
+    return None if tags == sorted(set(tags)) else "its tags are not sorted"

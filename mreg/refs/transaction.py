@@ -117,7 +117,8 @@ def commit(
 
     build: sets refs in the Draft that it is given, or raises to refuse. It is called again with a fresh one when
     somebody else commits first, so it must not act outside of its draft. tables: see View.
-    Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat, OSError.
+    Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat, NeedsFormat,
+    OSError.
     """
     with storage.lock(timeout):
         while True:
@@ -170,8 +171,10 @@ def timestamp() -> str:
 
 def _format_of(draft: Draft) -> int:
     """The format of the entry: that of the repository after the change. It is looked at here, where the entry gets its
-    place: the repository may have been raised since it was opened. Raises NeedsNewer, DamagedConfig, NewerFormat."""
+    place: the repository may have been raised since it was opened. Raises NeedsNewer, DamagedConfig, NewerFormat, and
+    NeedsFormat where it cannot hold what is drafted."""
     heading.of(draft.view.value(CONFIG)).check_writable()
+    heading.check_names(draft.value(CONFIG), (part for key in draft.new for part in key.split("/")))
     return heading.of(draft.value(CONFIG)).format
 
 

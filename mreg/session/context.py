@@ -116,7 +116,9 @@ class Context:
         return settings
 
     def commit(self, command: str, build: Callable[[Draft], _T], *, patience: str | None = None) -> Committed[_T]:
-        """See `mreg.refs.transaction.commit`. patience: overrides the setting lock.timeout."""
+        """See `mreg.refs.transaction.commit`. command: as it was typed; the names in it are brought to NFC. patience:
+        overrides the setting lock.timeout."""
+        command = values.names.composed(command)
         if patience is None:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
         timeout = values.ages.parse_seconds(patience)

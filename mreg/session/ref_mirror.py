@@ -8,6 +8,7 @@ from mreg.refs.keys import CollectionKey, CollectionKind
 from mreg.refs.ref_files import Ref
 from mreg.session.database import Database
 
+_LAST = "\U0010ffff"  # sorts behind every character that can follow
 TABLES = ("CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",)
 
 
@@ -21,7 +22,7 @@ class RefMirror(Database):
     def refs(self, prefix: str, ending: str = "") -> dict[str, Ref]:
         """All refs whose key starts with `prefix` and ends with `ending`, deleted ones (value None) included."""
         query = "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?"
-        rows = self._fetch(query, (prefix, prefix + "\uffff", f"%{ending}"))
+        rows = self._fetch(query, (prefix, prefix + _LAST, f"%{ending}"))
         return {key: Ref(value, seq) for key, value, seq in rows}
 
     def names(self) -> set[str]:

@@ -32,6 +32,8 @@ from mreg import storage
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
 from mreg.storage.flush import Flusher, flush_folder, fsync
 from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
+from mreg.values import file_names
+from mreg.values.names import composed
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
@@ -98,7 +100,7 @@ class LocalStorage(Storage):
     def look_again(self, key: str) -> None:
         """NFS asks the server for a folder that is opened, and forgets what it knew of its names if it has changed."""
         folder = self._root
-        for name in key.split("/"):
+        for name in self._local(key).split("/"):
             with suppress(OSError), os.scandir(folder) as names:
                 next(names, None)
             folder = f"{folder}/{name}"
@@ -106,7 +108,7 @@ class LocalStorage(Storage):
     def names(self, prefix: str) -> Iterator[str]:
         path = self._path(prefix)
         refuse_link(path)
-        found = _patiently(lambda: _names_in(path))
+        found = _patiently(lambda: _keys_in(path))
         return iter([name[:-1] for name in found if name.endswith("/") and is_key(name[:-1])])
 
     def share(self) -> None:
@@ -222,15 +224,19 @@ class LocalStorage(Storage):
     def _path(self, key: str) -> str:
         """Raises LinkInStore where a folder on the way is a link."""
         check_key(key)
-        folder = self._root
-        for part in key.split("/")[:-1]:
+        folder, local = self._root, self._local(key)
+        for part in local.split("/")[:-1]:
             folder = f"{folder}/{part}"
             refuse_link(folder)
-        return f"{self._root}/{key}"
+        return f"{self._root}/{local}"
+
+    def _local(self, key: str) -> str:
+        """What the system's calls are to be given for `key`."""
+        return file_names.local(key)
 
     def _walk(self, folder: str) -> Iterator[str]:
-        path = f"{self._root}/{folder}" if folder else self._root
-        for name in _patiently(lambda: _names_in(path)):
+        path = f"{self._root}/{self._local(folder)}" if folder else self._root
+        for name in _patiently(lambda: _keys_in(path)):
             key = f"{folder}/{name}" if folder else name
             if not is_key(key.rstrip("/")):
                 continue
@@ -490,6 +496,15 @@ def _names_in(folder: str | int) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(names)
+
+
+def _keys_in(folder: str) -> list[str]:
+    """As `_names_in`, but names beyond ASCII as they are in keys: UTF-8 whatever the locale, and NFC whatever form the
+    file system gives them."""
+    found = _names_in(folder)
+    if all(map(str.isascii, found)):
+        return found
+    return sorted({composed(file_names.stored(name)) for name in found})
 
 
 def _is_nfs_remains(name: str) -> bool:

@@ -2,5 +2,6 @@
 
 mreg.testing.storage_contract    the tests that every `Storage` passes (needs pytest)
 mreg.testing.faults              a store that fails, or dies, at a chosen call
+mreg.testing.names               stores with names as some file systems have them
 mreg.testing.refusals            system calls that are refused, as some file systems do
 """

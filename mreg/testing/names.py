@@ -1,4 +1,8 @@
-"""A store as a client of a network file system sees it, which remembers that a name was missing.
+"""Stores with names as some file systems have them.
+
+*Decomposed.* HFS+ and some servers keep names in NFD, whatever form they were given in, and list them so.
+
+*Remembered.* What a client of a network file system sees, which remembers that a name was missing.
 
 With the default options of NFS 4.2 a client asks the server only once in a while whether a file that was missing is
 still missing; what another client makes meanwhile is not there for it. Creating is always the server's to decide, and
@@ -7,10 +11,19 @@ reading a folder anew makes the client forget.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value
+from mreg.storage.local import LocalStorage
+
+
+class DecomposedNames(LocalStorage):
+    """A store in a folder whose file system keeps names in NFD."""
+
+    def _local(self, key: str) -> str:
+        return unicodedata.normalize("NFD", super()._local(key))
 
 
 class RememberedMisses(Storage):

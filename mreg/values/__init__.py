@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.values import (
         ages as ages,
+        alphabet as alphabet,
         annotation as annotation,
         digest as digest,
         entities as entities,

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from mreg.values.records import File
+if TYPE_CHECKING:
+    from mreg.values.records import File
 
 IS_UTF8 = sys.getfilesystemencoding() == "utf-8"
 

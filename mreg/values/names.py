@@ -4,21 +4,25 @@
     SELECTOR  := vN | ALIAS | latest | @DIGEST-PREFIX
 
 Names are folder and file names in a repository that may be copied to any file system, so what some
-system cannot hold (Windows device names, a trailing dot) is refused on all.
+system cannot hold (Windows device names, a trailing dot) is refused on all. They may be of any script
+(docs/format.md, 2.6 to 2.8): what is typed in another form is brought to NFC, so use what the checks return.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from mreg import lazy
+from mreg import lazy, values
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX, is_hex
 from mreg.values.errors import InvalidInput
 
 MAX_LENGTH = 128
+MAX_BYTES = 200
 LATEST = "latest"
 
 _ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+_MOST_SHOWN = 3
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
@@ -69,39 +73,69 @@ class Reference(NamedTuple):
 
 
 def check_name(text: str, kind: str = "name") -> str:
-    """`text` itself where it may name an artifact, a model, a run or a remote; else raises InvalidName."""
-    reason = _fault(text)
+    """`text` in NFC where it may name an artifact, a model, a run or a remote; else raises InvalidName."""
+    name = composed(text)
+    reason = _fault(name)
     if reason:
         raise InvalidName(text=text, kind=kind, reason=reason)
-    return text
+    return name
 
 
 def is_name(text: str) -> bool:
-    """May `text` name an artifact, a model, a run or a remote?"""
-    return _fault(text) is None
+    """Is `text` the name of an artifact, a model, a run or a remote, in NFC?"""
+    return _fault(text) is None and is_composed(text)
 
 
 def check_alias(text: str) -> str:
-    """`text` itself where it may be an alias; else raises InvalidName."""
-    check_name(text, "alias")
-    lower = text.lower()
-    if lower == LATEST:
+    """`text` in NFC where it may be an alias; else raises InvalidName."""
+    alias = check_name(text, "alias")
+    plain = _compatible(alias)
+    if plain == LATEST:
         raise InvalidName(text=text, kind="alias", reason="`latest` always means the highest version")
-    if lower[0] == "v" and lower[1:].isdigit():
+    if plain[0] == "v" and plain[1:].isdecimal():
         raise InvalidName(text=text, kind="alias", reason="v and digits always means a version number")
-    return text
+    return alias
 
 
 def check_tag(text: str) -> str:
-    """`text` itself where it may be a tag: words of letters, digits, `_`, `-`, with single spaces between."""
-    words = text.split(" ")
-    plain = all(word and all(c.isalnum() or c in "_-" for c in word) for word in words)
-    if not plain:
+    """`text` in NFC where it may be a tag: words of letters, digits, `_`, `-`, with single spaces between."""
+    tag = composed(text)
+    if not all(word and _is_word(word) for word in tag.split(" ")):
         reason = "use words of letters, digits, `_` and `-`, with single spaces between them"
         raise InvalidTag(text=text, kind="tag", reason=reason)
-    if len(text) > MAX_LENGTH:
+    if len(tag) > MAX_LENGTH:
         raise InvalidTag(text=text, kind="tag", reason=f"longer than {MAX_LENGTH} characters")
-    return text
+    return tag
+
+
+def is_tag(text: str) -> bool:
+    """May `text` be a tag in a repository? Release 0.1 knew only letters and numbers, by Python's own tables, and in
+    any normal form."""
+    words = text.split(" ")
+    known = all(word and all(c.isalnum() or c in "_-" or has_marks(c) for c in word) for word in words)
+    return known and len(text) <= MAX_LENGTH
+
+
+def has_marks(text: str) -> bool:
+    """Does a character of `text` belong to the letter before it? Those were no part of tags in format 1."""
+    return not text.isascii() and any(c in values.alphabet.marks for c in text)
+
+
+def composed(text: str) -> str:
+    """`text` in NFC. Bytes of UTF-8 that the locale could not decode (`LC_ALL=C`) are decoded first."""
+    if text.isascii():
+        return text
+    return lazy.unicodedata.normalize("NFC", re.sub("[\udc80-\udcff]+", _decoded, text))
+
+
+def is_composed(text: str) -> bool:
+    """Is `text` in NFC?"""
+    return text.isascii() or lazy.unicodedata.is_normalized("NFC", text)
+
+
+def is_beyond_ascii(character: str) -> bool:
+    """Is it one of the letters, marks and digits beyond ASCII of which names are made?"""
+    return character in values.alphabet.letters or character in values.alphabet.marks
 
 
 def parse_version(text: str) -> int | None:
@@ -123,10 +157,10 @@ def parse_reference(text: str) -> Reference:
     rest, colon, selector = text.partition(":")
     remote, slash, name = rest.rpartition("/")
     if slash:
-        check_name(remote, "remote name")
+        remote = check_name(remote, "remote name")
     if not name:
         raise InvalidReference(text=text, reason="it names nothing; write NAME or NAME:VERSION")
-    check_name(name)
+    name = check_name(name)
     if colon and not selector:
         raise InvalidReference(text=text, reason="nothing stands after the colon")
     return Reference(name, _parse_selector(text, selector), remote if slash else None)
@@ -142,8 +176,25 @@ def parse_exact(text: str, reason: str) -> Reference:
 
 def near(word: str, words: list[str]) -> list[str]:
     """Those of `words` that somebody who typed `word` may have meant, best first."""
-    folded = {candidate.lower(): candidate for candidate in reversed(words)}
-    return [folded[match] for match in lazy.difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)]
+    folded = {fold(candidate): candidate for candidate in reversed(words)}
+    return [folded[match] for match in lazy.difflib.get_close_matches(fold(word), list(folded), n=3, cutoff=0.6)]
+
+
+def look_alikes(word: str, other: str) -> str:
+    """The characters in which `word` differs from `other`, with their code points, if it is of another script: the two
+    may look the same. Else empty."""
+    if _scripts(word) == _scripts(other):
+        return ""
+    text, strange = word, [c for c in word if not c.isascii() and c not in other]
+    if not strange:
+        text, strange = other, [c for c in other if not c.isascii() and c not in word]
+    shown = ", ".join(code_point(c) for c in dict.fromkeys(strange[:_MOST_SHOWN]))
+    return f"{text!r} has {shown}" if shown else ""
+
+
+def code_point(character: str) -> str:
+    """`U+0430 CYRILLIC SMALL LETTER A`"""
+    return f"U+{ord(character):04X} {lazy.unicodedata.name(character, '')}".rstrip()
 
 
 def fold(text: str) -> str:
@@ -178,13 +229,55 @@ def _fault(text: str) -> str | None:
     if len(text) > MAX_LENGTH:
         return f"longer than {MAX_LENGTH} characters"
     if text.strip(_ALLOWED):
-        return "use only letters A-Z a-z, digits, `.`, `_` and `-`"
+        reason = _fault_beyond_ascii(text)
+        if reason:
+            return reason
     if text[0] in ".-":
         return f"it starts with `{text[0]}`"
     if text[-1] == ".":
         return "it ends with a dot"
-    if text.lower().endswith(".lock"):
+    folded = fold(text)
+    if folded.endswith(".lock"):
         return "it ends in `.lock`"
-    if text.lower().partition(".")[0] in _DEVICES:
+    if folded.partition(".")[0] in _DEVICES:
         return "Windows reserves this name for a device"
     return None
+
+
+def _fault_beyond_ascii(text: str) -> str | None:
+    strange = next((c for c in text if c not in _ALLOWED and not is_beyond_ascii(c)), None)
+    if strange is not None:
+        shown = f"`{strange}`" if "!" <= strange <= "~" else code_point(strange)
+        return f"use only letters, digits, `.`, `_` and `-`, not {shown}"
+    if text[0] in values.alphabet.marks:
+        return f"it starts with a mark, {code_point(text[0])}"
+    if len(text.encode()) > MAX_BYTES:
+        return f"longer than {MAX_BYTES} bytes in UTF-8"
+    return None
+
+
+def _is_word(text: str) -> bool:
+    """May `text` be a word of a tag?"""
+    if text.isascii():
+        return all(c.isalnum() or c in "_-" for c in text)
+    of = values.alphabet
+    return text[0] not in of.marks and all(
+        c.isalnum() or c in "_-" if c.isascii() else is_beyond_ascii(c) or c in of.numbers for c in text
+    )
+
+
+def _decoded(undecoded: re.Match[str]) -> str:
+    return undecoded[0].encode("ascii", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def _compatible(text: str) -> str:
+    """`text` without the differences that NFKC and casefold take away: of width, of style, of case."""
+    if text.isascii():
+        return text.lower()
+    normalize = lazy.unicodedata.normalize
+    return normalize("NFKC", normalize("NFKC", text).casefold())
+
+
+def _scripts(text: str) -> set[str]:
+    """The scripts of the letters of `text`, as their names begin: LATIN, GREEK."""
+    return {lazy.unicodedata.name(c, "").partition(" ")[0] for c in text if c.isalpha()}
