@@ -14,6 +14,7 @@ HINTS: dict[str, str] = {
     "unknown-model": "list registered models with `mreg model ls`",
     "unknown-version": "list the versions with `mreg ls {name}`",
     "deleted-version": "list the versions with `mreg ls {name}`; `mreg history {name}` tells which entry to undo",
+    "renamed-version": "use {now}; `mreg history {name}` shows who renamed it",
     "unknown-alias": "list its aliases with `mreg alias ls {name}`",
     "unknown-remote": "a slash separates a remote from a name; name the repository with `--repo` instead",
     "unknown-file": "list the files with `mreg files {version}`",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKind, LinkKey, ModelKey
+from mreg.operations.renamed import moved_to
+from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
 from mreg.refs.rules import LinkTarget
 from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
@@ -56,6 +57,15 @@ class DeletedVersion(NotFound):
 
     name: str
     selector: str
+
+
+class RenamedVersion(DeletedVersion):
+    """The version is there, by another name."""
+
+    code = "renamed-version"
+    template = "version {selector} of {name!r} was renamed: it is {now} now"
+
+    now: str
 
 
 class UnknownAlias(NotFound):
@@ -124,22 +134,20 @@ def require_kind(context: Context, view: View, name: str) -> CollectionKind:
     """The kind of the collection with this name. Raises UnknownName, InvalidName."""
     kind = view.kind(names.check_name(name))
     if kind is None:
-        raise UnknownName(name=name, near=near(name, listed_names(context.tables(view.look))))
+        raise UnknownName(name=name, near=_nearest(context, view, name))
     return kind
 
 
 def require_artifact(context: Context, view: View, name: str) -> None:
     """Raises UnknownArtifact, InvalidName."""
     if view.value(ArtifactKey(names.check_name(name, "artifact name"))) is None:
-        known = listed_names(context.tables(view.look), CollectionKind.ARTIFACT)
-        raise UnknownArtifact(name=name, near=near(name, known))
+        raise UnknownArtifact(name=name, near=_nearest(context, view, name, CollectionKind.ARTIFACT))
 
 
 def require_model(context: Context, view: View, name: str) -> None:
     """Raises UnknownModel, InvalidName."""
     if view.value(ModelKey(names.check_name(name, "model name"))) is None:
-        known = listed_names(context.tables(view.look), CollectionKind.MODEL)
-        raise UnknownModel(name=name, near=near(name, known))
+        raise UnknownModel(name=name, near=_nearest(context, view, name, CollectionKind.MODEL))
 
 
 def unknown_alias(context: Context, view: View, name: str, alias: str) -> UnknownAlias:
@@ -165,7 +173,7 @@ def _in_artifact(context: Context, view: View, wanted: Reference) -> Resolved:
             raise EmptyCollection(name=name, near=[])
     ref = view.version(name, number)
     if ref.value is None:
-        raise _missing(name, number, deleted=ref.seq > 0)
+        raise _missing(context, view, VersionKey(name, number))
     return Resolved(name, number, ref.value)
 
 
@@ -180,7 +188,7 @@ def _in_model(context: Context, view: View, wanted: Reference) -> Resolved:
         if number is None:
             raise EmptyCollection(name=model, near=[])
     if number not in live:
-        raise _missing(model, number, deleted=view.ref(LinkKey(model, number)).seq > 0)
+        raise _missing(context, view, LinkKey(model, number))
     return live[number]
 
 
@@ -205,6 +213,22 @@ def _by_digest(name: str, prefix: str, candidates: list[Resolved]) -> Resolved:
     return next(iter(found.values()))
 
 
-def _missing(name: str, number: int, *, deleted: bool) -> NotFound:
-    kind = DeletedVersion if deleted else UnknownVersion
-    return kind(name=name, selector=f"v{number}", near=[])
+def _missing(context: Context, view: View, key: VersionKey | LinkKey) -> NotFound:
+    """The error for a number that the collection does not have, or no longer has."""
+    name, selector = key.artifact if isinstance(key, VersionKey) else key.model, f"v{key.number}"
+    if view.ref(key).seq == 0:
+        return UnknownVersion(name=name, selector=selector, near=[])
+    match moved_to(context, view, key):
+        case VersionKey() as moved:
+            return RenamedVersion(name=name, selector=selector, now=moved.version, near=[])
+        case LinkKey() as moved:
+            return RenamedVersion(name=name, selector=selector, now=moved.link, near=[])
+    return DeletedVersion(name=name, selector=selector, near=[])
+
+
+def _nearest(context: Context, view: View, name: str, *kinds: CollectionKind) -> list[str]:
+    """The names that may have been meant, of collections of these kinds (default: of any kind): first what the
+    collection is called now, if it was renamed."""
+    moved = (moved_to(context, view, kind.key(name)) for kind in kinds or CollectionKind)
+    now = [key.name for key in moved if isinstance(key, CollectionKey)]
+    return now or near(name, listed_names(context.tables(view.look), *kinds))

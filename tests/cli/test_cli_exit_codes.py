@@ -54,6 +54,7 @@ FAILURES = [
     (3, "unknown-model", "card Clasifier", "no registered model 'Clasifier'", "did you mean `Classifier`?"),
     (3, "unknown-version", "show digits:v9", "'digits' has no version v9", "mreg ls digits"),
     (3, "deleted-version", "get digits:v2", "v2 of 'digits' was deleted", "mreg ls digits"),
+    (3, "renamed-version", "resolve before:v0", "it is after:v0 now", "use after:v0; `mreg history before`"),
     (3, "unknown-version", "use digits:@00000000", "no version @00000000", "mreg ls digits"),
     (3, "unknown-alias", "use digits:bset", "'digits' has no alias 'bset'", "did you mean `best`?"),
     (3, "unknown-alias", "alias rm zzz digits", "no alias 'zzz'", "mreg alias ls digits"),
@@ -116,6 +117,9 @@ def world(filled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     filled.must("artifact", "create", "empty")
     filled.must("log", "third", "-a", "empty2")
     filled.must("log", "third", "-a", "torn")
+    filled.must("log", "third", "-a", "before")
+    filled.must("artifact", "rename", "before", "after")
+    filled.must("artifact", "create", "before")
     ref = home / ".mreg" / "artifacts" / "torn" / "v0"
     ref.chmod(0o644)
     ref.write_bytes(ref.read_bytes()[:-20])

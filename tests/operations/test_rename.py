@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mreg.operations.collections import NameTaken
-from mreg.operations.resolve import DeletedVersion, UnknownArtifact, UnknownName
+from mreg.operations.resolve import DeletedVersion, RenamedVersion, UnknownArtifact, UnknownName
 from mreg.repository import Repository
 
 
@@ -53,6 +53,52 @@ def test_a_rename_can_be_taken_back_and_made_again(repo: Repository, log: Callab
             repo.resolve(f"{new}:v0")
         assert repo.fsck().findings == ()
     assert log("mnist", "2").version.name == "mnist:v2"
+
+
+def test_a_version_of_a_name_given_anew_says_where_it_went(repo: Repository, log: Callable[..., Any]) -> None:
+    # given
+    log("old", "0")
+    log("old", "1")
+    repo.link("old:v0", "Zoo")
+    repo.remove("old:v1")
+    repo.rename_artifact("old", "new")
+    repo.rename_artifact("new", "newest")
+    repo.rename_model("Zoo", "Park")
+    log("old", "2", links=["Zoo"])
+
+    # when
+    with pytest.raises(RenamedVersion) as version:
+        repo.resolve("old:v0")
+    with pytest.raises(RenamedVersion) as link:
+        repo.resolve("Zoo:v0")
+    with pytest.raises(DeletedVersion) as deleted:
+        repo.resolve("old:v1")
+
+    # then
+    assert str(version.value) == "version v0 of 'old' was renamed: it is newest:v0 now"
+    assert link.value.now == "Park:v0"
+    assert type(deleted.value) is DeletedVersion
+    repo.remove("newest:v0", force=True)
+    with pytest.raises(DeletedVersion) as gone:
+        repo.resolve("old:v0")
+    assert type(gone.value) is DeletedVersion
+
+
+def test_an_old_name_leads_to_the_new_one(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", "0", links=["Digits"])
+    log("mnisty", "1")
+    repo.rename_artifact("mnist", "handwriting")
+    repo.rename_model("Digits", "Recognition")
+
+    with pytest.raises(UnknownName) as name:
+        repo.resolve("mnist:v0")
+    with pytest.raises(UnknownArtifact) as artifact:
+        repo.artifact("mnist")
+    with pytest.raises(UnknownName) as model:
+        repo.resolve("Digits")
+
+    assert (name.value.near, artifact.value.near) == (["handwriting"], ["handwriting"])
+    assert model.value.near == ["Recognition"]
 
 
 def test_a_rename_is_taken_back_after_new_versions_came(repo: Repository, log: Callable[..., Any]) -> None:
