@@ -23,6 +23,7 @@ _PUBLIC = (
     "mreg.repository",
     "mreg.integrations.verbs",
     "mreg.values.entities",
+    "mreg.values.filters.filter",
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.upkeep.gc import *
     from mreg.values.entities import *
     from mreg.values.errors import *
+    from mreg.values.filters.filter import *
 else:
 
     def __getattr__(name):

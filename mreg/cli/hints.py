@@ -68,6 +68,8 @@ HINTS: dict[str, str] = {
     "invalid-card": "a card is Markdown text in UTF-8",
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
     "invalid-pattern": "a pattern is written as in .gitignore",
+    "invalid-filter": "`mreg help filters` explains the language",
+    "unknown-key": "`mreg search --keys` lists the keys of metadata",
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",
@@ -106,6 +108,8 @@ MACHINE: dict[int, tuple[str, str]] = {
 
 def hint_of(error: MregError) -> str:
     """What to do about it, or an empty text."""
+    if error.facts.get("hint"):
+        return str(error.facts["hint"])
     near = error.facts.get("near")
     if near:
         return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?" + _look_alike(error, near[0])

@@ -93,5 +93,6 @@ COMMANDS: dict[str, Entry] = {
         },
     ),
     "completion": Entry("Print or install shell completion.", REPOSITORY, "completion", "completion"),
+    "help": Entry("Explain a command or a topic.", REPOSITORY, "topics", "help_"),
     "version": Entry("Print the versions of mreg and of its formats.", REPOSITORY, "version", "version"),
 }

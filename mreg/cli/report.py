@@ -111,7 +111,7 @@ def _explain_machine(error: OSError) -> _Told:
 
 
 def _print_json(told: _Told) -> None:
-    body = {"code": told.code, "message": told.message, "hint": told.hint or None, **told.facts}
+    body = {"code": told.code, "message": told.message, "hint": None, **told.facts} | {"hint": told.hint or None}
     print(lazy.json.dumps({"error": body}, ensure_ascii=True, default=str), file=sys.stderr)
 
 

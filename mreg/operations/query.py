@@ -14,7 +14,7 @@ from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, C
 from mreg.refs.ref_files import Ref
 from mreg.session.context import Context
 from mreg.session.index import Index
-from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links, listed_versions
+from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
 from mreg.values import annotation, metadata, names
 from mreg.values.canonical import Malformed, same
 from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
@@ -117,9 +117,7 @@ def versions(context: Context, name: str) -> list[Version]:
 
 def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:
     records = _records(context, index, [one.digest for one in wanted])
-    links: dict[str, list[str]] = defaultdict(list)
-    for link, target in all_listed_links(index).items():
-        links[target.version].append(link.link)
+    holders = listed_holders(index, {one.name for one in wanted})
     about: dict[str, Ref] = {}
     types: dict[str, str] = {}
     aliases: dict[str, list[str]] = defaultdict(list)
@@ -133,7 +131,14 @@ def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> li
         record, note = records[one.digest], AnnotationKey(one.artifact, one.number)
         said = annotation.effective(record, _value(about.get(note)), note)
         found.append(
-            describe(one, record, said, aliases=aliases[one.name], links=links[one.name], type_=types[one.artifact])
+            describe(
+                one,
+                record,
+                said,
+                aliases=aliases[one.name],
+                holders=holders.get(one.name, []),
+                type_=types[one.artifact],
+            )
         )
     return found
 

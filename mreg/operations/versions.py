@@ -13,7 +13,7 @@ from mreg.refs.keys import AnnotationKey, ArtifactKey, RunKey, VersionKey
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
 from mreg.session.context import Context
-from mreg.session.listing import all_listed_links, listed_aliases
+from mreg.session.listing import Holder, listed_aliases, listed_holders
 from mreg.values import annotation, metadata, names
 from mreg.values.annotation import Said
 from mreg.values.entities import Removed, Version
@@ -23,15 +23,15 @@ from mreg.values.records import Input, VersionRecord
 def load(context: Context, view: View, resolved: Resolved, *, record: VersionRecord | None = None) -> Version:
     """All that is known about one version. Raises Damaged."""
     record = record or context.objects.version(resolved.digest)
-    key, note = VersionKey(resolved.artifact, resolved.number), AnnotationKey(resolved.artifact, resolved.number)
+    note = AnnotationKey(resolved.artifact, resolved.number)
     index = context.tables(view.look)
-    aliases, links = listed_aliases(index, resolved.artifact), all_listed_links(index)
+    aliases = listed_aliases(index, resolved.artifact)
     return describe(
         resolved,
         record,
         annotation.effective(record, view.value(note), note),
         aliases=[alias.alias for alias, number in aliases.items() if number == resolved.number],
-        links=[link.link for link, target in links.items() if target.key == key],
+        holders=listed_holders(index, [resolved.name]).get(resolved.name, []),
         type_=artifact_type(resolved.artifact, view.value(ArtifactKey(resolved.artifact))),
     )
 
@@ -42,7 +42,7 @@ def describe(
     said: Said,
     *,
     aliases: Sequence[str],
-    links: Sequence[str],
+    holders: Sequence[Holder],
     type_: str,
 ) -> Version:
     """The version as the API returns it."""
@@ -61,8 +61,10 @@ def describe(
         metadata=said.metadata,
         inputs=said.inputs,
         aliases=tuple(sorted(aliases)),
-        links=tuple(sorted(links)),
+        links=tuple(sorted(holder.link for holder in holders)),
         type=type_,
+        model_aliases=tuple(sorted(alias for holder in holders for alias in holder.aliases)),
+        model_tags=tuple(sorted({tag for holder in holders for tag in holder.tags})),
     )
 
 

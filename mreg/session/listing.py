@@ -5,11 +5,11 @@ Fast, and only as good as the tables: decisions about a change ask `mreg.refs.vi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from mreg.refs import keys, view
-from mreg.refs.keys import AliasKey, CollectionKey, CollectionKind, LinkKey, RefKey, VersionKey
+from mreg.refs import keys, properties, view
+from mreg.refs.keys import AliasKey, CollectionKey, CollectionKind, LinkKey, ModelKey, RefKey, VersionKey
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import LinkTarget
 
@@ -44,12 +44,34 @@ def listed_aliases(index: Index, collection: str | None) -> dict[AliasKey, int]:
 
 def listed_links(index: Index, model: str) -> dict[LinkKey, LinkTarget]:
     """The links of a registered model, in link order. Raises DamagedRef."""
-    return _targets(index, keys.in_links(model))
+    return _targets(index, lambda: _values(index, keys.in_links(model)))
 
 
-def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:
-    """The links of all registered models. Raises DamagedRef."""
-    return _targets(index, keys.ALL_MODELS)
+class Holder(NamedTuple):
+    """A registered model that links a version: the link (`model:vN`), the model's aliases on it (`model:alias`) and its
+    tags."""
+
+    link: str
+    aliases: list[str]
+    tags: list[str]
+
+
+def listed_holders(index: Index, versions: Collection[str]) -> dict[str, list[Holder]]:
+    """Who holds each of these versions (`artifact:vN`), sorted by link. Raises DamagedRef, DamagedProperties."""
+    links = _targets(index, lambda: index.links_to(versions))
+    models = sorted({key.model for key in links})
+    aliases = {model: listed_aliases(index, model) for model in models}
+    tags = {model: _tags(index, ModelKey(model)) for model in models}
+    found: dict[str, list[Holder]] = {}
+    for key, target in sorted(links.items(), key=lambda link: link[0].link):
+        words = [f"{key.model}:{one.alias}" for one, number in aliases[key.model].items() if number == key.number]
+        found.setdefault(target.version, []).append(Holder(key.link, words, tags[key.model]))
+    return found
+
+
+def _tags(index: Index, key: ModelKey) -> list[str]:
+    ref = index.ref(key)
+    return list(properties.read(key, ref.value if ref else None).get("tags", []))
 
 
 def listed_versions(index: Index, artifact: str) -> dict[VersionKey, str]:
@@ -60,9 +82,9 @@ def listed_versions(index: Index, artifact: str) -> dict[VersionKey, str]:
     return dict(sorted(found, key=lambda row: row[0].number))
 
 
-def _targets(index: Index, prefix: str) -> dict[LinkKey, LinkTarget]:
+def _targets(index: Index, values: Callable[[], dict[str, str]]) -> dict[LinkKey, LinkTarget]:
     def read() -> dict[LinkKey, LinkTarget]:
-        found = _live(index, prefix)
+        found = {keys.parse(key): value for key, value in values().items()}
         links = sorted((key for key in found if isinstance(key, LinkKey)), key=lambda key: (key.model, key.number))
         return {key: view.link_target(key, found[key]) for key in links}
 
@@ -79,4 +101,8 @@ def _understood(index: Index, read: Callable[[], _T]) -> _T:
 
 
 def _live(index: Index, prefix: str, ending: str = "") -> dict[RefKey, str]:
-    return {keys.parse(key): ref.value for key, ref in index.refs(prefix, ending).items() if ref.value is not None}
+    return {keys.parse(key): value for key, value in _values(index, prefix, ending).items()}
+
+
+def _values(index: Index, prefix: str, ending: str = "") -> dict[str, str]:
+    return {key: ref.value for key, ref in index.refs(prefix, ending).items() if ref.value is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mreg.refs import keys
 from mreg.refs.journal import Entry
 from mreg.refs.keys import CollectionKey, CollectionKind
@@ -24,6 +26,14 @@ class RefMirror(Database):
         query = "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?"
         rows = self._fetch(query, (prefix, prefix + _LAST, f"%{ending}"))
         return {key: Ref(value, seq) for key, value, seq in rows}
+
+    def links_to(self, versions: Collection[str]) -> dict[str, str]:
+        """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""
+        query = (
+            "SELECT key, value FROM refs WHERE key >= 'registered/' AND key < 'registered0' "
+            "AND substr(value, 1, instr(value, ' ') - 1) IN (?)"
+        )
+        return dict(self._fetch_in(query, versions))
 
     def names(self) -> set[str]:
         found = (self.refs(keys.KIND_FOLDER[kind], keys.KIND_ENDING[kind]) for kind in CollectionKind)

@@ -35,7 +35,8 @@ class Version(NamedTuple):
 
     digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
     content. size: bytes of all files. created: in UTC. aliases: of its artifact. links: `model:vN`.
-    message, metadata, inputs: as logged, or as annotated since.
+    message, metadata, inputs: as logged, or as annotated since. model_aliases (`model:alias`) and model_tags: of the
+    registered models that link it.
     """
 
     artifact: str
@@ -54,6 +55,8 @@ class Version(NamedTuple):
     aliases: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     type: str = "model"
+    model_aliases: tuple[str, ...] = ()
+    model_tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

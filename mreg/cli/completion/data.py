@@ -187,6 +187,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'completion': ('Print or install shell completion.', {
         '--install': ('', 'Write the script where the shell looks for it; print the path.'),
     }, ('|bash|zsh|fish',)),
+    'help': ('Explain a command or a topic.', {
+    }, ('-*',)),
     'version': ('Print the versions of mreg and of its formats.', {
     }, ()),
 }

@@ -1,0 +1,45 @@
+"""`mreg help`: of a command, or about a topic that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from mreg.cli.context import Context
+
+FILTERS = """\
+A filter says which versions are meant, as SQL's WHERE and MLflow's filter_string do. Put it into quotes.
+
+  metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit') and not tag = 'deprecated'
+
+keys      name artifact digest manifest message run author host type kind    texts
+          number files size created age
+          alias tag link model input                                         sets: = some, != no element
+          anything else is metadata: metrics.acc, `odd/key`, meta.size
+tests     = != < <= > >=   in (1, 2)   between 1 and 2   has K   K is null   K alone: true, or not 0
+          like 'res%'   ilike 'RES%'   glob 'res*'   contains 'res'   ~ '^res'
+together  and or not ( )
+values    'text' 0.9 1e-3 true false nan inf
+          size > 1GB   size <= 512MiB   age < 30d (s m h d w)   created >= 2026-11-20
+
+Types never mix: '42' is not 42, and NaN answers `= nan` only. A missing key makes a test false: `k != 1` means
+"has k, and it is not 1", and `not k = 1` takes those without k too.
+
+More, with forty queries: docs/filters.md
+"""
+
+TOPICS = {"filters": FILTERS}
+
+
+def help_(
+    ctx: Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND|TOPIC]", help="A command, or the topic `filters`.")
+    ] = None,
+) -> None:
+    """Explain a command, as its --help does, or a topic."""
+    topic = TOPICS.get(" ".join(words or ()))
+    if topic is not None:
+        ctx.obj.emit({"topic": (words or [""])[0], "text": topic}, lambda out: print(topic, end=""))
+        return
+    root = ctx.find_root().command
+    root.main(args=[*(words or ()), "--help"], prog_name="mreg", standalone_mode=False, obj=ctx.obj)

@@ -1,0 +1,12 @@
+"""The filter language: which versions are meant, as SQL's WHERE says it (docs/filters.md)."""
+
+from __future__ import annotations
+
+from mreg import lazy
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from mreg.values.filters import filter as filter
+
+__getattr__ = lazy.modules_of(__name__)

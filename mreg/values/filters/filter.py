@@ -1,0 +1,49 @@
+"""An expression of the filter language, parsed once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mreg.values.filters import meaning
+from mreg.values.filters.parser import Parsed
+from mreg.values.filters.tree import Tree
+
+if TYPE_CHECKING:
+    from mreg.values.entities import Version
+
+__all__ = ["Filter"]
+
+
+class Filter:
+    """`metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit')`: the language of docs/filters.md.
+
+    Raises InvalidFilter, an InvalidInput, which tells where the expression is wrong. `str()` is the expression in its
+    plainest spelling; filters are equal if that is.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._parsed = Parsed(text)
+        self.text = text
+
+    @property
+    def tree(self) -> Tree:
+        """The expression as a tree."""
+        return self._parsed.tree
+
+    def matches(self, version: Version, *, now: datetime | None = None) -> bool:
+        """Whether the expression is true of the version. now: the time as of which `age` counts."""
+        subject = meaning.Subject(version, now or datetime.now(UTC))
+        return meaning.holds(self.tree, subject, self._parsed.matchers)
+
+    def __str__(self) -> str:
+        return str(self.tree)
+
+    def __repr__(self) -> str:
+        return f"Filter({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Filter) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
