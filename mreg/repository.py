@@ -26,21 +26,24 @@ from mreg.values.formats import check_known
 from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
-    from mreg.operations.aliases import Alias, AliasSet
+    from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
     from mreg.operations.upgrade import Upgraded
     from mreg.upkeep.findings import Repaired, Report
     from mreg.upkeep.gc import Swept
     from mreg.values.entities import (
+        AnnotateResult,
         Artifact,
+        Changed,
         Checkout,
         Diff,
         File,
         HistoryEntry,
-        Link,
         LinkResult,
         LogResult,
         Model,
         Removed,
+        TagsResult,
+        Unlinked,
         Usage,
         Version,
     )
@@ -209,19 +212,25 @@ class Repository:
         base: str | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        expect: str | Sequence[str] | None = None,
+        once: bool = False,
+        always: bool = False,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> LogResult:
         """Snapshot files as the artifact's next version, as one change together with all that is asked for.
 
         paths: a folder (its contents), or files and folders (by their names). aliases: words to move to the
-        version. links: registered models to link it into. message, metadata (JSON-like), run: what to say
+        version. links: registered models to link it into; `MODEL:ALIAS` also moves an alias of the model to the
+        link. expect: where these aliases are now, see `set_alias`. message, metadata (JSON-like), run: what to say
         of it. inputs: references of the versions it was made from. type: of the artifact, where it is new.
         base: the version that tensors may be stored as the difference to; else the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
 
         Content (paths, bytes, and which files are executable) that equals the latest version's makes no new
-        version; aliases, links, inputs, message and metadata then apply to that one.
+        version; aliases, links, inputs, message and metadata then apply to that one, and another run is recorded as one
+        that used it. once: no version either where the content equals that of any version of the artifact. always: a
+        version in every case.
         """
         request = operations.log.LogRequest(
             paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
@@ -236,6 +245,9 @@ class Repository:
             base=base,
             selection=intake.scan.Selection(_texts(include), _texts(exclude)),
             dry_run=dry_run,
+            expect=expect,
+            once=once,
+            always=always,
         )
         return operations.log.log(self._context, request, progress)
 
@@ -297,18 +309,19 @@ class Repository:
         metadata: Mapping[str, Any] | None = None,
         unset: Sequence[str] = (),
         inputs: Sequence[str] = (),
-    ) -> tuple[Version, bool]:
+        replace: bool = False,
+    ) -> AnnotateResult:
         """Change what is said of a version, never its files. metadata is merged in after the dotted keys in
-        `unset` were taken out. Returns the version and whether anything changed."""
+        `unset` were taken out. A mapping is not replaced by a single value, unless `replace`."""
         return operations.versions.annotate(
-            self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs
+            self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs, replace=replace
         )
 
-    def remove(self, reference: str, *, force: bool = False) -> Removed:
-        """Delete a version. Refused while an alias or a link holds it, unless `force`, which removes those
-        too. Its number is never given again; its space comes back with `gc`. `undo` of the entry that is told
-        brings it back, until then."""
-        return operations.versions.remove(self._context, reference, force=force)
+    def remove(self, references: str | Sequence[str], *, force: bool = False) -> Removed:
+        """Delete versions, all of them or none, as one change. Refused while an alias or a link holds one, unless
+        `force`, which removes those too. Their numbers are never given again; their space comes back with `gc`. `undo`
+        of the entry that is told brings all of it back, until then."""
+        return operations.versions.remove(self._context, _texts(references), force=force)
 
     def diff(self, before: str, after: str) -> Diff:
         """Two versions side by side: files and metadata."""
@@ -337,68 +350,75 @@ class Repository:
         kind = self._context.view().kind(names.check_name(name))
         return None if kind is None else kind.value
 
-    def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> bool:
-        """Make an empty artifact; False where it exists already."""
+    def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> Changed:
+        """Make an empty artifact; false where it exists already."""
         return operations.collections.create_artifact(self._context, name, type, description)
 
-    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = ()) -> bool:
-        """Make an empty registered model; False where it exists already."""
+    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = ()) -> Changed:
+        """Make an empty registered model; false where it exists already."""
         return operations.collections.create_model(self._context, name, description, list(tags))
 
-    def remove_artifact(self, name: str, *, force: bool = False) -> int:
-        """Delete an artifact; one that has versions only with `force`, aliases and links then go too. The number
-        of the journal entry, which `undo` takes back."""
+    def remove_artifact(self, name: str, *, force: bool = False) -> Changed:
+        """Delete an artifact; one that has versions only with `force`, aliases and links then go too."""
         return operations.collections.remove_artifact(self._context, name, force=force)
 
-    def remove_model(self, name: str, *, force: bool = False) -> int:
-        """Delete a registered model; one that has links only with `force`. No version is touched. The number of
-        the journal entry, which `undo` takes back."""
+    def remove_model(self, name: str, *, force: bool = False) -> Changed:
+        """Delete a registered model; one that has links only with `force`. No version is touched."""
         return operations.collections.remove_model(self._context, name, force=force)
 
-    def rename_artifact(self, old: str, new: str) -> None:
+    def rename_artifact(self, old: str, new: str) -> Changed:
         """Give an artifact another name; versions keep their numbers, aliases and links follow."""
-        operations.rename.rename_artifact(self._context, old, new)
+        return operations.rename.rename_artifact(self._context, old, new)
 
-    def rename_model(self, old: str, new: str) -> None:
+    def rename_model(self, old: str, new: str) -> Changed:
         """Give a registered model another name; links keep their numbers, aliases follow."""
-        operations.rename.rename_model(self._context, old, new)
+        return operations.rename.rename_model(self._context, old, new)
 
-    def describe(self, name: str, description: str) -> None:
+    def describe(self, name: str, description: str) -> Changed:
         """Set the description of an artifact or a registered model."""
-        operations.collections.describe(self._context, name, description)
+        return operations.collections.describe(self._context, name, description)
 
     # Links, aliases, tags, cards.
 
-    def link(self, reference: str, model: str, *, aliases: Sequence[str] = ()) -> LinkResult:
+    def link(
+        self,
+        reference: str,
+        model: str,
+        *,
+        aliases: Sequence[str] = (),
+        expect: str | Sequence[str] | None = None,
+    ) -> LinkResult:
         """Link a version into a registered model (made if it does not exist), and move the model's `aliases` to
-        it. A model links a version once; repeating it returns the link that is there."""
-        return operations.links.link(self._context, reference, model, _texts(aliases))
+        it. A model links a version once; repeating it returns the link that is there. expect: where these aliases are
+        now, see `set_alias`."""
+        return operations.links.link(self._context, reference, model, _texts(aliases), expect=expect)
 
-    def unlink(self, reference: str, *, force: bool = False) -> Link:
+    def unlink(self, reference: str, *, force: bool = False) -> Unlinked:
         """Remove the link `MODEL:vN`; the version stays. Refused while an alias of the model is on it, unless
-        `force`. Returns what it was."""
+        `force`, which removes those too."""
         return operations.links.unlink(self._context, reference, force=force)
 
-    def set_alias(self, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:
+    def set_alias(self, alias: str, reference: str, *, expect: str | Sequence[str] | None = None) -> AliasSet:
         """Move the alias of the collection that `reference` names to that version, atomically.
 
-        expect: `vN` or `none`; where the alias is elsewhere, AliasMoved is raised and nothing changed.
+        expect: where the alias is now, `vN` or `none`; with several aliases, `ALIAS=vN` or `NAME:ALIAS=vN` for each.
+        Where one is elsewhere, AliasMoved (an Unmet) is raised and nothing changed.
         """
         return operations.aliases.set_alias(self._context, alias, reference, expect=expect)
 
-    def remove_alias(self, alias: str, name: str) -> int | None:
-        """Delete an alias of a collection; the number it was at."""
-        return operations.aliases.remove_alias(self._context, alias, name)
+    def remove_alias(self, alias: str, name: str, *, expect: str | Sequence[str] | None = None) -> AliasRemoved:
+        """Delete an alias of a collection. expect: where it is now, see `set_alias`."""
+        return operations.aliases.remove_alias(self._context, alias, name, expect=expect)
 
     def aliases(self, name: str | None = None) -> list[Alias]:
         """The aliases of a collection, or all."""
         return operations.aliases.list_aliases(self._context, name)
 
-    def add_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+    def add_tags(self, model: str, tags: Sequence[str]) -> TagsResult:
         """Label a registered model; all its tags afterwards."""
         return operations.links.add_tags(self._context, model, tags)
 
-    def remove_tags(self, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+    def remove_tags(self, model: str, tags: Sequence[str]) -> TagsResult:
         """Take labels off a registered model; its tags afterwards."""
         return operations.links.remove_tags(self._context, model, tags)
 
@@ -410,8 +430,8 @@ class Repository:
         """The model card, Markdown; empty where there is none."""
         return operations.links.card(self._context, model)
 
-    def set_card(self, model: str, text: str) -> bool:
-        """Replace the model card; whether it changed."""
+    def set_card(self, model: str, text: str) -> Changed:
+        """Replace the model card."""
         return operations.links.set_card(self._context, model, text)
 
     # The whole repository.

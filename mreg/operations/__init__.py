@@ -13,7 +13,9 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.operations import (
         aliases as aliases,
+        changes as changes,
         collections as collections,
+        expect as expect,
         files as files,
         history as history,
         links as links,

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from mreg import operations
 from mreg.operations.resolve import require_kind, resolve_in, unknown_alias
 from mreg.refs.keys import AliasKey, CollectionKind, LinkKey, in_aliases
-from mreg.refs.view import View
+from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
 from mreg.session.listing import listed_aliases
 from mreg.values import names
-from mreg.values.errors import InvalidInput, Refused, Unmet
+from mreg.values.errors import Refused
 from mreg.values.names import fold, parse_version
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Draft
+    from mreg.values.entities import RefChange
 
-__all__ = ["Alias", "AliasSet"]
-
-
-class AliasMoved(Unmet):
-    code = "alias-moved"
-    template = "{name}:{alias} is at {found}, not at {expected}"
-
-    name: str
-    alias: str
-    expected: str
-    found: str
-
-
-class InvalidExpectation(InvalidInput):
-    code = "invalid-expectation"
-    template = "{text!r} cannot be expected of an alias: write vN or none"
-
-    text: str
+__all__ = ["Alias", "AliasRemoved", "AliasSet"]
 
 
 class AliasTaken(Refused):
@@ -55,35 +41,43 @@ class Alias(NamedTuple):
 
 
 class AliasSet(NamedTuple):
-    """The alias `name:alias` points at `number` now; before, it pointed at `before` (None: it did not exist)."""
+    """The alias `name:alias` points at `number` now; before, it pointed at `before` (None: it did not exist). version:
+    the artifact's version that is. seq, changes: see `Changed`."""
 
     name: str
     alias: str
     number: int
     before: int | None
     version: str
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
 
 
-def set_alias(context: Context, alias: str, reference: str, *, expect: str | None = None) -> AliasSet:
-    """Move an alias to the version that `reference` means, in the collection that it names.
+class AliasRemoved(NamedTuple):
+    """The alias `name:alias`, which is gone, pointed at `before`. seq, changes: see `Changed`."""
 
-    expect: `vN` or `none`, what the alias must point at now; otherwise AliasMoved is raised, and nothing changes.
-    """
+    name: str
+    alias: str
+    before: int
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
+
+
+def set_alias(context: Context, alias: str, reference: str, *, expect: str | Sequence[str] | None = None) -> AliasSet:
+    """See `Repository.set_alias`. Raises AliasMoved, InvalidExpectation, AliasTaken, NotFound."""
     alias = names.check_alias(alias)
     wanted = names.parse_reference(reference)
-    if expect is not None and expect != "none" and parse_version(expect) is None:
-        raise InvalidExpectation(text=expect)
+    expected = operations.expect.parse(expect, [AliasKey(wanted.name, alias)])
 
     def build(draft: Draft) -> AliasSet:
         target = resolve_in(context, draft.view, wanted)
+        operations.expect.check(draft, expected)
         before = draft.value(AliasKey(wanted.name, alias))
-        if expect is not None and expect != (before or "none"):
-            raise AliasMoved(name=wanted.name, alias=alias, expected=expect, found=before or "none")
         number = target.number if target.link is None else target.link
         set_in_draft(draft, wanted.name, alias, number)
         return AliasSet(wanted.name, alias, number, parse_version(before or ""), target.name)
 
-    return context.commit(f"alias set {alias} {reference}", build).value
+    return operations.changes.report(context, context.commit(f"alias set {alias} {reference}", build))
 
 
 def set_in_draft(draft: Draft, name: str, alias: str, number: int) -> None:
@@ -103,20 +97,22 @@ def check_alias_free(draft: Draft, name: str, alias: str) -> None:
             raise AliasTaken(name=name, alias=alias, other=other.alias)
 
 
-def remove_alias(context: Context, alias: str, name: str) -> int | None:
-    """Delete an alias. Returns the number it pointed at. Raises UnknownName, UnknownAlias."""
+def remove_alias(context: Context, alias: str, name: str, *, expect: str | Sequence[str] | None = None) -> AliasRemoved:
+    """See `Repository.remove_alias`. Raises AliasMoved, InvalidExpectation, UnknownName, UnknownAlias."""
     alias, name = names.check_alias(alias), names.check_name(name)
+    expected = operations.expect.parse(expect, [AliasKey(name, alias)])
 
-    def build(draft: Draft) -> int | None:
+    def build(draft: Draft) -> AliasRemoved:
         require_kind(context, draft.view, name)
+        operations.expect.check(draft, expected)
         key = AliasKey(name, alias)
         before = draft.value(key)
         if before is None:
             raise unknown_alias(context, draft.view, name, alias)
         draft.set(key, None)
-        return parse_version(before)
+        return AliasRemoved(name, alias, alias_number(key, before))
 
-    return context.commit(f"alias rm {alias} {name}", build).value
+    return operations.changes.report(context, context.commit(f"alias rm {alias} {name}", build))
 
 
 def list_aliases(context: Context, name: str | None = None) -> list[Alias]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mreg.operations.changes import changed
 from mreg.operations.resolve import require_artifact, require_kind, require_model
 from mreg.refs import heading, properties
 from mreg.refs.keys import (
@@ -25,6 +26,7 @@ from mreg.refs.rules import holds, words
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names
+from mreg.values.entities import Changed
 from mreg.values.errors import Refused
 from mreg.values.names import fold
 
@@ -101,36 +103,33 @@ def change_properties(draft: Draft, key: CollectionKey, change: Callable[[dict[s
     draft.set(key, properties.encode(said))
 
 
-def create_artifact(context: Context, name: str, type_: str, description: str) -> bool:
-    """Make an empty artifact. Returns False if it exists already."""
+def create_artifact(context: Context, name: str, type_: str, description: str) -> Changed:
+    """Make an empty artifact, unless it exists already."""
     name = names.check_name(name, "artifact name")
 
-    def build(draft: Draft) -> bool:
-        made = ensure(context, draft, CollectionKind.ARTIFACT, name, type_)
-        if made and description:
+    def build(draft: Draft) -> None:
+        if ensure(context, draft, CollectionKind.ARTIFACT, name, type_) and description:
             change_properties(draft, ArtifactKey(name), lambda has: has.update(description=description))
-        return made
 
-    return context.commit(f"artifact create {name}", build).value
+    return changed(context, context.commit(f"artifact create {name}", build))
 
 
-def create_model(context: Context, name: str, description: str, tags: list[str]) -> bool:
-    """Make an empty registered model. Returns False if it exists already."""
+def create_model(context: Context, name: str, description: str, tags: list[str]) -> Changed:
+    """Make an empty registered model, unless it exists already."""
     name = names.check_name(name, "model name")
     wanted = [names.check_tag(tag) for tag in tags]
 
-    def build(draft: Draft) -> bool:
+    def build(draft: Draft) -> None:
         made = ensure(context, draft, CollectionKind.MODEL, name)
         heading.check_tags(draft.value(CONFIG), wanted)
         if made:
             fields = {"description": description, "tags": sorted(set(wanted))}
             change_properties(draft, ModelKey(name), lambda has: has.update(fields))
-        return made
 
-    return context.commit(f"model create {name}", build).value
+    return changed(context, context.commit(f"model create {name}", build))
 
 
-def describe(context: Context, name: str, text: str) -> None:
+def describe(context: Context, name: str, text: str) -> Changed:
     """Set the description of an artifact or a registered model. Raises UnknownName."""
     name = names.check_name(name)
 
@@ -138,15 +137,14 @@ def describe(context: Context, name: str, text: str) -> None:
         key = require_kind(context, draft.view, name).key(name)
         change_properties(draft, key, lambda has: has.update(description=text))
 
-    context.commit(f"describe {name}", build)
+    return changed(context, context.commit(f"describe {name}", build))
 
 
 # Removing.
 
 
-def remove_artifact(context: Context, name: str, *, force: bool) -> int:
-    """Delete an artifact. Returns the number of the journal entry. Raises UnknownArtifact; without `force` also
-    NotEmpty and Held."""
+def remove_artifact(context: Context, name: str, *, force: bool) -> Changed:
+    """Delete an artifact. Raises UnknownArtifact; without `force` also NotEmpty and Held."""
     name = names.check_name(name, "artifact name")
 
     def build(draft: Draft) -> None:
@@ -161,14 +159,11 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> int:
             drop_version(draft, version)
         draft.set(ArtifactKey(name), None)
 
-    entry = context.commit(f"artifact rm {name}", build).entry
-    assert entry is not None
-    return entry.seq
+    return changed(context, context.commit(f"artifact rm {name}", build))
 
 
-def remove_model(context: Context, name: str, *, force: bool) -> int:
-    """Delete a registered model. Returns the number of the journal entry. Raises UnknownModel; without `force`
-    also NotEmpty."""
+def remove_model(context: Context, name: str, *, force: bool) -> Changed:
+    """Delete a registered model. Raises UnknownModel; without `force` also NotEmpty."""
     name = names.check_name(name, "model name")
 
     def build(draft: Draft) -> None:
@@ -179,9 +174,7 @@ def remove_model(context: Context, name: str, *, force: bool) -> int:
         for key in (*draft.aliases(name), *live, CardKey(name), ModelKey(name)):
             draft.set(key, None)
 
-    entry = context.commit(f"model rm {name}", build).entry
-    assert entry is not None
-    return entry.seq
+    return changed(context, context.commit(f"model rm {name}", build))
 
 
 def drop_version(draft: Draft, version: VersionKey) -> None:
@@ -209,8 +202,9 @@ def _called(gone: Sequence[VersionKey | LinkKey]) -> str:
             return one.version
         case [LinkKey() as one]:
             return one.link
-        case [VersionKey(artifact, _), *_]:
-            return f"a version of {artifact!r}"
+        case [VersionKey(), *_]:
+            artifacts = sorted({repr(one.artifact) for one in gone if isinstance(one, VersionKey)})
+            return f"a version of {' or '.join(artifacts)}"
     return "a link"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mreg import operations
 from mreg.operations.resolve import require_kind
 from mreg.operations.versions import parse_time
 from mreg.refs import keys, rules
@@ -10,7 +11,7 @@ from mreg.refs.keys import CollectionKind
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names
-from mreg.values.entities import HistoryEntry, RefChange
+from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
 
 
@@ -41,7 +42,7 @@ def history(
             break
         entry = context.journal.entry(seq)
         if name is None or any(_concerns(change, name) for change in entry.changes):
-            found.append(describe(entry))
+            found.append(describe(context, view, entry))
     if name is not None and not found:
         _require_ever(context, view, name)
     return found[::-1]
@@ -58,7 +59,7 @@ def _concerns(change: Change, name: str) -> bool:
     return rules.mentions(keys.parse(change.ref), (change.old, change.new), name)
 
 
-def describe(entry: Entry) -> HistoryEntry:
-    """The entry as the API returns it."""
-    changes = tuple(RefChange(*change) for change in entry.changes)
+def describe(context: Context, view: View, entry: Entry) -> HistoryEntry:
+    """The entry as the API returns it. view: see `changes.describe`."""
+    changes = operations.changes.describe(context, view, entry.changes)
     return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes)

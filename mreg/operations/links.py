@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
+from mreg.operations.changes import changed, report
 from mreg.operations.collections import change_properties, check_not_held, ensure, release
 from mreg.operations.resolve import Resolved, require_model, resolve_in
 from mreg.refs import heading, properties
-from mreg.refs.keys import CONFIG, CardKey, CollectionKind, LinkKey, ModelKey
+from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.values import names
-from mreg.values.entities import Link, LinkResult
+from mreg.values.entities import Changed, Link, LinkResult, TagsResult, Unlinked
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.names import near
 
@@ -35,14 +37,23 @@ class InvalidCard(InvalidInput):
     reason: str
 
 
-def link(context: Context, reference: str, model: str, aliases: tuple[str, ...]) -> LinkResult:
+def link(
+    context: Context,
+    reference: str,
+    model: str,
+    aliases: tuple[str, ...],
+    *,
+    expect: str | Sequence[str] | None = None,
+) -> LinkResult:
     """See `Repository.link`."""
     wanted = names.parse_reference(reference)
     model = names.check_name(model, "model name")
     aliases = tuple(map(names.check_alias, aliases))
+    expected = expectations.parse(expect, [AliasKey(model, alias) for alias in aliases])
 
     def build(draft: Draft) -> LinkResult:
         target = resolve_in(context, draft.view, wanted)
+        expectations.check(draft, expected)
         model_created = ensure(context, draft, CollectionKind.MODEL, model)
         number, created = add_link(draft, model, target)
         for alias in aliases:
@@ -50,7 +61,7 @@ def link(context: Context, reference: str, model: str, aliases: tuple[str, ...])
         made = Link(model, number, target.artifact, target.number, target.digest, aliases)
         return LinkResult(made, created, model_created)
 
-    return context.commit(f"link {reference} {model}", build).value
+    return report(context, context.commit(f"link {reference} {model}", build))
 
 
 def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
@@ -63,11 +74,11 @@ def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
     return key.number, True
 
 
-def unlink(context: Context, reference: str, *, force: bool) -> Link:
+def unlink(context: Context, reference: str, *, force: bool) -> Unlinked:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
     wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
 
-    def build(draft: Draft) -> Link:
+    def build(draft: Draft) -> Unlinked:
         require_model(context, draft.view, wanted.name)
         target = resolve_in(context, draft.view, wanted)
         assert target.link is not None
@@ -76,9 +87,9 @@ def unlink(context: Context, reference: str, *, force: bool) -> Link:
             check_not_held(draft, [key])
         release(draft, [key])
         draft.set(key, None)
-        return Link(wanted.name, target.link, target.artifact, target.number, target.digest)
+        return Unlinked(Link(wanted.name, target.link, target.artifact, target.number, target.digest))
 
-    return context.commit(f"unlink {reference}", build).value
+    return report(context, context.commit(f"unlink {reference}", build))
 
 
 def card(context: Context, model: str) -> str:
@@ -89,8 +100,8 @@ def card(context: Context, model: str) -> str:
     return view.value(CardKey(model)) or ""
 
 
-def set_card(context: Context, model: str, text: str) -> bool:
-    """Replace the model card. Returns whether it changed. Raises UnknownModel, InvalidCard."""
+def set_card(context: Context, model: str, text: str) -> Changed:
+    """Replace the model card. Raises UnknownModel, InvalidCard."""
     model = names.check_name(model, "model name")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
@@ -101,16 +112,16 @@ def set_card(context: Context, model: str, text: str) -> bool:
         require_model(context, draft.view, model)
         draft.set(CardKey(model), text or None)
 
-    return context.commit(f"card {model}", build).entry is not None
+    return changed(context, context.commit(f"card {model}", build))
 
 
-def add_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+def add_tags(context: Context, model: str, tags: Sequence[str]) -> TagsResult:
     """Add tags to a registered model. Returns all its tags."""
     wanted = {names.check_tag(tag) for tag in tags}
     return _change_tags(context, model, f"tag add {model}", lambda present: present | wanted)
 
 
-def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str, ...]:
+def remove_tags(context: Context, model: str, tags: Sequence[str]) -> TagsResult:
     """Remove tags from a registered model. Returns those left. Raises UnknownTag, and then removes none."""
 
     def change(present: set[str]) -> set[str]:
@@ -122,15 +133,15 @@ def remove_tags(context: Context, model: str, tags: Sequence[str]) -> tuple[str,
     return _change_tags(context, model, f"tag rm {model}", change)
 
 
-def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> tuple[str, ...]:
+def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> TagsResult:
     model = names.check_name(model, "model name")
 
-    def build(draft: Draft) -> tuple[str, ...]:
+    def build(draft: Draft) -> TagsResult:
         require_model(context, draft.view, model)
         key = ModelKey(model)
         tags = sorted(change(set(properties.read(key, draft.value(key)).get("tags", []))))
         heading.check_tags(draft.value(CONFIG), tags)
         change_properties(draft, key, lambda has: has.update(tags=tags))
-        return tuple(tags)
+        return TagsResult(model, tuple(tags))
 
-    return context.commit(command, build).value
+    return report(context, context.commit(command, build))

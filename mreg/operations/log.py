@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.intake.ingest import Near, ingest, packs_of
 from mreg.intake.scan import Selection, Source, scan
+from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
+from mreg.operations.changes import changed
 from mreg.operations.collections import check_free, ensure
+from mreg.operations.expect import Expected
 from mreg.operations.links import add_link
 from mreg.operations.resolve import Resolved, resolve
-from mreg.operations.versions import load
+from mreg.operations.versions import artifact_type, check_replaced, load, note, said_of
 from mreg.refs import heading
-from mreg.refs.keys import CONFIG, AnnotationKey, ArtifactKey, CollectionKind, ModelKey, VersionKey
+from mreg.refs.keys import CONFIG, AliasKey, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, timestamp
 from mreg.refs.view import View
@@ -24,11 +27,26 @@ from mreg.session.context import Context
 from mreg.values import annotation, metadata, names
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
+from mreg.values.errors import InvalidInput, Refused
 from mreg.values.progress import Progress
 from mreg.values.records import Input, Manifest, VersionRecord
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
+
+
+class OnceOrAlways(InvalidInput):
+    code = "once-or-always"
+    template = "`once` and `always` cannot go together"
+
+
+class TypeDiffers(Refused):
+    code = "type-differs"
+    template = "artifact {name!r} is of type {found!r}, not {asked!r}"
+
+    name: str
+    found: str
+    asked: str
 
 
 class LogRequest(NamedTuple):
@@ -46,20 +64,44 @@ class LogRequest(NamedTuple):
     base: str | None
     selection: Selection
     dry_run: bool
+    expect: str | Sequence[str] | None = None
+    once: bool = False
+    always: bool = False
 
     @property
     def says_nothing(self) -> bool:
         """Whether files are all there is to it: then the same files again change nothing."""
-        return not (self.aliases or self.links or self.metadata or self.inputs) and self.message is None
+        given = self.aliases or self.links or self.metadata or self.inputs
+        return not given and self.message is None and self.run is None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The registered models to link the version into."""
+        return tuple(dict.fromkeys(link.partition(":")[0] for link in self.links))
+
+    @property
+    def moved(self) -> list[AliasKey]:
+        """The aliases to move: of the artifact, and those that `links` name as `MODEL:ALIAS`."""
+        parts = [link.partition(":") for link in self.links]
+        own = [AliasKey(self.artifact, alias) for alias in self.aliases]
+        return own + [AliasKey(model, alias) for model, colon, alias in parts if colon]
 
     def checked(self) -> LogRequest:
-        """The request with its names in NFC. Raises InvalidName."""
+        """The request with its names in NFC. Raises InvalidName, OnceOrAlways."""
+        if self.once and self.always:
+            raise OnceOrAlways()
         return self._replace(
             artifact=names.check_name(self.artifact, "artifact name"),
             aliases=[names.check_alias(alias) for alias in self.aliases],
-            links=[names.check_name(model, "model name") for model in self.links],
+            links=[_checked_link(link) for link in self.links],
             run=None if self.run is None else names.check_name(self.run, "run"),
         )
+
+
+def _checked_link(link: str) -> str:
+    """`MODEL` or `MODEL:ALIAS`. Raises InvalidName."""
+    model, colon, alias = link.partition(":")
+    return names.check_name(model, "model name") + (f":{names.check_alias(alias)}" if colon else "")
 
 
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
@@ -87,7 +129,8 @@ class _Done(NamedTuple):
 class _Job(NamedTuple):
     """A log that is bound to be refused no more: all was looked at that can be before gigabytes are read.
 
-    view: as the refs were then. base: the version (its digest) that was asked for, to store differences to."""
+    view: as the refs were then. base: the version (its digest) that was asked for, to store differences to. expected:
+    where aliases are to be. manifests: those of versions that were looked at, by the digests of both."""
 
     context: Context
     request: LogRequest
@@ -97,6 +140,8 @@ class _Job(NamedTuple):
     inputs: tuple[Input, ...]
     base: str | None
     sources: list[Source]
+    expected: Expected
+    manifests: dict[str, str]
 
     def run(self, progress: Progress | None) -> LogResult:
         context, dry_run = self.context, self.request.dry_run
@@ -108,7 +153,7 @@ class _Job(NamedTuple):
             listed = manifest.to_bytes()
             record = self.record(manifest, digest_of(listed), timestamp())
             view = context.view() if self.view.moved() else self.view
-            same = self._same_as_latest(view, record.manifest)
+            same = self._same(view, record.manifest)
             if same and (dry_run or self.request.says_nothing):
                 return LogResult(load(context, view, same), created=False)
             if dry_run:
@@ -142,15 +187,22 @@ class _Job(NamedTuple):
         newest = None if latest is None else self.view.version(self.request.artifact, latest).value
         return Near(self.base or newest, asked=self.base is not None)
 
-    def _same_as_latest(self, view: View, manifest: str) -> Resolved | None:
-        """The latest version if its manifest has this digest, else None."""
+    def _same(self, view: View, manifest: str) -> Resolved | None:
+        """The version that need not be made again: the latest if it has this content; with `once`, any that has it, and
+        with `always`, none."""
         artifact = self.request.artifact
-        latest = view.latest(artifact)
-        version = None if latest is None else view.version(artifact, latest).value
-        if latest is None or version is None:
-            return None
-        same = self.context.objects.version(version).manifest == manifest
-        return Resolved(artifact, latest, version) if same else None
+        latest = None if self.request.always else view.latest(artifact)
+        oldest = 0 if self.request.once else latest
+        for number in () if latest is None or oldest is None else range(latest, oldest - 1, -1):
+            digest = view.version(artifact, number).value
+            if digest is not None and self._manifest(digest) == manifest:
+                return Resolved(artifact, number, digest)
+        return None
+
+    def _manifest(self, version: str) -> str:
+        if version not in self.manifests:
+            self.manifests[version] = self.context.objects.version(version).manifest
+        return self.manifests[version]
 
     def _foretell(self, view: View, record: VersionRecord, contents: PackContents) -> LogResult:
         artifact = self.request.artifact
@@ -162,23 +214,26 @@ class _Job(NamedTuple):
         context, request = self.context, self.request
 
         def build(draft: Draft) -> _Done:
+            expectations.check(draft, self.expected)
+            _check_type(draft.view, request)
             ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
-            same = self._same_as_latest(draft.view, record.manifest)
+            same = self._same(draft.view, record.manifest)
             target = same or self._add_version(draft, record, packs)
             if same:
                 self._annotate(draft, same)
-            for alias in request.aliases:
-                set_in_draft(draft, request.artifact, alias, target.number)
-            wanted = dict.fromkeys(request.links)
-            models = tuple(name for name in wanted if ensure(context, draft, CollectionKind.MODEL, name))
-            links = tuple(f"{model}:v{add_link(draft, model, target)[0]}" for model in wanted)
-            return _Done(target, same is None, links, models)
+            models = tuple(name for name in request.models if ensure(context, draft, CollectionKind.MODEL, name))
+            numbers = {model: add_link(draft, model, target)[0] for model in request.models}
+            for key in request.moved:
+                set_in_draft(draft, key.collection, key.alias, numbers.get(key.collection, target.number))
+            return _Done(target, same is None, tuple(f"{model}:v{n}" for model, n in numbers.items()), models)
 
         patience = config.value("lock.timeout", self.settings)
-        _, done, look = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
-        version = load(context, context.view(look), done.version)
+        committed = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
+        done = committed.value
+        version = load(context, context.view(committed.look), done.version)
         new, stored = (writer.new, writer.stored) if done.created else (0, 0)
-        return LogResult(version, done.created, new, stored, done.links, done.models)
+        told = changed(context, committed)
+        return LogResult(version, done.created, new, stored, done.links, done.models, *told)
 
     def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
         artifact, digest = self.request.artifact, digest_of(record.to_bytes())
@@ -197,22 +252,27 @@ class _Job(NamedTuple):
             raise MissingPack(pack="of this version")
 
     def _annotate(self, draft: Draft, target: Resolved) -> None:
-        """What was said with content that is there already is said of the version that has it."""
+        """What was said with content that is there already is said of the version that has it. Its record keeps the run
+        that made it, so another run is recorded as one that used it."""
         request = self.request
-        key = AnnotationKey(target.artifact, target.number)
-        said = annotation.effective(self.context.objects.version(target.digest), draft.value(key), key)
-        changed = annotation.Said(
+        said = said_of(self.context, draft, target)
+        check_replaced(target, said.metadata, self.metadata)
+        now = annotation.Said(
             message=said.message if request.message is None else request.message,
             metadata=metadata.merge(said.metadata, self.metadata),
             inputs=said.inputs,
-        ).with_inputs(self.inputs)
-        if changed.differs(said):
-            draft.set(key, annotation.encode(changed))
+        )
+        note(draft, target, said, now.with_inputs(self.inputs))
+        if request.run not in (None, self.context.objects.version(target.digest).run):
+            draft.set(RunKey(str(request.run), target.digest), target.name)
 
 
 def _prepare(context: Context, request: LogRequest) -> _Job:
     view = context.view()
     settings = context.settings(view)
+    expected = expectations.parse(request.expect, request.moved)
+    expectations.check(view, expected)
+    _check_type(view, request)
     _check_collections(view, request)
     found = [resolve(context, reference, view) for reference in request.inputs]
     job = _Job(
@@ -224,6 +284,8 @@ def _prepare(context: Context, request: LogRequest) -> _Job:
         inputs=tuple(Input(one.name, one.digest) for one in found),
         base=None if request.base is None else resolve(context, request.base, view).digest,
         sources=[],
+        expected=expected,
+        manifests={},
     )
     job.record(Manifest(()), "", "").to_bytes()  # raises Unstorable
     exclude = [*config.value("log.exclude", settings), *request.selection.exclude]
@@ -232,8 +294,16 @@ def _prepare(context: Context, request: LogRequest) -> _Job:
 
 def _check_collections(view: View, request: LogRequest) -> None:
     """Raises NameTaken where one that is wanted cannot be made, NeedsFormat where a name cannot be kept."""
-    named = (request.artifact, *request.aliases, *request.links, request.run or "")
+    named = (request.artifact, *request.models, *(key.alias for key in request.moved), request.run or "")
     heading.check_names(view.value(CONFIG), named)
-    for key in (ArtifactKey(request.artifact), *map(ModelKey, request.links)):
+    for key in (ArtifactKey(request.artifact), *map(ModelKey, request.models)):
         if view.value(key) is None:
             check_free(view, key)
+
+
+def _check_type(view: View, request: LogRequest) -> None:
+    """Raises TypeDiffers where the artifact is there, and of another type than the one given."""
+    said = view.value(ArtifactKey(request.artifact))
+    found = artifact_type(request.artifact, said)
+    if said is not None and request.type not in (None, found):
+        raise TypeDiffers(name=request.artifact, found=found, asked=str(request.type))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mreg.operations.aliases import check_alias_free
+from mreg.operations.changes import changed
 from mreg.operations.collections import NameTaken, check_free
 from mreg.operations.resolve import require_artifact, require_model
 from mreg.refs import keys
@@ -23,9 +24,10 @@ from mreg.refs.transaction import Draft
 from mreg.refs.view import View, link_target
 from mreg.session.context import Context
 from mreg.values import names
+from mreg.values.entities import Changed
 
 
-def rename_artifact(context: Context, old: str, new: str) -> None:
+def rename_artifact(context: Context, old: str, new: str) -> Changed:
     """Rename an artifact. Its versions keep their numbers; links and aliases follow.
 
     Raises UnknownArtifact, NameTaken (also if `new` once had other versions: a number means one version for
@@ -51,10 +53,10 @@ def rename_artifact(context: Context, old: str, new: str) -> None:
             if target.artifact == old:
                 draft.set(key, str(target._replace(artifact=new)))
 
-    context.commit(f"artifact rename {old} {new}", build)
+    return changed(context, context.commit(f"artifact rename {old} {new}", build))
 
 
-def rename_model(context: Context, old: str, new: str) -> None:
+def rename_model(context: Context, old: str, new: str) -> Changed:
     """Rename a registered model. Its links keep their numbers; aliases, tags and card follow.
 
     Raises UnknownModel, NameTaken.
@@ -77,7 +79,7 @@ def rename_model(context: Context, old: str, new: str) -> None:
         _move(draft, ModelKey(old), ModelKey(new))
         _move_aliases(draft, old, new)
 
-    context.commit(f"model rename {old} {new}", build)
+    return changed(context, context.commit(f"model rename {old} {new}", build))
 
 
 def _check_new_name(view: View, old: str, new: CollectionKey) -> None:

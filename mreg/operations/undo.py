@@ -76,22 +76,21 @@ def undo(context: Context, seq: int) -> HistoryEntry:
     entry = _entry(context, view.head, seq)
     moves = _moves(context, entry)
     try:
-        made = _attempt(context, view, seq, moves)
+        return _attempt(context, view, seq, moves)
     except MissingPack:
         context.index.start_anew(view.look)  # the tables knew a pack that is gone: its chunks may lie in another one
         try:
-            made = _attempt(context, view, seq, moves)
+            return _attempt(context, view, seq, moves)
         except MissingPack:
             raise GivenUp(seq=seq, version=" and ".join(_returning(moves))) from None
-    return describe(made)
 
 
-def _attempt(context: Context, view: View, seq: int, moves: list[_Move]) -> Entry:
+def _attempt(context: Context, view: View, seq: int, moves: list[_Move]) -> HistoryEntry:
     data = _data(context, view, seq, moves)
-    made = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data)).entry
-    if made is None:
+    entry, _, look = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data))
+    if entry is None:
         raise CannotUndo(seq=seq, reason="it moved nothing")
-    return made
+    return describe(context, context.quick_view(look), entry)
 
 
 def _entry(context: Context, head: Mark, seq: int) -> Entry:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mreg.operations.changes import changed, report
 from mreg.operations.collections import check_not_held, drop_version, release
 from mreg.operations.resolve import Resolved, resolve, resolve_in
 from mreg.refs import properties
@@ -16,8 +17,21 @@ from mreg.session.context import Context
 from mreg.session.listing import Holder, listed_aliases, listed_holders
 from mreg.values import annotation, metadata, names
 from mreg.values.annotation import Said
-from mreg.values.entities import Removed, Version
+from mreg.values.entities import AnnotateResult, Removed, Version
+from mreg.values.errors import Refused
+from mreg.values.names import Reference
 from mreg.values.records import Input, VersionRecord
+
+
+class WouldReplace(Refused):
+    """A number in the place of a whole mapping is a slip more often than meant."""
+
+    code = "would-replace"
+    template = "{key!r} of {version} is a group of {count}, which one value would replace"
+
+    version: str
+    key: str
+    count: int
 
 
 def load(context: Context, view: View, resolved: Resolved, *, record: VersionRecord | None = None) -> Version:
@@ -76,12 +90,9 @@ def annotate(
     values: Mapping[str, Any] | None = None,
     unset: Sequence[str] = (),
     inputs: Sequence[str] = (),
-) -> tuple[Version, bool]:
-    """Change a version's annotation. Returns the version, and whether anything changed.
-
-    values: merged into its metadata. unset: dotted keys to remove first. inputs: references to add.
-    Raises InvalidMetadata, NotFound.
-    """
+    replace: bool = False,
+) -> AnnotateResult:
+    """See `Repository.annotate`. Raises InvalidMetadata, WouldReplace, NotFound."""
     wanted = names.parse_reference(reference)
     more = metadata.normalise(values or {})
     view = context.view()
@@ -89,44 +100,71 @@ def annotate(
 
     def build(draft: Draft) -> Resolved:
         target = resolve_in(context, draft.view, wanted)
-        key = AnnotationKey(target.artifact, target.number)
-        said = annotation.effective(context.objects.version(target.digest), draft.value(key), key)
+        said = said_of(context, draft, target)
         kept = said.metadata
         for dotted in unset:
             kept = metadata.remove(kept, dotted)
-        changed = Said(
-            message=said.message if message is None else message,
-            metadata=metadata.merge(kept, more),
-            inputs=said.inputs,
-        ).with_inputs(tuple(Input(one.name, one.digest) for one in found))
-        if changed.differs(said):
-            draft.set(key, annotation.encode(changed))
+        if not replace:
+            check_replaced(target, kept, more)
+        note(
+            draft,
+            target,
+            said,
+            Said(
+                message=said.message if message is None else message,
+                metadata=metadata.merge(kept, more),
+                inputs=said.inputs,
+            ).with_inputs(tuple(Input(one.name, one.digest) for one in found)),
+        )
         return target
 
     done = context.commit(f"annotate {reference}", build)
-    return load(context, context.view(done.look), done.value), done.entry is not None
+    version = load(context, context.view(done.look), done.value)
+    return AnnotateResult(version, done.entry is not None, *changed(context, done))
 
 
-def remove(context: Context, reference: str, *, force: bool) -> Removed:
-    """Delete a version; its number is never given again. Raises Held while an alias or a link names it; with `force`,
-    they are deleted too."""
-    wanted = names.parse_exact(reference, "say which version to delete, as NAME:vN")
+def said_of(context: Context, draft: Draft, target: Resolved) -> Said:
+    """What is said of the version now."""
+    key = AnnotationKey(target.artifact, target.number)
+    return annotation.effective(context.objects.version(target.digest), draft.value(key), key)
 
-    def build(draft: Draft) -> Resolved:
-        target = resolve_in(context, draft.view, wanted)
-        if target.model is not None:
-            reason = f"it is a bookmark of {target.name}; `unlink` removes it, `rm {target.name}` the version"
-            raise names.InvalidReference(text=reference, reason=reason)
-        version = VersionKey(target.artifact, target.number)
+
+def note(draft: Draft, target: Resolved, said: Said, now: Said) -> None:
+    """Draft that this is said of the version, unless it is what is `said` already."""
+    if now.differs(said):
+        draft.set(AnnotationKey(target.artifact, target.number), annotation.encode(now))
+
+
+def check_replaced(target: Resolved, present: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    """Raises WouldReplace where one value would take the place of many."""
+    for key, count in metadata.replaced(present, more):
+        raise WouldReplace(version=target.name, key=key, count=count)
+
+
+def remove(context: Context, references: Sequence[str], *, force: bool) -> Removed:
+    """Delete versions, all or none; their numbers are never given again. Raises Held while an alias or a link names
+    one of them; with `force`, these are deleted too."""
+    wanted = [names.parse_exact(one, "say which version to delete, as NAME:vN") for one in references]
+
+    def build(draft: Draft) -> Removed:
+        found = dict.fromkeys(_removable(context, draft, one) for one in wanted)
+        versions = [VersionKey(one.artifact, one.number) for one in found]
         if not force:
-            check_not_held(draft, [version])
-        release(draft, [version])
-        drop_version(draft, version)
-        return target
+            check_not_held(draft, versions)
+        release(draft, versions)
+        for version in versions:
+            drop_version(draft, version)
+        return Removed(tuple(one.name for one in found))
 
-    entry, target, _ = context.commit(f"rm {reference}", build)
-    assert entry is not None
-    return Removed(target.artifact, target.number, target.digest, entry.seq)
+    return report(context, context.commit(f"rm {' '.join(references)}", build))
+
+
+def _removable(context: Context, draft: Draft, wanted: Reference) -> Resolved:
+    target = resolve_in(context, draft.view, wanted)
+    if target.model is not None:
+        reason = f"it is a link to {target.name}; `unlink` removes it, `rm {target.name}` the version"
+        raise names.InvalidReference(text=str(wanted), reason=reason)
+    return target
 
 
 def record_use(context: Context, resolved: Resolved, run: str) -> None:

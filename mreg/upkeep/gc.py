@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mreg import upkeep
 from mreg.content import packs
+from mreg.operations.changes import changed
 from mreg.operations.collections import drop_version
 from mreg.refs.journal import Mark, is_data
 from mreg.refs.keys import VersionKey
@@ -22,6 +23,7 @@ from mreg.upkeep.retention import Policy
 
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Repacked
+    from mreg.values.entities import RefChange
 
 __all__ = ["Swept"]
 
@@ -31,7 +33,7 @@ class Swept(NamedTuple):
     abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
     written, within the grace period. expired: the versions that the policy let go, or would, and `seq` the
     entry that did it, None where none was made for it. repacked: how many packs were written anew; what that gave
-    back is among the bytes."""
+    back is among the bytes. changes: what expired, ref by ref (see `Changed`)."""
 
     bytes: int
     packs: int
@@ -41,6 +43,7 @@ class Swept(NamedTuple):
     expired: tuple[str, ...] = ()
     seq: int | None = None
     repacked: int = 0
+    changes: tuple[RefChange, ...] = ()
 
 
 def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, dry_run: bool = False) -> Swept:
@@ -55,9 +58,9 @@ def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, 
     """
     if dry_run:
         return until_unmoved(lambda: _foretell(context, grace, policy, repack=repack))
-    plan, announced = until_unmoved(lambda: _announce(context, grace, policy))
+    plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy))
     unfinished = sweep.carry_out(context, plan.doomed, announced)
-    swept = _report(plan, announced, unfinished)
+    swept = _report(plan, announced, unfinished)._replace(changes=told)
     return _with(swept, upkeep.repack.repack(context, grace)) if repack else swept
 
 
@@ -68,12 +71,12 @@ def _foretell(context: Context, grace: float, policy: Policy, *, repack: bool) -
     return _with(swept, upkeep.repack.foretell(context, plan)) if repack else swept
 
 
-def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mark | None]:
-    """Say in the journal what expires and what goes; what that is, and where it stands, None where nothing does. Raises
-    Moved where somebody committed since the marking."""
+def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mark | None, tuple[RefChange, ...]]:
+    """Say in the journal what expires and what goes; what that is, where it stands, None where nothing does, and the
+    refs that changed. Raises Moved where somebody committed since the marking."""
     plan = garbage.mark(context, grace, policy)
     if not plan.doomed and not plan.expired:
-        return plan, None
+        return plan, None, ()
 
     def build(draft: Draft) -> None:
         if draft.view.head != plan.head:
@@ -82,7 +85,8 @@ def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mar
             drop_version(draft, VersionKey(version.artifact, version.number))
         draft.drops = tuple(sorted(filter(is_data, plan.doomed)))  # the rest nobody reads
 
-    return plan, context.commit(f"gc{policy.words}", build).look.head
+    done = context.commit(f"gc{policy.words}", build)
+    return plan, done.look.head, changed(context, done).changes
 
 
 def _report(plan: Plan, announced: Mark | None, unfinished: int) -> Swept:

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 from mreg.values.records import File, Input
 
 __all__ = [
+    "AnnotateResult",
     "Artifact",
+    "Changed",
     "Checkout",
+    "Detail",
     "Diff",
     "File",
     "HistoryEntry",
@@ -24,6 +27,8 @@ __all__ = [
     "Model",
     "RefChange",
     "Removed",
+    "TagsResult",
+    "Unlinked",
     "Usage",
     "UsageItem",
     "Version",
@@ -64,9 +69,47 @@ class Version(NamedTuple):
         return f"{self.artifact}:v{self.number}"
 
 
+class Detail(NamedTuple):
+    """What differs within a ref that holds several things: a dotted metadata key, "message", "inputs", "tags",
+    "description", "type", or a setting. None: it is not there."""
+
+    what: str
+    old: Any
+    new: Any
+
+
+class RefChange(NamedTuple):
+    """One ref that a change moved, from `old` to `new`, as the journal has them (None: absent).
+
+    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "use" (of a version by a run) or
+    "settings". name: what people call it, such as `digits:production`. version: the artifact's version that the ref
+    means, or meant if it is gone. details: what differs within it, where it was there before and is there now.
+    """
+
+    ref: str
+    old: str | None
+    new: str | None
+    kind: str
+    name: str
+    version: str | None = None
+    details: tuple[Detail, ...] = ()
+
+
+class Changed(NamedTuple):
+    """What a method changed: each ref, and the number of the journal entry, which `undo` takes back. False, with
+    `seq` None, where all was as it was to be already."""
+
+    seq: int | None
+    changes: tuple[RefChange, ...]
+
+    def __bool__(self) -> bool:
+        return self.seq is not None
+
+
 class LogResult(NamedTuple):
-    """What `log` did. created: False where the content was that of the latest version already.
-    new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk."""
+    """What `log` did. created: False where the artifact had a version with this content already, which is then
+    `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
+    links: as `model:vN`. seq, changes: see `Changed`."""
 
     version: Version
     created: bool
@@ -74,20 +117,26 @@ class LogResult(NamedTuple):
     stored: int = 0
     links: tuple[str, ...] = ()
     models_created: tuple[str, ...] = ()
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
+
+
+class AnnotateResult(NamedTuple):
+    """What `annotate` did: the version as it is now, and whether anything changed. seq, changes: see `Changed`."""
+
+    version: Version
+    changed: bool
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
 
 
 class Removed(NamedTuple):
-    """A version that was deleted. seq: the journal entry that did it, which `undo` takes back."""
+    """Versions, `artifact:vN`, that were deleted together, in the order in which they were named. seq, changes: see
+    `Changed`."""
 
-    artifact: str
-    number: int
-    digest: str
-    seq: int
-
-    @property
-    def name(self) -> str:
-        """`artifact:vN`."""
-        return f"{self.artifact}:v{self.number}"
+    versions: tuple[str, ...]
+    seq: int = 0
+    changes: tuple[RefChange, ...] = ()
 
 
 class Artifact(NamedTuple):
@@ -122,11 +171,30 @@ class Link(NamedTuple):
 
 class LinkResult(NamedTuple):
     """What `link` did. created: False where the version was linked already. model_created: whether the
-    registered model was made for it."""
+    registered model was made for it. seq, changes: see `Changed`."""
 
     link: Link
     created: bool
     model_created: bool
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
+
+
+class Unlinked(NamedTuple):
+    """The link that was removed. seq, changes: see `Changed`."""
+
+    link: Link
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
+
+
+class TagsResult(NamedTuple):
+    """All tags that the registered model has now. seq, changes: see `Changed`."""
+
+    model: str
+    tags: tuple[str, ...]
+    seq: int | None = None
+    changes: tuple[RefChange, ...] = ()
 
 
 class Model(NamedTuple):
@@ -138,14 +206,6 @@ class Model(NamedTuple):
     card: str
     links: tuple[Link, ...]
     aliases: dict[str, str]
-
-
-class RefChange(NamedTuple):
-    """One ref's move within a history entry. None: absent."""
-
-    ref: str
-    old: str | None
-    new: str | None
 
 
 class HistoryEntry(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from mreg import lazy
@@ -142,17 +142,44 @@ def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def replaced(base: Mapping[str, Any], more: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:
+    """The keys of mappings in `base` whose place something else takes when `more` is merged in, each with the number of
+    values that would be lost."""
+    for key, value in more.items():
+        present = base.get(key)
+        if isinstance(present, Mapping) and isinstance(value, Mapping):
+            yield from replaced(present, value, f"{prefix}{key}.")
+        elif isinstance(present, Mapping) and present:
+            yield prefix + key, len(flatten(present))
+
+
 def remove(values: Mapping[str, Any], dotted: str) -> dict[str, Any]:
-    """`values` without the key; raises InvalidMetadata where it is not there."""
-    head, dot, rest = dotted.partition(".")
-    if head not in values or (dot and not isinstance(values[head], Mapping)):
+    """`values` without the key. A key may itself hold dots; where it would not be clear which is meant, quotes tell
+    (`"a.b"`). Raises InvalidMetadata where there is no such key, or more than one."""
+    found = list(_paths(values, dotted))
+    if not found:
         raise InvalidMetadata(key=dotted, reason="there is no such key")
-    result = dict(values)
-    if dot:
-        result[head] = remove(values[head], rest)
-    else:
-        del result[head]
-    return result
+    if len(found) > 1:
+        spelled = " or ".join(".".join(f'"{part}"' for part in path) for path in found)
+        raise InvalidMetadata(key=dotted, reason=f"more than one key is written so: say {spelled}")
+    return _without(values, found[0])
+
+
+def _paths(values: Mapping[str, Any], dotted: str) -> Iterator[tuple[str, ...]]:
+    """The keys, from the top down, that may be meant."""
+    for key, value in values.items():
+        for spelled in (key, f'"{key}"'):
+            if dotted == spelled:
+                yield (key,)
+            elif isinstance(value, Mapping) and dotted.startswith(f"{spelled}."):
+                yield from ((key, *rest) for rest in _paths(value, dotted[len(spelled) + 1 :]))
+
+
+def _without(values: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    head, *rest = path
+    if rest:
+        return {**values, head: _without(values[head], tuple(rest))}
+    return {key: value for key, value in values.items() if key != head}
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

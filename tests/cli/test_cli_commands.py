@@ -52,7 +52,10 @@ def test_log_prints_the_version_and_tells_people_the_rest(mreg: Any, model: Mode
     assert result == (
         0,
         "a:v0\n",
-        "a:v0 logged: 2 files, 2.0 KiB, 2.0 KiB of it new, kept in 25 B\nmade registered model m\nm:v0 is a:v0\n",
+        "a:v0  2.0 KiB in 2 files, 2.0 KiB new, stored in 25 B\n"
+        "  m       new registered model\n"
+        "  m:v0    = a:v0\n"
+        "  a:best  none -> v0\n",
     )
 
 
@@ -62,7 +65,16 @@ def test_log_of_the_same_content_makes_no_version_but_does_the_rest(mreg: Any, m
 
     result = mreg("log", source, "-a", "a", "--alias", "best", "--link", "m", "--meta", "x=1", "-m", "said later")
 
-    assert result == (0, "a:v0\n", "same content as a:v0: no new version\nmade registered model m\nm:v0 is a:v0\n")
+    assert result == (
+        0,
+        "a:v0\n",
+        "same content as a:v0: no new version\n"
+        '  message of a:v0  "" -> said later\n'
+        "  x of a:v0        none -> 1\n"
+        "  m                new registered model\n"
+        "  m:v0             = a:v0\n"
+        "  a:best           none -> v0\n",
+    )
     shown = mreg("--json", "show", "a:best").json
     assert (shown["metadata"], shown["message"], shown["links"]) == ({"x": 1}, "said later", ["m:v0"])
 
@@ -121,7 +133,7 @@ def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unc
     with unchanged():
         result = mreg("log", model(), "-a", "a", "--dry-run")
 
-    assert result == (0, "a:v0\n", "a:v0 would be logged: 1 file, 7 B, 7 B of it new\n")
+    assert result == (0, "a:v0\n", "a:v0  would be 7 B in 1 file, 7 B new\n")
 
 
 def test_ls_lists_collections_and_versions(filled: Any) -> None:
@@ -303,7 +315,7 @@ def test_annotate_changes_words_and_no_file(filled: Any) -> None:
     assert filled("annotate", "digits:v0", "-m", "better", "--meta", "m.f1=1", "--unset", "m.acc") == (
         0,
         "digits:v0\n",
-        "",
+        "message of digits:v0  first -> better\nm.acc of digits:v0    0.9 -> none\nm.f1 of digits:v0     none -> 1\n",
     )
     shown = filled("--json", "show", "digits:v0").json
     assert (shown["message"], shown["metadata"]) == ("better", {"m": {"f1": 1}})
@@ -315,15 +327,15 @@ def test_link_prints_the_bookmark_and_repeats_it(filled: Any, unchanged: Unchang
     assert filled("link", "digits:v1", "Classifier", "--alias", "next") == (
         0,
         "Classifier:v1\n",
-        "Classifier:v1 is digits:v1\n",
+        "Classifier:v1    = digits:v1\nClassifier:next  none -> v1 (digits:v1)\n",
     )
     with unchanged():
         assert filled("link", "digits:v1", "Classifier") == (
             0,
             "Classifier:v1\n",
-            "Classifier:v1 was already digits:v1\n",
+            "Classifier:v1 is digits:v1 already\n",
         )
-    assert filled("link", "digits", "New").errors == "made registered model New\nNew:v0 is digits:v1\n"
+    assert filled("link", "digits", "New").errors == "New     new registered model\nNew:v0  = digits:v1\n"
     assert filled("resolve", "Classifier:next").out == "digits:v1\n"
 
 
@@ -332,7 +344,9 @@ def test_unlink_removes_the_bookmark_and_never_the_version(filled: Any) -> None:
     assert filled("unlink", "Classifier:v0", "--force") == (
         0,
         "Classifier:v0\n",
-        "removed Classifier:v0; digits:v0 stays\n",
+        "removed Classifier:v0; digits:v0 stays; with it went\n"
+        "  Classifier:prod  was v0 (digits:v0)\n"
+        "`mreg undo 6` brings it back\n",
     )
     assert filled("resolve", "Classifier:prod").code == 3
     assert filled("resolve", "digits:v0").code == 0
@@ -343,11 +357,11 @@ def test_alias_set_moves_and_says_from_where(filled: Any, unchanged: Unchanged) 
     assert filled("alias", "set", "best", "digits:v1") == (
         0,
         "digits:v1\n",
-        "digits:best is v1 now (was v0)\n",
+        "digits:best  v0 -> v1\n`mreg undo 6` takes it back\n",
     )
-    assert filled("alias", "set", "new", "digits").errors == "digits:new is v1 now (was none)\n"
+    assert filled("alias", "set", "new", "digits").errors == "digits:new  none -> v1\n"
     with unchanged():
-        assert filled("alias", "set", "best", "digits:v1") == (0, "digits:v1\n", "digits:best is v1 already\n")
+        assert filled("alias", "set", "best", "digits:v1") == (0, "digits:v1\n", "digits:best is at v1 already\n")
 
 
 def test_alias_set_with_expect_swaps_only_what_is_expected(filled: Any, unchanged: Unchanged) -> None:
@@ -355,28 +369,36 @@ def test_alias_set_with_expect_swaps_only_what_is_expected(filled: Any, unchange
     with unchanged():
         lost = filled("alias", "set", "best", "digits:v0", "--expect", "v0")
         taken = filled("alias", "set", "best", "digits:v0", "--expect", "none")
-    assert (lost.code, lost.out, taken.code) == (4, "", 4)
-    assert "expected v0, found v1" in lost.errors
+    assert (lost.code, lost.out, taken.code) == (7, "", 7)
+    assert "digits:best is at v1, not at v0" in lost.errors
     assert filled("alias", "set", "other", "digits:v0", "--expect", "none").code == 0
 
 
 def test_alias_ls_and_rm(filled: Any) -> None:
     assert filled("alias", "ls").out == "Classifier\tprod\tv0\tdigits:v0\ndigits\tbest\tv0\tdigits:v0\n"
     assert filled("alias", "ls", "digits").out == "digits\tbest\tv0\tdigits:v0\n"
-    assert filled("alias", "rm", "best", "digits") == (0, "", "removed digits:best (was v0)\n")
+    assert filled("alias", "rm", "best", "digits") == (0, "", "digits:best  was v0\n`mreg undo 6` takes it back\n")
     assert filled("alias", "ls", "digits").out == ""
     assert filled("alias", "rm", "best", "digits").code == 3
 
 
 def test_tags_are_added_listed_and_removed(filled: Any, unchanged: Unchanged) -> None:
-    assert filled("tag", "add", "Classifier", "small model", "vision") == (0, "small model\nvision\n", "")
+    assert filled("tag", "add", "Classifier", "small model", "vision") == (
+        0,
+        "small model\nvision\n",
+        "tags of Classifier  + small model\n`mreg undo 6` takes it back\n",
+    )
     filled.must("model", "create", "Other", "--tag", "vision")
     assert filled("tag", "ls").out == "small model\tClassifier\nvision\tClassifier, Other\n"
     assert filled("tag", "ls", "Other").out == "vision\n"
     with unchanged():
         assert filled("tag", "add", "Other", "vision").out == "vision\n"
         assert filled("tag", "rm", "Other", "vision", "nope").code == 3
-    assert filled("tag", "rm", "Other", "vision") == (0, "", "")
+    assert filled("tag", "rm", "Other", "vision") == (
+        0,
+        "",
+        "tags of Other  - vision\n`mreg undo 8` takes it back\n",
+    )
 
 
 def test_card_is_set_from_file_input_and_editor(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +407,10 @@ def test_card_is_set_from_file_input_and_editor(filled: Any, monkeypatch: pytest
     assert filled("card", "Classifier", "--file", "-", stdin=b"# From a pipe\n").code == 0
     assert filled("card", "Classifier").out == "# From a pipe\n"
     monkeypatch.setenv("EDITOR", "echo edited >>")
-    assert filled("card", "Classifier", "--edit").errors == "the card of Classifier was set\n"
+    assert (
+        filled("card", "Classifier", "--edit").errors
+        == "card of Classifier  +1 -0 lines\n`mreg undo 7` takes it back\n"
+    )
     assert filled("card", "Classifier").out == "# From a pipe\nedited\n"
     monkeypatch.setenv("EDITOR", "false")
     assert filled("card", "Classifier", "--edit").code == 1
@@ -398,11 +423,15 @@ def test_a_collection_is_made_described_renamed_and_removed(mreg: Any, kind: str
     assert mreg(kind, "create", "x", "-d", "first") == (0, "x\n", f"made {noun} x\n")
     with unchanged():
         assert mreg(kind, "create", "x") == (0, "x\n", f"{noun} x exists already\n")
-    assert mreg(kind, "describe", "x", "what it is") == (0, "", f"described {noun} x\n")
+    assert mreg(kind, "describe", "x", "what it is") == (
+        0,
+        "",
+        "description of x  first -> what it is\n`mreg undo 2` takes it back\n",
+    )
     assert mreg("--json", kind, "show", "x").json["description"] == "what it is"
-    assert mreg(kind, "rename", "x", "y") == (0, "y\n", "")
+    assert mreg(kind, "rename", "x", "y") == (0, "y\n", "x  renamed to y\n`mreg undo 3` takes it back\n")
     assert mreg(kind, "ls").out.startswith("y\t")
-    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y; `mreg undo 4` brings it back\n")
+    assert mreg(kind, "rm", "y") == (0, "y\n", f"deleted {noun} y\n`mreg undo 4` brings it back\n")
     assert mreg(kind, "ls") == (0, "", "")
 
 
@@ -436,8 +465,7 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
     assert filled("rm", "digits:v1") == (
         0,
         "digits:v1\n",
-        "deleted digits:v1; `mreg gc` gives its space back when the grace period is over\n"
-        "until then `mreg undo 6` brings it back\n",
+        "deleted digits:v1\n`mreg undo 6` brings it back for 14d (gc.grace)\n",
     )
     assert filled("resolve", "digits").out == "digits:v0\n"
     assert filled("rm", "digits:v1").code == 3
@@ -478,9 +506,14 @@ def test_rm_and_undo_bring_back_the_version_with_all_that_held_it(filled: Any) -
 
     assert (undone.code, undone.out) == (0, f"{removed['seq'] + 1}\n")
     told = undone.errors.splitlines()
-    assert "aliases/digits/best: (none) -> v0" in told
-    assert "artifacts/digits/v0.toml: made" in told
-    assert told[-1] == f"entry {removed['seq']} is undone; `mreg undo {removed['seq'] + 1}` makes the change again"
+    assert told == [
+        f"entry {removed['seq']} is undone",
+        "  digits:v0        added",
+        "  digits:best      none -> v0",
+        "  Classifier:prod  none -> v0 (digits:v0)",
+        "  Classifier:v0    = digits:v0",
+        f"`mreg undo {removed['seq'] + 1}` makes the change again",
+    ]
     assert [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")] == shown
     assert filled.must("files", "digits:v0") == files
     assert filled("fsck", "--full").code == 0
@@ -492,7 +525,17 @@ def test_undo_of_an_undo_makes_the_change_again(filled: Any) -> None:
     first, second = filled("--json", "undo", "6").json, filled("-q", "undo", "7")
 
     assert (first["seq"], first["command"]) == (7, "undo 6")
-    assert first["changes"] == [{"ref": "aliases/digits/best", "old": "v1", "new": "v0"}]
+    assert first["changes"] == [
+        {
+            "ref": "aliases/digits/best",
+            "old": "v1",
+            "new": "v0",
+            "kind": "alias",
+            "name": "digits:best",
+            "version": "digits:v0",
+            "details": [],
+        }
+    ]
     assert second == (0, "8\n", "")
     assert filled("resolve", "digits:best").out == "digits:v1\n"
     rows = [line.split("\t") for line in filled.must("history", "--since", "5").splitlines()]
@@ -503,14 +546,15 @@ def test_undo_of_an_undo_makes_the_change_again(filled: Any) -> None:
     ]
 
 
-def test_undo_tells_only_the_first_of_many_moves(mreg: Any, model: Model) -> None:
+def test_undo_tells_many_versions_in_one_line(mreg: Any, model: Model) -> None:
     for n in range(12):
         mreg.must("log", model("m", {"w": b"%d" % n}), "-a", "many")
 
     result = mreg("undo", str(mreg("--json", "artifact", "rm", "many", "--force").json["seq"]))
 
-    assert len(result.errors.splitlines()) == 12
-    assert result.errors.splitlines()[-2] == "and 3 more"
+    assert result.errors == (
+        "entry 13 is undone\n  many  v0-v11 added\n  many  new artifact\n`mreg undo 14` makes the change again\n"
+    )
     assert len(mreg.must("ls", "many").splitlines()) == 12
 
 
@@ -688,6 +732,7 @@ def test_every_command_has_help(bare: Any) -> None:
 VERSION = (
     "aliases artifact author created digest files host inputs links manifest message metadata name number run size type"
 )
+CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
 MODEL = "aliases card description links name tags"
 ARTIFACT = "aliases description latest name type versions"
@@ -695,7 +740,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
     ("upgrade", "before format seq", {}),
     ("completion bash", "script shell", {}),
-    ("log one -a digits", "created links models_created new stored version", {"version": VERSION}),
+    ("log one -a digits", "changes created links models_created new seq stored version", {"version": VERSION}),
     ("use digits", "path", {}),
     ("get digits", "damaged kept path version written", {}),
     ("resolve digits", "artifact digest link model name number", {}),
@@ -715,38 +760,38 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
             "metadata.m.acc": "after before",
         },
     ),
-    ("annotate digits -m x", "changed version", {"version": VERSION}),
-    ("rm digits:v1", "digest name seq", {}),
-    ("link digits Classifier", "created link model_created", {"link": LINK}),
-    ("unlink Classifier:v0 --force", LINK, {}),
-    ("alias set new digits", "alias before name number version", {}),
-    ("alias rm best digits", "alias before name", {}),
+    ("annotate digits -m x", "changed changes seq version", {"version": VERSION}),
+    ("rm digits:v1", "changes seq versions", {}),
+    ("link digits Classifier", "changes created link model_created seq", {"link": LINK}),
+    ("unlink Classifier:v0 --force", "changes link seq", {"link": LINK}),
+    ("alias set new digits", "alias before changes name number seq version", {}),
+    ("alias rm best digits", "alias before changes name seq", {}),
     ("alias ls", "aliases", {"aliases.0": "alias name number version"}),
-    ("tag add Classifier x", "model tags", {}),
-    ("tag rm Classifier vision", "model tags", {}),
+    ("tag add Classifier x", "changes model seq tags", {}),
+    ("tag rm Classifier vision", "changes model seq tags", {}),
     ("tag ls", "tags", {}),
     ("tag ls Classifier", "model tags", {}),
     ("card Classifier", "card model", {}),
-    ("card Classifier --file card.md", "changed model", {}),
-    ("artifact create x", "created name", {}),
+    ("card Classifier --file card.md", "changed changes model seq", {}),
+    ("artifact create x", "changes created name seq", {}),
     ("artifact ls", "artifacts", {"artifacts.0": ARTIFACT}),
     ("artifact show digits", ARTIFACT, {}),
-    ("artifact describe digits x", "description name", {}),
-    ("artifact rename digits x", "before name", {}),
-    ("artifact rm digits --force", "name seq", {}),
-    ("model create x", "created name", {}),
+    ("artifact describe digits x", "changes description name seq", {}),
+    ("artifact rename digits x", "before changes name seq", {}),
+    ("artifact rm digits --force", "changes name seq", {}),
+    ("model create x", "changes created name seq", {}),
     ("model ls", "models", {"models.0": MODEL}),
     ("model show Classifier", MODEL, {}),
-    ("model describe Classifier x", "description name", {}),
-    ("model rename Classifier x", "before name", {}),
-    ("model rm Classifier --force", "name seq", {}),
+    ("model describe Classifier x", "changes description name seq", {}),
+    ("model rename Classifier x", "before changes name seq", {}),
+    ("model rm Classifier --force", "changes name seq", {}),
     ("search digits", "artifacts models versions", {"artifacts.0": ARTIFACT}),
     ("search second", "artifacts models versions", {"versions.0": VERSION}),
     ("search Class", "artifacts models versions", {"models.0": MODEL}),
-    ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": "new old ref"}),
-    ("undo 2", "changes command host seq time who", {"changes.0": "new old ref"}),
+    ("history", "entries", {"entries.0": "changes command host seq time who", "entries.0.changes.0": CHANGE}),
+    ("undo 2", "changes command host seq time who", {"changes.0": CHANGE}),
     ("du", "items logical stored unfinished unique versions", {}),
-    ("gc", "bytes expired kept packs records repacked seq unfinished", {}),
+    ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),

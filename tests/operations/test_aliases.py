@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mreg.operations.aliases import AliasMoved, AliasTaken
+from mreg.operations.aliases import AliasTaken
+from mreg.operations.expect import AliasMoved
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage

@@ -20,7 +20,7 @@ from mreg.values.errors import Failed, Incomplete, MregError, NotFound
 ROOT = Path(__file__).parents[2]
 
 CALLS = """\
-from mreg.operations.aliases import AliasMoved
+from mreg.operations.expect import AliasMoved
 from mreg.operations.files import NoCache, UnknownFile
 from mreg.session.config import DamagedSetting
 from mreg.values.errors import InvalidInput

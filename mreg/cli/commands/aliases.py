@@ -5,41 +5,35 @@ from typing import Annotated
 import typer
 
 from mreg.cli import plain
+from mreg.cli.changes import tell
 from mreg.cli.commands.params import NameArgument, ReferenceArgument
 from mreg.cli.context import Context
 
 AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
 
 
-def set_(
-    ctx: Context,
-    alias: AliasArgument,
-    reference: ReferenceArgument,
-    expect: Annotated[
-        str | None,
-        typer.Option("--expect", metavar="vN|none", help="Only if the alias is there now (none: only if it is new)."),
-    ] = None,
-) -> None:
+ExpectOption = Annotated[
+    str | None,
+    typer.Option("--expect", metavar="vN|none", help="Only if the alias is there now (none: only if it is new)."),
+]
+
+
+def set_(ctx: Context, alias: AliasArgument, reference: ReferenceArgument, expect: ExpectOption = None) -> None:
     """Let an alias of a collection point at one of its versions, and move it there atomically.
 
     With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.
     """
     done = ctx.obj.repository().set_alias(alias, reference, expect=expect)
-    target = f"v{done.number}"
-    if done.before == done.number:
-        ctx.obj.note(f"{done.name}:{alias} is {target} already")
-    else:
-        ctx.obj.note(
-            f"{done.name}:{alias} is {target} now (was {'none' if done.before is None else f'v{done.before}'})"
-        )
-    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:{target}"))
+    already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
+    tell(ctx.obj, done.changes, done.seq, already)
+    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
-def rm(ctx: Context, alias: AliasArgument, name: NameArgument) -> None:
+def rm(ctx: Context, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None) -> None:
     """Remove an alias from a collection; the version stays."""
-    before = ctx.obj.repository().remove_alias(alias, name)
-    ctx.obj.note(f"removed {name}:{alias} (was v{before})")
-    ctx.obj.emit({"name": name, "alias": alias, "before": before}, lambda out: None)
+    done = ctx.obj.repository().remove_alias(alias, name, expect=expect)
+    tell(ctx.obj, done.changes, done.seq)
+    ctx.obj.emit(done, lambda out: None)
 
 
 def ls(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mreg.cli.changes import tell
 from mreg.cli.commands.params import ModelArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out
@@ -50,9 +51,9 @@ def card(
         ctx.obj.emit({"model": model, "card": text}, lambda out: out.markdown(text) if text else None)
         return
     text = _read(file) if file is not None else _edit(repository.card(model))
-    changed = repository.set_card(model, text)
-    ctx.obj.note(f"the card of {model} {'was set' if changed else 'is the same as before'}")
-    ctx.obj.emit({"model": model, "changed": changed}, _nothing)
+    done = repository.set_card(model, text)
+    tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {model} is the same as before")
+    ctx.obj.emit({"model": model, "changed": bool(done), **done._asdict()}, _nothing)
 
 
 def _nothing(out: Out) -> None:

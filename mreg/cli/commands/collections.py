@@ -1,13 +1,17 @@
 """`mreg artifact …`, `mreg model …` and `mreg rm`: the collections themselves, and deleting."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReferenceArgument
+from mreg.cli.changes import tell
+from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument
 from mreg.cli.commands.show import show_artifact, show_model
 from mreg.cli.context import Context
 from mreg.cli.state import State
+
+if TYPE_CHECKING:
+    from mreg import Changed
 
 DescriptionOption = Annotated[str, typer.Option("--description", "-d", help="What it is.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
@@ -21,8 +25,8 @@ def artifact_create(
     description: DescriptionOption = "",
 ) -> None:
     """Make an empty artifact."""
-    made = ctx.obj.repository().create_artifact(name, type=type_, description=description)
-    _created(ctx.obj, "artifact", name, made)
+    done = ctx.obj.repository().create_artifact(name, type=type_, description=description)
+    _created(ctx.obj, "artifact", name, done)
 
 
 def artifact_ls(ctx: Context) -> None:
@@ -43,15 +47,14 @@ def artifact_describe(ctx: Context, name: ArtifactArgument, text: TextArgument) 
     """Set an artifact's description."""
     repository = ctx.obj.repository()
     repository.artifact(name)
-    repository.describe(name, text)
-    ctx.obj.note(f"described artifact {name}")
-    ctx.obj.emit({"name": name, "description": text}, lambda out: None)
+    done = repository.describe(name, text)
+    tell(ctx.obj, done.changes, done.seq, "" if done else f"{name} is described so already")
+    ctx.obj.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
 
 
 def artifact_rename(ctx: Context, name: ArtifactArgument, new: NewNameArgument) -> None:
     """Rename an artifact; versions keep their numbers, aliases and links follow."""
-    ctx.obj.repository().rename_artifact(name, new)
-    ctx.obj.emit({"name": new, "before": name}, lambda out: out.line(new))
+    _renamed(ctx.obj, name, new, ctx.obj.repository().rename_artifact(name, new))
 
 
 def artifact_rm(ctx: Context, name: ArtifactArgument, force: ForceOption = False) -> None:
@@ -66,8 +69,8 @@ def model_create(
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
 ) -> None:
     """Make an empty registered model."""
-    made = ctx.obj.repository().create_model(name, description=description, tags=tag or ())
-    _created(ctx.obj, "model", name, made)
+    done = ctx.obj.repository().create_model(name, description=description, tags=tag or ())
+    _created(ctx.obj, "model", name, done)
 
 
 def model_ls(ctx: Context) -> None:
@@ -88,15 +91,14 @@ def model_describe(ctx: Context, name: ModelArgument, text: TextArgument) -> Non
     """Set a registered model's description."""
     repository = ctx.obj.repository()
     repository.model(name)
-    repository.describe(name, text)
-    ctx.obj.note(f"described model {name}")
-    ctx.obj.emit({"name": name, "description": text}, lambda out: None)
+    done = repository.describe(name, text)
+    tell(ctx.obj, done.changes, done.seq, "" if done else f"{name} is described so already")
+    ctx.obj.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
 
 
 def model_rename(ctx: Context, name: ModelArgument, new: NewNameArgument) -> None:
     """Rename a registered model; links keep their numbers, aliases follow."""
-    ctx.obj.repository().rename_model(name, new)
-    ctx.obj.emit({"name": new, "before": name}, lambda out: out.line(new))
+    _renamed(ctx.obj, name, new, ctx.obj.repository().rename_model(name, new))
 
 
 def model_rm(ctx: Context, name: ModelArgument, force: ForceOption = False) -> None:
@@ -104,23 +106,36 @@ def model_rm(ctx: Context, name: ModelArgument, force: ForceOption = False) -> N
     _removed(ctx.obj, "model", name, ctx.obj.repository().remove_model(name, force=force))
 
 
-def rm(ctx: Context, reference: ReferenceArgument, force: ForceOption = False) -> None:
-    """Delete a version. Refused while an alias or a link holds it, unless --force.
+def rm(
+    ctx: Context,
+    references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="NAME:vN, or NAME:ALIAS.")],
+    force: ForceOption = False,
+) -> None:
+    """Delete versions, all of them or none. Refused while an alias or a link holds one, unless --force.
 
-    Its number is never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the
-    version, with the aliases and links that --force removed.
+    Their numbers are never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the
+    versions, with the aliases and links that --force removed.
     """
-    gone = ctx.obj.repository().remove(reference, force=force)
-    ctx.obj.note(f"deleted {gone.name}; `mreg gc` gives its space back when the grace period is over")
-    ctx.obj.note(f"until then `mreg undo {gone.seq}` brings it back")
-    ctx.obj.emit({"name": gone.name, "digest": gone.digest, "seq": gone.seq}, lambda out: out.line(gone.name))
+    repository = ctx.obj.repository()
+    gone = repository.remove(references, force=force)
+    held = [one for one in gone.changes if one.kind in ("alias", "link")]
+    headline = f"deleted {' '.join(gone.versions)}{', and with it' if held else ''}"
+    back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"
+    tell(ctx.obj, held, gone.seq, headline, back)
+    ctx.obj.emit(gone, lambda out: out.table([], [[name] for name in gone.versions]))
 
 
-def _created(state: State, kind: str, name: str, made: bool) -> None:
-    state.note(f"made {kind} {name}" if made else f"{kind} {name} exists already")
-    state.emit({"name": name, "created": made}, lambda out: out.line(name))
+def _created(state: State, kind: str, name: str, done: "Changed") -> None:
+    state.note(f"made {kind} {name}" if done else f"{kind} {name} exists already")
+    state.emit({"name": name, "created": bool(done), **done._asdict()}, lambda out: out.line(name))
 
 
-def _removed(state: State, kind: str, name: str, seq: int) -> None:
-    state.note(f"deleted {kind} {name}; `mreg undo {seq}` brings it back")
-    state.emit({"name": name, "seq": seq}, lambda out: out.line(name))
+def _renamed(state: State, name: str, new: str, done: "Changed") -> None:
+    tell(state, done.changes, done.seq, "" if done else f"{name} is called so already")
+    state.emit({"name": new, "before": name, **done._asdict()}, lambda out: out.line(new))
+
+
+def _removed(state: State, kind: str, name: str, done: "Changed") -> None:
+    others = [one for one in done.changes if one.kind != kind]
+    tell(state, others, done.seq, f"deleted {kind} {name}{', and with it' if others else ''}", "brings it back")
+    state.emit({"name": name, **done._asdict()}, lambda out: out.line(name))

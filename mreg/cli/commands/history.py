@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli.changes import tell
 from mreg.cli.context import Context
 from mreg.cli.output import Out, time_text
 
 if TYPE_CHECKING:
     from mreg import HistoryEntry, RefChange
-
-MOVES_SHOWN = 10
-"""How many of the refs that an undo changed are printed."""
 
 
 def history(
@@ -69,9 +67,5 @@ def undo(
     gc` has given up the files of a version.
     """
     made = ctx.obj.repository().undo(seq)
-    for change in made.changes[:MOVES_SHOWN]:
-        ctx.obj.note(f"{change.ref}: {_move(change)}")
-    if len(made.changes) > MOVES_SHOWN:
-        ctx.obj.note(f"and {len(made.changes) - MOVES_SHOWN} more")
-    ctx.obj.note(f"entry {seq} is undone; `mreg undo {made.seq}` makes the change again")
+    tell(ctx.obj, made.changes, made.seq, f"entry {seq} is undone", "makes the change again")
     ctx.obj.emit(made, lambda out: out.line(str(made.seq)))

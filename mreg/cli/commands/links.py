@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.commands.params import ModelArgument, ReferenceArgument
+from mreg.cli.changes import tell
+from mreg.cli.commands.params import ExpectOption, ModelArgument, ReferenceArgument
 from mreg.cli.context import Context
 
 
@@ -16,15 +17,15 @@ def link(
         list[str] | None,
         typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL here. Repeatable."),
     ] = None,
+    expect: ExpectOption = None,
 ) -> None:
     """Link a version into a registered model, and print the link as `MODEL:vN`.
 
     The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.
     """
-    result = ctx.obj.repository().link(reference, model, aliases=alias or ())
-    if result.model_created:
-        ctx.obj.note(f"made registered model {model}")
-    ctx.obj.note(f"{result.link.name} {'is' if result.created else 'was already'} {result.link.version}")
+    result = ctx.obj.repository().link(reference, model, aliases=alias or (), expect=expect)
+    already = "" if result.created else f"{result.link.name} is {result.link.version} already"
+    tell(ctx.obj, result.changes, result.seq, already)
     ctx.obj.emit(result, lambda out: out.line(result.link.name))
 
 
@@ -34,6 +35,8 @@ def unlink(
     force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
 ) -> None:
     """Remove a link from a registered model; the version stays."""
-    removed = ctx.obj.repository().unlink(reference, force=force)
-    ctx.obj.note(f"removed {removed.name}; {removed.version} stays")
-    ctx.obj.emit(removed, lambda out: out.line(removed.name))
+    done = ctx.obj.repository().unlink(reference, force=force)
+    others = [one for one in done.changes if one.kind != "link"]
+    headline = f"removed {done.link.name}; {done.link.version} stays{'; with it went' if others else ''}"
+    tell(ctx.obj, others, done.seq, headline, "brings it back")
+    ctx.obj.emit(done, lambda out: out.line(done.link.name))

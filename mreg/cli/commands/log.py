@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mreg.cli.changes import tell
 from mreg.cli.commands.params import (
+    ExpectOption,
     InputOption,
     MessageOption,
     MetaFileOption,
@@ -13,7 +15,7 @@ from mreg.cli.commands.params import (
     RunOption,
 )
 from mreg.cli.context import Context
-from mreg.cli.output import Out, size_text
+from mreg.cli.output import Out, count_text, size_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.small_files import read_named
@@ -33,8 +35,14 @@ def log(
         list[str] | None, typer.Option("--alias", metavar="ALIAS", help="Move this alias here. Repeatable.")
     ] = None,
     link: Annotated[
-        list[str] | None, typer.Option("--link", metavar="MODEL", help="Link it in this registered model. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--link",
+            metavar="MODEL[:ALIAS]",
+            help="Link it in this model, and move this alias of it. Repeatable.",
+        ),
     ] = None,
+    expect: ExpectOption = None,
     message: MessageOption = None,
     meta: MetaOption = None,
     meta_file: MetaFileOption = None,
@@ -55,12 +63,17 @@ def log(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out what matches. Repeatable.")
     ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="No new version if any version of the artifact has this content.")
+    ] = False,
+    always: Annotated[bool, typer.Option("--always", help="Make a version also of equal content.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would happen.")] = False,
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
 
     One folder stands for its contents; of several paths the names are kept. Content that equals the latest
-    version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one.
+    version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another
+    run is recorded as one that used it.
     Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.
     """
     metadata = _metadata(meta, meta_file)
@@ -78,6 +91,9 @@ def log(
             base=base,
             include=include or (),
             exclude=exclude or (),
+            expect=expect,
+            once=once,
+            always=always,
             dry_run=dry_run,
             progress=bar,
         )
@@ -85,19 +101,17 @@ def log(
 
 
 def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
-    version = result.version
-    would = "would be " if dry_run else ""
-    if result.created:
-        parts = f"{version.files} file{'s' * (version.files != 1)}, {size_text(version.size)}"
-        smaller = f", kept in {size_text(result.stored)}" if result.stored < result.new else ""
-        state.note(f"{version.name} {would}logged: {parts}, {size_text(result.new)} of it new{smaller}")
-    else:
-        state.note(f"same content as {version.name}: no new version")
-    for model in result.models_created:
-        state.note(f"made registered model {model}")
-    for link in result.links:
-        state.note(f"{link} is {version.name}")
-    out.line(version.name)
+    headline = _made(result, dry_run) if result.created else f"same content as {result.version.name}: no new version"
+    others = [one for one in result.changes if one.kind not in ("version", "artifact")]
+    tell(state, others, result.seq, headline)
+    out.line(result.version.name)
+
+
+def _made(result: "LogResult", dry_run: bool) -> str:
+    version, would = result.version, "would be " if dry_run else ""
+    stored = f", stored in {size_text(result.stored)}" if result.stored < result.new else ""
+    new = f"{size_text(result.new)} new{stored}"
+    return f"{version.name}  {would}{size_text(version.size)} in {count_text(version.files, 'file', 'files')}, {new}"
 
 
 def annotate(
@@ -110,15 +124,17 @@ def annotate(
         list[str] | None, typer.Option("--unset", metavar="KEY", help="Metadata key to remove. Repeatable.")
     ] = None,
     inputs: InputOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let a single value take the place of a whole group of values.")
+    ] = False,
 ) -> None:
     """Change what is said of a version after the fact; its files never change."""
     metadata = _metadata(meta, meta_file)
-    version, changed = ctx.obj.repository().annotate(
-        reference, message=message, metadata=metadata, unset=unset or (), inputs=inputs or ()
+    done = ctx.obj.repository().annotate(
+        reference, message=message, metadata=metadata, unset=unset or (), inputs=inputs or (), replace=replace
     )
-    if not changed:
-        ctx.obj.note(f"{version.name} says so already")
-    ctx.obj.emit({"version": version, "changed": changed}, lambda out: out.line(version.name))
+    tell(ctx.obj, done.changes, done.seq, "" if done.changed else f"{done.version.name} says so already")
+    ctx.obj.emit(done, lambda out: out.line(done.version.name))
 
 
 def _metadata(pairs: list[str] | None, file: str | None) -> dict[str, Any]:

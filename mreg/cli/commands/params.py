@@ -11,6 +11,14 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="An artifact o
 ArtifactArgument = Annotated[str, typer.Argument(metavar="ARTIFACT", help="The artifact's name.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model's name.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if aliases or links hold it; they go too.")]
+ExpectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect",
+        metavar="[[MODEL:]ALIAS=]vN",
+        help="Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.",
+    ),
+]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The training or serving run's id.")]
 MessageOption = Annotated[str | None, typer.Option("--message", "-m", help="What to say of this version.")]
 MetaOption = Annotated[

@@ -1,24 +1,33 @@
 """`mreg tag add`, `rm` and `ls`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli.changes import tell
 from mreg.cli.commands.params import ModelArgument
 from mreg.cli.context import Context
 from mreg.cli.state import State
+
+if TYPE_CHECKING:
+    from mreg import TagsResult
 
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 
 
 def add(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
     """Add tags to a registered model; print all that it has then."""
-    _print(ctx.obj, model, ctx.obj.repository().add_tags(model, tags))
+    _changed(ctx.obj, ctx.obj.repository().add_tags(model, tags))
 
 
 def rm(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
     """Remove tags from a registered model; print those that it has left."""
-    _print(ctx.obj, model, ctx.obj.repository().remove_tags(model, tags))
+    _changed(ctx.obj, ctx.obj.repository().remove_tags(model, tags))
+
+
+def _changed(state: State, done: "TagsResult") -> None:
+    tell(state, done.changes, done.seq, "" if done.changes else f"the tags of {done.model} are the same as before")
+    state.emit(done, lambda out: out.table(["tag"], [[tag] for tag in done.tags]))
 
 
 def _print(state: State, model: str, tags: tuple[str, ...]) -> None:

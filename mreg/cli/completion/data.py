@@ -39,7 +39,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--artifact': ('artifact', 'The artifact that gets the version. Required.'),
         '-a': ('artifact', 'The artifact that gets the version. Required.'),
         '--alias': ('alias', 'Move this alias here. Repeatable.'),
-        '--link': ('model alias', 'Link it in this registered model. Repeatable.'),
+        '--link': ('model alias', 'Link it in this model, and move this alias of it. Repeatable.'),
+        '--expect': ('-', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
         '--message': ('-', 'What to say of this version.'),
         '-m': ('-', 'What to say of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
@@ -50,6 +51,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--base': ('reference', "Store tensors as differences to this version's. Default: the artifact's latest."),
         '--include': ('-', 'Log only what matches. Repeatable.'),
         '--exclude': ('-', 'Leave out what matches. Repeatable.'),
+        '--once': ('', 'No new version if any version of the artifact has this content.'),
+        '--always': ('', 'Make a version also of equal content.'),
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
     'use': ('Print the path of a ready-to-load copy.', {
@@ -83,12 +86,14 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--unset': ('key', 'Metadata key to remove. Repeatable.'),
         '--input': ('reference', 'A version that this one was made from. Repeatable.'),
+        '--replace': ('', 'Let a single value take the place of a whole group of values.'),
     }, ('reference',)),
     'rm': ('Delete a version.', {
         '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
-    }, ('reference',)),
+    }, ('reference*',)),
     'link': ('Link a version into a registered model.', {
         '--alias': ('alias', 'Move this alias of MODEL here. Repeatable.'),
+        '--expect': ('-', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
     }, ('reference', 'model')),
     'unlink': ('Remove a link.', {
         '--force': ('', 'Do it even if aliases of the model are on it.'),
@@ -99,6 +104,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
     }, ('alias', 'reference')),
     'alias rm': ('Remove an alias.', {
+        '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
     }, ('alias', 'name')),
     'alias ls': ('List aliases.', {
     }, ('name',)),

@@ -1,0 +1,153 @@
+"""What a change did: the refs of a journal entry, in the words that people use for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mreg.refs import keys, properties
+from mreg.refs.journal import Change
+from mreg.refs.keys import (
+    AliasKey,
+    AnnotationKey,
+    CardKey,
+    CollectionKey,
+    ConfigKey,
+    LinkKey,
+    RefKey,
+    RunKey,
+    VersionKey,
+)
+from mreg.refs.rules import parse_link
+from mreg.refs.view import View
+from mreg.session.context import Context
+from mreg.values import annotation, metadata, toml
+from mreg.values.annotation import Said
+from mreg.values.canonical import Malformed
+from mreg.values.entities import Changed, Detail, RefChange
+from mreg.values.errors import Damaged
+from mreg.values.names import parse_version
+
+if TYPE_CHECKING:
+    from mreg.refs.transaction import Committed
+
+
+_R = TypeVar("_R", bound=tuple[Any, ...])
+
+
+def changed(context: Context, done: Committed[Any]) -> Changed:
+    """What the commit changed."""
+    if done.entry is None:
+        return Changed(None, ())
+    return Changed(done.entry.seq, describe(context, context.quick_view(done.look), done.entry.changes))
+
+
+def report(context: Context, done: Committed[_R]) -> _R:
+    """What the commit's drafting function returned, a named tuple with the fields of `Changed`, and what these are."""
+    result: _R = done.value._replace(**changed(context, done)._asdict())  # type: ignore[attr-defined]
+    return result
+
+
+def describe(context: Context, view: View, changes: Iterable[Change]) -> tuple[RefChange, ...]:
+    """These changes of one entry. view: of then or later, in which versions are looked up that they only point at."""
+    moves = {keys.parse(one.ref): one for one in changes}
+    words = _Words(context, view, moves)
+    return tuple(words.of(key, one) for key, one in moves.items())
+
+
+class _Words:
+    """What one entry's changes mean."""
+
+    def __init__(self, context: Context, view: View, moves: Mapping[RefKey, Change]) -> None:
+        self._context = context
+        self._view = view
+        self._moves = moves
+
+    def of(self, key: RefKey, change: Change) -> RefChange:
+        kind, name = _called(key)
+        try:
+            version, details = self._version(key, change.new or change.old or ""), self._details(key, change)
+        except (Damaged, Malformed):  # it is told all the same
+            version, details = None, ()
+        return RefChange(*change, kind, name, version, details)
+
+    def _version(self, key: RefKey, value: str) -> str | None:
+        """The artifact's version that the ref means."""
+        match key:
+            case VersionKey():
+                return key.version
+            case AnnotationKey(artifact, number):
+                return f"{artifact}:v{number}"
+            case LinkKey():
+                target = parse_link(value)
+                return target.version if target else None
+            case AliasKey(collection, _):
+                at = parse_version(value)
+                link = None if at is None else self._last(LinkKey(collection, at))
+                target = parse_link(link or "")
+                return target.version if target else f"{collection}:{value}"
+            case RunKey():
+                return value
+        return None
+
+    def _last(self, key: RefKey) -> str | None:
+        """The value of the ref, or the one that it had before it was deleted."""
+        if key in self._moves:
+            return self._moves[key].new or self._moves[key].old
+        ref = self._view.ref(key)
+        return ref.value or ref.last
+
+    def _details(self, key: RefKey, change: Change) -> tuple[Detail, ...]:
+        match key:
+            case CollectionKey() if change.old is not None and change.new is not None:
+                return _differences(properties.read(key, change.old), properties.read(key, change.new))
+            case AnnotationKey():
+                return self._noted(key, change)
+            case ConfigKey():
+                return _differences(*(metadata.flatten(toml.loads(text or "")) for text in change[1:]))
+        return ()
+
+    def _noted(self, key: AnnotationKey, change: Change) -> tuple[Detail, ...]:
+        version = self._moves.get(VersionKey(key.artifact, key.number))
+        if version is not None:  # the annotation came or went with it
+            return ()
+        digest = self._view.ref(VersionKey(key.artifact, key.number)).value
+        if digest is None or not self._context.objects.has(digest):
+            return ()
+        record = self._context.objects.version(digest)
+        old, new = (_flat(annotation.effective(record, value, key)) for value in change[1:])
+        return _differences(old, new)
+
+
+def _flat(said: Said) -> dict[str, Any]:
+    inputs = [one.reference for one in said.inputs]
+    return {"message": said.message, "inputs": inputs, **metadata.flatten(said.metadata)}
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Detail, ...]:
+    """The keys whose values differ. A number is not the truth value that equals it."""
+    both = [*old, *(key for key in new if key not in old)]
+    found = (Detail(key, old.get(key), new.get(key)) for key in both)
+    return tuple(one for one in found if repr(one.old) != repr(one.new))
+
+
+def _called(key: RefKey) -> tuple[str, str]:
+    """The kind of the ref, and its name in the words of people."""
+    match key:
+        case CollectionKey(name):
+            return key.kind.value, name
+        case VersionKey():
+            return "version", key.version
+        case AnnotationKey(artifact, number):
+            return "annotation", f"{artifact}:v{number}"
+        case CardKey(model):
+            return "card", model
+        case LinkKey():
+            return "link", key.link
+        case AliasKey(collection, alias):
+            return "alias", f"{collection}:{alias}"
+        case RunKey(run, _):
+            return "use", run
+        case ConfigKey():
+            return "settings", str(key)
+    return "ref", str(key)
