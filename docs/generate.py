@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "XDG_CONFIG_HOME": "The user's own settings are in `mreg/config.toml` below it; without it below `~/.config`.",
     "XDG_DATA_HOME, BASH_COMPLETION_USER_DIR": "`mreg completion --install` writes below it; without it below "
     "`~/.local/share`. The second is for bash alone, and comes first.",
+    "WANDB_RUN_ID": "The id of the run that `wandb.init()` of `mreg.integrations` starts, unless it is given one.",
     "SUDO_UID": "To root, the repositories of this account are as its own.",
     "MREG_DEBUG": "`1`: show the traceback of an error too.",
     "COLUMNS": "The width of the terminal, if it is not as wide as it says.",

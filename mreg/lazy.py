@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import difflib as difflib
     import fcntl as fcntl
     import json as json
+    import pathlib as pathlib
     import platform as platform
     import pwd as pwd
     import shutil as shutil

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import content, intake, operations, session, upkeep, values
+from mreg import content, intake, lazy, operations, session, upkeep, values
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG
@@ -294,11 +294,15 @@ class Repository:
         path = None if destination is None else os.fspath(destination)
         return operations.files.get(self._context, reference, path, include, progress, partial=partial)
 
-    def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
+    def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> lazy.pathlib.Path:
         """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.
 
         run: record that this run consumed the version.
         """
+        return lazy.pathlib.Path(self.use_path(reference, run=run, progress=progress))
+
+    def use_path(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
+        """As `use`, but the path is a text: loading `pathlib` takes a third of the time of the answer."""
         return operations.files.use(self._context, reference, run, progress)
 
     def annotate(

@@ -43,7 +43,7 @@ def resolve(state: State, reference: str) -> None:
 def use(state: State, reference: str, run: str | None = None) -> None:
     """`mreg use REFERENCE [--run ID]`"""
     with Bar("preparing", state) as bar:
-        path = state.repository().use(reference, run=run, progress=bar)
+        path = state.repository().use_path(reference, run=run, progress=bar)
     state.emit({"path": path}, lambda out: out.path(path))
 
 

@@ -33,7 +33,7 @@ def log_model(
 def use_model(reference: str, *, run: str | None = None, repository: Repository | None = None) -> str:
     """The path of a ready-to-load copy of a version. See `Repository.use`."""
     with _repository(repository) as repo:
-        return repo.use(reference, run=run)
+        return repo.use_path(reference, run=run)
 
 
 def link_model(

@@ -47,6 +47,16 @@ class InvalidReference(InvalidInput):
     reason: str
 
 
+class PathOfProject(InvalidInput):
+    """W&B's `entity/project/name:alias`."""
+
+    code = "path-of-project"
+    template = "{text!r} names an entity or a project, and a repository is one project"
+
+    text: str
+    short: str
+
+
 class Selector(NamedTuple):
     """Exactly one field is set; all unset means `latest`."""
 
@@ -76,6 +86,9 @@ def check_name(text: str, kind: str = "name") -> str:
     """`text` in NFC where it may name an artifact, a model, a run or a remote; else raises InvalidName."""
     name = composed(text)
     reason = _fault(name)
+    parts = name.split("/")
+    if len(parts) == 3 and kind != "remote name" and all(map(is_name, parts)):
+        raise PathOfProject(text=text, short=parts[-1])
     if reason:
         raise InvalidName(text=text, kind=kind, reason=reason)
     return name
@@ -156,6 +169,8 @@ def parse_reference(text: str) -> Reference:
     """Take a reference apart. Raises InvalidReference or InvalidName, saying which part is wrong."""
     rest, colon, selector = text.partition(":")
     remote, slash, name = rest.rpartition("/")
+    if name and len(parts := remote.split("/")) == 2 and all(map(is_name, parts)):
+        raise PathOfProject(text=text, short=f"{name}{colon}{selector}")
     if slash:
         remote = check_name(remote, "remote name")
     if not name:

@@ -80,7 +80,7 @@ def test_versions_share_the_files_that_they_have_in_common(
 
     assert reads == ["config.json"]
     assert (second / "weights.bin").stat().st_ino == (first / "weights.bin").stat().st_ino
-    assert logged.use("mnist:v0") == str(first)
+    assert logged.use("mnist:v0") == first
 
 
 def unlock(path: Path) -> Path:
@@ -291,7 +291,7 @@ def test_a_copy_is_made_by_copying_where_links_are_not_possible(
 def test_a_copy_is_found_without_the_repository_being_asked_for_records(
     logged: Repository, tmp_path: Path, reopen: Callable[[Storage], Repository], storage: MemoryStorage
 ) -> None:
-    path = logged.use("mnist")
+    path = str(logged.use("mnist"))
     digest = logged.resolve("mnist").digest
 
     assert ReadyCopies(str(tmp_path / "cache")).find(digest) == path

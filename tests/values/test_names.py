@@ -255,7 +255,7 @@ def test_a_reference_is_taken_apart(text: str, expected: Reference) -> None:
         "prod/",
         "prod/:v1",
         "/mnist",
-        "a/b/mnist",
+        "a/b/c/mnist",
         "mnist:",
         "mnist::v1",
         "mnist:v1:v2",
