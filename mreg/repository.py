@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from mreg import content, intake, lazy, operations, session, upkeep, values
 from mreg.operations.resolve import Resolved, resolve
@@ -27,6 +27,7 @@ from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
     from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
+    from mreg.operations.search import Wanted
     from mreg.operations.upgrade import Upgraded
     from mreg.upkeep.findings import Repaired, Report
     from mreg.upkeep.gc import Swept
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Diff,
         File,
         HistoryEntry,
+        KeyFigures,
         LinkResult,
         LogResult,
         Model,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         Usage,
         Version,
     )
+    from mreg.values.filters.filter import Filter
 
 __all__ = [
     "Paths",
@@ -440,9 +443,82 @@ class Repository:
 
     # The whole repository.
 
-    def search(self, text: str = "", *, tags: Sequence[str] = ()) -> tuple[list[Model], list[Artifact], list[Version]]:
-        """Registered models, artifacts and versions in which the text stands; models only with all `tags`."""
-        return operations.query.search(self._context, text, list(tags))
+    @overload
+    def search(
+        self, text: str = "", *, tags: Sequence[str] = ()
+    ) -> tuple[list[Model], list[Artifact], list[Version]]: ...
+
+    @overload
+    def search(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter],
+        sort: str | Sequence[str] = (),
+        limit: int | None = None,
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> list[Version]: ...
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        tags: Sequence[str] = (),
+        where: str | Filter | Sequence[str | Filter] | None = None,
+        sort: str | Sequence[str] = (),
+        limit: int | None = None,
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> tuple[list[Model], list[Artifact], list[Version]] | list[Version]:
+        """Registered models, artifacts and versions in which the text stands; models only with all `tags`.
+
+        With `where`, the versions that match the filter (docs/filters.md), or all of several; `()` takes all. sort:
+        keys, each with a minus before it for descending order; versions without the key come last. Else they are in
+        the order of their names. limit: the first so many. within: artifacts and registered models. told: is told how
+        many refs have to be read, where any have: the first search reads all.
+        """
+        if where is None:
+            return operations.search.everything(self._context, text, list(tags))
+        return operations.search.find(self._context, _wanted(text, where, sort, limit, within), told)
+
+    def count(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> int:
+        """How many versions `search` would find."""
+        return operations.search.count(self._context, _wanted(text, where, (), None, within), told)
+
+    def holding(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        within: str | Sequence[str] = (),
+        limit: int | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> list[Version]:
+        """The versions that have all the bytes of a file, or of every file in a folder, under whatever names."""
+        wanted = _wanted("", where, (), limit, within)
+        return operations.search.holding(self._context, os.fspath(path), wanted, told)
+
+    def choose(
+        self, reference: str, *, where: str | Filter | Sequence[str | Filter], sort: str | Sequence[str] = ()
+    ) -> Resolved:
+        """With a selector, the version meant, if the filter matches it. Of a name alone, the first version that the
+        filter matches, in the order asked for, else the latest. Raises an Unmet where there is none."""
+        wanted = _wanted("", where, sort, None, ())
+        return operations.search.choose(self._context, reference, wanted.where, wanted.sort)
+
+    def metadata_keys(
+        self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None
+    ) -> list[KeyFigures]:
+        """The keys of metadata in use, with the types and ranges of their values."""
+        return operations.search.key_figures(self._context, _texts(within), told)
 
     def history(self, name: str | None = None, *, since: int = 0, limit: int | None = None) -> list[HistoryEntry]:
         """Committed changes after entry `since`, oldest first, at most the last `limit`; with `name` only
@@ -569,6 +645,18 @@ def _permit(path: str) -> None:
 def _other(source: Repository | str | os.PathLike[str] | None) -> Repository | None:
     """The repository that is meant, open."""
     return source if source is None or isinstance(source, Repository) else Repository.open(source)
+
+
+def _wanted(
+    text: str,
+    where: str | Filter | Sequence[str | Filter],
+    sort: str | Sequence[str],
+    limit: int | None,
+    within: str | Sequence[str],
+) -> Wanted:
+    every = [where] if isinstance(where, str | values.filters.filter.Filter) else list(where)
+    filters = tuple(values.filters.filter.Filter(one) if isinstance(one, str) else one for one in every)
+    return operations.search.Wanted(filters, text, _texts(sort), limit, _texts(within))
 
 
 def _texts(given: Sequence[str]) -> tuple[str, ...]:

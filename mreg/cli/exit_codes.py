@@ -23,7 +23,8 @@ MEANINGS: dict[int, str] = {
     CONFLICT: "conflict: somebody was faster; nothing changed, the same command may succeed if repeated",
     DAMAGED: "damaged data found",
     REFUSED: "refused by a rule",
-    UNMET: "a condition that you gave does not hold (`--expect`); nothing changed, and repeating does not help",
+    UNMET: "a condition that you gave does not hold (`--expect`, `--where`, `--exit-code`); nothing changed, and "
+    "repeating does not help",
     INTERRUPTED: "interrupted (Ctrl-C); 143 by SIGTERM, 129 by SIGHUP",
     UNREAD: "whoever read the output went away (`mreg ls | head`)",
 }

@@ -75,6 +75,8 @@ HINTS: dict[str, str] = {
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
     "invalid-pattern": "a pattern is written as in .gitignore",
     "invalid-filter": "`mreg help filters` explains the language",
+    "no-match": "`mreg ls NAME --where EXPR` shows which versions do",
+    "invalid-sort": "keys with commas between them, such as `-metrics.acc,created`",
     "unknown-key": "`mreg search --keys` lists the keys of metadata",
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",

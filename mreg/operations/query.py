@@ -10,8 +10,7 @@ from mreg.content.objects import DamagedObject
 from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model, resolve
 from mreg.operations.versions import artifact_type, describe, load
 from mreg.refs import properties
-from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_artifact
-from mreg.refs.ref_files import Ref
+from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
@@ -112,42 +111,31 @@ def versions(context: Context, name: str) -> list[Version]:
         wanted = [Resolved(name, key.number, digest) for key, digest in listed_versions(index, name).items()]
     else:
         wanted = [linked(key, target) for key, target in listed_links(index, name).items()]
-    return _describe_many(context, index, wanted)
+    return describe_many(context, index, wanted)
 
 
-def _describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:
-    records = _records(context, index, [one.digest for one in wanted])
+def describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:
+    """All that is known about these versions. What it costs follows their number. Raises Damaged."""
+    records = load_records(context, index, [one.digest for one in wanted])
     holders = listed_holders(index, {one.name for one in wanted})
-    about: dict[str, Ref] = {}
+    notes = index.values([AnnotationKey(one.artifact, one.number) for one in wanted])
     types: dict[str, str] = {}
     aliases: dict[str, list[str]] = defaultdict(list)
     for artifact in {one.artifact for one in wanted}:
-        about |= index.refs(in_artifact(artifact), ".toml")
-        types[artifact] = artifact_type(artifact, _value(about.get(ArtifactKey(artifact))))
+        types[artifact] = artifact_type(artifact, index.values([ArtifactKey(artifact)]).get(ArtifactKey(artifact)))
         for alias, number in listed_aliases(index, artifact).items():
             aliases[f"{artifact}:v{number}"].append(alias.alias)
     found = []
     for one in wanted:
         record, note = records[one.digest], AnnotationKey(one.artifact, one.number)
-        said = annotation.effective(record, _value(about.get(note)), note)
-        found.append(
-            describe(
-                one,
-                record,
-                said,
-                aliases=aliases[one.name],
-                holders=holders.get(one.name, []),
-                type_=types[one.artifact],
-            )
-        )
+        said = annotation.effective(record, notes.get(note), note)
+        held = holders.get(one.name, [])
+        found.append(describe(one, record, said, aliases=aliases[one.name], holders=held, type_=types[one.artifact]))
     return found
 
 
-def _value(ref: Ref | None) -> str | None:
-    return ref.value if ref else None
-
-
-def _records(context: Context, index: Index, digests: list[str]) -> dict[str, VersionRecord]:
+def load_records(context: Context, index: Index, digests: list[str]) -> dict[str, VersionRecord]:
+    """The records, by digest; those that the tables lack are read and kept there. Raises Damaged."""
     at_hand = index.records(digests)
     missing = [digest for digest in digests if digest not in at_hand]
     fetched = {digest: context.objects.get(digest, "version record") for digest in missing}
@@ -188,35 +176,3 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tup
     old, new = metadata.flatten(before), metadata.flatten(after)
     keys: Iterable[str] = sorted(old.keys() | new.keys())
     return {key: (old.get(key), new.get(key)) for key in keys if not same(old.get(key), new.get(key))}
-
-
-def search(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:
-    """Models, artifacts and versions that contain `text` (in name, description, card, tag, alias, message or
-    metadata; case-insensitive). tags: only models that have all of them. An empty text finds no versions."""
-    needle = text.casefold()
-    wanted = {tag.casefold() for tag in tags}
-    found_models = [
-        one
-        for one in models(context)
-        if wanted <= {tag.casefold() for tag in one.tags}
-        and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
-    ]
-    if wanted:
-        return found_models, [], []
-    every = artifacts(context)
-    found_artifacts = [one for one in every if _stands_in(needle, [one.name, one.description, one.type, *one.aliases])]
-    if not needle:
-        return found_models, found_artifacts, []
-    found_versions = [one for artifact in every for one in versions(context, artifact.name) if _mentions(one, needle)]
-    return found_models, found_artifacts, found_versions
-
-
-def _mentions(version: Version, needle: str) -> bool:
-    flat = metadata.flatten(version.metadata)
-    words = [version.message, version.run or "", *version.aliases]
-    words += [f"{key}={value}" for key, value in flat.items()]
-    return _stands_in(needle, words)
-
-
-def _stands_in(needle: str, words: Iterable[str]) -> bool:
-    return any(needle in word.casefold() for word in words)

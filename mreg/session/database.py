@@ -132,6 +132,7 @@ class Database(ABC):
         db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA synchronous=NORMAL")
+            db.execute("PRAGMA temp_store=MEMORY")
             if not self._is_made(db):
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("BEGIN IMMEDIATE")

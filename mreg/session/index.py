@@ -11,21 +11,21 @@ import sqlite3
 
 from mreg.content import packs
 from mreg.refs.journal import Journal, Look, Mark
-from mreg.session import chunk_catalogue, record_cache, ref_mirror, statcache
+from mreg.session import chunk_catalogue, facts, record_cache, ref_mirror, statcache
 from mreg.session.chunk_catalogue import ChunkCatalogue
+from mreg.session.facts import Facts
 from mreg.session.record_cache import RecordCache
-from mreg.session.ref_mirror import RefMirror
 from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
 
-SCHEMA = 3
+SCHEMA = 4
 """To be raised with every change of the tables."""
 
-_TABLES = (*ref_mirror.TABLES, *chunk_catalogue.TABLES, *record_cache.TABLES, *statcache.TABLES)
+_TABLES = (*ref_mirror.TABLES, *chunk_catalogue.TABLES, *record_cache.TABLES, *statcache.TABLES, *facts.TABLES)
 
 
-class Index(RefMirror, ChunkCatalogue, RecordCache, StatCache):
+class Index(Facts, ChunkCatalogue, RecordCache, StatCache):
     """The lookup tables of one repository, all in one file (`stem` as `Database` says). What each table answers is
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 

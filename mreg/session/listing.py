@@ -47,6 +47,11 @@ def listed_links(index: Index, model: str) -> dict[LinkKey, LinkTarget]:
     return _targets(index, lambda: _values(index, keys.in_links(model)))
 
 
+def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:
+    """The links of all registered models. Raises DamagedRef."""
+    return _targets(index, lambda: _values(index, keys.ALL_MODELS))
+
+
 class Holder(NamedTuple):
     """A registered model that links a version: the link (`model:vN`), the model's aliases on it (`model:alias`) and its
     tags."""

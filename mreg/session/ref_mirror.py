@@ -27,6 +27,11 @@ class RefMirror(Database):
         rows = self._fetch(query, (prefix, prefix + _LAST, f"%{ending}"))
         return {key: Ref(value, seq) for key, value, seq in rows}
 
+    def values(self, names: Collection[str]) -> dict[str, str]:
+        """Those of the refs that exist, with their values."""
+        rows = self._fetch_in("SELECT key, value FROM refs WHERE key IN (?) AND value IS NOT NULL", names)
+        return dict(rows)
+
     def links_to(self, versions: Collection[str]) -> dict[str, str]:
         """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""
         query = (

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         annotation as annotation,
         digest as digest,
         entities as entities,
+        filters as filters,
         names as names,
         patterns as patterns,
         records as records,

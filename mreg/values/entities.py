@@ -21,6 +21,7 @@ __all__ = [
     "File",
     "HistoryEntry",
     "Input",
+    "KeyFigures",
     "Link",
     "LinkResult",
     "LogResult",
@@ -104,6 +105,17 @@ class Changed(NamedTuple):
 
     def __bool__(self) -> bool:
         return self.seq is not None
+
+
+class KeyFigures(NamedTuple):
+    """A key of metadata: the types of its values (number, text, boolean, nan, other), how many versions have it, and
+    its smallest and largest value: number, else text, else None."""
+
+    key: str
+    types: tuple[str, ...]
+    versions: int
+    smallest: float | str | None
+    largest: float | str | None
 
 
 class LogResult(NamedTuple):

@@ -8,18 +8,25 @@ import typer
 
 from mreg import lazy
 from mreg.cli import plain
+from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption, chosen
 from mreg.cli.commands.params import ReferenceArgument, RunOption
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.progress import Bar
 
 
-def use(ctx: Context, reference: ReferenceArgument, run: RunOption = None) -> None:
+def use(
+    ctx: Context,
+    reference: ReferenceArgument,
+    run: RunOption = None,
+    where: PlaceWhereOption = None,
+    sort: PlaceSortOption = None,
+) -> None:
     """Print the path of a read-only, verified, ready-to-load copy, made once and shared.
 
     With --run, record that this run consumed the version.
     """
-    plain.use(ctx.obj, reference, run)
+    plain.use(ctx.obj, chosen(ctx.obj, reference, where, sort), run)
 
 
 def get(
@@ -32,6 +39,8 @@ def get(
         list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
     ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files, instead of refusing.")] = False,
+    where: PlaceWhereOption = None,
+    sort: PlaceSortOption = None,
 ) -> int:
     """Write a version's files into a folder, verified; print the folder.
 
@@ -40,6 +49,7 @@ def get(
 
     With --partial, files that are damaged are left out and named; exit code 5 if there are any.
     """
+    reference = chosen(ctx.obj, reference, where, sort)
     with Bar("writing", ctx.obj) as bar:
         done = ctx.obj.repository().get(reference, output, include=include or (), partial=partial, progress=bar)
     kept = f", {done.kept} were there already" if done.kept else ""

@@ -57,14 +57,20 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('files*',)),
     'use': ('Print the path of a ready-to-load copy.', {
         '--run': ('run', "The training or serving run's id."),
+        '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
     }, ('reference',)),
     'get': ("Write a version's files into a folder.", {
         '--output': ('folders', 'Where to write. Default: ./NAME-vN.'),
         '-o': ('folders', 'Where to write. Default: ./NAME-vN.'),
         '--include': ('-', 'Only files that match. Repeatable.'),
         '--partial': ('', 'Leave out damaged files, instead of refusing.'),
+        '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
     }, ('reference',)),
     'resolve': ('Print the one version that a reference means.', {
+        '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
     }, ('reference',)),
     'ls': ('List collections, or the versions of one.', {
         '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
@@ -157,7 +163,18 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
     }, ('model',)),
     'search': ('Find models, artifacts and versions.', {
+        '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
         '--tag': ('tag', 'Only models that have this tag. Repeatable.'),
+        '--kind': ('-', 'version, artifact or model.'),
+        '--in': ('name', 'Only versions of these. Repeatable.'),
+        '--path': ('files', 'Only versions with the bytes of this file or folder.'),
+        '--sort': ('sort key', 'number, size, created, a metadata key, …; -KEY reverses.'),
+        '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
+        '--only-changed': ('', 'Show the metadata that differs.'),
+        '--limit': ('-', 'Show at most N versions.'),
+        '--count': ('', 'Print only how many there are.'),
+        '--keys': ('', 'List the metadata keys, with types and ranges.'),
+        '--exit-code': ('', 'Exit with 7 where nothing is found.'),
     }, ('-',)),
     'history': ('Show who changed what, and when.', {
         '--since': ('-', 'Only changes after this one. Default: `0`.'),

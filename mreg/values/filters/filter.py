@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mreg.values.filters import meaning
 from mreg.values.filters.parser import Parsed
-from mreg.values.filters.tree import Tree
+from mreg.values.filters.tree import Key, Tree
 
 if TYPE_CHECKING:
     from mreg.values.entities import Version
@@ -30,6 +30,15 @@ class Filter:
     def tree(self) -> Tree:
         """The expression as a tree."""
         return self._parsed.tree
+
+    @property
+    def matchers(self) -> meaning.Matchers:
+        """The functions that its patterns became, by operator and pattern."""
+        return self._parsed.matchers
+
+    def place(self, key: Key) -> tuple[int, int]:
+        """Where the key stands first: from which character on, and how many."""
+        return self._parsed.places[key]
 
     def matches(self, version: Version, *, now: datetime | None = None) -> bool:
         """Whether the expression is true of the version. now: the time as of which `age` counts."""

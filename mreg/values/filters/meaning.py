@@ -98,14 +98,15 @@ def type_of(element: Any) -> str:
 def holds(tree: Tree, subject: Subject, matchers: Matchers) -> bool:
     """Whether the expression is true of it."""
     if isinstance(tree, Test):
-        return _is_true(tree, subject.elements(tree.key), matchers)
+        return elements_fit(tree, subject.elements(tree.key), matchers)
     if isinstance(tree, Not):
         return not holds(tree.part, subject, matchers)
     every = all if isinstance(tree, And) else any
     return every(holds(part, subject, matchers) for part in tree.parts)
 
 
-def _is_true(test: Test, elements: Sequence[Any] | None, matchers: Matchers) -> bool:
+def elements_fit(test: Test, elements: Sequence[Any] | None, matchers: Matchers) -> bool:
+    """Whether the test is true of a key with these values; None: without the key."""
     is_set = test.key.field and FIELDS[test.key.name] == "set"
     if elements is None:
         return False

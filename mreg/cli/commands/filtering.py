@@ -1,0 +1,139 @@
+"""What commands that take a filter share: their options, and the table of versions."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mreg.cli import plain
+from mreg.cli.exit_codes import UNMET
+from mreg.cli.layout import Column
+from mreg.cli.output import short_age, size_text, value_text
+from mreg.cli.state import State
+from mreg.values.metadata import flatten
+
+if TYPE_CHECKING:
+    from mreg import Version
+
+_MANY = 2000
+"""So many versions to be read first are told of: it takes a while."""
+
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="EXPR", help="Only versions that match (`mreg help filters`). Repeatable."),
+]
+SortOption = Annotated[
+    str | None, typer.Option("--sort", metavar="KEY,…", help="number, size, created, a metadata key, …; -KEY reverses.")
+]
+ColumnsOption = Annotated[
+    list[str] | None, typer.Option("--columns", metavar="KEY", help="Metadata to show. Repeatable, or with commas.")
+]
+OnlyChangedOption = Annotated[bool, typer.Option("--only-changed", help="Show the metadata that differs.")]
+CountOption = Annotated[bool, typer.Option("--count", help="Print only how many there are.")]
+KeysOption = Annotated[bool, typer.Option("--keys", help="List the metadata keys, with types and ranges.")]
+ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 7 where nothing is found.")]
+PlaceWhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="EXPR",
+        help="Of NAME the first version that matches; of a reference, its condition (exit 7).",
+    ),
+]
+PlaceSortOption = Annotated[
+    str | None, typer.Option("--sort", metavar="KEY,…", help="With --where: which is the first. Default: the latest.")
+]
+
+
+def split(given: str | Sequence[str] | None) -> list[str]:
+    """Keys, in several options or with commas between them."""
+    texts = [given] if isinstance(given, str) else given or ()
+    return [key for text in texts for key in text.split(",") if key]
+
+
+def chosen(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> str:
+    """The reference, or the name of the version that the filter chooses."""
+    if not where and not sort:
+        return reference
+    return state.repository().choose(reference, where=list(where or ()), sort=split(sort)).name
+
+
+def resolve(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> None:
+    """`mreg resolve REFERENCE --where EXPR --sort KEY`"""
+    plain.resolve(state, chosen(state, reference, where, sort))
+
+
+def told(state: State) -> Any:
+    """Tells that the first search takes a while."""
+    return lambda refs: state.note(f"reading what {refs:,} versions say, once") if refs >= _MANY else None
+
+
+def tagged(where: Sequence[str] | None, tags: Sequence[str] | None) -> list[str]:
+    """The filters, with those for tags."""
+    return [*(where or ()), *(f"tag = '{_escaped(tag)}'" for tag in tags or ())]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def emit_versions(
+    state: State, versions: "Sequence[Version]", body: Any, columns: Sequence[str], *, only_changed: bool = False
+) -> None:
+    """The table of versions: with --quiet, their names."""
+    if state.quiet and not state.json:
+        state.emit(body, lambda out: out.table([""], [[one.name] for one in versions]))
+        return
+    flat = [flatten(one.metadata) for one in versions]
+    shown = [*columns, *(key for key in _changed(flat) if key not in columns)] if only_changed else list(columns)
+    right = [all(isinstance(one.get(key, 0), int | float) for one in flat) for key in shown]
+    extra = [Column(key, right=number, asked=True) for key, number in zip(shown, right, strict=True)]
+    rows = [
+        [
+            one.name,
+            ", ".join(one.aliases),
+            size_text(one.size),
+            str(one.files),
+            short_age(one.created),
+            *(value_text(values[key]) if key in values else "" for key in shown),
+            one.message.partition("\n")[0],
+        ]
+        for one, values in zip(versions, flat, strict=True)
+    ]
+    if not rows:
+        state.note("nothing found")
+    headings: list[str | Column] = ["version", "aliases", "size", "files", "age", *extra, "message"]
+    state.emit(body, lambda out: out.table(headings, rows))
+
+
+def _changed(flat: Sequence[dict[str, Any]]) -> list[str]:
+    """The keys whose values differ, sorted; a key that only some have differs."""
+    every = sorted({key for one in flat for key in one})
+    return [key for key in every if len({value_text(one[key]) if key in one else None for one in flat}) > 1]
+
+
+def emit_count(state: State, number: int, exit_code: bool) -> int:
+    state.emit({"count": number}, lambda out: out.line(str(number)))
+    return UNMET if exit_code and not number else 0
+
+
+def emit_keys(state: State, within: Sequence[str]) -> None:
+    """The keys of metadata, with types and ranges."""
+    found = state.repository().metadata_keys(within=within, told=told(state))
+    rows = [
+        [one.key, ", ".join(one.types), str(one.versions), *(map(_limit, (one.smallest, one.largest)))] for one in found
+    ]
+    if not rows:
+        state.note("no version has metadata")
+    headings: list[str | Column] = [
+        "key",
+        "types",
+        "versions",
+        Column("smallest", right=True),
+        Column("largest", right=True),
+    ]
+    state.emit({"keys": found}, lambda out: out.table(headings, rows))
+
+
+def _limit(value: Any) -> str:
+    return "" if value is None else value_text(value)

@@ -1,0 +1,294 @@
+"""Which versions match a filter: asked of the tables, and answered from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from blake3 import blake3
+
+from mreg import intake
+from mreg.operations.query import artifacts, describe_many, load_records, models
+from mreg.operations.resolve import Resolved, require_kind, resolve
+from mreg.operations.versions import artifact_type, load
+from mreg.refs import properties
+from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.session.context import Context
+from mreg.session.fact_queries import Held, Order, Query, fits_statement
+from mreg.session.facts import Records, words_of
+from mreg.session.index import Index
+from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links
+from mreg.values import names
+from mreg.values.entities import Artifact, KeyFigures, Model, Version
+from mreg.values.errors import InvalidInput, Unmet, UnreadableFile
+from mreg.values.filters.errors import UnknownKey
+from mreg.values.filters.filter import Filter
+from mreg.values.filters.tokens import tokens as scanned
+from mreg.values.filters.tree import FIELDS, Key, tests
+from mreg.values.metadata import flatten
+
+_T = TypeVar("_T")
+
+Told = Callable[[int], None]
+"""Is told how many versions the tables have to read first."""
+
+
+class InvalidSort(InvalidInput):
+    code = "invalid-sort"
+    template = "cannot sort by {key!r}: {reason}"
+
+    key: str
+    reason: str
+
+
+class NoMatch(Unmet):
+    code = "no-match"
+    template = "{what} matches the condition: {where}"
+
+    what: str
+    where: str
+
+
+class Wanted(NamedTuple):
+    """text: to be found in message, run, aliases or metadata. where: all of these hold. sort: keys, each with a minus
+    for descending. within: artifacts and registered models; none: everywhere."""
+
+    where: tuple[Filter, ...] = ()
+    text: str = ""
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    within: tuple[str, ...] = ()
+
+
+def find(context: Context, wanted: Wanted, told: Told | None = None) -> list[Version]:
+    """The versions, in the order asked for, else by artifact and number. Raises UnknownKey, InvalidSort, UnknownName,
+    Damaged."""
+    search = _Search(context, wanted, told)
+    for _ in range(2):
+        versions = describe_many(context, search.index, search.ask(search.rows))
+        right = [one for one in versions if search.matches(one)]
+        if len(right) == len(versions) or not search.is_exact:
+            break
+        search.index.start_anew(search.view.look)  # the tables say what the records do not
+    return right[: wanted.limit]
+
+
+def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
+    """How many versions there are, as the tables have it."""
+    search = _Search(context, wanted, told)
+    if not search.is_exact:
+        return len(find(context, wanted, told))
+    return int(search.ask(lambda query: query.count(*search.condition(query))))
+
+
+def key_figures(context: Context, within: Sequence[str] = (), told: Told | None = None) -> list[KeyFigures]:
+    """The keys of metadata, as the tables have it."""
+    search = _Search(context, Wanted(within=tuple(within)), told)
+    rows = search.ask(lambda query: query.key_figures(*search.condition(query)))
+    return [_figures(*row) for row in rows]
+
+
+def holding(context: Context, path: str, wanted: Wanted, told: Told | None = None) -> list[Version]:
+    """Those of the versions that have all bytes of the file, or of every file in the folder, under whatever names.
+    Raises MissingPath, UnreadableFile, Damaged."""
+    bytes_of = {_digest(source.file): source.status.st_size for source in intake.scan.scan([path])}
+    large = Filter(f"size >= {sum(bytes_of.values())}")
+    candidates = find(context, wanted._replace(where=(*wanted.where, large), limit=None), told)
+    has: dict[str, bool] = {}
+    for manifest in {one.manifest for one in candidates}:
+        has[manifest] = bytes_of.keys() <= {file.digest for file in context.objects.manifest(manifest).files}
+    return [one for one in candidates if has[one.manifest]][: wanted.limit]
+
+
+def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Sequence[str]) -> Resolved:
+    """With a selector, the version meant, on condition that the filters match it. Of a name alone, the first version
+    that they match, in the order asked for, else the latest. Raises NoMatch."""
+    wanted = names.parse_reference(reference)
+    if ":" in reference:
+        view = context.view()
+        resolved = resolve(context, wanted, view)
+        version = load(context, view, resolved)
+        now = datetime.now(UTC)
+        if not all(one.matches(version, now=now) for one in filters):
+            raise NoMatch(what=f"{resolved.name} is no version that", where=_all_of(filters))
+        return resolved
+    found = find(context, Wanted(tuple(filters), sort=tuple(sort or ("-number",)), limit=1, within=(wanted.name,)))
+    if not found:
+        raise NoMatch(what=f"no version of {wanted.name}", where=_all_of(filters))
+    return Resolved(found[0].artifact, found[0].number, found[0].digest)
+
+
+def _all_of(filters: Sequence[Filter]) -> str:
+    return " and ".join(f"({one.text})" if len(filters) > 1 else one.text for one in filters)
+
+
+def _digest(path: str) -> str:
+    hasher = blake3()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    except OSError as error:
+        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
+    return hasher.hexdigest()
+
+
+def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:
+    """Models, artifacts and versions that contain `text` (in name, description, card, tag, alias, message or
+    metadata; case-insensitive). tags: only models that have all of them. An empty text finds no versions."""
+    needle = text.casefold()
+    wanted = {tag.casefold() for tag in tags}
+    found_models = [
+        one
+        for one in models(context)
+        if wanted <= {tag.casefold() for tag in one.tags}
+        and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
+    ]
+    if wanted:
+        return found_models, [], []
+    every = artifacts(context)
+    found_artifacts = [one for one in every if _stands_in(needle, [one.name, one.description, one.type, *one.aliases])]
+    if not needle:
+        return found_models, found_artifacts, []
+    return found_models, found_artifacts, find(context, Wanted(text=text))
+
+
+def _stands_in(needle: str, words: Iterable[str]) -> bool:
+    return any(needle in word.casefold() for word in words)
+
+
+class _Search:
+    """is_exact: whether one statement says all that is wanted; else the versions it gives are a superset."""
+
+    def __init__(self, context: Context, wanted: Wanted, told: Told | None) -> None:
+        self._context = context
+        self._wanted = wanted
+        self._told = told
+        self._now = datetime.now(UTC)
+        self._order = [_order(key) for key in wanted.sort]
+        self.is_exact = all(fits_statement(one.tree) for one in wanted.where) and "\n" not in wanted.text
+        self.view = context.view()
+        self.index = context.tables(self.view.look)
+
+    def ask(self, question: Callable[[Query], _T]) -> _T:
+        """The answer of the tables, which are brought up to date first."""
+        records = Records(
+            lambda digests: load_records(self._context, self.index, digests), self._told or (lambda _: None)
+        )
+        types = {key.name: artifact_type(key.name, said) for key, said in self._artifacts().items()}
+        return self.index.asked(records, lambda db: question(Query(db, lambda: held(self.index), types)))
+
+    def rows(self, query: Query) -> list[Resolved]:
+        where, values = self.condition(query)
+        self._check_order(query, where, values)
+        limit = self._wanted.limit if self.is_exact else None
+        return [Resolved(*row) for row in query.find(where, values, self._order, limit)]
+
+    def condition(self, query: Query) -> tuple[str, list[Any]]:
+        """All that is wanted, as SQL. Raises UnknownKey."""
+        where, values = self._within(query)
+        for one in self._wanted.where:
+            self._check_keys(query, one, where, values)
+        parts = [query.condition(one, self._now) for one in self._wanted.where]
+        if self._wanted.text:
+            needle = self._wanted.text.casefold()
+            named = [
+                f"{one.artifact}:v{one.number}" for one in own_aliases(self.index) if needle in one.word.casefold()
+            ]
+            parts.append(query.containing(needle, named))
+        return " AND ".join([where, *(part for part, _ in parts)]), values + [v for _, more in parts for v in more]
+
+    def matches(self, version: Version) -> bool:
+        """Whether it is wanted, judged by what its record says."""
+        return mentions(version, self._wanted.text.casefold()) and all(
+            one.matches(version, now=self._now) for one in self._wanted.where
+        )
+
+    def _artifacts(self) -> dict[CollectionKey, str]:
+        return listed_collections(self.index, CollectionKind.ARTIFACT)
+
+    def _within(self, query: Query) -> tuple[str, list[Any]]:
+        if not self._wanted.within:
+            return "1", []
+        kinds = {name: require_kind(self._context, self.view, names.check_name(name)) for name in self._wanted.within}
+        links = [
+            (target.artifact, target.number)
+            for name, kind in kinds.items()
+            if kind is CollectionKind.MODEL
+            for target in listed_links(self.index, name).values()
+        ]
+        return query.among([name for name, kind in kinds.items() if kind is CollectionKind.ARTIFACT], links)
+
+    def _check_keys(self, query: Query, one: Filter, where: str, values: list[Any]) -> None:
+        every = tests(one.tree)
+        asked = {test.key for test in every if test.op == "has"}
+        for key in dict.fromkeys(test.key for test in every):
+            if key.field or key in asked or query.is_known(key.name, where, values):
+                continue
+            if query.count(where, values):  # else nothing is there that could have it
+                at, length = one.place(key)
+                near = names.near(key.name, query.keys())
+                raise UnknownKey(key=key.name, text=one.text, at=at, length=length, near=near)
+
+    def _check_order(self, query: Query, where: str, values: list[Any]) -> None:
+        known = (self._wanted.within and self._within(query)) or ("1", [])
+        for text, order in zip(self._wanted.sort, self._order, strict=True):
+            key = order.key
+            if not key.field and not query.is_known(key.name, *known) and query.count(*known):
+                at = text.find(key.name)
+                near = names.near(key.name, query.keys())
+                raise UnknownKey(key=key.name, text=text, at=max(at, 0), length=len(key.name), near=near)
+
+
+def _order(text: str) -> Order:
+    spelt = text.removeprefix("-")
+    tokens = scanned(spelt)
+    if len(tokens) != 2 or tokens[0].kind != "key":
+        raise InvalidSort(key=text, reason="it is no key")
+    key: Key = tokens[0].value
+    if key.field and FIELDS[key.name] == "set":
+        raise InvalidSort(key=text, reason="a set has no order")
+    if key.field and key.name in ("kind", "type"):
+        raise InvalidSort(key=text, reason="it says little: sort by another key")
+    return Order(key, text.startswith("-"))
+
+
+def held(index: Index) -> Iterator[Held]:
+    """Aliases, tags, links and models of versions."""
+    yield from own_aliases(index)
+    aliases: dict[tuple[str, int], list[str]] = {}
+    for key, number in listed_aliases(index, None).items():
+        aliases.setdefault((key.collection, number), []).append(key.alias)
+    tags: dict[str, list[str]] = {}
+    for model, said in listed_collections(index, CollectionKind.MODEL).items():
+        tags[model.name] = list(properties.read(model, said).get("tags", []))
+    for link, target in all_listed_links(index).items():
+        to = (target.artifact, target.number)
+        yield Held("link", link.link, *to)
+        yield Held("model", link.model, *to)
+        yield from (Held("tag", tag, *to) for tag in tags.get(link.model, ()))
+        for alias in aliases.get((link.model, link.number), ()):
+            yield Held("alias", alias, *to)
+            yield Held("alias", f"{link.model}:{alias}", *to)
+
+
+def own_aliases(index: Index) -> Iterator[Held]:
+    """The aliases of artifacts."""
+    models = {key.name for key in listed_collections(index, CollectionKind.MODEL)}
+    for key, number in listed_aliases(index, None).items():
+        if key.collection not in models:
+            yield Held("alias", key.alias, key.collection, number)
+
+
+def mentions(version: Version, needle: str) -> bool:
+    """Whether the text, casefolded, stands in what is said of the version."""
+    words = [*words_of(version.message, version.run, flatten(version.metadata)), *version.aliases]
+    return _stands_in(needle, words)
+
+
+def _figures(name: str, versions: int, *rest: Any) -> KeyFigures:
+    *counts, low, high, first, last = rest
+    kinds = [kind for kind, number in zip(("number", "text", "boolean", "nan", "other"), counts, strict=True) if number]
+    smallest, largest = (first, last) if low is None else (low, high)
+    return KeyFigures(name, tuple(kinds), versions, smallest, largest)

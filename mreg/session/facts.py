@@ -1,0 +1,179 @@
+"""What versions say of themselves, for filters: filled only when somebody searches, and never believed: what is found
+here is looked up in the records."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeVar
+
+from mreg.refs import keys
+from mreg.refs.keys import AnnotationKey, VersionKey
+from mreg.session.ref_mirror import RefMirror
+from mreg.values import annotation
+from mreg.values.filters.meaning import NOTHING, elements_of, type_of
+from mreg.values.filters.tree import microseconds
+from mreg.values.metadata import flatten
+from mreg.values.records import VersionRecord
+
+TABLES = (
+    "CREATE INDEX refs_seq ON refs (seq)",  # with the key, as in every index of such a table
+    "CREATE TABLE facts_mark (seq INTEGER, key TEXT)",
+    "CREATE TABLE versions (id INTEGER PRIMARY KEY, artifact TEXT, number INTEGER, digest TEXT, manifest TEXT, "
+    "created INTEGER, size INTEGER, files INTEGER, author TEXT, host TEXT, run TEXT, message TEXT, "
+    "UNIQUE (artifact, number))",
+    "CREATE TABLE keys (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
+    "CREATE TABLE facts (key INTEGER, version INTEGER, item INTEGER, value, PRIMARY KEY (key, version, item)) "
+    "WITHOUT ROWID",
+    "CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT)",  # apart, so that scans of versions stay short
+)
+
+INPUTS: Final = 0
+"""The key of facts that are the references of inputs."""
+FALSE, TRUE, NO_VALUE, NAN = b"\x00", b"\x01", b"\x02", b"\x03"
+"""What is neither a number nor a text, so that it equals none. An element without a value keeps its key known."""
+
+_AT_ONCE = 1000
+"""Versions per transaction: who writes to the tables meanwhile need not wait long."""
+
+
+_UNREAD = (
+    "FROM refs WHERE seq >= ? AND (seq, key) > (?, ?) "
+    "AND key >= 'artifacts/' AND key < 'artifacts0' AND key NOT LIKE '%/artifact.toml'"
+)
+_T = TypeVar("_T")
+
+
+class Records(NamedTuple):
+    """How to get the records of versions, by digest, and whom to tell how many refs have to be read."""
+
+    load: Callable[[list[str]], dict[str, VersionRecord]]
+    told: Callable[[int], None]
+
+
+class Facts(RefMirror):
+    def asked(self, records: Records, ask: Callable[[sqlite3.Connection], _T]) -> _T:
+        """What `ask` finds in the tables, brought up to date with the mirror of refs. Raises Damaged."""
+        for _ in range(2):
+            try:
+                self._read_all(records)
+                with self.reading():
+                    return ask(self._db)
+            except sqlite3.DatabaseError as error:
+                with self._guard:
+                    self._start_over(error)
+                    self._catch_up()
+        self._read_all(records)
+        return ask(self._db)
+
+    def _read_all(self, records: Records) -> None:
+        with self._guard:
+            unread = self._db.execute(f"SELECT count(*) {_UNREAD}", self._unread(self._mark())).fetchone()[0]
+        if unread:
+            records.told(unread)
+        while unread and self._read_some(records):
+            pass
+
+    def _unread(self, mark: tuple[int, str]) -> tuple[Any, ...]:
+        return (mark[0], *mark)
+
+    def _read_some(self, records: Records) -> bool:
+        """Read what some refs say that came after the mark; whether there were any."""
+        with self._guard:
+            mark = self._mark()
+            rows = self._changed(mark)
+            if not rows:
+                return False
+            found = {key: None for key in map(_version, (keys.parse(row[0]) for row in rows)) if key is not None}
+            values = self.values([*map(str, found), *map(_annotation, found)])
+            loaded = records.load(list({values[key] for key in found if key in values}))
+            with self._transaction():
+                self._leave_room()
+                if self._mark() == mark:  # else another process has read them too
+                    self._replace(list(found), values, loaded)
+                    self._db.execute("DELETE FROM facts_mark")
+                    self._db.execute("INSERT INTO facts_mark VALUES (?, ?)", rows[-1][::-1])
+        return True
+
+    def _mark(self) -> tuple[int, str]:
+        return self._db.execute("SELECT seq, key FROM facts_mark").fetchone() or (0, "")
+
+    def _changed(self, mark: tuple[int, str]) -> list[tuple[str, int]]:
+        query = f"SELECT key, seq {_UNREAD} ORDER BY seq, key LIMIT ?"
+        return self._db.execute(query, (*self._unread(mark), _AT_ONCE)).fetchall()
+
+    def _replace(self, found: Sequence[VersionKey], values: dict[str, str], records: dict[str, VersionRecord]) -> None:
+        for key in found:
+            self._forget(key)
+            if key in values:
+                self._keep_version(key, values[key], records[values[key]], values.get(_annotation(key)))
+
+    def _forget(self, key: VersionKey) -> None:
+        row = self._db.execute(
+            "DELETE FROM versions WHERE artifact = ? AND number = ? RETURNING id", (key.artifact, key.number)
+        ).fetchone()
+        if row is not None:
+            self._db.execute("DELETE FROM words WHERE id = ?", row)
+            query = "DELETE FROM facts WHERE (key = ? OR key IN (SELECT id FROM keys)) AND version = ?"
+            self._db.execute(query, (INPUTS, *row))
+
+    def _keep_version(self, key: VersionKey, digest: str, record: VersionRecord, note: str | None) -> None:
+        said = annotation.effective(record, note, _annotation(key))
+        created = microseconds(datetime.fromisoformat(record.created))
+        row = (key.artifact, key.number, digest, record.manifest, created, record.size, record.files)
+        names = "artifact, number, digest, manifest, created, size, files, author, host, run, message"
+        cursor = self._db.execute(
+            f"INSERT INTO versions ({names}) VALUES ({', '.join('?' * 11)})",
+            (*row, record.author, record.host, record.run, said.message),
+        )
+        number = cursor.lastrowid
+        flat = flatten(said.metadata)
+        facts = [(self._key(name), number, item, value) for name in flat for item, value in stored(flat[name])]
+        facts += [(INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1)]
+        self._db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", facts)
+        text = "\n".join(words_of(said.message, record.run, flat))
+        self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold()))
+
+    def _key(self, name: str) -> int:
+        row = self._db.execute("SELECT id FROM keys WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            row = self._db.execute("INSERT INTO keys (name) VALUES (?) RETURNING id", (name,)).fetchone()
+        return int(row[0])
+
+
+def stored(value: Any) -> Iterator[tuple[int, Any]]:
+    """A value of metadata as facts have it: itself as item 0, or the elements of a list from 1 on."""
+    elements = elements_of(value)
+    if not elements:
+        yield -1, NO_VALUE
+    for item, element in enumerate(elements, start=isinstance(value, list)):
+        yield item, stored_element(element)
+
+
+def stored_element(element: Any) -> Any:
+    if element is NOTHING:
+        return NO_VALUE
+    kind = type_of(element)
+    if kind == "boolean":
+        return TRUE if element else FALSE
+    if kind == "nan":
+        return NAN
+    if isinstance(element, int) and not -(2**63) <= element < 2**63:
+        return float(element)
+    return element
+
+
+def words_of(message: str, run: str | None, flat: dict[str, Any]) -> list[str]:
+    """What a search for a text looks at."""
+    return [message, run or "", *(f"{key}={value}" for key, value in flat.items())]
+
+
+def _version(key: keys.RefKey) -> VersionKey | None:
+    if isinstance(key, AnnotationKey):
+        return VersionKey(key.artifact, key.number)
+    return key if isinstance(key, VersionKey) else None
+
+
+def _annotation(key: VersionKey) -> str:
+    return str(AnnotationKey(key.artifact, key.number))

@@ -1,0 +1,174 @@
+"""`mreg search` and the options that take a filter."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mreg.cli.main import run
+
+ROWS = "mnist:v1\nmnist:v2\n"
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
+    assert run(["init"]) == 0
+    for number, arch in enumerate(["vit", "resnet50", "vit"]):
+        Path("model.bin").write_text(str(number))
+        assert (
+            run(["log", "model.bin", "-a", "mnist", "--meta", f"metrics.acc=0.9{number}", "--meta", f"arch={arch}"])
+            == 0
+        )
+    assert run(["link", "mnist:v2", "digits", "--alias", "production"]) == 0
+    assert run(["tag", "add", "digits", "vision"]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run(list(words))
+    return (code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--where", "metrics.acc >= 0.91"], "mnist:v1\nmnist:v2\n"),
+        (["--where", "metrics.acc >= 0.91", "--where", "arch = 'vit'"], "mnist:v2\n"),
+        (["--where", "alias = 'production'"], "mnist:v2\n"),
+        (["--where", "arch = 'vit'", "--tag", "vision"], "mnist:v2\n"),
+        (["--sort", "-metrics.acc"], "mnist:v2\nmnist:v1\nmnist:v0\n"),
+        (["--sort", "arch,-metrics.acc", "--limit", "2"], "mnist:v1\nmnist:v2\n"),
+        (["--in", "digits"], "mnist:v2\n"),
+        (["resnet", "--kind", "version"], "mnist:v1\n"),
+        (["--path", "model.bin"], "mnist:v2\n"),
+        (["--where", "metrics.acc > 2"], ""),
+    ],
+)
+def test_versions_are_found_and_named(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "search", "-q", *words) == (0, expected, "")
+
+
+def test_a_table_shows_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "search", "--where", "arch = 'vit'", "--only-changed")
+    assert (code, err) == (0, "")
+    assert [line.split("\t")[0] + " " + line.split("\t")[5] for line in out.splitlines()] == [
+        "mnist:v0 0.9",
+        "mnist:v2 0.92",
+    ]
+
+
+def test_an_unknown_key_is_an_error_with_its_place_and_near_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "search", "--where", "arch = 'vit' and metrics.ac > 0.9") == (
+        2,
+        "",
+        "error: no version has the key `metrics.ac`\n"
+        "  arch = 'vit' and metrics.ac > 0.9\n"
+        "                   ^^^^^^^^^^\n"
+        "hint: did you mean `metrics.acc`?\n",
+    )
+
+
+def test_an_expression_that_tests_for_the_key_may_name_an_unknown_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "search", "-q", "--where", "has bleu and bleu > 1") == (0, "", "")
+
+
+def test_nothing_is_unknown_where_nothing_was_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
+    run(["init"])
+    capsys.readouterr()
+
+    # when, then
+    assert said(capsys, "search", "--where", "metrics.acc > 1") == (0, "", "nothing found\n")
+
+
+def test_an_invalid_filter_is_told_in_json_with_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "search", "--json", "--where", "arch = vit")
+    told = json.loads(err)["error"]
+    assert (code, out) == (2, "")
+    assert {key: told[key] for key in ("code", "text", "at", "length", "reason", "hint")} == {
+        "code": "invalid-filter",
+        "text": "arch = vit",
+        "at": 7,
+        "length": 3,
+        "reason": "a text stands in quotes",
+        "hint": "write 'vit'",
+    }
+
+
+def test_counts_keys_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "search", "--count", "--where", "arch = 'vit'") == (0, "2\n", "")
+    assert said(capsys, "search", "--exit-code", "--where", "arch = 'x'") == (7, "", "nothing found\n")
+    assert said(capsys, "search", "--keys") == (
+        0,
+        "arch\ttext\t3\tresnet50\tvit\nmetrics.acc\tnumber\t3\t0.9\t0.92\n",
+        "",
+    )
+
+
+def test_a_kind_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "search", "--kind", "run")
+    assert (code, out) == (2, "")
+    assert "'run' is none of model, artifact, version" in err
+
+
+def test_a_name_with_a_filter_means_the_first_that_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "resolve", "mnist", "--where", "arch = 'vit'") == (0, "mnist:v2\n", "")
+    assert said(capsys, "resolve", "mnist", "--where", "arch = 'vit'", "--sort", "metrics.acc") == (0, "mnist:v0\n", "")
+    code, out, err = said(capsys, "use", "mnist", "--where", "arch = 'x'")
+    assert (code, out) == (7, "")
+    assert err.startswith("error: no version of mnist matches the condition: arch = 'x'\n")
+
+
+def test_a_reference_with_a_filter_is_a_gate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert said(capsys, "resolve", "digits:production", "--where", "metrics.acc > 0.91") == (0, "mnist:v2\n", "")
+    code, out, err = said(capsys, "get", "mnist:v0", "-o", "out", "--where", "metrics.acc > 0.91")
+    assert (code, out) == (7, "")
+    assert err.startswith("error: mnist:v0 is no version that matches the condition: metrics.acc > 0.91\n")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("damage", ["delete", "truncate", "values", "versions"])
+def test_tables_that_lie_change_no_version_that_is_shown(
+    damage: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    said(capsys, "search", "--where", "metrics.acc >= 0.91")
+    [path] = (repository / "cache" / "index").glob("*.sqlite")
+    if damage == "delete":
+        path.unlink()
+    elif damage == "truncate":
+        path.write_bytes(path.read_bytes()[:5000])
+        for rest in ("-wal", "-shm"):
+            path.with_name(path.name + rest).unlink(missing_ok=True)
+    else:
+        with sqlite3.connect(path) as db:
+            db.execute(
+                "UPDATE facts SET value = 0.99 WHERE value = 0.9"
+                if damage == "values"
+                else "UPDATE versions SET digest = (SELECT digest FROM versions WHERE number = 0)"
+            )
+        db.close()
+
+    # when, then
+    assert said(capsys, "search", "-q", "--where", "metrics.acc >= 0.91") == (0, ROWS, "")
+
+
+def test_a_search_writes_nothing_into_the_repository(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # given
+    before = {path: path.stat().st_mtime_ns for path in (repository / ".mreg").rglob("*")}
+
+    # when
+    said(capsys, "search", "--where", "metrics.acc >= 0.91")
+
+    # then
+    assert {path: path.stat().st_mtime_ns for path in (repository / ".mreg").rglob("*")} == before

@@ -1,0 +1,218 @@
+"""The tables of facts answer filters as `Filter.matches` does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings, strategies as st
+
+from mreg import Filter, Input, Version
+from mreg.session import facts, ref_mirror
+from mreg.session.fact_queries import Held, Order, Query
+from mreg.session.facts import Facts, Records
+from mreg.values import metadata
+from mreg.values.annotation import Said, encode
+from mreg.values.filters.tree import And, Key, Not, Or, Test as Condition, Value
+from mreg.values.records import VersionRecord
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+class Tables(Facts):
+    """Facts alone, in memory, of refs that a test says."""
+
+    def __init__(self) -> None:
+        every = (*ref_mirror.TABLES, *facts.TABLES)
+        super().__init__(None, 1, every)
+
+    def _catch_up(self) -> None: ...
+
+    def set_ref(self, key: str, value: str | None, seq: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (key, value, seq))
+
+
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+_numbers = st.one_of(
+    st.sampled_from([0, 1, -1, 0.5, 1e300, 2**53, 2**53 + 1, float(2**53), 2**63 - 1, -(2**63)]),
+    st.integers(-(2**63), 2**63),
+    st.floats(),
+)
+_scalars = st.one_of(
+    _numbers, _text, st.booleans(), st.sampled_from(["NaN", "Infinity", "-Infinity", "1", "vit", "a%b"])
+)
+_keys = st.sampled_from(["a", "b", "m.x", "m.y", "size", "m/`x`", 'q"', "ä ö"])
+_values = st.recursive(
+    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=2), max_leaves=4
+)
+_metadata = st.dictionaries(_keys, _values, max_size=4)
+
+_flat_keys = _keys | st.sampled_from(["m.x.a", "a.b"])
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, bool):
+        return Value("boolean", value)
+    if isinstance(value, str):
+        return Value("text", value)
+    if value != value:
+        return Value("nan", float("nan"))
+    return Value("number", float(value) if isinstance(value, int) and abs(value) >= 2**63 else value)
+
+
+@st.composite
+def _tests(draw: st.DrawFn) -> Condition:
+    key = Key(draw(_flat_keys))
+    op = draw(st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "has", "is", "in", "not in", "between", "not between"]))
+    negation = draw(st.sampled_from(["", "not "]))
+    if draw(st.integers(0, 4)) == 0:
+        op = negation + draw(st.sampled_from(["like", "ilike", "glob", "contains"]))
+        return Condition(key, op, (Value("text", draw(_text | st.sampled_from(["%", "a*", "1", "[!a]*", "_"]))),))
+    if op in ("has", "is"):
+        return Condition(key, op)
+    if op in ("=", "!="):
+        return Condition(key, op, (_value(draw(_scalars)),))
+    if op in ("in", "not in"):
+        return Condition(key, op, tuple(map(_value, draw(st.lists(_scalars, min_size=1, max_size=3)))))
+    ordered = draw(st.sampled_from([_text, _numbers.filter(lambda number: number == number)]))
+    return Condition(key, op, tuple(_value(draw(ordered)) for _ in range(2 if "between" in op else 1)))
+
+
+_field_tests = st.sampled_from(
+    [
+        "name = 'vit:v0'", "name glob 'v*:v[02]'", "artifact != 'vit'", "number >= 1", "files in (1, 3)", "size > 1kB",
+        "size between 0 and 1000", "created >= 2026-11-20", "created != 2026-11-20", "age < 7d",
+        "age between 1d and 8d",
+        "not age > 8d", "author like 'a%'", "author not like 'a%'", "run = 'r'", "run != 'r'", "run is null",
+        "run not in ('r', 'x')", "message contains 'EPOCH'", "message < 'm'", "message not between 'a' and 'f'",
+        "alias = 'best'", "alias != 'best'", "alias = 'm:best'", "alias glob 'b*'", "tag not in ('old', 'x')",
+        "tag !~ 'o'", "has tag", "alias is null", "link = 'm:v0'", "model = 'm'", "input = 'base:v1'", "has input",
+        "input != 'base:v1'", "kind = 'version'", "kind != 'version'", "type = 'model'", "type not like 'm%'",
+        "manifest = 'x'", "digest glob '*0'", "host > 'a'",
+    ]
+).map(lambda text: Filter(text).tree)  # fmt: skip
+
+_trees = st.recursive(
+    _tests() | _field_tests,
+    lambda inner: (
+        inner.map(Not)
+        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: And(tuple(parts)))
+        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: Or(tuple(parts)))
+    ),
+    max_leaves=6,
+)
+
+_described = st.tuples(
+    _metadata,
+    st.sampled_from(["", "epoch 9", "z"]),
+    st.sampled_from([None, "r", "s"]),
+    st.integers(0, 2000),
+    st.lists(st.sampled_from(["base:v1", "x:v0"]), max_size=2, unique=True),
+    st.lists(st.sampled_from(["best", "old"]), max_size=2, unique=True),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+def version(number: int, described: Any) -> tuple[Version, VersionRecord, str | None]:
+    values, message, run, size, inputs, aliases, linked, annotated = described
+    values = metadata.normalise(values)
+    created = datetime(2026, 11, 20, tzinfo=UTC) + timedelta(days=number - 1, microseconds=number)
+    entries = tuple(Input(name, "f" * 64) for name in inputs)
+    said = Said(message, values, entries)
+    artifact = "vit" if number % 2 else "other"
+    plain = Said("other", {"a": 7}, ()) if annotated else said
+    record = VersionRecord(
+        "e" * 64, number, size, created.isoformat(timespec="microseconds").replace("+00:00", "Z"), "ada", "n7", run,
+        plain.message, plain.metadata, plain.inputs,
+    )  # fmt: skip
+    whole = Version(
+        artifact, number, f"{number:064}", record.manifest, number, size, created, "ada", "n7", run, message, values,
+        entries, tuple(aliases), ("m:v0",) if linked else (), "dataset" if artifact == "other" else "model",
+        ("m:best",) if linked else (), ("old", "on device") if linked else (),
+    )  # fmt: skip
+    return whole, record, encode(said) if annotated else None
+
+
+def filled(versions: list[tuple[Version, VersionRecord, str | None]]) -> tuple[Tables, Records]:
+    tables = Tables()
+    records = {one.digest: record for one, record, _ in versions}
+    for seq, (one, _, note) in enumerate(versions, 1):
+        tables.set_ref(f"artifacts/{one.artifact}/v{one.number}", one.digest, seq)
+        if note is not None:
+            tables.set_ref(f"artifacts/{one.artifact}/v{one.number}.toml", note, seq)
+    return tables, Records(lambda digests: {digest: records[digest] for digest in digests}, lambda _: None)
+
+
+def held(one: Version) -> list[Held]:
+    words = [("alias", alias) for alias in one.aliases] + [("tag", tag) for tag in one.model_tags]
+    for link in one.links:
+        words += [("link", link), ("model", "m"), ("alias", "m:best"), ("alias", "best")]
+    return [Held(kind, word, one.artifact, one.number) for kind, word in words]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(_described, min_size=1, max_size=5), _trees)
+@example([({"a": []}, "", None, 0, [], [], False, False)], Condition(Key("a"), "!=", (Value("number", 1),)))
+@example(
+    [({"a": 2**63}, "", None, 0, [], [], False, False)], Condition(Key("a"), "=", (Value("number", float(2**63)),))
+)
+def test_the_tables_find_what_the_filter_matches(described: list[Any], tree: Any) -> None:
+    # given
+    versions = [version(number, one) for number, one in enumerate(described)]
+    tables, records = filled(versions)
+    wanted = Filter(str(tree))
+
+    # when
+    def ask(db: Any) -> Any:
+        types = {"other": "dataset", "vit": "model"}
+        query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], types)
+        return query.find(*query.condition(wanted, NOW), [], None)
+
+    found = {(artifact, number) for artifact, number, _ in tables.asked(records, ask)}
+
+    # then
+    assert found == {(one.artifact, one.number) for one, _, _ in versions if wanted.matches(one, now=NOW)}
+
+
+def test_versions_without_the_key_come_last_in_both_directions() -> None:
+    # given
+    given_values = [{"k": 2}, {"k": "b"}, {}, {"k": 1}, {"k": [3]}, {"k": "a"}, {"k": 2}, {"k": "NaN"}]
+    versions = [version(n, (value, "", None, 0, [], [], False, False)) for n, value in enumerate(given_values)]
+    tables, records = filled(versions)
+
+    # when
+    def ask(descending: bool, limit: int | None) -> list[int]:
+        order = [Order(Key("k"), descending)]
+        rows = tables.asked(records, lambda db: Query(db, list, {}).find("1", [], order, limit))
+        return [number for _, number, _ in rows]
+
+    # then
+    assert ask(False, None) == [3, 0, 6, 5, 1, 2, 4, 7]
+    assert ask(True, None) == [0, 6, 3, 1, 5, 2, 4, 7]
+    assert ask(True, 3) == [0, 6, 3]
+    assert ask(True, 6) == [0, 6, 3, 1, 5, 2]
+
+
+def test_facts_follow_annotations_deletions_and_their_undoing() -> None:
+    # given
+    versions = [version(n, ({"k": n}, "", None, 0, [], [], False, False)) for n in range(3)]
+    tables, records = filled(versions)
+
+    def numbers() -> list[int]:
+        def ask(db: Any) -> Any:
+            query = Query(db, list, {})
+            return query.find(*query.condition(Filter("k >= 1"), NOW), [], None)
+
+        return sorted(number for _, number, _ in tables.asked(records, ask))
+
+    before = numbers()
+
+    # when
+    tables.set_ref("artifacts/other/v0.toml", encode(Said("", {"k": 5}, ())), 10)
+    tables.set_ref("artifacts/vit/v1", None, 11)
+    after = numbers()
+    tables.set_ref("artifacts/vit/v1", versions[1][0].digest, 12)
+
+    # then
+    assert (before, after, numbers()) == ([1, 2], [0, 2], [0, 1, 2])
