@@ -26,6 +26,8 @@ from mreg.values.formats import check_known
 from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
     from mreg.operations.search import Wanted
     from mreg.operations.upgrade import Upgraded
@@ -324,11 +326,11 @@ class Repository:
             self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs, replace=replace
         )
 
-    def remove(self, references: str | Sequence[str], *, force: bool = False) -> Removed:
+    def remove(self, references: str | Sequence[str], *, force: bool = False, message: str | None = None) -> Removed:
         """Delete versions, all of them or none, as one change. Refused while an alias or a link holds one, unless
         `force`, which removes those too. Their numbers are never given again; their space comes back with `gc`. `undo`
-        of the entry that is told brings all of it back, until then."""
-        return operations.versions.remove(self._context, _texts(references), force=force)
+        of the entry that is told brings all of it back, until then. message: the reason, for the history."""
+        return operations.versions.remove(self._context, _texts(references), force=force, message=message)
 
     def diff(self, before: str, after: str) -> Diff:
         """Two versions side by side: files and metadata."""
@@ -394,40 +396,47 @@ class Repository:
         *,
         aliases: Sequence[str] = (),
         expect: str | Sequence[str] | None = None,
+        message: str | None = None,
     ) -> LinkResult:
         """Link a version into a registered model (made if it does not exist), and move the model's `aliases` to
         it. A model links a version once; repeating it returns the link that is there. expect: where these aliases are
-        now, see `set_alias`."""
-        return operations.links.link(self._context, reference, model, _texts(aliases), expect=expect)
+        now, see `set_alias`. message: the reason, for the history."""
+        return operations.links.link(self._context, reference, model, _texts(aliases), expect=expect, message=message)
 
-    def unlink(self, reference: str, *, force: bool = False) -> Unlinked:
+    def unlink(self, reference: str, *, force: bool = False, message: str | None = None) -> Unlinked:
         """Remove the link `MODEL:vN`; the version stays. Refused while an alias of the model is on it, unless
-        `force`, which removes those too."""
-        return operations.links.unlink(self._context, reference, force=force)
+        `force`, which removes those too. message: the reason, for the history."""
+        return operations.links.unlink(self._context, reference, force=force, message=message)
 
-    def set_alias(self, alias: str, reference: str, *, expect: str | Sequence[str] | None = None) -> AliasSet:
+    def set_alias(
+        self, alias: str, reference: str, *, expect: str | Sequence[str] | None = None, message: str | None = None
+    ) -> AliasSet:
         """Move the alias of the collection that `reference` names to that version, atomically.
 
         expect: where the alias is now, `vN` or `none`; with several aliases, `ALIAS=vN` or `NAME:ALIAS=vN` for each.
-        Where one is elsewhere, AliasMoved (an Unmet) is raised and nothing changed.
+        Where one is elsewhere, AliasMoved (an Unmet) is raised and nothing changed. message: the reason, for the
+        history.
         """
-        return operations.aliases.set_alias(self._context, alias, reference, expect=expect)
+        return operations.aliases.set_alias(self._context, alias, reference, expect=expect, message=message)
 
-    def remove_alias(self, alias: str, name: str, *, expect: str | Sequence[str] | None = None) -> AliasRemoved:
-        """Delete an alias of a collection. expect: where it is now, see `set_alias`."""
-        return operations.aliases.remove_alias(self._context, alias, name, expect=expect)
+    def remove_alias(
+        self, alias: str, name: str, *, expect: str | Sequence[str] | None = None, message: str | None = None
+    ) -> AliasRemoved:
+        """Delete an alias of a collection. expect: where it is now, see `set_alias`. message: the reason, for the
+        history."""
+        return operations.aliases.remove_alias(self._context, alias, name, expect=expect, message=message)
 
     def aliases(self, name: str | None = None) -> list[Alias]:
         """The aliases of a collection, or all."""
         return operations.aliases.list_aliases(self._context, name)
 
-    def add_tags(self, model: str, tags: Sequence[str]) -> TagsResult:
+    def add_tags(self, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
         """Label a registered model; all its tags afterwards."""
-        return operations.links.add_tags(self._context, model, tags)
+        return operations.links.add_tags(self._context, model, tags, message=message)
 
-    def remove_tags(self, model: str, tags: Sequence[str]) -> TagsResult:
+    def remove_tags(self, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
         """Take labels off a registered model; its tags afterwards."""
-        return operations.links.remove_tags(self._context, model, tags)
+        return operations.links.remove_tags(self._context, model, tags, message=message)
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """Every tag in use, with the registered models that have it."""
@@ -520,10 +529,22 @@ class Repository:
         """The keys of metadata in use, with the types and ranges of their values."""
         return operations.search.key_figures(self._context, _texts(within), told)
 
-    def history(self, name: str | None = None, *, since: int = 0, limit: int | None = None) -> list[HistoryEntry]:
-        """Committed changes after entry `since`, oldest first, at most the last `limit`; with `name` only
-        those that concern this collection."""
-        return operations.history.history(self._context, name, since=since, limit=limit)
+    def history(
+        self,
+        name: str | None = None,
+        *,
+        since: int | str | datetime = 0,
+        until: int | str | datetime | None = None,
+        author: str | None = None,
+        action: str | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryEntry]:
+        """Committed changes, oldest first, at most the last `limit`. name: only those that concern this collection, or
+        the alias `NAME:ALIAS`. since, until: the number of an entry (after it; up to it), a time, an age such as `2h`,
+        or a date, which is meant as a whole. author: only those of this account. action: only those by commands that
+        begin so, such as `log` or `alias set`."""
+        wanted = operations.history.Wanted(name, since, until, author, action)
+        return operations.history.history(self._context, wanted, limit=limit)
 
     def undo(self, seq: int) -> HistoryEntry:
         """Put all that journal entry `seq` moved back to what it was before, as one change; its entry, which can be

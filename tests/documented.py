@@ -61,7 +61,7 @@ def commands(session: str) -> list[tuple[str, str]]:
 
 VARYING = re.compile(
     r"(?P<lines>^\.\.\.\n|\n\.\.\.$)|(?P<part>\.\.\.)"
-    r"|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?P<fraction>\.\d+)?Z?)"
+    r"|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?P<fraction>\.\d+)?Z?)"
     # In a table, it makes the column of this heading wider.
     r"|(?P<age> *(?:\b(?:age|changed)(?=  )|just now) *)"
     r"|(?P<hex>\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b)",
@@ -107,6 +107,7 @@ class Shell:
             "COLUMNS": "100",
             "LINES": "50",
             "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
             "PYTHONWARNINGS": "error",
         }
 

@@ -78,6 +78,8 @@ HINTS: dict[str, str] = {
     "no-match": "`mreg ls NAME --where EXPR` shows which versions do",
     "invalid-sort": "keys with commas between them, such as `-metrics.acc,created`",
     "unknown-key": "`mreg search --keys` lists the keys of metadata",
+    "invalid-message": "give a shorter text in UTF-8",
+    "invalid-time": "such as `27`, `2h`, `14d`, `2026-01-31` or `2026-01-31T14:00Z`",
     "invalid-metadata": "metadata is KEY=VALUE pairs, or an object in a JSON or TOML file",
     "unknown-sequence": "`mreg history` lists the entries",
     "output-failed": "what the command changes was changed before it printed; look with `mreg history`",

@@ -128,6 +128,11 @@ def time_text(time: datetime) -> str:
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def local_text(time: datetime) -> str:
+    """Local time with its zone, to the second."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
 def age_text(time: datetime) -> str:
     """How long ago: 3 min ago, 2 d ago."""
     short = short_age(time)

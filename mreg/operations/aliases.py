@@ -63,7 +63,14 @@ class AliasRemoved(NamedTuple):
     changes: tuple[RefChange, ...] = ()
 
 
-def set_alias(context: Context, alias: str, reference: str, *, expect: str | Sequence[str] | None = None) -> AliasSet:
+def set_alias(
+    context: Context,
+    alias: str,
+    reference: str,
+    *,
+    expect: str | Sequence[str] | None = None,
+    message: str | None = None,
+) -> AliasSet:
     """See `Repository.set_alias`. Raises AliasMoved, InvalidExpectation, AliasTaken, NotFound."""
     alias = names.check_alias(alias)
     wanted = names.parse_reference(reference)
@@ -77,7 +84,7 @@ def set_alias(context: Context, alias: str, reference: str, *, expect: str | Seq
         set_in_draft(draft, wanted.name, alias, number)
         return AliasSet(wanted.name, alias, number, parse_version(before or ""), target.name)
 
-    return operations.changes.report(context, context.commit(f"alias set {alias} {reference}", build))
+    return operations.changes.report(context, context.commit(f"alias set {alias} {reference}", build, message=message))
 
 
 def set_in_draft(draft: Draft, name: str, alias: str, number: int) -> None:
@@ -97,7 +104,14 @@ def check_alias_free(draft: Draft, name: str, alias: str) -> None:
             raise AliasTaken(name=name, alias=alias, other=other.alias)
 
 
-def remove_alias(context: Context, alias: str, name: str, *, expect: str | Sequence[str] | None = None) -> AliasRemoved:
+def remove_alias(
+    context: Context,
+    alias: str,
+    name: str,
+    *,
+    expect: str | Sequence[str] | None = None,
+    message: str | None = None,
+) -> AliasRemoved:
     """See `Repository.remove_alias`. Raises AliasMoved, InvalidExpectation, UnknownName, UnknownAlias."""
     alias, name = names.check_alias(alias), names.check_name(name)
     expected = operations.expect.parse(expect, [AliasKey(name, alias)])
@@ -112,7 +126,7 @@ def remove_alias(context: Context, alias: str, name: str, *, expect: str | Seque
         draft.set(key, None)
         return AliasRemoved(name, alias, alias_number(key, before))
 
-    return operations.changes.report(context, context.commit(f"alias rm {alias} {name}", build))
+    return operations.changes.report(context, context.commit(f"alias rm {alias} {name}", build, message=message))
 
 
 def list_aliases(context: Context, name: str | None = None) -> list[Alias]:

@@ -99,6 +99,8 @@ class _Words:
 
     def _details(self, key: RefKey, change: Change) -> tuple[Detail, ...]:
         match key:
+            case VersionKey() if change.old is None and change.new is not None:
+                return self._message(change.new)
             case CollectionKey() if change.old is not None and change.new is not None:
                 return _differences(properties.read(key, change.old), properties.read(key, change.new))
             case AnnotationKey():
@@ -106,6 +108,11 @@ class _Words:
             case ConfigKey():
                 return _differences(*(metadata.flatten(toml.loads(text or "")) for text in change[1:]))
         return ()
+
+    def _message(self, digest: str) -> tuple[Detail, ...]:
+        objects = self._context.objects
+        message = objects.version(digest).message if objects.has(digest) else ""
+        return (Detail("message", None, message),) if message else ()
 
     def _noted(self, key: AnnotationKey, change: Change) -> tuple[Detail, ...]:
         version = self._moves.get(VersionKey(key.artifact, key.number))

@@ -1,18 +1,24 @@
-"""`history`: who changed what, when, from what to what."""
+"""`history`: who changed what, when, from what to what, and why."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
 from mreg import operations
-from mreg.operations.resolve import require_kind
+from mreg.operations.resolve import require_kind, unknown_alias
 from mreg.operations.versions import parse_time
 from mreg.refs import keys, rules
 from mreg.refs.journal import Change, Entry
-from mreg.refs.keys import CollectionKind
+from mreg.refs.keys import AliasKey, CollectionKind
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names
+from mreg.values.ages import parse_seconds
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
+
+DATE = len("2026-01-31")
 
 
 class UnknownSequence(InvalidInput):
@@ -23,43 +29,122 @@ class UnknownSequence(InvalidInput):
     head: int
 
 
-def history(
-    context: Context, name: str | None = None, *, since: int = 0, limit: int | None = None
-) -> list[HistoryEntry]:
-    """Committed changes after entry `since`, oldest first, at most the last `limit` of them. name: only those that
-    concern this collection.
+class InvalidTime(InvalidInput):
+    code = "invalid-time"
+    template = "{text!r} is no number of an entry, age, date or time"
 
-    Raises UnknownSequence if `since` lies beyond the end of the journal, UnknownName.
-    """
-    if name is not None:
-        name = names.check_name(name)
+    text: str
+
+
+class Wanted(NamedTuple):
+    """Which changes to tell of. See `Repository.history`."""
+
+    name: str | None = None
+    since: int | str | datetime = 0
+    until: int | str | datetime | None = None
+    author: str | None = None
+    action: str | None = None
+
+
+class _Span(NamedTuple):
+    """Entries after `first` up to `last`, from the time `begin` up to, not including, `end`."""
+
+    first: int
+    last: int
+    begin: datetime | None
+    end: datetime | None
+
+    def holds(self, time: datetime) -> bool:
+        return (self.begin is None or time >= self.begin) and (self.end is None or time < self.end)
+
+
+def history(context: Context, wanted: Wanted, *, limit: int | None = None) -> list[HistoryEntry]:
+    """See `Repository.history`. Raises UnknownSequence if `since` lies beyond the end of the journal, InvalidTime,
+    UnknownName, UnknownAlias."""
+    collection, alias = _named(wanted.name)
     view = context.view()
-    if not 0 <= since <= view.head.seq:
-        raise UnknownSequence(seq=since, head=view.head.seq)
+    span = _span(wanted, view.head.seq)
     found: list[HistoryEntry] = []
-    for seq in range(view.head.seq, since, -1):
+    known = False
+    for seq in range(span.last, span.first, -1):
         if limit is not None and len(found) >= limit:
             break
         entry = context.journal.entry(seq)
-        if name is None or any(_concerns(change, name) for change in entry.changes):
-            found.append(describe(context, view, entry))
-    if name is not None and not found:
-        _require_ever(context, view, name)
+        if collection is None or any(_concerns(change, collection, alias) for change in entry.changes):
+            known = True
+            if span.holds(parse_time(entry.time)) and _is_by(entry, wanted):
+                found.append(describe(context, view, entry))
+    if collection is not None and not known:
+        _require_ever(context, view, collection, alias)
     return found[::-1]
 
 
-def _require_ever(context: Context, view: View, name: str) -> None:
-    """Raises UnknownName if there never was such a collection. A deleted one has a history, though perhaps no recent
-    one."""
+def _named(name: str | None) -> tuple[str | None, str | None]:
+    """The collection, and the alias of it, whose history is wanted."""
+    if name is None:
+        return None, None
+    reference = names.parse_reference(name)
+    if ":" in name and reference.selector.alias is None:
+        raise names.InvalidReference(text=name, reason="a history is that of NAME, or of NAME:ALIAS")
+    return reference.name, reference.selector.alias
+
+
+def _is_by(entry: Entry, wanted: Wanted) -> bool:
+    action = wanted.action
+    by_action = action is None or f"{entry.command} ".startswith(f"{action} ")
+    return by_action and wanted.author in (None, entry.who)
+
+
+def _span(wanted: Wanted, head: int) -> _Span:
+    """Raises UnknownSequence, InvalidTime."""
+    since, until = _bound(wanted.since, end=False), _bound(wanted.until, end=True)
+    first, begin = (since, None) if isinstance(since, int) else (0, since)
+    last, end = (until, None) if isinstance(until, int) else (head, until)
+    if not 0 <= first <= head:
+        raise UnknownSequence(seq=first, head=head)
+    return _Span(first, min(last, head), begin, end)
+
+
+def _bound(given: int | str | datetime | None, *, end: bool) -> int | datetime | None:
+    """The number of an entry, or a time. end: of a date, the day after it is meant."""
+    if given is None or isinstance(given, int):
+        return given
+    if isinstance(given, str):
+        if given.isascii() and given.isdecimal():
+            return int(given)
+        return _time(given, end=end)
+    return given.astimezone()
+
+
+def _time(text: str, *, end: bool) -> datetime:
+    try:
+        time = datetime.fromisoformat(text).astimezone()  # without a zone, local time is meant
+        return time + timedelta(days=end and len(text) == DATE)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_seconds(text))
+    except (ValueError, OverflowError):
+        raise InvalidTime(text=text) from None
+
+
+def _require_ever(context: Context, view: View, name: str, alias: str | None) -> None:
+    """Raises UnknownName or UnknownAlias if there never was such a collection or alias. A deleted one has a history,
+    though perhaps no recent one."""
     if not any(view.ref(kind.key(name)).seq for kind in CollectionKind):
         require_kind(context, context.view(view.look), name)
+    if alias is not None and not view.ref(AliasKey(name, alias)).seq:
+        raise unknown_alias(context, context.view(view.look), name, alias)
 
 
-def _concerns(change: Change, name: str) -> bool:
-    return rules.mentions(keys.parse(change.ref), (change.old, change.new), name)
+def _concerns(change: Change, name: str, alias: str | None) -> bool:
+    key = keys.parse(change.ref)
+    if alias is not None:
+        return key == AliasKey(name, alias)
+    return rules.mentions(key, (change.old, change.new), name)
 
 
 def describe(context: Context, view: View, entry: Entry) -> HistoryEntry:
     """The entry as the API returns it. view: see `changes.describe`."""
     changes = operations.changes.describe(context, view, entry.changes)
-    return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes)
+    return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes, entry.message)

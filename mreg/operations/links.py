@@ -44,6 +44,7 @@ def link(
     aliases: tuple[str, ...],
     *,
     expect: str | Sequence[str] | None = None,
+    message: str | None = None,
 ) -> LinkResult:
     """See `Repository.link`."""
     wanted = names.parse_reference(reference)
@@ -61,7 +62,7 @@ def link(
         made = Link(model, number, target.artifact, target.number, target.digest, aliases)
         return LinkResult(made, created, model_created)
 
-    return report(context, context.commit(f"link {reference} {model}", build))
+    return report(context, context.commit(f"link {reference} {model}", build, message=message))
 
 
 def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
@@ -74,7 +75,7 @@ def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
     return key.number, True
 
 
-def unlink(context: Context, reference: str, *, force: bool) -> Unlinked:
+def unlink(context: Context, reference: str, *, force: bool, message: str | None = None) -> Unlinked:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
     wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
 
@@ -89,7 +90,7 @@ def unlink(context: Context, reference: str, *, force: bool) -> Unlinked:
         draft.set(key, None)
         return Unlinked(Link(wanted.name, target.link, target.artifact, target.number, target.digest))
 
-    return report(context, context.commit(f"unlink {reference}", build))
+    return report(context, context.commit(f"unlink {reference}", build, message=message))
 
 
 def card(context: Context, model: str) -> str:
@@ -115,13 +116,13 @@ def set_card(context: Context, model: str, text: str) -> Changed:
     return changed(context, context.commit(f"card {model}", build))
 
 
-def add_tags(context: Context, model: str, tags: Sequence[str]) -> TagsResult:
+def add_tags(context: Context, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
     """Add tags to a registered model. Returns all its tags."""
     wanted = {names.check_tag(tag) for tag in tags}
-    return _change_tags(context, model, f"tag add {model}", lambda present: present | wanted)
+    return _change_tags(context, model, f"tag add {model}", message, lambda present: present | wanted)
 
 
-def remove_tags(context: Context, model: str, tags: Sequence[str]) -> TagsResult:
+def remove_tags(context: Context, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
     """Remove tags from a registered model. Returns those left. Raises UnknownTag, and then removes none."""
 
     def change(present: set[str]) -> set[str]:
@@ -130,10 +131,12 @@ def remove_tags(context: Context, model: str, tags: Sequence[str]) -> TagsResult
             raise UnknownTag(model=model, tag=tag, near=near(tag, sorted(present)))
         return present - gone
 
-    return _change_tags(context, model, f"tag rm {model}", change)
+    return _change_tags(context, model, f"tag rm {model}", message, change)
 
 
-def _change_tags(context: Context, model: str, command: str, change: Callable[[set[str]], set[str]]) -> TagsResult:
+def _change_tags(
+    context: Context, model: str, command: str, message: str | None, change: Callable[[set[str]], set[str]]
+) -> TagsResult:
     model = names.check_name(model, "model name")
 
     def build(draft: Draft) -> TagsResult:
@@ -144,4 +147,4 @@ def _change_tags(context: Context, model: str, command: str, change: Callable[[s
         change_properties(draft, key, lambda has: has.update(tags=tags))
         return TagsResult(model, tuple(tags))
 
-    return report(context, context.commit(command, build))
+    return report(context, context.commit(command, build, message=message))

@@ -141,7 +141,7 @@ def check_replaced(target: Resolved, present: Mapping[str, Any], more: Mapping[s
         raise WouldReplace(version=target.name, key=key, count=count)
 
 
-def remove(context: Context, references: Sequence[str], *, force: bool) -> Removed:
+def remove(context: Context, references: Sequence[str], *, force: bool, message: str | None = None) -> Removed:
     """Delete versions, all or none; their numbers are never given again. Raises Held while an alias or a link names
     one of them; with `force`, these are deleted too."""
     wanted = [names.parse_exact(one, "say which version to delete, as NAME:vN") for one in references]
@@ -156,7 +156,7 @@ def remove(context: Context, references: Sequence[str], *, force: bool) -> Remov
             drop_version(draft, version)
         return Removed(tuple(one.name for one in found))
 
-    return report(context, context.commit(f"rm {' '.join(references)}", build))
+    return report(context, context.commit(f"rm {' '.join(references)}", build, message=message))
 
 
 def _removable(context: Context, draft: Draft, wanted: Reference) -> Resolved:

@@ -19,13 +19,15 @@ from typing import Generic, NamedTuple, TypeVar
 
 from mreg.content import packs
 from mreg.refs import heading, ref_files
-from mreg.refs.journal import Change, Entry, Journal, Look, Mark
+from mreg.refs.journal import MAX_MESSAGE, Change, Entry, Journal, Look, Mark
 from mreg.refs.keys import CONFIG, RefKey
 from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
 from mreg.storage.base import stat_known
+from mreg.values import formats
+from mreg.values.canonical import is_unicode
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict, Incomplete, MregError
+from mreg.values.errors import Conflict, Incomplete, InvalidInput, MregError
 
 _T = TypeVar("_T")
 _Key = TypeVar("_Key", bound=RefKey)
@@ -47,6 +49,13 @@ class Uncertain(Incomplete):
     template = "change {seq} was made, but the disk did not confirm it: {reason}"
 
     seq: int
+    reason: str
+
+
+class InvalidMessage(InvalidInput):
+    code = "invalid-message"
+    template = "the message {reason}"
+
     reason: str
 
 
@@ -110,16 +119,19 @@ def commit(
     command: str,
     build: Callable[[Draft], _T],
     *,
+    message: str | None = None,
     timeout: float = 30.0,
     tables: Callable[[Look], Tables] | None = None,
 ) -> Committed[_T]:
     """Commit what `build` drafts.
 
     build: sets refs in the Draft that it is given, or raises to refuse. It is called again with a fresh one when
-    somebody else commits first, so it must not act outside of its draft. tables: see View.
-    Raises what `build` raises, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat, NeedsFormat,
-    OSError.
+    somebody else commits first, so it must not act outside of its draft. message: the reason, for the history; empty:
+    none is given. tables: see View.
+    Raises what `build` raises, InvalidMessage, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat,
+    NeedsFormat, OSError.
     """
+    _check_message(message)
     with storage.lock(timeout):
         while True:
             look = roll_forward(storage, journal)
@@ -129,6 +141,8 @@ def commit(
             if not (changes or draft.drops or draft.packs):
                 return Committed(None, value, look)
             number = _format_of(draft)
+            if message:
+                formats.require("the reason of a change", 2, number)
             _check_packs(storage, draft.packs)
             entry = Entry(
                 seq=look.head.seq + 1,
@@ -142,6 +156,7 @@ def commit(
                 packs=draft.packs,
                 drops=draft.drops,
                 format=number,
+                message=message or None,
             )
             if _append(journal, entry):
                 mark = Mark(entry.seq, digest(entry.to_bytes()))
@@ -167,6 +182,14 @@ def timestamp() -> str:
     nanoseconds = time.time_ns()
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9))
     return f"{whole}.{nanoseconds // 1000 % 10**6:06}Z"
+
+
+def _check_message(message: str | None) -> None:
+    """Raises InvalidMessage where the journal cannot hold it."""
+    if message and not is_unicode(message):
+        raise InvalidMessage(reason="is not Unicode")
+    if message and len(message.encode()) > MAX_MESSAGE:
+        raise InvalidMessage(reason=f"is longer than {MAX_MESSAGE >> 10} KiB")
 
 
 def _format_of(draft: Draft) -> int:

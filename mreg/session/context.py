@@ -115,7 +115,9 @@ class Context:
             self.storage.share()
         return settings
 
-    def commit(self, command: str, build: Callable[[Draft], _T], *, patience: str | None = None) -> Committed[_T]:
+    def commit(
+        self, command: str, build: Callable[[Draft], _T], *, message: str | None = None, patience: str | None = None
+    ) -> Committed[_T]:
         """See `mreg.refs.transaction.commit`. command: as it was typed; the names in it are brought to NFC. patience:
         overrides the setting lock.timeout."""
         command = values.names.composed(command)
@@ -123,7 +125,14 @@ class Context:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
         timeout = values.ages.parse_seconds(patience)
         return refs.transaction.commit(
-            self.storage, self.journal, self.signature, command, build, timeout=timeout, tables=self.tables
+            self.storage,
+            self.journal,
+            self.signature,
+            command,
+            build,
+            message=message,
+            timeout=timeout,
+            tables=self.tables,
         )
 
     def close(self) -> None:

@@ -84,7 +84,8 @@ class RefChange(NamedTuple):
 
     kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "use" (of a version by a run) or
     "settings". name: what people call it, such as `digits:production`. version: the artifact's version that the ref
-    means, or meant if it is gone. details: what differs within it, where it was there before and is there now.
+    means, or meant if it is gone. details: what differs within it, where it was there before and is there now; of a new
+    version, its message.
     """
 
     ref: str
@@ -221,7 +222,8 @@ class Model(NamedTuple):
 
 
 class HistoryEntry(NamedTuple):
-    """One committed change: its number, time (UTC), who made it where with which command, and all it moved."""
+    """One committed change: its number, time (UTC), who made it where with which command, all it moved, and the
+    reason that was given (`message`)."""
 
     seq: int
     time: datetime
@@ -229,6 +231,7 @@ class HistoryEntry(NamedTuple):
     host: str
     command: str
     changes: tuple[RefChange, ...]
+    message: str | None = None
 
 
 class Diff(NamedTuple):

@@ -6,7 +6,7 @@ import typer
 
 from mreg.cli import plain
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import NameArgument, ReferenceArgument
+from mreg.cli.commands.params import NameArgument, ReasonOption, ReferenceArgument
 from mreg.cli.context import Context
 
 AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
@@ -18,20 +18,28 @@ ExpectOption = Annotated[
 ]
 
 
-def set_(ctx: Context, alias: AliasArgument, reference: ReferenceArgument, expect: ExpectOption = None) -> None:
+def set_(
+    ctx: Context,
+    alias: AliasArgument,
+    reference: ReferenceArgument,
+    expect: ExpectOption = None,
+    message: ReasonOption = None,
+) -> None:
     """Let an alias of a collection point at one of its versions, and move it there atomically.
 
     With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.
     """
-    done = ctx.obj.repository().set_alias(alias, reference, expect=expect)
+    done = ctx.obj.repository().set_alias(alias, reference, expect=expect, message=message)
     already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
     tell(ctx.obj, done.changes, done.seq, already)
     ctx.obj.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
-def rm(ctx: Context, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None) -> None:
+def rm(
+    ctx: Context, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None, message: ReasonOption = None
+) -> None:
     """Remove an alias from a collection; the version stays."""
-    done = ctx.obj.repository().remove_alias(alias, name, expect=expect)
+    done = ctx.obj.repository().remove_alias(alias, name, expect=expect, message=message)
     tell(ctx.obj, done.changes, done.seq)
     ctx.obj.emit(done, lambda out: None)
 

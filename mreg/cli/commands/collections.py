@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument
+from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption
 from mreg.cli.commands.show import show_artifact, show_model
 from mreg.cli.context import Context
 from mreg.cli.state import State
@@ -110,6 +110,7 @@ def rm(
     ctx: Context,
     references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="NAME:vN, or NAME:ALIAS.")],
     force: ForceOption = False,
+    message: ReasonOption = None,
 ) -> None:
     """Delete versions, all of them or none. Refused while an alias or a link holds one, unless --force.
 
@@ -117,7 +118,7 @@ def rm(
     versions, with the aliases and links that --force removed.
     """
     repository = ctx.obj.repository()
-    gone = repository.remove(references, force=force)
+    gone = repository.remove(references, force=force, message=message)
     held = [one for one in gone.changes if one.kind in ("alias", "link")]
     headline = f"deleted {' '.join(gone.versions)}{', and with it' if held else ''}"
     back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"

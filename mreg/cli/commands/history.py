@@ -4,56 +4,122 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.changes import tell
+from mreg.cli.changes import NONE, Row, renamed, rows_of, tell
 from mreg.cli.context import Context
-from mreg.cli.output import Out, time_text
+from mreg.cli.layout import aligned
+from mreg.cli.output import Out, local_text, time_text
+from mreg.cli.text import safe
+from mreg.values.names import composed
 
 if TYPE_CHECKING:
-    from mreg import HistoryEntry, RefChange
+    from mreg import HistoryEntry
 
 
 def history(
     ctx: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only changes of this collection.")] = None,
-    since: Annotated[int, typer.Option("--since", metavar="SEQ", min=0, help="Only changes after this one.")] = 0,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME[:ALIAS]]", help="Only changes of this collection, or of one alias.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="Only changes after this entry, or since this age or date.")
+    ] = "0",
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="WHEN", help="Only changes up to this entry, age or date.")
+    ] = None,
+    author: Annotated[str | None, typer.Option("--author", metavar="WHO", help="Only changes of this account.")] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", metavar="COMMAND", help="Only changes by this command: log, alias set, …")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries, the latest.")
     ] = None,
 ) -> None:
-    """Show who changed what, when, from what to what; oldest first."""
-    found = ctx.obj.repository().history(name, since=since, limit=limit)
-    ctx.obj.emit({"entries": found}, lambda out: _render_history(out, found))
-    if found and ctx.obj.terminal:
-        ctx.obj.note("`mreg undo SEQ` takes a change back")
+    """Show who changed what, when, from what to what, and why; oldest first.
+
+    Of NAME:ALIAS, show where the alias was, from when to when. WHEN is the number of an entry (27), an age (2h, 14d), a
+    date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
+    """
+    found = ctx.obj.repository().history(name, since=since, until=until, author=author, action=action, limit=limit)
+    ctx.obj.emit({"entries": found}, lambda out: _render(out, found, name))
+    if not found:
+        ctx.obj.note("no change matches")
+    elif ctx.obj.terminal:
+        ctx.obj.note(f"`mreg undo {found[-1].seq}` takes the last one back")
+
+
+def _render(out: Out, found: "list[HistoryEntry]", name: str | None) -> None:
+    if name is not None and ":" in name:
+        _render_alias(out, found, composed(name))
+    else:
+        _render_history(out, found)
 
 
 def _render_history(out: Out, found: "list[HistoryEntry]") -> None:
     if not out.terminal:
         out.table([], [row for entry in found for row in _history_rows(entry)])
         return
+    numbers, authors = (max((len(text) for text in texts), default=0) for texts in _columns(found))
     for entry in found:
-        out.line(f"{entry.seq}  {time_text(entry.time)[:19]}  {entry.who}@{entry.host}  mreg {entry.command}")
-        for change in entry.changes:
-            out.line(f"     {change.ref}: {_move(change)}")
+        start = f"{entry.seq:>{numbers}}  {local_text(entry.time)}  {entry.who:<{authors}}  "
+        first, *rest = [*map(_sentence, _rows(entry)), *_message(entry).splitlines()]
+        out.line(start + first)
+        for line in rest:
+            out.line(" " * len(start) + line)
+
+
+def _columns(found: "list[HistoryEntry]") -> tuple[list[str], list[str]]:
+    return [str(entry.seq) for entry in found], [entry.who for entry in found]
 
 
 def _history_rows(entry: "HistoryEntry") -> list[list[str]]:
-    """One row per ref that changed."""
-    fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host, entry.command]
-    moves = [[one.ref, one.old or "", one.new or ""] for one in entry.changes]
-    return [fixed + move for move in moves or [["", "", ""]]]
+    """For scripts: one row for each thing that changed."""
+    fixed = [str(entry.seq), time_text(entry.time), entry.who, entry.host]
+    return [[*fixed, *row, _message(entry)] for row in _rows(entry)]
 
 
-def _move(change: "RefChange") -> str:
-    if change.ref.endswith((".toml", ".md")):  # whole texts
-        return "made" if change.old is None else "deleted" if change.new is None else "changed"
-    return f"{_short(change.old)} -> {_short(change.new)}"
+def _rows(entry: "HistoryEntry") -> list[Row]:
+    """What changed, in the words of people; a rename is one row."""
+    verb, _, rest = entry.command.partition(" ")
+    rows = rows_of(entry.changes, whole=True)[: 1 if renamed(entry.changes) else None]
+    if verb == "log":
+        rows = [row for row in rows if not row[1].startswith("new artifact")]
+        rows = [(what, "logged" if how == "added" else how) for what, how in rows]
+    if verb in ("undo", "gc"):
+        rows.insert(0, (f"undid {rest}" if verb == "undo" else "gc", ""))
+    return rows or [(entry.command, "")]
 
 
-def _short(value: str | None) -> str:
-    if value is None:
-        return "(none)"
-    return value if len(value) <= 40 else f"{value[:40]}…"
+def _message(entry: "HistoryEntry") -> str:
+    """The reason that was given, or what was said of the version that was logged."""
+    logged = [str(one.details[0].new) for one in entry.changes if one.kind == "version" and one.details]
+    return safe(entry.message or (logged[0] if logged and entry.command.startswith("log ") else ""))
+
+
+def _sentence(row: Row) -> str:
+    what, how = row
+    return f"{what}{':' * (' of ' in what)} {how}".rstrip()
+
+
+def _render_alias(out: Out, found: "list[HistoryEntry]", name: str) -> None:
+    """Where the alias `name` was, from when to when."""
+    moves = [one for entry in found for one in entry.changes if one.kind == "alias" and one.name == name]
+    when = local_text if out.terminal else time_text
+    starts = [when(entry.time) for entry in found]
+    places = [(one.new or NONE, one.version or "" if one.new else "") for one in moves]
+    rows = [
+        [*place, start, end, entry.who, _message(entry)]
+        for place, start, end, entry in zip(places, starts, [*starts[1:], ""], found, strict=True)
+    ]
+    if not out.terminal:
+        out.table([], rows)
+        return
+    periods = [
+        [at, version, f"{start} to {end}" if end else f"since {start}", who] for at, version, start, end, who, _ in rows
+    ]
+    for line, row in zip(aligned(periods, indent=0), rows, strict=True):
+        out.line(line)
+        for part in row[-1].splitlines():
+            out.line(f"      {part}")
 
 
 def undo(

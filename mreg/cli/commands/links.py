@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ExpectOption, ModelArgument, ReferenceArgument
+from mreg.cli.commands.params import ExpectOption, ModelArgument, ReasonOption, ReferenceArgument
 from mreg.cli.context import Context
 
 
@@ -18,12 +18,13 @@ def link(
         typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL here. Repeatable."),
     ] = None,
     expect: ExpectOption = None,
+    message: ReasonOption = None,
 ) -> None:
     """Link a version into a registered model, and print the link as `MODEL:vN`.
 
     The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.
     """
-    result = ctx.obj.repository().link(reference, model, aliases=alias or (), expect=expect)
+    result = ctx.obj.repository().link(reference, model, aliases=alias or (), expect=expect, message=message)
     already = "" if result.created else f"{result.link.name} is {result.link.version} already"
     tell(ctx.obj, result.changes, result.seq, already)
     ctx.obj.emit(result, lambda out: out.line(result.link.name))
@@ -33,9 +34,10 @@ def unlink(
     ctx: Context,
     reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The link.")],
     force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
+    message: ReasonOption = None,
 ) -> None:
     """Remove a link from a registered model; the version stays."""
-    done = ctx.obj.repository().unlink(reference, force=force)
+    done = ctx.obj.repository().unlink(reference, force=force, message=message)
     others = [one for one in done.changes if one.kind != "link"]
     headline = f"removed {done.link.name}; {done.link.version} stays{'; with it went' if others else ''}"
     tell(ctx.obj, others, done.seq, headline, "brings it back")

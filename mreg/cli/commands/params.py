@@ -20,6 +20,9 @@ ExpectOption = Annotated[
     ),
 ]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The training or serving run's id.")]
+ReasonOption = Annotated[
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The reason, for the history.")
+]
 MessageOption = Annotated[str | None, typer.Option("--message", "-m", help="What to say of this version.")]
 MetaOption = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ModelArgument
+from mreg.cli.commands.params import ModelArgument, ReasonOption
 from mreg.cli.context import Context
 from mreg.cli.state import State
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 
 
-def add(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
+def add(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
     """Add tags to a registered model; print all that it has then."""
-    _changed(ctx.obj, ctx.obj.repository().add_tags(model, tags))
+    _changed(ctx.obj, ctx.obj.repository().add_tags(model, tags, message=message))
 
 
-def rm(ctx: Context, model: ModelArgument, tags: TagsArgument) -> None:
+def rm(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
     """Remove tags from a registered model; print those that it has left."""
-    _changed(ctx.obj, ctx.obj.repository().remove_tags(model, tags))
+    _changed(ctx.obj, ctx.obj.repository().remove_tags(model, tags, message=message))
 
 
 def _changed(state: State, done: "TagsResult") -> None:

@@ -96,29 +96,43 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('reference',)),
     'rm': ('Delete a version.', {
         '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('reference*',)),
     'link': ('Link a version into a registered model.', {
         '--alias': ('alias', 'Move this alias of MODEL here. Repeatable.'),
         '--expect': ('-', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('reference', 'model')),
     'unlink': ('Remove a link.', {
         '--force': ('', 'Do it even if aliases of the model are on it.'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('link',)),
     'alias': ('Set, remove and list aliases.', {
     }, ()),
     'alias set': ('Move an alias to a version.', {
         '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('alias', 'reference')),
     'alias rm': ('Remove an alias.', {
         '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('alias', 'name')),
     'alias ls': ('List aliases.', {
     }, ('name',)),
     'tag': ('Label registered models.', {
     }, ()),
     'tag add': ('Add tags to a model.', {
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('model', 'tag*')),
     'tag rm': ('Remove tags from a model.', {
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
     }, ('model', 'tag of model*')),
     'tag ls': ('List tags and the models that have them.', {
     }, ('model',)),
@@ -177,9 +191,12 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
     }, ('-',)),
     'history': ('Show who changed what, and when.', {
-        '--since': ('-', 'Only changes after this one. Default: `0`.'),
+        '--since': ('-', 'Only changes after this entry, or since this age or date. Default: `0`.'),
+        '--until': ('-', 'Only changes up to this entry, age or date.'),
+        '--author': ('-', 'Only changes of this account.'),
+        '--action': ('-', 'Only changes by this command: log, alias set, …'),
         '--limit': ('-', 'Show at most N entries, the latest.'),
-    }, ('name',)),
+    }, ('-',)),
     'undo': ('Take a change back.', {
     }, ('-',)),
     'du': ('Show where the bytes are.', {
