@@ -13,7 +13,7 @@ from mreg.operations.query import artifacts, describe_many, load_records, models
 from mreg.operations.resolve import Resolved, require_kind, resolve
 from mreg.operations.versions import artifact_type, load
 from mreg.refs import properties
-from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context
 from mreg.session.fact_queries import Held, Order, Query, fits_statement
 from mreg.session.facts import Records, words_of
@@ -176,8 +176,7 @@ class _Search:
         records = Records(
             lambda digests: load_records(self._context, self.index, digests), self._told or (lambda _: None)
         )
-        types = {key.name: artifact_type(key.name, said) for key, said in self._artifacts().items()}
-        return self.index.asked(records, lambda db: question(Query(db, lambda: held(self.index), types)))
+        return self.index.asked(records, lambda db: question(Query(db, lambda: held(self.index), self._types)))
 
     def rows(self, query: Query) -> list[Resolved]:
         where, values = self.condition(query)
@@ -205,8 +204,9 @@ class _Search:
             one.matches(version, now=self._now) for one in self._wanted.where
         )
 
-    def _artifacts(self) -> dict[CollectionKey, str]:
-        return listed_collections(self.index, CollectionKind.ARTIFACT)
+    def _types(self) -> dict[str, str]:
+        found = listed_collections(self.index, CollectionKind.ARTIFACT)
+        return {key.name: artifact_type(key.name, said) for key, said in found.items()}
 
     def _within(self, query: Query) -> tuple[str, list[Any]]:
         if not self._wanted.within:

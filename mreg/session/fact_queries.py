@@ -60,7 +60,9 @@ class Order(NamedTuple):
 class Query:
     """Questions about the versions in the tables. types: of each artifact."""
 
-    def __init__(self, db: sqlite3.Connection, held: Callable[[], Iterable[Held]], types: dict[str, str]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, held: Callable[[], Iterable[Held]], types: Callable[[], dict[str, str]]
+    ) -> None:
         self._db = db
         self._held = held
         self._types = types
@@ -174,7 +176,7 @@ class Query:
         if key.name == "kind":
             return ("1" if elements_fit(test, ["version"], found.matchers) else "0"), []
         if key.name == "type":
-            fitting = [name for name, type_ in self._types.items() if elements_fit(test, [type_], found.matchers)]
+            fitting = [name for name, type_ in self._types().items() if elements_fit(test, [type_], found.matchers)]
             return "v.artifact IN (SELECT value FROM chosen WHERE test = ?)", [self._choose(fitting)]
         if key.name == "age":
             test = _as_created(test, now)

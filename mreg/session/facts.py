@@ -39,7 +39,7 @@ _AT_ONCE = 1000
 
 
 _UNREAD = (
-    "FROM refs WHERE seq >= ? AND (seq, key) > (?, ?) "
+    "FROM refs INDEXED BY refs_seq WHERE seq >= ? AND (seq, key) > (?, ?) "
     "AND key >= 'artifacts/' AND key < 'artifacts0' AND key NOT LIKE '%/artifact.toml'"
 )
 _T = TypeVar("_T")

@@ -19,6 +19,7 @@ from pathlib import Path
 import copying
 import real_models
 import report
+import searching
 import series
 import startup
 from measuring import Bench, BenchmarkFailed, Row, Skipped
@@ -33,6 +34,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     startup.GROUP: (startup.measure, 1),
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),
+    searching.GROUP: (searching.measure, 1),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),
 }

@@ -21,6 +21,9 @@ NAMES = {
     "start-up": {"--version", "resolve NAME:ALIAS", "resolve NAME", "alias ls", "use, cached", "ls NAME, 20 versions"},
     "one file": {f"{step}, 2 MiB" for step in STEPS | {"most memory of all steps"}},
     "many files": {f"{step}, 50 x 4 KiB" for step in STEPS},
+    "search": {
+        f"{what}, 20 versions" for what in ("first search", "resolve", "top 20", "three tests, top 20", "count", "text")
+    },
     "checkpoints: 10 % changed": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},
     "checkpoints: full fine-tune": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},
     "checkpoints: small learning rate": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},

@@ -36,6 +36,7 @@ class Form:
     real models. large_models: whether those of many MiB are among these. peer_rounds: the most rounds that peers take
     part in. settled: seconds to wait until mreg trusts the
     times of the files (it reads those again that changed less than 2 s before they were read).
+    searched: among how many versions is searched.
     """
 
     name: str
@@ -49,14 +50,26 @@ class Form:
     large_models: bool = True
     peer_rounds: int = 1
     settled: float = 2.5
+    searched: tuple[int, ...] = (1_000,)
 
 
 FORMS = {
     form.name: form
     for form in (
-        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, hidden=32, epochs=10, large_models=False, settled=0),
+        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, hidden=32, epochs=10, large_models=False, settled=0, searched=(20,)),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
-        Form("full", 256 * MIB, 1024 * MIB, 10_000, 1_000, hidden=1024, epochs=12, levels=(1, 3, 19), peer_rounds=3),
+        Form(
+            "full",
+            256 * MIB,
+            1024 * MIB,
+            10_000,
+            1_000,
+            hidden=1024,
+            epochs=12,
+            levels=(1, 3, 19),
+            peer_rounds=3,
+            searched=(1_000, 100_000),
+        ),
     )
 }
 

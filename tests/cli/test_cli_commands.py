@@ -798,6 +798,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),
     ("config ls", "faults settings", {}),
+    ("help filters", "text topic", {}),
     ("version", "formats mreg python", {"formats": "journal packs records repository"}),
 ]
 

@@ -172,3 +172,32 @@ def test_a_search_writes_nothing_into_the_repository(repository: Path, capsys: p
 
     # then
     assert {path: path.stat().st_mtime_ns for path in (repository / ".mreg").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["mnist", "--where", "arch = 'vit'", "--sort", "-metrics.acc"], "mnist:v2\nmnist:v0\n"),
+        (["digits", "--where", "metrics.acc > 0.9"], "mnist:v2\n"),
+        (["mnist", "--tag", "vision"], "mnist:v2\n"),
+        (["mnist", "--sort", "arch,-metrics.acc", "--limit", "2"], "mnist:v1\nmnist:v2\n"),
+        (["mnist", "--count"], "3\n"),
+        (["digits:production", "mnist:v0"], "mnist:v2\nmnist:v0\n"),
+    ],
+)
+def test_ls_chooses_versions_of_a_collection(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "ls", "-q", *words) == (0, expected, "")
+
+
+def test_references_are_compared_by_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "ls", "digits:production", "mnist:v0")
+    assert (code, err) == (0, "")
+    assert [line.split("\t")[5:] for line in out.splitlines()] == [["0.92", ""], ["0.9", ""]]
+
+
+def test_references_to_be_compared_are_not_chosen_from(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "ls", "mnist:v1", "mnist:v0", "--sort", "arch")
+    assert (code, out) == (2, "")
+    assert "references are compared as they are: no --where, --tag, --sort or --count" in err

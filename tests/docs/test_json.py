@@ -38,6 +38,8 @@ RUNS = [
     ("mreg ls", "ls"),
     ("mreg ls ARTIFACT", "ls tuned"),
     ("mreg ls MODEL", "ls digits"),
+    ("mreg ls --where", "ls tuned --where has(metrics.acc)"),
+    ("mreg ls --where", "ls tuned:v0 digits:v0 base"),
     ("mreg show NAME:SELECTOR", "show tuned:best"),
     ("mreg show ARTIFACT", "show tuned"),
     ("mreg show MODEL", "show digits"),

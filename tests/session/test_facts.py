@@ -166,7 +166,7 @@ def test_the_tables_find_what_the_filter_matches(described: list[Any], tree: Any
     # when
     def ask(db: Any) -> Any:
         types = {"other": "dataset", "vit": "model"}
-        query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], types)
+        query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], lambda: types)
         return query.find(*query.condition(wanted, NOW), [], None)
 
     found = {(artifact, number) for artifact, number, _ in tables.asked(records, ask)}
@@ -184,7 +184,7 @@ def test_versions_without_the_key_come_last_in_both_directions() -> None:
     # when
     def ask(descending: bool, limit: int | None) -> list[int]:
         order = [Order(Key("k"), descending)]
-        rows = tables.asked(records, lambda db: Query(db, list, {}).find("1", [], order, limit))
+        rows = tables.asked(records, lambda db: Query(db, list, dict).find("1", [], order, limit))
         return [number for _, number, _ in rows]
 
     # then
@@ -201,7 +201,7 @@ def test_facts_follow_annotations_deletions_and_their_undoing() -> None:
 
     def numbers() -> list[int]:
         def ask(db: Any) -> Any:
-            query = Query(db, list, {})
+            query = Query(db, list, dict)
             return query.find(*query.condition(Filter("k >= 1"), NOW), [], None)
 
         return sorted(number for _, number, _ in tables.asked(records, ask))

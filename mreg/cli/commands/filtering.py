@@ -1,7 +1,7 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -137,3 +137,45 @@ def emit_keys(state: State, within: Sequence[str]) -> None:
 
 def _limit(value: Any) -> str:
     return "" if value is None else value_text(value)
+
+
+class Listing(NamedTuple):
+    """What `mreg ls` is asked for beside names."""
+
+    where: Sequence[str]
+    tags: Sequence[str]
+    sort: str | None
+    columns: Sequence[str]
+    only_changed: bool
+    limit: int | None
+    only_count: bool
+    keys: bool
+    exit_code: bool
+
+    def is_search(self, names: Sequence[str]) -> bool:
+        """Whether versions have to be chosen or compared, so that a plain list will not do."""
+        asked = self.where or self.tags or self.only_changed or self.only_count or self.keys or self.exit_code
+        return bool(asked or len(names) > 1 or ":" in "".join(names) or "," in (self.sort or ""))
+
+
+def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
+    """`mreg ls` of versions that are chosen; several references are compared."""
+    repository = state.repository()
+    if asked.keys:
+        emit_keys(state, names)
+        return 0
+    filters = tagged(asked.where, asked.tags)
+    compared = ":" in "".join(names) or (len(names) > 1 and not filters and not asked.only_count)
+    if compared:
+        if asked.sort or filters or asked.only_count:
+            raise typer.BadParameter("references are compared as they are: no --where, --tag, --sort or --count")
+        versions = [repository.version(name) for name in names][: asked.limit]
+        emit_versions(state, versions, {"versions": versions}, asked.columns, only_changed=not asked.columns)
+        return 0
+    if asked.only_count:
+        return emit_count(state, repository.count(where=filters, within=names, told=told(state)), asked.exit_code)
+    versions = repository.search(
+        where=filters, sort=split(asked.sort), limit=asked.limit, within=names, told=told(state)
+    )
+    emit_versions(state, versions, {"versions": versions}, asked.columns, only_changed=asked.only_changed)
+    return UNMET if asked.exit_code and not versions else 0

@@ -5,6 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mreg.cli.commands.filtering import (
+    CountOption,
+    ExitCodeOption,
+    KeysOption,
+    Listing,
+    OnlyChangedOption,
+    WhereOption,
+    list_versions,
+    split,
+)
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
 from mreg.cli.output import aliases_text, short_age, size_text, value_text
@@ -33,7 +43,18 @@ _SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
 
 def ls(
     ctx: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME…]", help="An artifact or a registered model; or references, to be compared."),
+    ] = None,
+    where: WhereOption = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only versions that have this tag. Repeatable.")
+    ] = None,
+    only_changed: OnlyChangedOption = False,
+    count: CountOption = False,
+    keys: KeysOption = False,
+    exit_code: ExitCodeOption = False,
     columns: Annotated[
         list[str] | None, typer.Option("--columns", metavar="KEY", help="Metadata to show. Repeatable, or with commas.")
     ] = None,
@@ -42,24 +63,29 @@ def ls(
         typer.Option("--sort", metavar="KEY", help="number, size, files, created, metadata key; -KEY reverses."),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=0, help="Only the first so many.")] = None,
-) -> None:
+) -> int:
     """List collections, or the versions of one.
 
     Of an artifact: number, aliases, size, files, age, message. Of a registered model: its links.
     """
+    wanted = split(columns)
+    asked = Listing(where or (), tag or (), sort, wanted, only_changed, limit, count, keys, exit_code)
+    if asked.is_search(names or ()):
+        return list_versions(ctx.obj, names or (), asked)
     repository = ctx.obj.repository()
-    if name is None:
+    if not names:
         _ls_all(ctx.obj, repository, limit)
-        return
-    wanted = [key for given in columns or () for key in given.split(",") if key]
+        return 0
+    [name] = names
     kind = repository.kind(name)
     if kind == "model":
         _ls_links(ctx.obj, repository, name, wanted, sort, limit)
-        return
+        return 0
     versions = _sorted(repository.versions(name), sort)[:limit]
     headings: list[str | Column] = ["version", "aliases", "size", "files", "age", "message", *_asked(wanted)]
     rows = [_version_row(version, wanted) for version in versions]
     ctx.obj.emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))
+    return 0
 
 
 def _ls_all(state: State, repository: "Repository", limit: int | None) -> None:

@@ -73,10 +73,16 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
     }, ('reference',)),
     'ls': ('List collections, or the versions of one.', {
+        '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
+        '--tag': ('tag', 'Only versions that have this tag. Repeatable.'),
+        '--only-changed': ('', 'Show the metadata that differs.'),
+        '--count': ('', 'Print only how many there are.'),
+        '--keys': ('', 'List the metadata keys, with types and ranges.'),
+        '--exit-code': ('', 'Exit with 7 where nothing is found.'),
         '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
         '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
         '--limit': ('-', 'Only the first so many.'),
-    }, ('name',)),
+    }, ('-*',)),
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
     'files': ("List a version's files.", {
