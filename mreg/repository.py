@@ -265,9 +265,10 @@ class Repository:
         view = self._context.view()
         return operations.versions.load(self._context, view, resolve(self._context, reference, view))
 
-    def versions(self, name: str) -> list[Version]:
-        """The versions of an artifact, oldest first, or those linked in a registered model, in link order."""
-        return operations.query.versions(self._context, name)
+    def versions(self, name: str, *, newest: int | None = None) -> list[Version]:
+        """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest: of
+        many only the last ones, which takes no longer than if there were no others."""
+        return operations.query.versions(self._context, name, newest)
 
     def files(self, reference: str) -> tuple[File, ...]:
         """The files of a version, sorted by path."""

@@ -98,8 +98,9 @@ def tags(context: Context) -> dict[str, tuple[str, ...]]:
     return {tag: tuple(found[tag]) for tag in sorted(found)}
 
 
-def versions(context: Context, name: str) -> list[Version]:
-    """The versions of an artifact in ascending order, or those linked in a registered model, in link order.
+def versions(context: Context, name: str, newest: int | None = None) -> list[Version]:
+    """The versions of an artifact in ascending order, or those linked in a registered model, in link order; of many
+    only the newest, which costs what these cost.
 
     Raises UnknownName, Damaged.
     """
@@ -107,10 +108,13 @@ def versions(context: Context, name: str) -> list[Version]:
     view = context.view()
     kind = require_kind(context, view, name)
     index = context.tables(view.look)
-    if kind is CollectionKind.ARTIFACT:
+    if kind is CollectionKind.ARTIFACT and newest is not None:
+        wanted = [Resolved(name, number, digest) for number, digest in index.newest(name, newest).items()]
+    elif kind is CollectionKind.ARTIFACT:
         wanted = [Resolved(name, key.number, digest) for key, digest in listed_versions(index, name).items()]
     else:
         wanted = [linked(key, target) for key, target in listed_links(index, name).items()]
+        wanted = wanted if newest is None else wanted[max(0, len(wanted) - newest) :]
     return describe_many(context, index, wanted)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mreg.refs import keys
 from mreg.refs.journal import Entry
-from mreg.refs.keys import CollectionKey, CollectionKind
+from mreg.refs.keys import CollectionKey, CollectionKind, VersionKey
 from mreg.refs.ref_files import Ref
 from mreg.session.database import Database
 
@@ -31,6 +31,27 @@ class RefMirror(Database):
         """Those of the refs that exist, with their values."""
         rows = self._fetch_in("SELECT key, value FROM refs WHERE key IN (?) AND value IS NOT NULL", names)
         return dict(rows)
+
+    def newest(self, artifact: str, most: int) -> dict[int, str]:
+        """The versions of the artifact with the highest numbers, ascending, with their values. What this costs follows
+        how many there are to be: numbers are given without gaps, so the last one is found by doubling."""
+        found: dict[int, str] = {}
+        end = self._end_of(artifact)
+        while end > 0 and len(found) < most:
+            first = max(0, end - most)
+            names = {str(VersionKey(artifact, number)): number for number in range(first, end)}
+            found |= {names[key]: value for key, value in self.values(names).items()}
+            end = first
+        return dict(sorted(found.items())[max(0, len(found) - most) :])
+
+    def _end_of(self, artifact: str) -> int:
+        low, high = -1, 0
+        while self.ref(VersionKey(artifact, high)):
+            low, high = high, high * 2 + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.ref(VersionKey(artifact, middle)) else (low, middle)
+        return high
 
     def links_to(self, versions: Collection[str]) -> dict[str, str]:
         """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mreg.repository import Repository
+from mreg.session.index import Index
 from mreg.values.errors import NotFound
 
 
@@ -61,3 +62,30 @@ def test_history_of_a_name_that_never_was_is_refused_from_wherever_one_asks(sinc
         repo.history("mnits", since=since)
 
     assert raised.value.near == ["mnist"]
+
+
+def test_what_the_newest_of_many_cost_follows_how_many_are_asked_for(
+    repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    for number in range(70):
+        repo.log(folder({"a": str(number).encode()}), "mnist")
+    repo.remove("mnist:v68")
+    asked: list[int] = []
+    real = Index.records
+    monkeypatch.setattr(Index, "records", lambda index, names: asked.append(len(names)) or real(index, names))
+    fetched: list[int] = []
+    fetch = Index._fetch
+    monkeypatch.setattr(
+        Index, "_fetch", lambda index, *query: fetched.append(len(rows := fetch(index, *query))) or rows
+    )
+
+    # when
+    found = repo.versions("mnist", newest=3)
+
+    # then
+    assert [one.number for one in found] == [66, 67, 69]
+    assert asked == [3]
+    assert sum(fetched) < 40
+    assert [one.number for one in repo.versions("mnist", newest=0)] == []
+    assert len(repo.versions("mnist", newest=100)) == 69

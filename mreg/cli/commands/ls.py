@@ -62,7 +62,9 @@ def ls(
         str | None,
         typer.Option("--sort", metavar="KEY", help="number, size, files, created, metadata key; -KEY reverses."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=0, help="Only the first so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help="Show at most N: the newest, or the first by --sort.")
+    ] = None,
 ) -> int:
     """List collections, or the versions of one.
 
@@ -81,7 +83,10 @@ def ls(
     if kind == "model":
         _ls_links(ctx.obj, repository, name, wanted, sort, limit)
         return 0
-    versions = _sorted(repository.versions(name), sort)[:limit]
+    if limit is not None and not sort:
+        versions = repository.versions(name, newest=limit)
+    else:
+        versions = _sorted(repository.versions(name), sort)[:limit]
     headings: list[str | Column] = ["version", "aliases", "size", "files", "age", "message", *_asked(wanted)]
     rows = [_version_row(version, wanted) for version in versions]
     ctx.obj.emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))

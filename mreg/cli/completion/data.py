@@ -81,7 +81,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
         '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
         '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
-        '--limit': ('-', 'Only the first so many.'),
+        '--limit': ('-', 'Show at most N: the newest, or the first by --sort.'),
     }, ('-*',)),
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
