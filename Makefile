@@ -116,10 +116,11 @@ endef
 strace:
 	$(call tool,strace,strace,crash)
 
-# The power loss tests make file systems in files.
+# The power loss tests, and those of cloned files, make file systems in files.
 disks:
 	$(call tool,mkfs.ext4,e2fsprogs,power loss)
-	$(call tool,mkfs.xfs,xfsprogs,power loss)
+	$(call tool,mkfs.xfs,xfsprogs,power loss and cloning)
+	$(call tool,mkfs.btrfs,btrfs-progs,cloning)
 
 # Shell completion is tested in each shell that it is for.
 shells:

@@ -285,20 +285,36 @@ class Repository:
         destination: str | os.PathLike[str] | None = None,
         *,
         include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        exact: bool = False,
+        force: bool = False,
         partial: bool = False,
+        reflink: bool = False,
         progress: Progress | None = None,
     ) -> Checkout:
         """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
 
         A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
-        been verified and flushed: those that are there and right are left, those that differ are replaced,
-        others stay.
+        been verified and flushed: those that are there and right are left, those that differ are replaced. Others
+        stay, and are named in the result. Whatever was written or right already bears one and the same time.
 
-        A version of which a file is damaged is refused; with `partial`, such files are left out, and named in the
-        result.
+        include, exclude: patterns as in .gitignore. exact: remove what is not of the version; refused (WouldLose)
+        where a file is among it whose bytes the repository does not have, unless `force`. partial: leave out, and name
+        in the result, files that are damaged; without it, such a version is refused. reflink: clone the files from the
+        cache where the file system can, so that they take no room of their own.
         """
-        path = None if destination is None else os.fspath(destination)
-        return operations.files.get(self._context, reference, path, include, progress, partial=partial)
+        return operations.files.get(
+            self._context,
+            reference,
+            None if destination is None else os.fspath(destination),
+            progress,
+            include=include,
+            exclude=exclude,
+            exact=exact,
+            force=force,
+            partial=partial,
+            reflink=reflink,
+        )
 
     def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> lazy.pathlib.Path:
         """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.

@@ -11,16 +11,17 @@ import stat
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final, NamedTuple
 
 from mreg.checkout.new_folder import Steps, Target, Tree, hash_file, open_folder, published_modes
+from mreg.checkout.others import Others, UnsafeDestination as UnsafeDestination, above
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
-from mreg.session.statcache import FINE_SECONDS, key, settled, stamp
+from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
 from mreg.storage.flush import flush_folder
-from mreg.storage.posix import set_mode
+from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, temporary_name
-from mreg.values.errors import Refused
 from mreg.values.progress import Progress
 from mreg.values.records import RESERVED_COMPONENTS, File
 
@@ -28,37 +29,47 @@ WORTH_A_WAIT: Final = 16 << 20
 """To read a file of this length again takes longer than to wait for its times."""
 
 
-class UnsafeDestination(Refused):
-    code = "unsafe-destination"
-    template = "cannot write to {path!r}: {reason}"
+OTHERS: Final = 1000
+"""How many of the files that are not of the version are told at most."""
 
-    path: str
-    reason: str
+
+class Wish(NamedTuple):
+    """How files are to be written.
+
+    whole: all files of the version, of which some are to be written. exact: remove what is not of the version. force:
+    also what cannot be had again. partial: leave out what is damaged. copy: a folder with the same files, which may be
+    cloned.
+    """
+
+    whole: Sequence[File]
+    exact: bool = False
+    force: bool = False
+    partial: bool = False
+    copy: str | None = None
 
 
 class Done(NamedTuple):
-    """How many files were written, how many were right already, and which are damaged and were left out."""
+    """How many files were written, how many of them cloned, how many were right already; which are damaged and were
+    left out. removed: the paths of what was not of the version and is gone; others: of what is still there."""
 
     written: int
     kept: int
     left_out: tuple[File, ...] = ()
+    cloned: int = 0
+    removed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def get(
-    reader: Reader,
-    files: Sequence[File],
-    destination: str,
-    progress: Progress | None = None,
-    *,
-    partial: bool = False,
+    reader: Reader, files: Sequence[File], destination: str, progress: Progress | None = None, wish: Wish | None = None
 ) -> Done:
-    """Write `files` below the folder `destination`.
+    """Write `files` below the folder `destination`, all of them and their folders with one and the same time.
 
-    What else lies there is left alone; a file that differs is replaced. Everything is verified, written
-    and flushed in a folder of its own first, so a failure changes nothing. partial: leave out what is damaged.
-    Raises DamagedFile (with `partial` only where no file is whole), UnsafeDestination, NoSpace, OSError.
+    What else lies there is left alone, unless the wish is `exact`; a file that differs is replaced. Everything is
+    verified, written and flushed in a folder of its own first, so a failure changes nothing. Raises DamagedFile (with
+    `partial` only where no file is whole), UnsafeDestination, WouldLose, NoSpace, OSError.
     """
-    damage: list[DamagedFile] | None = [] if partial else None
+    wish = wish or Wish(files)
     steps = Steps(files, progress)
     destination = os.path.abspath(destination)
     if not RESERVED_COMPONENTS.isdisjoint(os.path.realpath(destination).split(os.sep)):
@@ -68,18 +79,48 @@ def get(
     prefix = f".{os.path.basename(destination)}."
     drop_abandoned(parent, prefix)
     staging = os.path.join(parent, temporary_name(prefix))
+    filling = _Filling(reader, steps, wish)
     if not os.path.lexists(destination):
-        check_space(parent, [file.size for file in files])
-        with Tree(staging) as tree:
-            tree.fill(reader, _targets(files), steps, damage)
-            left_out = _left_out(files, damage)
-            if left_out and damage and len(left_out) == len(files):
-                raise damage[0]
+        with Tree(staging, filling.moment) as tree:
+            left_out = filling.fill(tree, files)
             with suppress(FileExistsError):
                 tree.keep(destination)
                 reader.remember(_settled(destination, tree.written))
-                return Done(len(files) - len(left_out), 0, left_out)
-    return _merge(reader, files, destination, steps, None if damage is None else [])
+                return Done(len(files) - len(left_out), 0, left_out, filling.cloned)
+    return _merge(filling, files, destination)
+
+
+class _Filling:
+    """How the files of one `get` are made, and what has been made. moment: the time that they are to bear."""
+
+    def __init__(self, reader: Reader, steps: Steps, wish: Wish) -> None:
+        self.reader = reader
+        self.steps = steps
+        self.wish = wish
+        self.moment = time.time_ns()
+        self.cloned = 0
+
+    def fill(self, tree: Tree, files: Sequence[File], others_are_right: bool = False) -> tuple[File, ...]:
+        """Make these files; those that were left out. others_are_right: there are others, which are whole. Raises
+        DamagedFile, NoSpace."""
+        self.cloned = 0
+        damage: list[DamagedFile] | None = [] if self.wish.partial else None
+        rest = [target for target in _targets(files) if not self._clone(tree, target)]
+        self.cloned = len(files) - len(rest)
+        check_space(os.path.dirname(tree.path), [target.file.size for target in rest])
+        tree.fill(self.reader, rest, self.steps, damage)
+        paths = {error.path for error in damage or ()}
+        left_out = tuple(file for file in files if file.path in paths)
+        if damage and len(left_out) == len(files) and not others_are_right:
+            raise damage[0]
+        return left_out
+
+    def _clone(self, tree: Tree, target: Target) -> bool:
+        copy = self.wish.copy
+        if copy is None or not tree.clone(target, os.path.join(copy, target.path)):
+            return False
+        self.steps.advance(target.file.size)
+        return True
 
 
 def _targets(files: Sequence[File]) -> list[Target]:
@@ -87,49 +128,40 @@ def _targets(files: Sequence[File]) -> list[Target]:
     return [Target(file.path, file, modes[file.executable]) for file in files]
 
 
-def _left_out(files: Sequence[File], damage: list[DamagedFile] | None) -> tuple[File, ...]:
-    paths = {error.path for error in damage or ()}
-    return tuple(file for file in files if file.path in paths)
-
-
-def _merge(
-    reader: Reader, files: Sequence[File], destination: str, steps: Steps, damage: list[DamagedFile] | None
-) -> Done:
+def _merge(filling: _Filling, files: Sequence[File], destination: str) -> Done:
+    wish, reader = filling.wish, filling.reader
     root = _open_destination(destination)
     drop_abandoned(destination, ".")
     try:
-        present = _Present(reader, root, destination, steps)
+        others = Others(destination, root, wish.whole)
+        unwanted = others.removable(reader, force=wish.force) if wish.exact else []
+        present = _Present(reader, root, destination, filling.steps)
         wrong = [file for file in files if not present.has(file)]
-        if wrong:
-            _replace(reader, wrong, destination, root, steps, damage)
-        left_out = _left_out(wrong, damage)
-        if left_out and damage and len(left_out) == len(files):
-            raise damage[0]
+        left_out = _replace(filling, wrong, destination, root, len(wrong) < len(files)) if wrong else ()
+        removed = others.remove(unwanted)
+        if removed or len(left_out) < len(wrong):
+            present.give_time(files, filling.moment)
         reader.remember(present.seen)
-        return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out)
+        rest = tuple(islice(others.named(), OTHERS))
+        return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out, filling.cloned, removed, rest)
     finally:
         os.close(root)
 
 
 def _replace(
-    reader: Reader,
-    files: Sequence[File],
-    destination: str,
-    root: int,
-    steps: Steps,
-    damage: list[DamagedFile] | None,
-) -> None:
-    check_space(destination, [file.size for file in files])
+    filling: _Filling, files: Sequence[File], destination: str, root: int, others_are_right: bool
+) -> tuple[File, ...]:
+    """Write these files in the place of what is there; those that were left out."""
     staging = os.path.join(destination, temporary_name("."))  # in it: it may be a mount of its own
-    with Tree(staging) as tree:
-        tree.fill(reader, _targets(files), steps, damage)
+    with Tree(staging, filling.moment) as tree:
+        left_out = filling.fill(tree, files, others_are_right)
         tree.flush()
-        left_out = set(_left_out(files, damage))
-        whole = [file for file in files if file not in left_out]
+        whole = [file for file in files if file not in set(left_out)]
         for file in whole:
             _move_in(staging, root, file.path)
         for folder in {os.path.dirname(file.path) for file in whole}:
             flush_folder(os.path.join(destination, folder))
+    return left_out
 
 
 def _open_destination(path: str) -> int:
@@ -149,7 +181,29 @@ class _Present:
         self._root = root
         self._destination = destination
         self._steps = steps
+        self._right: list[tuple[File, os.stat_result]] = []
         self.seen: list[tuple[bytes, str, str]] = []
+
+    def give_time(self, files: Sequence[File], moment: int) -> None:
+        """Let what was right already, and all folders of `files`, bear this time too: some programs sort checkpoints
+        by their times, and delete the oldest."""
+        touched = [(file, status) for file, before in self._right if (status := self._touch(file, before, moment))]
+        self.seen = _settled(self._destination, touched)
+        for folder in {"", *(folder for file in files for folder in above(file.path))}:
+            with suppress(OSError), open_folder(self._root, folder.split("/") if folder else []) as handle:
+                set_time(handle, moment)
+
+    def _touch(self, file: File, before: os.stat_result, moment: int) -> os.stat_result | None:
+        """Its status then, where it is still the file that was found right."""
+        descriptor = self._open(file)
+        if descriptor is None:
+            return None
+        try:
+            same = same_file(os.fstat(descriptor), before)
+            set_time(descriptor, moment)
+            return os.fstat(descriptor) if same else None
+        finally:
+            os.close(descriptor)
 
     def has(self, file: File) -> bool:
         """Are these bytes there? Raises UnsafeDestination where a link or folder is in the way."""
@@ -162,6 +216,7 @@ class _Present:
             if bool(os.fstat(descriptor).st_mode & stat.S_IXUSR) != file.executable:
                 with suppress(OSError):  # a read-only disk: the bytes are right
                     set_mode(descriptor, published_modes()[file.executable])
+            self._right.append((file, os.fstat(descriptor)))
         finally:
             os.close(descriptor)
         self._steps.advance(file.size)

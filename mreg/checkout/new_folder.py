@@ -18,7 +18,7 @@ from blake3 import blake3
 from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.content.buffers import Buffer
 from mreg.storage.flush import Flusher, flush_file_system, flush_folder, flush_tree
-from mreg.storage.posix import reserve, set_mode
+from mreg.storage.posix import clone, reserve, set_mode, set_time
 from mreg.values.progress import Progress
 from mreg.values.records import File
 
@@ -42,11 +42,13 @@ class Target(NamedTuple):
 
 
 class Tree:
-    """A new folder being filled; thrown away unless `keep` is called. Use as a context manager."""
+    """A new folder being filled; thrown away unless `keep` is called. Use as a context manager. moment: the time that
+    all its files and folders are to bear, in nanoseconds since 1970."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, moment: int | None = None) -> None:
         os.mkdir(path)
         self.path = path
+        self._moment = moment
         self.written: list[tuple[File, os.stat_result]] = []
         """What `fill` has made: each file with its status when it was closed."""
         self._root = os.open(path, _FOLDER)
@@ -92,7 +94,7 @@ class Tree:
 
     def _make(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> None:
         """Make the file of the next parts. Raises DamagedFile, with all of its parts taken."""
-        with _NewFile(*self._place_of(target.path), target.mode, target.file.size) as new:
+        with _NewFile(*self._place_of(target.path), target.mode, target.file.size, self._moment) as new:
             for data, last, right, error in parts:
                 if error:
                     raise error
@@ -104,6 +106,25 @@ class Tree:
                 if last:
                     break
             self.written.append((target.file, new.end()))
+
+    def clone(self, target: Target, source: str) -> bool:
+        """Make a file that shares its room on the disk with the file `source`, if that can be and its bytes are
+        right."""
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            with _NewFile(*self._place_of(target.path), target.mode, moment=self._moment) as new:
+                done = new.clone(descriptor, target.file)
+                status = new.end()
+        finally:
+            os.close(descriptor)
+        if done:
+            self.written.append((target.file, status))
+        else:
+            self._remove(target.path)
+        return done
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
@@ -123,6 +144,9 @@ class Tree:
 
     def flush(self) -> None:
         """Make all that was written so far durable."""
+        if self._moment is not None:
+            for folder, _, _ in os.walk(self.path):
+                set_time(folder, self._moment)
         if self._begun is not None:
             self._begun.result()  # the kernel tells each failure once
         flush_tree(self.path)
@@ -155,13 +179,14 @@ class Tree:
 
 class _NewFile:
     """A file that is written from its start to its end. Use as a context manager: it is closed afterwards. size: how
-    long it will be, if that is known."""
+    long it will be, if that is known. moment: the time that it is to bear."""
 
-    def __init__(self, folder: int, name: str, mode: int, size: int = 0) -> None:
+    def __init__(self, folder: int, name: str, mode: int, size: int = 0, moment: int | None = None) -> None:
         self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
         reserve(self._descriptor, size)
         self._flusher = Flusher(self._descriptor) if size >= WORTH_A_THREAD else None
         self._mode = mode
+        self._moment = moment
 
     def __enter__(self) -> _NewFile:
         return self
@@ -187,8 +212,14 @@ class _NewFile:
         if hash_file(self._descriptor) != file.digest:
             raise reader.wrong_recipe(file)
 
+    def clone(self, source: int, file: File) -> bool:
+        """Let it share the room of an open file; False where that cannot be, or the bytes are not those of `file`."""
+        return clone(source, self._descriptor) and hash_file(self._descriptor) == file.digest
+
     def end(self) -> os.stat_result:
-        """See to its mode; its status then."""
+        """See to its mode and time; its status then."""
+        if self._moment is not None:
+            set_time(self._descriptor, self._moment)
         return _end(self._descriptor, self._mode)
 
 

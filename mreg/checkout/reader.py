@@ -131,6 +131,12 @@ class Reader:
         """The digest that a file outside had when it was last verified, if it still looks as it did then."""
         return self._index.known({path: stamp}).get(path)
 
+    def holds(self, file: File) -> bool:
+        """Does the repository have such a file's bytes?"""
+        with self._index.reading():
+            (steps,) = self._located([file])
+        return all(step.place for step in steps) if file.size and steps else file.size == 0
+
     def remember(self, rows: Sequence[tuple[bytes, str, str]]) -> None:
         """Rows of path, stamp and digest, for `known`."""
         if rows:

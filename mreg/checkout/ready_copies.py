@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mreg import checkout, lazy, storage
-from mreg.storage.posix import disk_fails, set_mode
+from mreg.storage.posix import clone, disk_fails, set_mode
 from mreg.values.errors import Failed
 
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
@@ -74,6 +74,22 @@ class ReadyCopies:
                     self._throw_away(folder)
         self._write_stamps(version, _look(folder))
         return folder
+
+    def can_be_cloned_to(self, destination: str) -> bool:
+        """Can a file of the cache share its room with one in the folder `destination`, which need not be there yet?"""
+        while not os.path.isdir(destination):
+            destination = os.path.dirname(destination)
+        ours, theirs = self._scratch(), os.path.join(destination, storage.temporary.temporary_name("."))
+        try:
+            with open(ours, "x+b", buffering=0) as source, open(theirs, "xb", buffering=0) as target:
+                source.write(bytes(4096))
+                return clone(source.fileno(), target.fileno())
+        except OSError:
+            return False
+        finally:
+            for path in (ours, theirs):
+                with suppress(OSError):
+                    os.unlink(path)
 
     def _fetch(self, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         """See to it that the one copy of each file is there, verified just now."""

@@ -40,6 +40,7 @@ HINTS: dict[str, str] = {
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "choose another folder with `-o DIR`",
+    "would-lose": "move them away, or repeat the command with --force, which removes them too",
     "untrusted": "if you trust {owner}, say `mreg config set --user safe.directory {location!r}`, or set MREG_SAFE",
     "link-in-repository": "put what it leads to in its place, or take it away",
     "not-all-shared": "let their owners, or root, run `mreg config set core.shared group` too",

@@ -60,25 +60,63 @@ def get(
     context: Context,
     reference: str,
     destination: str | None,
-    include: Sequence[str],
     progress: Progress | None,
     *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    exact: bool = False,
+    force: bool = False,
     partial: bool = False,
+    reflink: bool = False,
 ) -> Checkout:
     """See `Repository.get`."""
     view = context.quick_view()
     resolved = resolve(context, reference, view)
-    files = files_of(context, resolved)
-    if include:
-        chosen = values.patterns.Patterns(include)
-        files = tuple(file for file in files if chosen.match(file.path))
-        if not files:
-            raise NothingIncluded(version=resolved.name, patterns=" ".join(include))
+    whole = files_of(context, resolved)
+    files = localised(_chosen(whole, include, exclude, resolved))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
     reader = checkout.reader.Reader(context, resolved.name, view.look)
-    done = checkout.get.get(reader, localised(files), path, progress, partial=partial)
-    damaged = tuple(stored(file.path) for file in done.left_out)
-    return values.entities.Checkout(path, resolved.name, done.written, done.kept, damaged)
+    copy = _copy_to_clone(context, resolved, view.look, path) if reflink else None
+    wish = checkout.get.Wish(localised(whole), exact, force, partial, copy)
+    done = checkout.get.get(reader, files, path, progress, wish)
+    return values.entities.Checkout(
+        path=path,
+        version=resolved.name,
+        written=done.written,
+        kept=done.kept,
+        damaged=tuple(stored(file.path) for file in done.left_out),
+        cloned=done.cloned,
+        removed=tuple(map(stored, done.removed)),
+        others=tuple(map(stored, done.others)),
+    )
+
+
+def _chosen(
+    files: tuple[File, ...], include: Sequence[str], exclude: Sequence[str], resolved: Resolved
+) -> tuple[File, ...]:
+    """The files that match a pattern of `include`, if there are any, and none of `exclude`. Raises NothingIncluded."""
+    if include:
+        wanted = values.patterns.Patterns(include)
+        files = tuple(file for file in files if wanted.match(file.path))
+    if exclude:
+        unwanted = values.patterns.Patterns(exclude)
+        files = tuple(file for file in files if not unwanted.match(file.path))
+    if not files and (include or exclude):
+        patterns = [*include, *(f"!{pattern}" for pattern in exclude)]
+        raise NothingIncluded(version=resolved.name, patterns=" ".join(patterns))
+    return files
+
+
+def _copy_to_clone(context: Context, resolved: Resolved, look: Look, destination: str) -> str | None:
+    """The ready copy of the version, made if need be; None where its files cannot be cloned to the destination."""
+    cache = context.cache
+    if cache is None:
+        return None
+    copies = ReadyCopies(cache)
+    found = copies.find(resolved.digest)
+    if found or not copies.can_be_cloned_to(destination):
+        return found
+    return _make(context, copies, resolved, look, None)
 
 
 def use(context: Context, reference: str, run: str | None, progress: Progress | None) -> str:

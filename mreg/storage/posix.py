@@ -14,6 +14,7 @@ from contextlib import suppress
 from stat import S_ISLNK
 from typing import Final
 
+from mreg import lazy
 from mreg.storage import libc
 from mreg.values.errors import Refused
 
@@ -26,6 +27,8 @@ _DISK_FAILS = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, err
 
 _LINK_FAILS = _DISK_FAILS | {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """Answers to `link` that a rename would get too, or that decide who was first."""
+
+_FICLONE = 0x40049409
 
 _WORTH_RESERVING = 16 << 20
 
@@ -64,6 +67,34 @@ def set_mode(path: str | int, mode: int) -> bool:
         os.chmod(path, mode)
     except FileNotFoundError:
         raise
+    except OSError as error:
+        if disk_fails(error):
+            raise
+        return False
+    return True
+
+
+def set_time(path: str | int, moment: int) -> bool:
+    """Let the file or folder at `path`, or the open one, bear this time, in nanoseconds since 1970. False where that is
+    refused."""
+    try:
+        os.utime(path, ns=(moment, moment))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if disk_fails(error):
+            raise
+        return False
+    return True
+
+
+def clone(source: int, target: int) -> bool:
+    """Let the open file `target`, which is empty, have the content of `source` without taking room for it, until one
+    of them is written to. False where the file system has no such thing, or they are on two."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        lazy.fcntl.ioctl(target, _FICLONE, source)
     except OSError as error:
         if disk_fails(error):
             raise

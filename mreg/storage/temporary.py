@@ -40,6 +40,11 @@ def temporary_name(prefix: str = "") -> str:
     return f"{prefix}{_mine[1]}-{os.urandom(8).hex()}"
 
 
+def is_temporary(name: str, prefix: str = "") -> bool:
+    """Whether it is the name of something unfinished, anybody's."""
+    return name.startswith(prefix) and _NAME.fullmatch(name, len(prefix)) is not None
+
+
 def is_abandoned(name: str, prefix: str = "") -> bool:
     """Whether it is certain that nobody will finish what has this name."""
     found = _NAME.fullmatch(name, len(prefix)) if name.startswith(prefix) else None

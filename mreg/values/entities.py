@@ -247,14 +247,20 @@ class Diff(NamedTuple):
 
 
 class Checkout(NamedTuple):
-    """What `get` did: the folder, and how many files it wrote and found right already. damaged: the paths of those
-    that it left out, as it was told to (`partial`)."""
+    """What `get` did: the folder, and how many files it wrote (some of them as clones) and found right already.
+
+    Paths below the folder: damaged: of files that it left out, as it was told to (`partial`); removed: of what was not
+    of the version and is gone (`exact`); others: of what is not of the version and still there, at most 1000.
+    """
 
     path: str
     version: str
     written: int
     kept: int
     damaged: tuple[str, ...] = ()
+    cloned: int = 0
+    removed: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class UsageItem(NamedTuple):

@@ -744,7 +744,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("completion bash", "script shell", {}),
     ("log one -a digits", "changes created links models_created new seq stored version", {"version": VERSION}),
     ("use digits", "path", {}),
-    ("get digits", "damaged kept path version written", {}),
+    ("get digits", "cloned damaged kept others path removed version written", {}),
     ("resolve digits", "artifact digest link model name number", {}),
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
@@ -845,3 +845,42 @@ def test_json_keeps_names_that_are_not_unicode_apart(filled: Any) -> None:
 
     assert result.code == 0, result
     assert os.fsencode(result.json["path"]) == folder
+
+
+def test_get_names_what_is_not_of_the_version_and_removes_it(filled: Any, home: Path) -> None:
+    filled.must("get", "digits:v0", "-o", "out")
+    (home / "out" / "old.bin").write_bytes((home / "out" / "weights.bin").read_bytes())
+
+    named = filled("get", "digits:v0", "-o", "out")
+    quiet = filled("-q", "get", "digits:v0", "-o", "out")
+    removed = filled("get", "digits:v0", "-o", "out", "--exact")
+
+    assert (named.code, named.out) == (0, f"{home / 'out'}\n")
+    assert "not of digits:v0, and is still there: old.bin\n" in named.errors
+    assert "`mreg get --exact` removes what is not of the version\n" in named.errors
+    assert quiet.errors == "not of digits:v0, and is still there: old.bin\n"
+    assert (removed.code, removed.out) == (0, f"{home / 'out'}\n")
+    assert "removed, not of digits:v0: old.bin\n" in removed.errors
+    assert not (home / "out" / "old.bin").exists()
+
+
+def test_get_exact_is_refused_where_something_would_be_lost(filled: Any, home: Path) -> None:
+    filled.must("get", "digits:v0", "-o", "out")
+    (home / "out" / "notes.txt").write_text("mine")
+
+    refused = filled("get", "digits:v1", "-o", "out", "--exact")
+    forced = filled("get", "digits:v1", "-o", "out", "--exact", "--force", "--json")
+
+    assert (refused.code, refused.out) == (6, "")
+    assert refused.errors == (
+        "error: nothing was written or removed: the repository has no copy of 1 of the files in "
+        f"{home / 'out'}: notes.txt\nhint: move them away, or repeat the command with --force, which removes them too\n"
+    )
+    assert forced.json["removed"] == ["notes.txt"]
+
+
+def test_get_force_goes_with_exact(filled: Any) -> None:
+    result = filled("get", "digits:v0", "-o", "out", "--force")
+
+    assert (result.code, result.out) == (2, "")
+    assert "--exact" in result.errors

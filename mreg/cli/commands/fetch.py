@@ -12,7 +12,11 @@ from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption, chose
 from mreg.cli.commands.params import ReferenceArgument, RunOption
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
+from mreg.cli.output import count_text
 from mreg.cli.progress import Bar
+
+NAMED = 10
+"""How many files a note names."""
 
 
 def use(
@@ -38,6 +42,16 @@ def get(
     include: Annotated[
         list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
     ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Remove files in DIR that are not of the version.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --exact: also files whose bytes the repository does not have.")
+    ] = False,
+    reflink: Annotated[
+        bool, typer.Option("--reflink", help="Clone from the cache, where the file system can, instead of writing.")
+    ] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files, instead of refusing.")] = False,
     where: PlaceWhereOption = None,
     sort: PlaceSortOption = None,
@@ -45,19 +59,51 @@ def get(
     """Write a version's files into a folder, verified; print the folder.
 
     A new folder is there whole or not at all. In one that exists, files that are right are not written again, those
-    that differ are replaced one after the other, each at once, and others stay.
+    that differ are replaced one after the other, each at once, and others stay, but are named. All files and folders
+    of the version then bear the same time.
+
+    With --exact, files that are not of the version are removed, with folders that hold nothing else. It is refused,
+    with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository
+    or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.
 
     With --partial, files that are damaged are left out and named; exit code 5 if there are any.
     """
+    if force and not exact:
+        raise typer.BadParameter("it says what --exact may remove, and goes with that only", param_hint="--force")
     reference = chosen(ctx.obj, reference, where, sort)
     with Bar("writing", ctx.obj) as bar:
-        done = ctx.obj.repository().get(reference, output, include=include or (), partial=partial, progress=bar)
+        done = ctx.obj.repository().get(
+            reference,
+            output,
+            include=include or (),
+            exclude=exclude or (),
+            exact=exact,
+            force=force,
+            partial=partial,
+            reflink=reflink,
+            progress=bar,
+        )
     kept = f", {done.kept} were there already" if done.kept else ""
-    ctx.obj.note(f"{done.version}: {done.written} file{'s' * (done.written != 1)} written{kept}")
+    cloned = f" ({done.cloned} as clones)" if done.cloned else ""
+    ctx.obj.note(f"{done.version}: {count_text(done.written, 'file', 'files')} written{cloned}{kept}")
+    if done.removed:
+        ctx.obj.note(f"removed, not of {done.version}: {_some(done.removed, ctx.obj.verbose)}")
+    if done.others:
+        verb = "is" if len(done.others) == 1 else "are"
+        ctx.obj.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, ctx.obj.verbose)}")
+        ctx.obj.note("`mreg get --exact` removes what is not of the version")
     for path in done.damaged:
         ctx.obj.warn(f"damaged, not written: {path}")
     ctx.obj.emit(done, lambda out: out.path(done.path))
     return DAMAGED if done.damaged else 0
+
+
+def _some(paths: tuple[str, ...], every: bool) -> str:
+    """The first of them, and how many more there are."""
+    rest = 0 if every else len(paths) - NAMED
+    if rest <= 0:
+        return ", ".join(paths)
+    return f"{', '.join(paths[:NAMED])} and {rest} more"
 
 
 def cat(
