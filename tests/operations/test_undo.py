@@ -340,14 +340,14 @@ def _annotation_without_its_version(repo: Repository, log: Callable[..., Any]) -
 
 def _artifact_whose_name_is_taken(repo: Repository, log: Callable[..., Any]) -> int:
     repo.create_artifact("empty")
-    seq = repo.remove_artifact("empty")
+    seq = repo.remove_artifact("empty").seq
     repo.create_model("empty")
     return seq
 
 
 def _model_whose_name_is_taken(repo: Repository, log: Callable[..., Any]) -> int:
     repo.create_model("empty")
-    seq = repo.remove_model("empty")
+    seq = repo.remove_model("empty").seq
     repo.create_artifact("empty")
     return seq
 
@@ -512,8 +512,8 @@ def test_one_version_that_is_gone_keeps_all_of_the_entry_from_being_undone(
     repo.remove("mnist:v0")
     repo.gc(grace=0)
     log("mnist", "2", aliases=["best"])
-    repo.undo(repo.remove_artifact("mnist", force=True))
-    seq = repo.remove_artifact("mnist", force=True)
+    repo.undo(repo.remove_artifact("mnist", force=True).seq)
+    seq = repo.remove_artifact("mnist", force=True).seq
     log("other", "2")  # keeps the chunk, not the record
     repo.gc(grace=0)
 

@@ -230,7 +230,7 @@ class Notes:
     def remove_alias(self, name: str, alias: str) -> None:
         def attempt() -> int | None:
             try:
-                return self._repository.remove_alias(alias, name)
+                return self._repository.remove_alias(alias, name).before
             except NotFound:
                 return None
 
