@@ -10,6 +10,7 @@ from mreg.refs.journal import Change
 from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
+    ArtifactKey,
     CardKey,
     CollectionKey,
     ConfigKey,
@@ -39,7 +40,7 @@ def changed(context: Context, done: Committed[Any]) -> Changed:
     """What the commit changed."""
     if done.entry is None:
         return Changed(None, ())
-    return Changed(done.entry.seq, describe(context, context.quick_view(done.look), done.entry.changes))
+    return Changed(done.entry.seq, describe(context, done.view, done.entry.changes))
 
 
 def report(context: Context, done: Committed[_R]) -> _R:
@@ -48,20 +49,24 @@ def report(context: Context, done: Committed[_R]) -> _R:
     return result
 
 
-def describe(context: Context, view: View, changes: Iterable[Change]) -> tuple[RefChange, ...]:
-    """These changes of one entry. view: of then or later, in which versions are looked up that they only point at."""
+def describe(
+    context: Context, view: View, changes: Iterable[Change], *, messages: bool = False
+) -> tuple[RefChange, ...]:
+    """These changes of one entry. view: of any time near it, in which versions are looked up that they only point at.
+    messages: read those of new versions too."""
     moves = {keys.parse(one.ref): one for one in changes}
-    words = _Words(context, view, moves)
+    words = _Words(context, view, moves, messages)
     return tuple(words.of(key, one) for key, one in moves.items())
 
 
 class _Words:
     """What one entry's changes mean."""
 
-    def __init__(self, context: Context, view: View, moves: Mapping[RefKey, Change]) -> None:
+    def __init__(self, context: Context, view: View, moves: Mapping[RefKey, Change], messages: bool) -> None:
         self._context = context
         self._view = view
         self._moves = moves
+        self._messages = messages
 
     def of(self, key: RefKey, change: Change) -> RefChange:
         kind, name = _called(key)
@@ -82,7 +87,7 @@ class _Words:
                 target = parse_link(value)
                 return target.version if target else None
             case AliasKey(collection, _):
-                at = parse_version(value)
+                at = None if self._view.ref(ArtifactKey(collection)).seq else parse_version(value)
                 link = None if at is None else self._last(LinkKey(collection, at))
                 target = parse_link(link or "")
                 return target.version if target else f"{collection}:{value}"
@@ -99,7 +104,7 @@ class _Words:
 
     def _details(self, key: RefKey, change: Change) -> tuple[Detail, ...]:
         match key:
-            case VersionKey() if change.old is None and change.new is not None:
+            case VersionKey() if self._messages and change.old is None and change.new is not None:
                 return self._message(change.new)
             case CollectionKey() if change.old is not None and change.new is not None:
                 return _differences(properties.read(key, change.old), properties.read(key, change.new))

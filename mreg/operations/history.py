@@ -146,5 +146,5 @@ def _concerns(change: Change, name: str, alias: str | None) -> bool:
 
 def describe(context: Context, view: View, entry: Entry) -> HistoryEntry:
     """The entry as the API returns it. view: see `changes.describe`."""
-    changes = operations.changes.describe(context, view, entry.changes)
+    changes = operations.changes.describe(context, view, entry.changes, messages=True)
     return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes, entry.message)

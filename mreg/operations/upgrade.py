@@ -31,5 +31,5 @@ def upgrade(context: Context) -> Upgraded:
         draft.set(CONFIG, f"{head._replace(format=formats.NEWEST)}{settings}")
         return head.format
 
-    entry, before, _ = context.commit("upgrade", build)
+    entry, before, *_ = context.commit("upgrade", build)
     return Upgraded(before, formats.NEWEST, entry.seq if entry else None)

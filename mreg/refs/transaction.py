@@ -105,11 +105,12 @@ class Draft(Refs):
 
 class Committed(NamedTuple, Generic[_T]):
     """What a commit did. entry: None if nothing was drafted. value: what the drafting function returned. look: at the
-    journal, with the new entry."""
+    journal, with the new entry. view: the refs before it."""
 
     entry: Entry | None
     value: _T
     look: Look
+    view: View
 
 
 def commit(
@@ -139,7 +140,7 @@ def commit(
             value = build(draft)
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
-                return Committed(None, value, look)
+                return Committed(None, value, look, draft.view)
             number = _format_of(draft)
             if message:
                 formats.require("the reason of a change", 2, number)
@@ -161,7 +162,7 @@ def commit(
             if _append(journal, entry):
                 mark = Mark(entry.seq, digest(entry.to_bytes()))
                 _apply(storage, journal, mark, entry)
-                return Committed(entry, value, Look(look.head, ((mark, entry),)))
+                return Committed(entry, value, Look(look.head, ((mark, entry),)), draft.view)
 
 
 def roll_forward(storage: Storage, journal: Journal) -> Look:

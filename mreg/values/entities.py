@@ -84,8 +84,8 @@ class RefChange(NamedTuple):
 
     kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "use" (of a version by a run) or
     "settings". name: what people call it, such as `digits:production`. version: the artifact's version that the ref
-    means, or meant if it is gone. details: what differs within it, where it was there before and is there now; of a new
-    version, its message.
+    means, or meant if it is gone. details: what differs within it, where it was there before and is there now; in the
+    history, of a new version, its message.
     """
 
     ref: str
