@@ -20,6 +20,7 @@ from mreg.session.facts import Records, words_of
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links
 from mreg.values import names
+from mreg.values.canonical import is_unicode
 from mreg.values.entities import Artifact, KeyFigures, Model, Version
 from mreg.values.errors import InvalidInput, Unmet, UnreadableFile
 from mreg.values.filters.errors import UnknownKey
@@ -64,20 +65,23 @@ class Wanted(NamedTuple):
 def find(context: Context, wanted: Wanted, told: Told | None = None) -> list[Version]:
     """The versions, in the order asked for, else by artifact and number. Raises UnknownKey, InvalidSort, UnknownName,
     Damaged."""
-    search = _Search(context, wanted, told)
-    for _ in range(2):
+    if not is_unicode(wanted.text):  # nothing that is kept holds such a text
+        return []
+    for attempt in range(3):
+        search = _Search(context, wanted, told)
         versions = describe_many(context, search.index, search.ask(search.rows))
         right = [one for one in versions if search.matches(one)]
         if len(right) == len(versions) or not search.is_exact:
             break
-        search.index.start_anew(search.view.look)  # the tables say what the records do not
+        if attempt == 1:  # the tables say what the records do not, and nobody has just moved something
+            search.index.start_anew(search.view.look)
     return right[: wanted.limit]
 
 
 def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
     """How many versions there are, as the tables have it."""
     search = _Search(context, wanted, told)
-    if not search.is_exact:
+    if not search.is_exact or not is_unicode(wanted.text):
         return len(find(context, wanted, told))
     return int(search.ask(lambda query: query.count(*search.condition(query))))
 

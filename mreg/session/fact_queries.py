@@ -39,6 +39,7 @@ _COLUMNS = {"name": "(v.artifact || ':v' || v.number)"} | {
     )
 }
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_LARGEST = 2**63 - 1
 _NUMBERS, _TEXTS = "{0} < ''", "{0} >= '' AND {0} < x''"
 """How SQLite orders types: numbers, texts, blobs."""
 
@@ -105,7 +106,7 @@ class Query:
             f"SELECT v.artifact, v.number, v.digest FROM versions v {' '.join(joins)} WHERE {where} "
             f"ORDER BY {', '.join([*columns, 'v.artifact', 'v.number'])} LIMIT ?"
         )
-        return self._db.execute(query, (*parameters, *values, -1 if limit is None else limit)).fetchall()
+        return self._db.execute(query, (*parameters, *values, -1 if limit is None else min(limit, _LARGEST))).fetchall()
 
     def count(self, where: str, values: list[Any]) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM versions v WHERE {where}", values).fetchone()[0])
@@ -257,7 +258,9 @@ def _stored(value: Value) -> Any:
 
 def _as_created(test: Test, now: int) -> Test:
     """A test of the age as one of the time."""
-    values = tuple(Value("date", now - int(value.value)) for value in reversed(test.values))
+    values = tuple(
+        Value("date", max(-_LARGEST, min(_LARGEST, now - int(value.value)))) for value in reversed(test.values)
+    )
     return Test(Key("created", True), _TURNED.get(test.op, test.op), values)
 
 

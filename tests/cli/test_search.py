@@ -201,3 +201,21 @@ def test_references_to_be_compared_are_not_chosen_from(capsys: pytest.CaptureFix
     code, out, err = said(capsys, "ls", "mnist:v1", "mnist:v0", "--sort", "arch")
     assert (code, out) == (2, "")
     assert "references are compared as they are: no --where, --tag, --sort or --count" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--where", "arch = '\udcff'"], 2),
+        (["\udcff"], 0),
+        (["\udcff", "--count"], 0),
+        (["--where", "age > -9223372036854s", "--limit", "9" * 30], 0),
+        (["--where", "number < 9999999999999999999999 and size < 1e300"], 0),
+        (["--where", "arch = 'a\0b' or message = '\0'"], 0),
+    ],
+)
+def test_words_that_tables_cannot_hold_are_no_accident(
+    words: list[str], expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = said(capsys, "search", *words)
+    assert code == expected, err

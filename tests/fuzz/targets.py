@@ -31,6 +31,7 @@ from mreg.values import annotation, canonical, metadata, names
 from mreg.values.canonical import Malformed
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged, InvalidInput
+from mreg.values.filters.parser import Parsed
 from mreg.values.records import File, Input, Manifest, VersionRecord
 
 D0, D1 = digest(b"0"), digest(b"1")
@@ -86,6 +87,15 @@ def _pair(data: bytes) -> None:
         _refuse(error)
         return
     assert json.loads(canonical.dumps(found)) == found
+
+
+def _filter(data: bytes) -> None:
+    try:
+        parsed = Parsed(_text(data))
+    except InvalidInput as error:
+        _refuse(error)
+        return
+    assert Parsed(str(parsed.tree)).tree == parsed.tree
 
 
 def _metadata_file(name: str) -> Callable[[bytes], None]:
@@ -325,6 +335,14 @@ TABLE = ref_files.encode_table("registered/m/links", {"v0": Ref(f"a:v0 {D1}", 4)
 CONFIG_TEXT = config.encode(Heading(1, "2" * 32), {"gc.grace": "3d", "log.exclude": ["*.tmp"]})
 
 TARGETS: dict[str, Target] = {
+    "filter": Target(
+        [
+            b"metrics.acc >= 0.9 and params.arch in ('resnet50', \"vit\") and not tag = 'deprecated'",
+            b"(age < 30d or size > 1.5GiB) and `val/acc@1`.x is not null or not has(layers.0.lr)",
+            b"created between 2026-11-20 and '2026-11-20T12:00+01:00' and a != nan and b not like 'a%''b'",
+        ],
+        _filter,
+    ),
     "name": Target((b"resnet-50", b"a" * 128, b"con.txt"), _word(names.check_name)),
     "alias": Target((b"best", b"v1.2", b"latest"), _word(names.check_alias)),
     "tag": Target((b"small vision", "größe".encode()), _word(names.check_tag)),

@@ -38,6 +38,15 @@ def log_many(repository: Repository, *, worker: int, count: int, artifact: str, 
     return numbers
 
 
+def search_many(repository: Repository, *, worker: int, count: int, artifact: str) -> Any:
+    """Search `count` times for all versions of the artifact by a filter; which were found each time."""
+    found = []
+    for _ in range(count):
+        where = f"artifact = '{artifact}' and (number >= 0 or alias = 'best')"
+        found.append([one.number for one in repository.search(where=where)])
+    return found
+
+
 def log_pool(repository: Repository, *, worker: int, count: int, artifact: str, pool: int) -> Any:
     """Log contents drawn from a small pool, so that many are those of the latest version."""
     chance = random.Random(worker)
@@ -372,6 +381,7 @@ def _patiently(attempt: Callable[[], Any]) -> Any:
 
 _ALL = (
     log_many,
+    search_many,
     log_pool,
     log_same,
     count_up,

@@ -318,3 +318,18 @@ def test_one_repository_is_made_when_many_commands_make_it_at_once() -> None:
         with Repository.open(folder) as repository:
             assert all(repository.id in one.stdout for one in done)
             assert repository.fsck(full=True).findings == ()
+
+
+def test_searches_find_what_was_there_before_them_while_others_log(repository: Repository, race: Any) -> None:
+    # given
+    loggers = [("log_many", {"worker": n, "count": 6, "artifact": "mnist", "alias": f"a{n}"}) for n in range(5)]
+    searchers = [("search_many", {"worker": n, "count": 6, "artifact": "mnist"}) for n in range(5)]
+
+    # when
+    results = race.run(*loggers, *searchers)
+
+    # then
+    for rounds in results[5:]:
+        for before, after in pairwise(rounds):
+            assert after[: len(before)] == before == list(range(len(before)))
+    assert [one.number for one in repository.search(where="number >= 0")] == list(range(30))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 from mreg.values.filters import texts
 from mreg.values.filters.errors import InvalidFilter
 from mreg.values.filters.tokens import Token, date_of, tokens
-from mreg.values.filters.tree import FIELDS, And, Key, Not, Or, Test, Tree, Value
+from mreg.values.filters.tree import FIELDS, NAN, And, Key, Not, Or, Test, Tree, Value
 
 DEEPEST: Final = 100
 """Levels of brackets and `not`."""
@@ -235,7 +236,7 @@ class Parsed:
             if token.value in named:
                 return Value("boolean", named[token.value])
             if token.value in ("nan", "inf"):
-                return Value("nan" if token.value == "nan" else "number", float(token.value))
+                return NAN if token.value == "nan" else Value("number", math.inf)
             if token.value == "null":
                 hint = f"write `{key} is {'not ' * (op.value == '!=')}null`"
                 raise self._error(token, "nothing is equal to null", hint)

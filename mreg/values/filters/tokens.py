@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from mreg.values.canonical import is_unicode
 from mreg.values.filters.errors import InvalidFilter
 from mreg.values.filters.tree import ALIASES, FIELDS, KEYWORDS, Key, Value, microseconds
 
@@ -45,6 +46,8 @@ def tokens(text: str) -> list[Token]:
     if len(text) > LONGEST:
         reason = f"an expression has at most {LONGEST:,} characters"
         raise InvalidFilter(text=text[:100], at=0, length=1, reason=reason, hint="")
+    if not is_unicode(text):
+        raise InvalidFilter(text=text, at=0, length=1, reason="the expression is not Unicode", hint="")
     return list(_Scanner(text).scan())
 
 
@@ -202,4 +205,4 @@ class _Scanner:
 def _number(digits: str) -> int | float:
     plain: Callable[[str], Any] = float if any(c in ".eE" for c in digits) else int
     number: int | float = plain(digits)
-    return number if isinstance(number, float) or abs(number) <= _LARGEST else float(number)
+    return number if isinstance(number, float) or abs(number) <= _LARGEST else float(digits)  # or infinity

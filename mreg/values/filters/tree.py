@@ -86,6 +86,10 @@ class Value(NamedTuple):
         return text + {"age": "us", "size": "B"}.get(self.type, "")
 
 
+NAN: Final = Value("nan", math.nan)
+"""One for all, so that trees with it are equal."""
+
+
 class Test(NamedTuple):
     """op: a comparison, a word such as `like` (`not like`), `in` or `between`, `has`, or `is` (the key alone)."""
 
