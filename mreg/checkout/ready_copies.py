@@ -1,11 +1,14 @@
 """Ready-to-load copies: what `use` hands out.
 
-    <cache>/files/ab/cdef…         one file per digest (`…x` where executable), read-only, verified
-    <cache>/versions/<digest>/     one folder per version, of hard links to these files
-    <cache>/versions/<digest>.json what each file's stat was when it was last verified
+    <cache>/versions/<digest>/     one folder per version, of read-only files
+    <cache>/versions/<digest>.json what each file's stat was when it was last verified; its digest
+    <cache>/files/ab/cdef…         one file per digest (`…x` where executable), for hard links to it
 
 A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not
 look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time.
+
+Each file has one name, since some programs refuse others (onnx), and since two names are one file to who writes to it.
+With the setting `use.hard-links` versions share files: they are links to those in `files`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -41,15 +44,19 @@ class UnusableCache(Failed):
 class ReadyCopies:
     """The ready-to-load copies below the folder `cache`."""
 
-    def __init__(self, cache: str) -> None:
+    def __init__(self, cache: str, hard_links: Callable[[], bool] = lambda: False) -> None:
+        """hard_links: whether files may have several names; asked when that matters."""
         self._cache = os.path.abspath(cache)
+        self._hard_links = hard_links
         self._tmp = os.path.join(self._cache, "tmp")
 
     def find(self, version: str) -> str | None:
         """The folder of the version with this digest if it is there and looks as it did when verified."""
         stamps = _read_stamps(self._stamp_file(version))
         folder = self._folder(version)
-        return folder if stamps is not None and _look(folder) == stamps else None
+        if stamps is None or _look(folder) != stamps:
+            return None
+        return folder if self._may_be_handed_out(folder) else None
 
     def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
         """The folder of the version with this digest, every file verified just now.
@@ -57,23 +64,60 @@ class ReadyCopies:
         Raises DamagedFile, NoSpace, UnusableCache, OSError.
         """
         folder = self._folder(version)
+        if _holds(folder, files) and self._may_be_handed_out(folder):  # a cache that was copied, or made elsewhere
+            with suppress(OSError, UnusableCache):  # on read-only media it is read each time
+                for file in files:
+                    _set_mode(os.path.join(folder, file.path), _mode(file))
+                self._write_stamps(version, _look(folder), files)
+            return folder
         _make_folder(os.path.dirname(folder))
         storage.temporary.drop_abandoned(self._tmp, untouched_since=time.time() - storage.temporary.DAY)
-        self._fetch(reader, files, steps)
-        sources = [(file.path, self._place(file)) for file in files]
+        if self._hard_links():
+            self._fetch(reader, files, steps)
         while True:
             with checkout.new_folder.Tree(self._scratch()) as tree:
-                for path, source in sources:
-                    _link_or_copy(tree, path, source)
+                self._fill(tree, reader, files, steps)
                 try:
                     tree.keep(folder)
                     break
                 except FileExistsError:
-                    if _same_files(folder, sources):  # another process made it meanwhile
+                    if _holds(folder, files) and self._may_be_handed_out(folder):  # made by another process meanwhile
                         break
                     self._throw_away(folder)
-        self._write_stamps(version, _look(folder))
+        self._write_stamps(version, _look(folder), files)
         return folder
+
+    def _fill(self, tree: Tree, reader: Reader, files: Sequence[File], steps: Steps) -> None:
+        if self._hard_links():
+            for file in files:
+                _link_or_copy(tree, file.path, self._place(file))
+            return
+        targets = [checkout.new_folder.Target(file.path, file, _mode(file)) for file in files]
+        places = self._earlier_copies() if self.can_be_cloned_to(self._tmp) else {}
+        rest = []
+        for target in targets:
+            if tree.clone(target, places.get(target.file.digest, "")):
+                steps.advance(target.file.size)
+            else:
+                rest.append(target)
+        checkout.space.check_space(self._cache, [target.file.size for target in rest])
+        tree.fill(reader, rest, steps)
+
+    def _earlier_copies(self) -> dict[str, str]:
+        """By digest, where a file lay when it was last verified."""
+        found: dict[str, str] = {}
+        folder = os.path.join(self._cache, "versions")
+        for name in os.listdir(folder):
+            if name.endswith(".json"):
+                copy = os.path.join(folder, name.removesuffix(".json"))
+                with suppress(OSError, ValueError), open(os.path.join(folder, name), encoding="utf-8") as file:
+                    file.readline()
+                    found |= {digest: os.path.join(copy, path) for path, digest in json.loads(file.readline()).items()}
+        return found
+
+    def _may_be_handed_out(self, folder: str) -> bool:
+        """Files with several names may be only where the user wants it so."""
+        return not _has_links(folder) or self._hard_links()
 
     def can_be_cloned_to(self, destination: str) -> bool:
         """Can a file of the cache share its room with one in the folder `destination`, which need not be there yet?"""
@@ -134,11 +178,11 @@ class ReadyCopies:
             os.rename(folder, scratch)
         lazy.shutil.rmtree(scratch, ignore_errors=True)
 
-    def _write_stamps(self, version: str, stamps: Stamps | None) -> None:
+    def _write_stamps(self, version: str, stamps: Stamps | None, files: Sequence[File]) -> None:
         # Not flushed: what cannot be read later is verified again.
-        storage.temporary.write_over(
-            self._stamp_file(version), json.dumps(stamps).encode(), self._scratch(), durable=False
-        )
+        digests = {file.path: file.digest for file in files}
+        data = f"{json.dumps(stamps)}\n{json.dumps(digests)}\n".encode()
+        storage.temporary.write_over(self._stamp_file(version), data, self._scratch(), durable=False)
 
 
 def _make_folder(path: str) -> None:
@@ -161,7 +205,7 @@ def _set_mode(path: str, mode: int) -> None:
 def _read_stamps(path: str) -> Stamps | None:
     try:
         with open(path, encoding="utf-8") as file:
-            stamps = json.load(file)
+            stamps = json.loads(file.readline())
     except (OSError, ValueError):
         return None
     return stamps if isinstance(stamps, dict) else None
@@ -194,18 +238,21 @@ def _look(folder: str) -> Stamps | None:
     return stamps
 
 
-def _same_files(folder: str, sources: Sequence[tuple[str, str]]) -> bool:
-    """Does the folder hold just these files? One that is no link to its source (another process has put that
-    in place meanwhile) is compared by its bytes: somebody may be reading from the folder already."""
+def _has_links(folder: str) -> bool:
+    """Has any file below the folder another name?"""
+    return any(os.lstat(os.path.join(here, name)).st_nlink > 1 for here, _, names in os.walk(folder) for name in names)
+
+
+def _holds(folder: str, files: Sequence[File]) -> bool:
+    """Does the folder hold just these files, byte for byte?"""
     present = _look(folder)
-    if present is None or present.keys() != {path for path, _ in sources}:
+    if present is None or present.keys() != {file.path for file in files}:
         return False
-    return all(_same_file(os.path.join(folder, path), present[path], source) for path, source in sources)
-
-
-def _same_file(path: str, look: list[int], source: str) -> bool:
-    status = os.stat(source)
-    return look[2] == status.st_ino or (look[3] == status.st_mode and _hash(path) == _hash(source))
+    return all(
+        bool(present[file.path][3] & stat.S_IXUSR) == file.executable
+        and _hash(os.path.join(folder, file.path)) == file.digest
+        for file in files
+    )
 
 
 def _hash(path: str) -> str | None:

@@ -112,7 +112,7 @@ def _copy_to_clone(context: Context, resolved: Resolved, look: Look, destination
     cache = context.cache
     if cache is None:
         return None
-    copies = ReadyCopies(cache)
+    copies = ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")))
     found = copies.find(resolved.digest)
     if found or not copies.can_be_cloned_to(destination):
         return found
@@ -126,7 +126,7 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
         raise NoCache()
     view = context.quick_view()
     resolved = resolve(context, reference, view)
-    copies = ReadyCopies(cache)
+    copies = ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")))
     path = copies.find(resolved.digest) or _make(context, copies, resolved, view.look, progress)
     if run is not None:
         operations.versions.record_use(context, resolved, run)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mreg.checkout import ready_copies
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.ready_copies import ReadyCopies
 from mreg.operations.files import NoCache
@@ -72,6 +73,7 @@ def test_files_are_read_only_and_executable_where_they_were(repo: Repository, fo
 def test_versions_share_the_files_that_they_have_in_common(
     logged: Repository, folder: Callable[..., str], reads: list[str]
 ) -> None:
+    logged.set_setting("use.hard-links", "true")
     first = Path(logged.use("mnist"))
     logged.log(folder(FILES | {"config.json": b"[]"}), "mnist")
     reads.clear()
@@ -125,6 +127,7 @@ def test_a_copy_that_was_touched_is_made_right_again(
 def test_a_shared_file_that_was_damaged_is_not_linked_into_the_next_copy(
     damage: str, logged: Repository, tmp_path: Path, tree: Callable[[str], dict[str, bytes]]
 ) -> None:
+    logged.set_setting("use.hard-links", "true")
     path = Path(logged.use("mnist"))
     (shared,) = [p for p in (tmp_path / "cache/files").rglob("*") if p.is_file() and p.stat().st_size == 7000]
     shutil.rmtree(path)
@@ -296,3 +299,100 @@ def test_a_copy_is_found_without_the_repository_being_asked_for_records(
 
     assert ReadyCopies(str(tmp_path / "cache")).find(digest) == path
     assert ReadyCopies(str(tmp_path / "elsewhere")).find(digest) is None
+
+
+# One name for each file.
+
+
+@pytest.fixture
+def two_versions(repo: Repository, folder: Callable[..., str]) -> Repository:
+    """Two versions that have a file in common, with two equal files in each."""
+    for number in range(2):
+        repo.log(folder({"shared.bin": b"s" * 9000, "same.bin": b"s" * 9000, "own.bin": b"%d" % number}), "mnist")
+    return repo
+
+
+def link_counts(folder: str | Path) -> set[int]:
+    return {path.stat().st_nlink for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_later_use_leaves_the_link_counts_of_an_earlier_copy(two_versions: Repository) -> None:
+    first = two_versions.use("mnist:v0")
+    second = two_versions.use("mnist:v1")
+
+    assert link_counts(first) == link_counts(second) == {1}
+
+
+def test_an_edit_of_one_copy_is_not_served_to_another_version(two_versions: Repository) -> None:
+    first = Path(two_versions.use("mnist:v0"), "shared.bin")
+    before = first.stat()
+    first.chmod(0o644)
+    first.write_bytes(b"x" * 9000)
+    os.utime(first, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    first.chmod(0o444)
+
+    second = Path(two_versions.use("mnist:v1"), "shared.bin")
+
+    assert second.read_bytes() == b"s" * 9000
+
+
+def test_a_copy_made_with_links_is_made_anew_without_them(two_versions: Repository) -> None:
+    two_versions.set_setting("use.hard-links", "true")
+    two_versions.use("mnist:v0")
+    assert link_counts(two_versions.use("mnist:v1")) != {1}
+    two_versions.set_setting("use.hard-links", "false")
+
+    assert link_counts(two_versions.use("mnist:v1")) == {1}
+
+
+def test_a_cache_that_was_copied_is_verified_once(
+    two_versions: Repository, storage: MemoryStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_versions.use("mnist:v0")
+    shutil.copytree(tmp_path / "cache", tmp_path / "copy")
+    reopened = Repository.open_storage(storage, "memory", cache=str(tmp_path / "copy"))
+    hashed: list[str] = []
+    hash_one = ready_copies._hash
+    monkeypatch.setattr(ready_copies, "_hash", lambda path: hashed.append(path) or hash_one(path))
+    inodes = {path: path.stat().st_ino for path in (tmp_path / "copy").rglob("*.bin")}
+
+    reopened.use("mnist:v0")
+    reopened.use("mnist:v0")
+
+    assert len(hashed) == 3
+    assert {path: path.stat().st_ino for path in (tmp_path / "copy").rglob("*.bin")} == inodes
+
+
+def test_a_copied_cache_that_cannot_be_written_is_handed_out(
+    two_versions: Repository, storage: MemoryStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = two_versions.use("mnist:v0")
+    shutil.copytree(tmp_path / "cache", tmp_path / "copy")
+    reopened = Repository.open_storage(storage, "memory", cache=str(tmp_path / "copy"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    for call in ("mkdir", "rename", "chmod", "link"):
+        monkeypatch.setattr(os, call, refuse)
+
+    found = reopened.use("mnist:v0")
+
+    assert str(found) == str(made).replace(str(tmp_path / "cache"), str(tmp_path / "copy"))
+
+
+def test_versions_share_the_room_of_their_files_where_they_can_be_cloned(
+    cloning_disk: Path, folder: Callable[..., str], room_taken: Callable[[Path], int]
+) -> None:
+    shared = os.urandom(12 << 20)
+    with Repository.init(cloning_disk / "repo", cache=str(cloning_disk / "cache")) as repo:
+        for number in range(3):
+            repo.log(folder({"shared.bin": shared, "own.bin": b"%d" % number}), "mnist")
+        repo.use("mnist:v0")
+        before = room_taken(cloning_disk)
+
+        copies = [Path(repo.use(f"mnist:v{number}")) for number in range(3)]
+
+    assert room_taken(cloning_disk) - before < len(shared) // 4
+    assert [(copy / "shared.bin").read_bytes() == shared for copy in copies] == [True] * 3
+    assert [link_counts(copy) for copy in copies] == [{1}] * 3

@@ -251,4 +251,5 @@ SETTINGS = {
     'lock.timeout': 'how long a writer waits for another one',
     'log.compress': 'whether log makes chunks smaller, or stores them as they are',
     'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
+    'use.hard-links': 'whether copies that use hands out share files by hard links; onnx refuses such files',
 }
