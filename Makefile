@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells onnx ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells onnx fuzzer ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -128,6 +128,13 @@ shells:
 	$(call tool,zsh,zsh,completion)
 	$(call tool,fish,fish,completion)
 	$(call tool,shellcheck,shellcheck,completion)
+
+# onnx loads the copies that `use` hands out. Not among the packages of mreg: it brings its own.
+onnx: | $(VENV)
+	@[ -d .testdata/onnx/onnx ] || { echo "fetching onnx for the tests of ready copies" && \
+	    $(PIP) install --only-binary :all: --target .testdata/onnx.new 'onnx>=1.21' 2>/dev/null && \
+	    mv .testdata/onnx.new .testdata/onnx; } || \
+	    echo "there is no onnx for this Python: the tests with it will be skipped"
 
 # The coverage-guided fuzzers of the slow tests.
 fuzzer: $(DEV)
