@@ -104,12 +104,12 @@ SETTINGS: dict[str, Setting] = {
     "gc.older-than": Setting("0", _age, "gc lets versions expire that are older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
     "log.compress": Setting(True, _switch, "whether log makes chunks smaller, or stores them as they are"),
+    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
     "use.hard-links": Setting(
         False,
         _switch,
         "whether copies that use hands out share files by hard links; onnx refuses such files",
     ),
-    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
 }
 
 

@@ -701,6 +701,7 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
         "lock.timeout",
         "log.compress",
         "log.exclude",
+        "use.hard-links",
     ]
     with unchanged():
         assert mreg("config", "set", "gc.grace", "soon").code == 2

@@ -78,6 +78,8 @@ config get gc.grace
 config set core.shared group
 config set --user safe.directory /elsewhere
 upgrade
+completion bash
+help filters
 version
 """
 COMMAND_LINES = [line.split() for line in SCENARIO.strip().splitlines()]
@@ -108,8 +110,8 @@ init other
 Said = Callable[[list[str]], tuple[int, str]]
 
 NO_FILE_SYSTEM = """
-_exit chdir cpu_count dup2 fsdecode fsencode fspath getcwd geteuid getpid getuid register_at_fork sched_getaffinity
-set_blocking strerror sync umask uname urandom
+_exit chdir cpu_count dup2 fsdecode fsencode fspath get_terminal_size getcwd geteuid getpid getuid register_at_fork
+sched_getaffinity set_blocking strerror sync umask uname urandom
 """
 """Functions of `os` that ask no file system, or none that holds anything of mreg's."""
 
