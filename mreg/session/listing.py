@@ -66,7 +66,7 @@ def listed_holders(index: Index, versions: Collection[str]) -> dict[str, list[Ho
     links = _targets(index, lambda: index.links_to(versions))
     models = sorted({key.model for key in links})
     aliases = {model: listed_aliases(index, model) for model in models}
-    tags = {model: _tags(index, ModelKey(model)) for model in models}
+    tags = _understood(index, lambda: {model: _tags(index, ModelKey(model)) for model in models})
     found: dict[str, list[Holder]] = {}
     for key, target in sorted(links.items(), key=lambda link: link[0].link):
         words = [f"{key.model}:{one.alias}" for one, number in aliases[key.model].items() if number == key.number]
@@ -100,7 +100,7 @@ def _understood(index: Index, read: Callable[[], _T]) -> _T:
     """What `read` finds in the tables. A value that no ref may have is damage only if the journal has it too."""
     try:
         return read()
-    except DamagedRef:
+    except (DamagedRef, properties.DamagedProperties):
         index.start_anew(index.look)
         return read()
 

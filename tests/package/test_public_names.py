@@ -8,6 +8,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def hints(annotated: Any) -> dict[str, Any]:
     """The annotations, also those of names that the module imports for type checkers only."""
     module = sys.modules[annotated.__module__]
     public = {name: getattr(mreg, name) for name in mreg.__all__}
-    return typing.get_type_hints(annotated, {**public, **vars(module)}, {})
+    return typing.get_type_hints(annotated, {**public, "datetime": datetime, **vars(module)}, {})
 
 
 def public_methods() -> Iterator[Any]:
