@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -79,7 +79,8 @@ class Intake:
     """Reads files into `contents`.
 
     index: up to date. encode: whether to make chunks smaller. bases: what they may be near to, in memory from
-    `buffers`. progress: told after each batch how many bytes have been read.
+    `buffers`. progress: told after each batch how many bytes have been read. lost: digests (raw) of chunks and files
+    that count as not kept; where there are any, nothing new rests on what is kept.
     """
 
     def __init__(
@@ -91,12 +92,14 @@ class Intake:
         bases: Bases,
         buffers: Buffers,
         progress: Callable[[int], None] | None = None,
+        lost: Container[bytes] = frozenset(),
     ) -> None:
         self._index = index
         self._contents = contents
         self._encode = encode
         self._bases = bases
         self._progress = progress
+        self._lost = lost
         self._buffers = buffers
         self._pieces: dict[str, list[Piece]] = {}
         self._done = 0
@@ -166,15 +169,20 @@ class Intake:
         names = [read.name or blake3(read.data).digest() for read in batch.chunks]
         kept = self._index.chunks(names)
         return batch, [
-            _Stored(name, None) if name in kept or name in self._contents else self._stored(name, read)
+            _Stored(name, None) if self._has(name, kept) else self._stored(name, read)
             for name, read in zip(names, batch.chunks, strict=True)
         ]
+
+    def _has(self, name: bytes, kept: Container[bytes]) -> bool:
+        return name in self._contents or (name in kept and name not in self._lost)
 
     def _stored(self, name: bytes, read: _Read) -> _Stored:
         path, data, _, span, offset = read
         if not self._encode:
             return _Stored(name, Encoded(codecs.RAW, data))
-        near = self._bases.find(path, span.name, offset, len(data)) if span and span.name else None
+        # What is stored by itself is read in the place of any damaged copy: see Locate.
+        named = span and span.name and not self._lost
+        near = self._bases.find(path, span.name, offset, len(data)) if span and named else None
         room = self._buffers.take(len(data) + codecs.EXTRA) if span else data  # short files need none
         form = codecs.encode(data, room, span.dtype if span else "", near[0] if near else None)
         if form.data is data and room is not data:
@@ -210,7 +218,7 @@ class Intake:
                 alone = (Piece(name, size),)
                 pieces = tuple(self._pieces.pop(path, alone))
                 # One that was cut in another way before may name chunks that a gc has taken.
-                if pieces != recipes.get(name, alone):
+                if pieces != recipes.get(name, alone) or (name in self._lost and pieces != alone):
                     self._contents.add_recipe(name, pieces)
             if looks:
                 self.seen.append((path, looks, digest))

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mreg.content.pack_writer import PackContents, PackWriter
-from mreg.intake.ingest import Near, ingest, packs_of
+from mreg.content.packs import key_of
+from mreg.intake import reuse
+from mreg.intake.ingest import Near, ingest, packs_of, reused_by
+from mreg.intake.reuse import DamagedReuse
 from mreg.intake.scan import Selection, Source, scan
 from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
@@ -23,6 +26,7 @@ from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, timestamp
 from mreg.refs.view import View
 from mreg.session import config
+from mreg.session.chunk_catalogue import WHOLE
 from mreg.session.context import Context
 from mreg.values import annotation, metadata, names
 from mreg.values.digest import digest as digest_of
@@ -114,6 +118,8 @@ def log(context: Context, request: LogRequest, progress: Progress | None = None)
         except MissingPack:
             job = job._replace(view=context.view())
             context.index.start_anew(job.view.look)  # a pack may have been lost by other hands, which no entry tells
+        except DamagedReuse as error:
+            job = job._replace(lost=job.lost | error.lost)
     return job.run(progress)
 
 
@@ -130,7 +136,8 @@ class _Job(NamedTuple):
     """A log that is bound to be refused no more: all was looked at that can be before gigabytes are read.
 
     view: as the refs were then. base: the version (its digest) that was asked for, to store differences to. expected:
-    where aliases are to be. manifests: those of versions that were looked at, by the digests of both."""
+    where aliases are to be. manifests: those of versions that were looked at, by the digests of both. lost: what is
+    stored anew, as the repository's copy is damaged: digests (raw) of chunks and files."""
 
     context: Context
     request: LogRequest
@@ -142,6 +149,7 @@ class _Job(NamedTuple):
     sources: list[Source]
     expected: Expected
     manifests: dict[str, str]
+    lost: frozenset[bytes] = frozenset()
 
     def run(self, progress: Progress | None) -> LogResult:
         context, dry_run = self.context, self.request.dry_run
@@ -149,22 +157,29 @@ class _Job(NamedTuple):
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
-            manifest = ingest(context, contents, self.sources, self._near(), progress, encode=encode)
+            manifest = ingest(context, contents, self.sources, self._near(), progress, encode=encode, lost=self.lost)
             listed = manifest.to_bytes()
             record = self.record(manifest, digest_of(listed), timestamp())
             view = context.view() if self.view.moved() else self.view
             same = self._same(view, record.manifest)
-            if same and (dry_run or self.request.says_nothing):
-                return LogResult(load(context, view, same), created=False)
             if dry_run:
-                return self._foretell(view, record, contents)
-            packs = set() if same else packs_of(index, writer, manifest)
+                return self._foretell(view, record, contents, same)
+            reused = reused_by(index, writer, manifest)
+            reuse.check(context.storage, index, reused)
+            if same and writer.empty and self.request.says_nothing:
+                return LogResult(load(context, view, same), created=False)
+            packs = packs_of(reused) if writer.empty else {*packs_of(reused), self._publish(writer)}
             if not same:
-                if not writer.empty:
-                    packs.add(writer.publish())
                 context.objects.put(listed)
                 context.objects.put(record.to_bytes())
         return self._commit(record, tuple(sorted(packs)), writer)
+
+    def _publish(self, writer: PackWriter) -> str:
+        """Publish the pack, and know it again as the one that was written; its name."""
+        name = writer.publish()
+        if stat := self.context.storage.stat(key_of(name)):
+            self.context.index.keep_sound([(name, WHOLE, stat.stamp)])
+        return name
 
     def record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
         """The version's record. digest: the manifest's."""
@@ -204,7 +219,9 @@ class _Job(NamedTuple):
             self.manifests[version] = self.context.objects.version(version).manifest
         return self.manifests[version]
 
-    def _foretell(self, view: View, record: VersionRecord, contents: PackContents) -> LogResult:
+    def _foretell(self, view: View, record: VersionRecord, contents: PackContents, same: Resolved | None) -> LogResult:
+        if same:
+            return LogResult(load(self.context, view, same), created=False)
         artifact = self.request.artifact
         target = Resolved(artifact, view.next_number(artifact), digest_of(record.to_bytes()))
         version = load(self.context, view, target, record=record)
@@ -220,6 +237,7 @@ class _Job(NamedTuple):
             same = self._same(draft.view, record.manifest)
             target = same or self._add_version(draft, record, packs)
             if same:
+                draft.packs = () if writer.empty else packs  # what its packs had lost
                 self._annotate(draft, same)
             models = tuple(name for name in request.models if ensure(context, draft, CollectionKind.MODEL, name))
             numbers = {model: add_link(draft, model, target)[0] for model in request.models}
@@ -231,7 +249,7 @@ class _Job(NamedTuple):
         committed = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
         done = committed.value
         version = load(context, context.view(committed.look), done.version)
-        new, stored = (writer.new, writer.stored) if done.created else (0, 0)
+        new, stored = (writer.new, writer.stored) if done.created or committed.entry else (0, 0)
         told = changed(context, committed)
         return LogResult(version, done.created, new, stored, done.links, done.models, *told)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mreg.content.pack_writer import PackContents
-from mreg.intake.ingest import packs_of
+from mreg.intake.ingest import packs_of, reused_by
 from mreg.operations.collections import NameTaken, check_free
 from mreg.operations.history import UnknownSequence, describe
 from mreg.refs import heading, keys, rules
@@ -214,5 +214,5 @@ def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
         if not context.objects.has(manifest):
             raise GivenUp(seq=seq, version=name)
         records |= {digest, manifest}
-        found |= packs_of(index, PackContents(), context.objects.manifest(manifest))
+        found |= packs_of(reused_by(index, PackContents(), context.objects.manifest(manifest)))
     return _Data(tuple(sorted(records)), tuple(sorted(found)))

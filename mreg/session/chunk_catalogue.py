@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from mreg.content import packs
 from mreg.content.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
@@ -15,19 +16,25 @@ TABLES = (
     """CREATE TABLE chunks (digest BLOB, offset INTEGER, stored INTEGER, size INTEGER, codec INTEGER, position INTEGER,
                             base BLOB, pack INTEGER, PRIMARY KEY (digest, position, pack)) WITHOUT ROWID""",
     "CREATE TABLE recipes (digest BLOB, pieces BLOB, pack INTEGER, PRIMARY KEY (digest, pack))",
+    "CREATE TABLE sound (pack TEXT, chunk BLOB, stamp TEXT, PRIMARY KEY (pack, chunk)) WITHOUT ROWID",
 )
+
+
+WHOLE: Final = b""
+"""In the place of a chunk's digest: all of a pack."""
 
 
 class ChunkCatalogue(Database):
     def chunk(self, name: bytes) -> Located | None:
-        """Where the chunk with this digest (raw) is stored: of several copies, one with the lowest position."""
+        """Where the chunk with this digest (raw) is stored: of several copies the one with the lowest position, of
+        several of these that in the pack that was named last."""
         return self.chunks((name,)).get(name)
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same for several chunks; those that are not stored are left out."""
         rows = self._fetch_in(
             "SELECT name, digest, offset, stored, size, codec, position, base FROM chunks JOIN packs ON id = pack"
-            " WHERE digest IN (?) ORDER BY position DESC, pack DESC",
+            " WHERE digest IN (?) ORDER BY position DESC, pack",
             names,
         )
         return {row[1]: Located(row[0], ChunkEntry._make(row[1:])) for row in rows}
@@ -62,6 +69,14 @@ class ChunkCatalogue(Database):
         """The pack of the recipe of each of the files with these digests (raw) that has one."""
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
         return dict(self._fetch_in(query, names))
+
+    def sound(self, pack: str) -> dict[bytes, str]:
+        """The chunks of the pack that could be read, each with the stamp that the pack had then; WHOLE for all."""
+        return dict(self._fetch("SELECT chunk, stamp FROM sound WHERE pack = ?", (pack,)))
+
+    def keep_sound(self, rows: Iterable[tuple[str, bytes, str]]) -> None:
+        """Remember rows of pack, chunk or WHOLE, stamp, for `sound`."""
+        self._keep("INSERT OR REPLACE INTO sound VALUES (?, ?, ?)", rows)
 
     def _read_pack(self, storage: Storage, name: str) -> None:
         if self._db.execute("INSERT OR IGNORE INTO packs (name) VALUES (?)", (name,)).rowcount == 0:

@@ -81,10 +81,17 @@ class Value(NamedTuple):
 
 
 class Stat(NamedTuple):
-    """Size in bytes; `mtime` in seconds since 1970 by the store's own clock (not this machine's)."""
+    """Size in bytes; `mtime` in seconds since 1970 by the store's own clock (not this machine's). change: differs when
+    the value does, beside these two, as far as the store can tell."""
 
     size: int
     mtime: float
+    change: str = ""
+
+    @property
+    def stamp(self) -> str:
+        """What shows that a value may not be the one that was seen before."""
+        return f"{self.size} {self.mtime!r} {self.change}"
 
 
 _UNREADABLE = frozenset(

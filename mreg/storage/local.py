@@ -90,7 +90,9 @@ class LocalStorage(Storage):
             return None
         if S_ISLNK(found.st_mode):
             raise LinkInStore(path=path)
-        return Stat(found.st_size, found.st_mtime) if S_ISREG(found.st_mode) else None
+        if not S_ISREG(found.st_mode):
+            return None
+        return Stat(found.st_size, found.st_mtime, f"{found.st_ctime_ns} {found.st_ino}")
 
     def list(self, prefix: str) -> Iterator[str]:
         if prefix:

@@ -93,7 +93,7 @@ def with_bases(chunk: bytes, places: Mapping[bytes, Located]) -> Iterator[bytes]
 
 
 def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
-    """Where each chunk is read from: the copy with the lowest position (`mreg.content.chunks.Locate`)."""
+    """Where each chunk is read from: a copy with the lowest position (`mreg.content.chunks.Locate`)."""
     found: dict[bytes, Located] = {}
     for name, index in indexes.items():
         for entry in index.chunks:

@@ -121,8 +121,9 @@ class KeyFigures(NamedTuple):
 
 class LogResult(NamedTuple):
     """What `log` did. created: False where the artifact had a version with this content already, which is then
-    `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
-    links: as `model:vN`. seq, changes: see `Changed`."""
+    `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk;
+    of a version that was there these are chunks that were damaged, and are stored anew. links: as `model:vN`. seq,
+    changes: see `Changed`."""
 
     version: Version
     created: bool
