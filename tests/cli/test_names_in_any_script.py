@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from mreg.cli.completion import answer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Cli
@@ -33,7 +36,7 @@ def test_a_session_in_other_scripts(there: Cli) -> None:
     assert cli.must("artifact", "rename", NFD, "größe") == "größe\n"
     assert cli.must("alias", "ls", "größe").splitlines()[0] == "größe\tcampeón\tv0\tgröße:v0"
     cli.must("undo", "3")
-    assert "artifact rename producción größe" in cli.must("history", NFD)
+    assert "renamed to producción" in cli.must("history", NFD)
     cli.must("gc")
     assert cli("fsck", "--full").code == 0
     assert Path(cli.home, ".mreg/aliases/producción/最良").is_file()
@@ -102,3 +105,40 @@ def test_format_1_says_what_to_do(bare: Cli) -> None:
     assert "the name 'producción' needs a repository of format 2; this one has format 1" in result.errors
     assert "hint: `mreg upgrade`" in result.errors
     assert not (bare.home / ".mreg/packs").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        (f"artifact create {NFD}2", "name"),
+        (f"model create {NFD}2", "name"),
+        (f"artifact describe {NFD} text", "name"),
+        (f"artifact rename {NFD} {NFD}3", "before"),
+        (f"artifact rename {NFD} {NFD}3", "name"),
+        (f"alias set {NFD} {NFD}", "alias"),
+        (f"ls {NFD}", "name"),
+    ],
+)
+def test_what_is_told_is_the_name_in_nfc(there: Cli, command: str, field: str) -> None:
+    result = there("--json", *command.split(" "))
+
+    assert result.code == 0
+    assert str(result.json[field]).startswith("producción")
+    assert NFD not in result.out
+
+
+def test_search_finds_a_name_in_either_form_and_case(there: Cli) -> None:
+    for text in ("ucció", "ucci\u006f\u0301", "UCCIÓN", "良"):
+        assert "producción" in there.must("search", text)
+
+
+def test_completion_offers_names_in_other_scripts(there: Cli) -> None:
+    there.must("artifact", "create", "हिन्दी")
+
+    with contextlib.chdir(there.home):
+        found = [
+            [line.partition("\t")[0] for line in answer.answer(text)]
+            for text in ("mreg show produ", "mreg show producción:最", "mreg show हिन्")
+        ]
+
+    assert found == [["producción"], ["producción:最良"], ["हिन्दी"]]

@@ -8,8 +8,11 @@ from mreg.cli import plain
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import NameArgument, ReasonOption, ReferenceArgument
 from mreg.cli.context import Context
+from mreg.values.names import composed
 
-AliasArgument = Annotated[str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.")]
+AliasArgument = Annotated[
+    str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.", parser=composed)
+]
 
 
 ExpectOption = Annotated[

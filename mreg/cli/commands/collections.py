@@ -9,13 +9,14 @@ from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgumen
 from mreg.cli.commands.show import show_artifact, show_model
 from mreg.cli.context import Context
 from mreg.cli.state import State
+from mreg.values.names import composed
 
 if TYPE_CHECKING:
     from mreg import Changed
 
 DescriptionOption = Annotated[str, typer.Option("--description", "-d", help="What it is.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
-NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
+NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.", parser=composed)]
 
 
 def artifact_create(

@@ -21,6 +21,7 @@ from mreg.cli.output import aliases_text, short_age, size_text, value_text
 from mreg.cli.state import State
 from mreg.values.errors import InvalidInput
 from mreg.values.metadata import flatten
+from mreg.values.names import composed
 
 if TYPE_CHECKING:
     from mreg import Model, Repository, Version
@@ -45,7 +46,9 @@ def ls(
     ctx: Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME…]", help="An artifact or a registered model; or references, to be compared."),
+        typer.Argument(
+            metavar="[NAME…]", help="An artifact or a registered model; or references, to be compared.", parser=composed
+        ),
     ] = None,
     where: WhereOption = None,
     tag: Annotated[

@@ -4,12 +4,16 @@ from typing import Annotated
 
 import typer
 
+from mreg.values.names import composed
+
 ReferenceArgument = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.")
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="An artifact or a registered model.")]
-ArtifactArgument = Annotated[str, typer.Argument(metavar="ARTIFACT", help="The artifact's name.")]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model's name.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="An artifact or a registered model.", parser=composed)
+]
+ArtifactArgument = Annotated[str, typer.Argument(metavar="ARTIFACT", help="The artifact's name.", parser=composed)]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model's name.", parser=composed)]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if aliases or links hold it; they go too.")]
 ExpectOption = Annotated[
     list[str] | None,

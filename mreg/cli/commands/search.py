@@ -22,13 +22,16 @@ from mreg.cli.commands.filtering import (
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.state import State
+from mreg.values.names import composed
 
 _KINDS = ("model", "artifact", "version")
 
 
 def search(
     ctx: Context,
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Text to find (case-insensitive).")] = "",
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="Text to find (case-insensitive).", parser=composed)
+    ] = "",
     where: WhereOption = None,
     tag: Annotated[
         list[str] | None, typer.Option("--tag", metavar="TAG", help="Only models that have this tag. Repeatable.")

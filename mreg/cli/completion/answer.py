@@ -144,4 +144,9 @@ def _expanded(path: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(char if char.isalnum() or char in "._-:@/=+,%" else f"\\{char}" for char in text)
+    return "".join(char if _is_plain(char) else f"\\{char}" for char in text)
+
+
+def _is_plain(char: str) -> bool:
+    """Does no shell give it a meaning? Marks, as Hindi has them, are not alphanumeric."""
+    return char.isalnum() or char in "._-:@/=+,%" or not (char.isascii() or char.isspace() or not char.isprintable())

@@ -109,7 +109,7 @@ def _assignments(glance: Glance, start: str, arguments: list[str]) -> Candidates
 def _expressions(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     """The key at the end of an expression such as `metrics.acc > 0.9 and params.a`."""
     length = len(start)
-    while length and (start[length - 1].isalnum() or start[length - 1] in "._-"):
+    while length and (start[length - 1].isalnum() or start[length - 1] in "._-" or not start[length - 1].isascii()):
         length -= 1
     return _plain([start[:length] + key for key in _keys_of(glance, arguments)], start)
 
