@@ -172,6 +172,7 @@ def test_what_is_no_folder_in_the_place_of_one_stops_no_other_repair(copied: Any
 
 
 def test_a_pipe_in_the_cache_makes_nobody_wait_and_a_folder_is_named(filled: Any, tmp_path: Path) -> None:
+    filled.must("config", "set", "use.hard-links", "true")
     filled.must("use", "digits:v0")
     (cached, *_) = [path for path in (tmp_path / "cache" / "files").rglob("*") if path.is_file()]
     shutil.rmtree(tmp_path / "cache" / "versions")

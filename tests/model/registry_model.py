@@ -159,6 +159,8 @@ class Registry:
         run: str | None,
         type: str | None,
     ) -> tuple[str, bool]:
+        if self.artifact(name).there and type not in (None, self.artifact(name).type):
+            raise Refused(message=name)
         if not self.artifact(name).there:
             self._check_free(name, "artifact")
         for model in links:
@@ -179,6 +181,8 @@ class Registry:
         else:
             version = artifact.versions[latest]
             version.say(message, version.metadata | metadata, used)
+            if run not in (None, version.run):
+                self.runs[str(run), version.token] = f"{name}:v{latest}"
         for alias in aliases:
             self._set_alias(name, alias, latest)
         for model in links:

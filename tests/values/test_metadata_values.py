@@ -524,6 +524,7 @@ def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) 
         "lock.timeout": "30s",
         "log.compress": False,
         "log.exclude": ["*.tmp", "cache/"],
+        "use.hard-links": False,
     }
     assert repo.fsck().findings == ()
     with pytest.raises(UnknownSetting):
