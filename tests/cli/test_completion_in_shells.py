@@ -123,6 +123,8 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, work: Path) -> Iterato
     command, settings = START[name]
     rc = home / {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}[name]
     rc.parent.mkdir(parents=True, exist_ok=True)
+    # Else fish, new to this home, reads all manual pages in the background, and goes on when the test has ended.
+    (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
     text = settings.format(prompt=PROMPT, folder=Path(script).parent)
     rc.write_text(text + (f"source {script}\n" if name == "bash" else ""))
     terminal = Terminal([word.format(rc=rc) for word in command], environment, work, seen)
