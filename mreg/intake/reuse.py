@@ -31,7 +31,7 @@ class DamagedReuse(Damaged):
     code = "damaged-reuse"
     template = "what earlier versions have in common with this one is damaged: {reason}"
 
-    lost: frozenset[bytes] = frozenset()
+    lost = frozenset[bytes]()  # no fact to be told
 
 
 class Reused(NamedTuple):
