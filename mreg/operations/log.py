@@ -166,13 +166,17 @@ class _Job(NamedTuple):
                 return self._foretell(view, record, contents, same)
             reused = reused_by(index, writer, manifest)
             reuse.check(context.storage, index, reused)
-            if same and writer.empty and self.request.says_nothing:
-                return LogResult(load(context, view, same), created=False)
+            # What the tables should have had since the version was made. Else another has logged it meanwhile.
+            heals = not writer.empty and self._same(self.view, record.manifest) is not None
+            if same and not heals:
+                if self.request.says_nothing:
+                    return LogResult(load(context, view, same), created=False)
+                return self._commit(record, (), writer)
             packs = packs_of(reused) if writer.empty else {*packs_of(reused), self._publish(writer)}
             if not same:
                 context.objects.put(listed)
                 context.objects.put(record.to_bytes())
-        return self._commit(record, tuple(sorted(packs)), writer)
+        return self._commit(record, tuple(sorted(packs)), writer, heals=heals)
 
     def _publish(self, writer: PackWriter) -> str:
         """Publish the pack, and know it again as the one that was written; its name."""
@@ -227,7 +231,10 @@ class _Job(NamedTuple):
         version = load(self.context, view, target, record=record)
         return LogResult(version, created=True, new=contents.new, stored=contents.stored)
 
-    def _commit(self, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter) -> LogResult:
+    def _commit(
+        self, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter, *, heals: bool = False
+    ) -> LogResult:
+        """heals: what is in the writer is damaged in the repository, so that it is named in any case."""
         context, request = self.context, self.request
 
         def build(draft: Draft) -> _Done:
@@ -237,7 +244,7 @@ class _Job(NamedTuple):
             same = self._same(draft.view, record.manifest)
             target = same or self._add_version(draft, record, packs)
             if same:
-                draft.packs = () if writer.empty else packs  # what its packs had lost
+                draft.packs = packs if heals else ()
                 self._annotate(draft, same)
             models = tuple(name for name in request.models if ensure(context, draft, CollectionKind.MODEL, name))
             numbers = {model: add_link(draft, model, target)[0] for model in request.models}
@@ -249,9 +256,10 @@ class _Job(NamedTuple):
         committed = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
         done = committed.value
         version = load(context, context.view(committed.look), done.version)
-        new, stored = (writer.new, writer.stored) if done.created or committed.entry else (0, 0)
+        new, stored = (writer.new, writer.stored) if done.created else (0, 0)
+        again = writer.new if heals else sum(one.size for name in self.lost if (one := writer.entry(name)))
         told = changed(context, committed)
-        return LogResult(version, done.created, new, stored, done.links, done.models, *told)
+        return LogResult(version, done.created, new, stored, done.links, done.models, *told, again)
 
     def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
         artifact, digest = self.request.artifact, digest_of(record.to_bytes())

@@ -121,9 +121,9 @@ class KeyFigures(NamedTuple):
 
 class LogResult(NamedTuple):
     """What `log` did. created: False where the artifact had a version with this content already, which is then
-    `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk;
-    of a version that was there these are chunks that were damaged, and are stored anew. links: as `model:vN`. seq,
-    changes: see `Changed`."""
+    `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
+    links: as `model:vN`. seq, changes: see `Changed`. healed: bytes of the chunks that were damaged in the repository,
+    and have been stored again."""
 
     version: Version
     created: bool
@@ -133,6 +133,7 @@ class LogResult(NamedTuple):
     models_created: tuple[str, ...] = ()
     seq: int | None = None
     changes: tuple[RefChange, ...] = ()
+    healed: int = 0
 
 
 class AnnotateResult(NamedTuple):

@@ -95,7 +95,7 @@ def test_a_version_that_shares_damaged_chunks_can_be_read(
 
     done = repo.log(folder, "net")
 
-    assert done.version.name == "net:v1"
+    assert done.version.name == "net:v1" and 0 < done.healed < done.new
     check_whole(repo, "net:v1", folder, tmp_path / "fresh")
 
 
@@ -120,7 +120,7 @@ def test_what_was_healed_is_told(repo: Repository, folder: Path) -> None:
 
     done = repo.log(folder, "net")
 
-    assert done.new > 0 and done.seq is not None
+    assert done.healed > 0 and done.seq is not None
 
 
 def test_packs_that_look_as_they_did_are_not_read(
@@ -165,5 +165,27 @@ def test_a_pack_of_another_writer_is_read_before_its_chunks_are_taken_over(
     with Repository.open(repo.location, cache=tmp_path / "another") as other:
         done = other.log(folder, "net")
 
-    assert done.new > len(b"another")
+    assert done.healed > 0 and done.new == done.healed + len(b"another")
     check_whole(repo, "net:v1", folder, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("when", ["while the files are read", "before the commit"])
+def test_content_that_another_logs_meanwhile_is_not_called_damaged(
+    repo: Repository, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    (folder / "c").write_bytes(os.urandom(1 << 20))
+    entries: list[int] = []
+
+    def log_by_another(*_: object) -> None:
+        if not entries:
+            entries.append(0)
+            with Repository.open(repo.location, cache=tmp_path / "another") as other:
+                entries[0] = other.log(folder, "net").seq or 0
+
+    if when == "before the commit":
+        monkeypatch.setattr("mreg.operations.log.reuse.check", log_by_another)
+
+    done = repo.log(folder, "net", progress=log_by_another if when == "while the files are read" else None)
+
+    assert (done.version.name, done.created, done.new, done.healed, done.seq) == ("net:v1", False, 0, 0, None)
+    assert [one.seq for one in repo.history()][-1] == entries[0]

@@ -102,8 +102,8 @@ def log(
 
 def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
     headline = _made(result, dry_run) if result.created else f"same content as {result.version.name}: no new version"
-    if result.new and not result.created:
-        headline += f"; {size_text(result.new)} of it were damaged in the repository, and are stored anew"
+    if result.healed:
+        headline += f"; {size_text(result.healed)} of it was damaged in the repository and has been stored again"
     others = [one for one in result.changes if one.kind not in ("version", "artifact")]
     tell(state, others, result.seq, headline)
     out.line(result.version.name)
