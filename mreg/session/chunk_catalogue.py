@@ -27,7 +27,7 @@ WHOLE: Final = b""
 class ChunkCatalogue(Database):
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is stored: of several copies the one with the lowest position, of
-        several of these that in the pack that was named last."""
+        several of these that in the pack that came last (format.md 7.2.2)."""
         return self.chunks((name,)).get(name)
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:

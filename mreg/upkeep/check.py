@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from mreg.content import objects, packs
+from mreg.content import objects
 from mreg.content.packs import Located, PackIndex, Piece
 from mreg.refs import keys
 from mreg.refs.journal import DamagedJournal, Entry, Journal, Mark
 from mreg.refs.keys import RefKey, VersionKey
 from mreg.refs.ref_files import Ref
+from mreg.upkeep import reach
 from mreg.upkeep.findings import Findings, Report
 from mreg.upkeep.reach import with_bases
 from mreg.values.digest import is_digest
@@ -38,7 +39,7 @@ class Replayed:
     garbage."""
     gone: set[str] = field(default_factory=set)
     """The names of those that were deleted, or given up by a gc, while the check was at work."""
-    registered: set[str] = field(default_factory=set)
+    registered: dict[str, None] = field(default_factory=dict)
     """The packs that are read from, as of `head`."""
     brought: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     """For which versions (by digest) each pack was named; None stands for an entry that made no version."""
@@ -49,8 +50,7 @@ class Replayed:
         made: set[str | None] = {new for key, new in keyed if isinstance(key, VersionKey) and is_digest(new)} or {None}
         for name in entry.packs:
             self.brought[name] |= made
-        self.registered.update(entry.packs)
-        self.registered.difference_update(filter(None, map(packs.name_of, entry.drops)))
+        reach.register(self.registered, entry)
 
     def read_on(self, journal: Journal) -> None:
         """Read what was committed meanwhile. A gc says what goes before it deletes: what is missing for that is known

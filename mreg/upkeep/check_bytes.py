@@ -35,7 +35,7 @@ def check_bytes(context: Context, check: Check, progress: Progress | None) -> No
             if not isinstance(chunk, DamagedChunk):
                 buffers.give_back(chunk)
                 data.sound.add(entry.digest)
-            elif not _is_swept(context, check, located):
+            elif not _is_replaced(check, located) and not _is_swept(context, check, located):
                 where = f"{packs.key_of(name)} at {entry.offset}"
                 data.broken.add(located)
                 check.found.add("chunk", where, chunk.reason, users[entry.digest])
@@ -45,6 +45,11 @@ def check_bytes(context: Context, check: Check, progress: Progress | None) -> No
         if all(piece.digest in data.sound for piece in pieces) and not _adds_up(reader, file, pieces, data):
             hurt = data.users.get(file.hex(), ())
             check.found.add("recipe", file.hex(), "its chunks do not make up its digest", hurt)
+
+
+def _is_replaced(check: Check, located: Located) -> bool:
+    """Is another copy read in its place, as of a chunk that has been stored again?"""
+    return located.pack in check.refs.registered and check.data.places.get(located.entry.digest) != located
 
 
 def _is_swept(context: Context, check: Check, located: Located) -> bool:

@@ -36,7 +36,7 @@ def _catch_up(context: Context, check: Check) -> None:
     """The packs that are read from are those of the journal as it now is: a gc may have put others in the place of
     those that we knew."""
     read_on(context, check)
-    for name in check.refs.registered - check.data.indexes.keys():
+    for name in check.refs.registered.keys() - check.data.indexes.keys():
         if not is_there(context, packs.key_of(name)):
             check.data.missing.add(name)
         elif not any(finding.what == packs.key_of(name) for finding in check.found):
@@ -46,13 +46,17 @@ def _catch_up(context: Context, check: Check) -> None:
 def read_on(context: Context, check: Check) -> None:
     """What was committed meanwhile: a pack that a gc gave up is not missed."""
     check.refs.read_on(context.journal)
-    check.data.missing &= check.refs.registered
+    check.data.missing &= check.refs.registered.keys()
 
 
 def _locate(check: Check) -> None:
     """Where chunks and recipes are read from; where nobody knows which packs are, from any."""
     data, registered, whole = check.data, check.refs.registered, check.refs.whole
-    known = {name: index for name, index in data.indexes.items() if name in registered or not whole}
+    known = {} if whole else dict(data.indexes)
+    for name in registered:  # behind the others, in its order, as `copies` wants them
+        known.pop(name, None)
+        if name in data.indexes:
+            known[name] = data.indexes[name]
     data.places = copies(known)
     for index in known.values():
         for file, pieces in index.recipes.items():  # of several, one whose chunks are all there

@@ -33,7 +33,7 @@ class Healer:
     def __init__(self, context: Context, check: Check, source: OtherRepository, writer: PackWriter) -> None:
         self._storage = context.storage
         self._data = check.data
-        self._registered = check.refs.registered
+        self._registered = check.refs.registered.keys()
         self._found = check.found
         self._source = source
         self._writer = writer

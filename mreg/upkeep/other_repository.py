@@ -16,6 +16,7 @@ from mreg.upkeep import reach
 from mreg.upkeep.aside import put_over
 from mreg.upkeep.check_records import is_record
 from mreg.values.digest import digest
+from mreg.values.errors import Damaged
 
 _BLOCK = 1 << 20
 
@@ -32,7 +33,12 @@ class OtherRepository:
         if self._context is None:
             return found
         storage = self._context.storage
-        for name in packs.pack_names(storage):
+        named: dict[str, None] = {}
+        with suppress(Damaged):  # the journal need not be whole: what it does not name may be right all the same
+            for _, entry in reach.whole_journal(self._context.journal):
+                reach.register(named, entry)
+        others = [name for name in packs.pack_names(storage) if name not in named]
+        for name in (*others, *named):
             with suppress(DamagedPack):
                 found[name] = packs.read_index(storage, name)
         return found

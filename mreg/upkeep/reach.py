@@ -93,12 +93,13 @@ def with_bases(chunk: bytes, places: Mapping[bytes, Located]) -> Iterator[bytes]
 
 
 def copies(indexes: Mapping[str, PackIndex]) -> dict[bytes, Located]:
-    """Where each chunk is read from: a copy with the lowest position (`mreg.content.chunks.Locate`)."""
+    """Where each chunk is read from: the copy with the lowest position, of several of these the last one (format.md
+    7.2.2). indexes: in the order of `registered`."""
     found: dict[bytes, Located] = {}
     for name, index in indexes.items():
         for entry in index.chunks:
             present = found.get(entry.digest)
-            if present is None or entry.position < present.entry.position:
+            if present is None or entry.position <= present.entry.position:
                 found[entry.digest] = Located(name, entry)
     return found
 
@@ -107,18 +108,25 @@ def only_registered(indexes: Mapping[str, PackIndex], entries: Iterable[Entry]) 
     """Those of the packs that are read. Raises DamagedPack if one is missing: what it needs of the others is unknown,
     and it may be put back."""
     names = registered(entries)
-    for name in sorted(names - indexes.keys()):
+    for name in sorted(names.keys() - indexes.keys()):
         raise DamagedPack(pack=name, reason="it is missing")
     return {name: indexes[name] for name in names}
 
 
-def registered(entries: Iterable[Entry]) -> set[str]:
-    """The packs that the journal names and has not given up since. Only these are read."""
-    names: set[str] = set()
+def registered(entries: Iterable[Entry]) -> dict[str, None]:
+    """The packs that the journal names and has not given up since, in the order in which it named them first. Only
+    these are read."""
+    names: dict[str, None] = {}
     for entry in entries:
-        names.update(entry.packs)
-        names.difference_update(filter(None, map(packs.name_of, entry.drops)))
+        register(names, entry)
     return names
+
+
+def register(names: dict[str, None], entry: Entry) -> None:
+    """Bring what `registered` said of the entries before this one up to date."""
+    names |= dict.fromkeys(entry.packs)
+    for name in filter(None, map(packs.name_of, entry.drops)):
+        names.pop(name, None)
 
 
 def recipes_of(indexes: Mapping[str, PackIndex]) -> dict[bytes, set[bytes]]:

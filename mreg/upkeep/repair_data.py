@@ -59,7 +59,7 @@ def repair_dropped(context: Context, check: Check) -> list[Repaired]:
     deleted = set(check.refs.deleted.values())
     needed = {chunk for chunk, users in check.data.users_by_chunk().items() if users - deleted}
     indexes, registered = check.data.indexes, check.refs.registered
-    read = {name: index for name, index in indexes.items() if name in registered}
+    read = {name: indexes[name] for name in registered if name in indexes}
     damaged = {located.pack for located in check.data.broken}
     names = tuple(sorted(given_up(Reached(chunks=needed), read, indexes) - damaged))
     if not names:
@@ -109,7 +109,7 @@ def repair_chunks(context: Context, check: Check, source: OtherRepository) -> li
 def _set_loose_aside(context: Context, check: Check, plan: Plan) -> list[Repaired]:
     """Packs from which nothing is read are moved aside, also without a word in the journal."""
     loose = [name for name in plan.useless if name not in check.refs.registered]
-    loose += sorted({located.pack for located in check.data.broken} - check.refs.registered)
+    loose += sorted({located.pack for located in check.data.broken} - check.refs.registered.keys())
     moved = ((packs.key_of(name), move_aside(context.storage, packs.key_of(name), _ANY_SIZE)) for name in loose)
     return [Repaired("pack", key, f"nothing is read from it: moved to {place}") for key, place in moved if place]
 

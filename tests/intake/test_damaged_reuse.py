@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,3 +190,29 @@ def test_content_that_another_logs_meanwhile_is_not_called_damaged(
 
     assert (done.version.name, done.created, done.new, done.healed, done.seq) == ("net:v1", False, 0, 0, None)
     assert [one.seq for one in repo.history()][-1] == entries[0]
+
+
+@pytest.mark.parametrize("place", ["a short chunk", "a chunk of the long file"])
+def test_what_was_healed_hurts_nobody_any_more(repo: Repository, folder: Path, place: str) -> None:
+    flip(pack_of(repo), PLACES[place])
+    assert repo.fsck(full=True).findings
+    repo.log(folder, "net")
+
+    findings = repo.fsck(full=True).findings
+    repo.gc(grace=0, repack=True)
+
+    assert findings == () == repo.fsck(full=True).findings
+
+
+def test_a_repair_takes_the_copy_that_healed_another(repo: Repository, folder: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(repo.location, whole / ".mreg")
+    flip(pack_of(repo), PLACES["a chunk of the long file"])
+    repo.log(folder, "net")
+    flip(next(whole.glob(".mreg/packs/*/*.pack")), PLACES["a chunk of the long file"])
+
+    with Repository.open(whole, cache=tmp_path / "another") as other:
+        other.fsck(full=True, repair=True, source=str(repo.location))
+        findings = other.fsck(full=True).findings
+
+    assert findings == ()
