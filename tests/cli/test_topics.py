@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mreg.cli.commands.topics import FILTERS
+from mreg.cli.commands.topics import FILTERS, TOPICS
 from mreg.cli.main import run
 
 
@@ -36,3 +36,10 @@ def test_help_of_what_is_no_command_tells_the_nearest(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
     assert err == "error: there is no command 'serach'\nhint: did you mean `search`?\n"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_fits_a_terminal_of_80_columns(topic: str) -> None:
+    too_long = [line for line in TOPICS[topic].splitlines() if len(line) > 80]
+
+    assert too_long == []

@@ -7,22 +7,31 @@ import typer
 from mreg.cli.context import Context
 
 FILTERS = """\
-A filter says which versions are meant, as SQL's WHERE and MLflow's filter_string do. Put it into quotes.
+A filter says which versions are meant, as SQL's WHERE and MLflow's
+filter_string do. Put it in quotes.
 
-  metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit') and not tag = 'deprecated'
+  metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit')
 
-keys      name artifact digest manifest message run author host type kind    texts
-          number files size created age
-          alias tag link model input                                         sets: = some, != no element
-          anything else is metadata: metrics.acc, `odd/key`, meta.size
-tests     = != < <= > >=   in (1, 2)   between 1 and 2   has K   K is null   K alone: true, or not 0
-          like 'res%'   ilike 'RES%'   glob 'res*'   contains 'res'   ~ '^res'
-together  and or not ( )
-values    'text' 0.9 1e-3 true false nan inf
-          size > 1GB   size <= 512MiB   age < 30d (s m h d w)   created >= 2026-11-20
+Keys
+  texts     name artifact digest manifest message run author host type kind
+  numbers   number files size created age
+  sets      alias tag link model input   (= some element, != no element)
+  metadata  anything else: metrics.acc, `odd/key`, meta.size
 
-Types never mix: '42' is not 42, and NaN answers `= nan` only. A missing key makes a test false: `k != 1` means
-"has k, and it is not 1", and `not k = 1` takes those without k too.
+Tests
+  = != < <= > >=   in (1, 2)   between 1 and 2   has K   K is null
+  like 'res%'   ilike 'RES%'   glob 'res*'   contains 'res'   ~ '^res'
+  K alone: true, or a number other than 0
+  together: and, or, not, ( )
+
+Values
+  'text'   0.9   1e-3   true   false   nan   inf
+  size > 1GB   size <= 512MiB
+  age < 30d (s m h d w)   created >= 2026-11-20
+
+Types never mix: '42' is not 42, and NaN matches `= nan` only. A missing key
+makes a test false: `k != 1` means "has k, and it is not 1"; `not k = 1` also
+matches versions without k.
 
 More, with forty queries: docs/filters.md
 """
