@@ -6,7 +6,7 @@ Python releases have tables of different age. What a name may hold is part of th
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from mreg.values.ranges import Ranges
 
 VERSION = "14.0.0"
 
@@ -112,21 +112,6 @@ B2-B3 B9 BC-BE 9F4-9F9 B72-B77 BF0-BF2 C78-C7E D58-D5E D70-D78 F2A-F33 1369-137C
 1ECAD-1ECAF 1ECB1-1ECB4 1ED01-1ED2D 1ED2F-1ED3D 1F100-1F10C
 """
 """Other numbers, which tags may hold too."""
-
-
-class Ranges:
-    """A set of characters, given as hexadecimal code points and ranges of them."""
-
-    def __init__(self, text: str) -> None:
-        pairs = [part.partition("-") for part in text.split()]
-        self._firsts = [int(first, 16) for first, _, _ in pairs]
-        self._lasts = [int(last or first, 16) for first, _, last in pairs]
-
-    def __contains__(self, character: str) -> bool:
-        code = ord(character)
-        at = bisect_right(self._firsts, code) - 1
-        return at >= 0 and code <= self._lasts[at]
-
 
 letters = Ranges(LETTERS)
 marks = Ranges(MARKS)

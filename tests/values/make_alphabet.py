@@ -43,31 +43,16 @@ Python releases have tables of different age. What a name may hold is part of th
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from mreg.values.ranges import Ranges
 
 VERSION = "{VERSION}"
 '''
 
-FOOTER = '''
-
-class Ranges:
-    """A set of characters, given as hexadecimal code points and ranges of them."""
-
-    def __init__(self, text: str) -> None:
-        pairs = [part.partition("-") for part in text.split()]
-        self._firsts = [int(first, 16) for first, _, _ in pairs]
-        self._lasts = [int(last or first, 16) for first, _, last in pairs]
-
-    def __contains__(self, character: str) -> bool:
-        code = ord(character)
-        at = bisect_right(self._firsts, code) - 1
-        return at >= 0 and code <= self._lasts[at]
-
-
+FOOTER = """
 letters = Ranges(LETTERS)
 marks = Ranges(MARKS)
 numbers = Ranges(NUMBERS)
-'''
+"""
 
 
 def ranges(codes: Iterable[int]) -> list[tuple[int, int]]:
