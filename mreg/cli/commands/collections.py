@@ -48,9 +48,7 @@ def artifact_describe(ctx: Context, name: ArtifactArgument, text: TextArgument) 
     """Set an artifact's description."""
     repository = ctx.obj.repository()
     repository.artifact(name)
-    done = repository.describe(name, text)
-    tell(ctx.obj, done.changes, done.seq, "" if done else f"{name} is described so already")
-    ctx.obj.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
+    _described(ctx.obj, name, text, repository.describe(name, text))
 
 
 def artifact_rename(ctx: Context, name: ArtifactArgument, new: NewNameArgument) -> None:
@@ -92,9 +90,7 @@ def model_describe(ctx: Context, name: ModelArgument, text: TextArgument) -> Non
     """Set a registered model's description."""
     repository = ctx.obj.repository()
     repository.model(name)
-    done = repository.describe(name, text)
-    tell(ctx.obj, done.changes, done.seq, "" if done else f"{name} is described so already")
-    ctx.obj.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
+    _described(ctx.obj, name, text, repository.describe(name, text))
 
 
 def model_rename(ctx: Context, name: ModelArgument, new: NewNameArgument) -> None:
@@ -125,6 +121,11 @@ def rm(
     back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"
     tell(ctx.obj, held, gone.seq, headline, back)
     ctx.obj.emit(gone, lambda out: out.table([], [[name] for name in gone.versions]))
+
+
+def _described(state: State, name: str, text: str, done: "Changed") -> None:
+    tell(state, done.changes, done.seq, "" if done else f"{name} is described so already")
+    state.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
 
 
 def _created(state: State, kind: str, name: str, done: "Changed") -> None:
