@@ -115,7 +115,7 @@ class Repository:
     def open(
         cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
     ) -> Repository:
-        """Open the repository `location` (a `.mreg` folder, or the folder that holds one).
+        """Open the repository `location`: a `.mreg` folder, or the folder that holds one, or the file:// URL of either.
 
         cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
         in the repository itself is refused when it is needed (CacheInRepository).

@@ -10,6 +10,7 @@ from mreg import checkout, operations, values
 from mreg.checkout.ready_copies import ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
+from mreg.session import locations
 from mreg.session.context import Context
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.file_names import localised, stored
@@ -70,6 +71,8 @@ def get(
     reflink: bool = False,
 ) -> Checkout:
     """See `Repository.get`."""
+    if destination:
+        locations.check_folder(destination, "what get writes to")
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     whole = files_of(context, resolved)

@@ -34,8 +34,8 @@ class Glance:
     """A look at the repository `location`; without it `$MREG_REPO`, or the nearest one upwards."""
 
     def __init__(self, location: str | None = None) -> None:
-        given = location or os.environ.get("MREG_REPO")
-        self._root = nearest.locate(given) if given else nearest.nearest(os.getcwd())
+        given = location or os.environ.get("MREG_REPO") or nearest.nearest(os.getcwd())
+        self._root = nearest.locate(given) if given and not nearest.is_url(given) else None
 
     def artifacts(self, start: str = "") -> Iterator[str]:
         """The artifacts whose names start so, sorted."""

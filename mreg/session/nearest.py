@@ -6,6 +6,7 @@ import errno
 import os
 
 FOLDER = ".mreg"
+_OF_SCHEMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.-"
 
 
 def nearest(top: str) -> str | None:
@@ -18,6 +19,12 @@ def nearest(top: str) -> str | None:
         if parent == folder:
             return None
         folder = parent
+
+
+def is_url(location: str) -> bool:
+    """Does it look like a URL? One slash is enough: `Path("s3://b/c")` keeps no more."""
+    scheme, found, _ = location.partition(":/")
+    return bool(found) and scheme[:1].isalpha() and scheme.isascii() and not scheme.strip(_OF_SCHEMES)
 
 
 def locate(location: str | os.PathLike[str]) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from mreg import lazy
+from mreg.session import locations
 from mreg.session.context import NoRepository
 from mreg.session.nearest import FOLDER, locate, nearest
 from mreg.values.errors import Refused
@@ -30,9 +31,10 @@ class CacheInRepository(Refused):
 
 
 def default_cache() -> str | None:
-    """`$MREG_CACHE`, else the platform's cache folder; None for an account without a home."""
+    """`$MREG_CACHE`, else the platform's cache folder; None for an account without a home. Raises NeedsFolder."""
     given = os.environ.get("MREG_CACHE")
     if given:
+        locations.check_folder(given, "the cache")
         return os.path.abspath(given)
     if sys.platform == "darwin":
         folder = _in_home("Library", "Caches")
@@ -105,8 +107,8 @@ def find_repository(start: str | None = None) -> str:
 
 
 def place_of_existing(location: str | os.PathLike[str]) -> str:
-    """What `locate` says. Raises NoRepository for a file."""
-    path = locate(location)
+    """What `locate` says. Raises NoRepository for a file, UnknownScheme, InvalidLocation."""
+    path = locate(locations.folder_of(location))
     if os.path.exists(path) and not os.path.isdir(path):
         raise NoRepository(location=path, where=f"at {path}, which is a file")
     return path
@@ -114,8 +116,8 @@ def place_of_existing(location: str | os.PathLike[str]) -> str:
 
 def place_for_new(location: str | os.PathLike[str]) -> str:
     """Where a new repository's folder goes: `location` if that is its name, else the `.mreg` in it. Raises NotAFolder
-    where something else is in the way."""
-    path = os.path.abspath(location)
+    where something else is in the way, UnknownScheme, InvalidLocation."""
+    path = os.path.abspath(locations.folder_of(location))
     path = path if os.path.basename(path) == FOLDER else os.path.join(path, FOLDER)
     present = path
     while not os.path.lexists(present) and present != os.path.dirname(present):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from mreg import lazy, storage
-from mreg.session import places
+from mreg.session import locations, places
 from mreg.session.nearest import locate
 from mreg.small_files import NotAFile, read_start
 from mreg.values import toml
@@ -109,10 +109,10 @@ def safe_directories() -> list[str]:
 def add_safe_directory(path: str) -> list[str]:
     """List one more repository as safe: `*` all of them; an empty text clears the list. All that are listed then.
 
-    Raises DamagedUserConfig, NoHome.
+    Raises DamagedUserConfig, NoHome, UnknownScheme, InvalidLocation.
     """
     listed = safe_directories()
-    place = path if path in ("", ANY) else os.path.realpath(locate(path))
+    place = path if path in ("", ANY) else os.path.realpath(locate(locations.folder_of(path)))
     listed = list(dict.fromkeys([*listed, place])) if path else []
     table = _read()
     table["safe"] = {**table.get("safe", {}), "directory": listed}

@@ -1,0 +1,87 @@
+"""What the text of a location means: a folder, or a URL. Whatever looks like a URL is never taken for a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from mreg import lazy
+from mreg.session.nearest import is_url
+from mreg.values.errors import InvalidInput
+
+SCHEMES = ("file",)
+"""Of the URLs that can be opened."""
+
+
+class InvalidLocation(InvalidInput):
+    code = "invalid-location"
+    template = "{location!r} is no location: {reason}"
+
+    location: str
+    reason: str
+
+
+class UnknownScheme(InvalidInput):
+    code = "unknown-scheme"
+    template = "{location!r} looks like a URL, and mreg opens none that starts with {scheme}:// (only {known})"
+
+    location: str
+    scheme: str
+    known: str
+
+
+class NeedsFolder(InvalidInput):
+    """A URL in a place where only a folder is possible."""
+
+    code = "needs-folder"
+    template = "{location!r} looks like a URL, and {what} is a folder"
+
+    location: str
+    what: str
+
+
+class Url(NamedTuple):
+    """scheme: in lower case. host, path: what follows `scheme://`, up to the next slash and from there on."""
+
+    scheme: str
+    host: str
+    path: str
+
+    def __str__(self) -> str:
+        """The URL as it may be printed: without what may be a secret, which is anything before `@` or behind `?`."""
+        host, path = (re.split(r"[?#]", part, maxsplit=1)[0] for part in (self.host, self.path))
+        return f"{self.scheme}://{host.rpartition('@')[2]}{path}"
+
+
+def url_of(location: str | os.PathLike[str]) -> Url | None:
+    """The URL that the location looks like; None for a folder."""
+    text = os.fspath(location)
+    if not is_url(text):
+        return None
+    scheme, _, rest = text.partition(":/")
+    if rest.startswith("/") or scheme.lower() != "file":
+        host, slash, path = rest.removeprefix("/").partition("/")
+    else:  # file:/srv/models
+        host, slash, path = "", "/", rest
+    return Url(scheme.lower(), host, slash + path)
+
+
+def folder_of(location: str | os.PathLike[str]) -> str:
+    """The folder that the location names, as it is or by a file:// URL. Raises UnknownScheme, InvalidLocation."""
+    url = url_of(location)
+    if url is None:
+        return os.fspath(location)
+    if url.scheme != "file":
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise UnknownScheme(location=str(url), scheme=url.scheme, known=known)
+    if url.host not in ("", "localhost") or not url.path:
+        raise InvalidLocation(location=str(url), reason="write file:///PATH, with three slashes")
+    return os.fsdecode(lazy.load("urllib.parse").unquote_to_bytes(url.path))
+
+
+def check_folder(location: str, what: str) -> None:
+    """what: is given by this location, and must be a folder. Raises NeedsFolder where it looks like a URL."""
+    url = url_of(location)
+    if url is not None:
+        raise NeedsFolder(location=str(url), what=what)
