@@ -443,6 +443,20 @@ class Repository:
         history."""
         return operations.aliases.remove_alias(self._context, alias, name, expect=expect, message=message)
 
+    def roll_back_alias(
+        self,
+        alias: str,
+        name: str,
+        *,
+        steps: int = 1,
+        expect: str | Sequence[str] | None = None,
+        message: str | None = None,
+    ) -> AliasSet:
+        """Move the alias of a collection back to where it was that many places before, as the journal tells. A place
+        that a rollback or an undo left does not count, so a second call goes further back; an alias that was removed
+        comes back. expect: where it is now, see `set_alias`. message: the reason, for the history."""
+        return operations.rollback.roll_back(self._context, alias, name, steps=steps, expect=expect, message=message)
+
     def aliases(self, name: str | None = None) -> list[Alias]:
         """The aliases of a collection, or all."""
         return operations.aliases.list_aliases(self._context, name)

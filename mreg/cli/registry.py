@@ -35,11 +35,12 @@ COMMANDS: dict[str, Entry] = {
     "link": Entry("Link a version into a registered model.", MODELS, "links", "link"),
     "unlink": Entry("Remove a link.", MODELS, "links", "unlink"),
     "alias": Entry(
-        "Set, remove and list aliases.",
+        "Set, remove, list and roll back aliases.",
         MODELS,
         group={
             "set": Entry("Move an alias to a version.", "", "aliases", "set_"),
             "rm": Entry("Remove an alias.", "", "aliases", "rm"),
+            "rollback": Entry("Move an alias back to where it was.", "", "aliases", "rollback"),
             "ls": Entry("List aliases.", "", "aliases", "ls"),
         },
     ),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         query as query,
         rename as rename,
         resolve as resolve,
+        rollback as rollback,
         search as search,
         settings as settings,
         undo as undo,

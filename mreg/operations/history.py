@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from mreg import operations
+from mreg.operations.renamed import followed, name_before
 from mreg.operations.resolve import require_kind, unknown_alias
 from mreg.operations.versions import parse_time
 from mreg.refs import keys, rules
@@ -15,7 +16,7 @@ from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.ages import parse_seconds
-from mreg.values.entities import HistoryEntry
+from mreg.values.entities import HistoryEntry, RefChange
 from mreg.values.errors import InvalidInput
 
 DATE = len("2026-01-31")
@@ -66,17 +67,30 @@ def history(context: Context, wanted: Wanted, *, limit: int | None = None) -> li
     span = _span(wanted, view.head.seq)
     found: list[HistoryEntry] = []
     known = False
-    for seq in range(span.last, span.first, -1):
-        if limit is not None and len(found) >= limit:
+    for entry, name in followed(context.journal, collection or "", _start(view, collection, span)):
+        if entry.seq <= span.first or (limit is not None and len(found) >= limit):
             break
-        entry = context.journal.entry(seq)
-        if collection is None or any(_concerns(change, collection, alias) for change in entry.changes):
+        if entry.seq <= span.last and (not name or any(_concerns(change, name, alias) for change in entry.changes)):
             known = True
             if span.holds(parse_time(entry.time)) and _is_by(entry, wanted):
-                found.append(describe(context, view, entry))
+                told = describe(context, view, entry)
+                found.append(told if alias is None else told._replace(move=_move(told, entry, name, alias)))
     if collection is not None and not known:
         _require_ever(context, view, collection, alias)
     return found[::-1]
+
+
+def _start(view: View, name: str | None, span: _Span) -> int:
+    """The entry to begin with: the last one that is wanted, or the last of all if a rename may have come after it."""
+    touched = max((view.ref(kind.key(name)).seq for kind in CollectionKind), default=0) if name else 0
+    return span.last if touched <= span.last else view.head.seq
+
+
+def _move(told: HistoryEntry, entry: Entry, name: str, alias: str) -> RefChange:
+    """What became of the alias. A rename of its collection has left it where it was."""
+    moves = {one.ref: one for one in told.changes}
+    move, before = moves[AliasKey(name, alias)], moves.get(AliasKey(name_before(entry, name), alias))
+    return move if before is None or before is move else move._replace(old=before.old)
 
 
 def _named(name: str | None) -> tuple[str | None, str | None]:

@@ -1,10 +1,12 @@
-"""Where renames took what is no longer there under its old name."""
+"""Where renames took what is no longer there under its old name, and what it was called before."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mreg.refs import keys
-from mreg.refs.journal import Entry
-from mreg.refs.keys import LinkKey, RefKey, VersionKey
+from mreg.refs.journal import Entry, Journal
+from mreg.refs.keys import CollectionKey, CollectionKind, LinkKey, RefKey, VersionKey
 from mreg.refs.view import View
 from mreg.session.context import Context
 
@@ -37,3 +39,21 @@ def _taken_along(entry: Entry, key: RefKey) -> RefKey | None:
 
 def _place(key: RefKey) -> int | None:
     return key.number if isinstance(key, VersionKey | LinkKey) else None
+
+
+def followed(journal: Journal, name: str, last: int) -> Iterator[tuple[Entry, str]]:
+    """The entries from `last` back to the first, each with what the collection was called after it that is called
+    `name` after the last. Raises DamagedJournal."""
+    for seq in range(last, 0, -1):
+        entry = journal.entry(seq)
+        yield entry, name
+        name = name_before(entry, name)
+
+
+def name_before(entry: Entry, name: str) -> str:
+    """What the collection was called before the entry that is called `name` after it: the entry may rename it."""
+    for kind in CollectionKind:
+        if any(change.ref == kind.key(name) and change.old is None for change in entry.changes):
+            gone = (keys.parse(change.ref) for change in entry.changes if change.new is None)
+            return next((old.name for old in gone if isinstance(old, CollectionKey) and old.kind is kind), name)
+    return name

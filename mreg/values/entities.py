@@ -225,7 +225,8 @@ class Model(NamedTuple):
 
 class HistoryEntry(NamedTuple):
     """One committed change: its number, time (UTC), who made it where with which command, all it moved, and the
-    reason that was given (`message`)."""
+    reason that was given (`message`). move: in the history of an alias, what became of it; where its collection was
+    renamed, `old` is where it was by its former name."""
 
     seq: int
     time: datetime
@@ -234,6 +235,7 @@ class HistoryEntry(NamedTuple):
     command: str
     changes: tuple[RefChange, ...]
     message: str | None = None
+    move: RefChange | None = None
 
 
 class Diff(NamedTuple):

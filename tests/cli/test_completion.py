@@ -51,7 +51,7 @@ def complete(work: Path) -> Complete:
     [
         ("mreg al", ["alias"]),
         ("m al", ["alias"]),
-        ("mreg alias ", ["set", "rm", "ls"]),
+        ("mreg alias ", ["set", "rm", "rollback", "ls"]),
         ("mreg show ", ["digits", "zoo"]),
         ("mreg show d", ["digits"]),
         ("mreg show digits:", ["digits:best", "digits:candidate", "digits:latest", "digits:v1", "digits:v0"]),

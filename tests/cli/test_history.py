@@ -93,6 +93,53 @@ def test_an_alias_has_its_own_history(told: Any) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.fixture
+def renamed(mreg: Any, model: Callable[..., str]) -> Any:
+    """1, 2 two versions of `mnist`, `prod` being v0; 3 `prod` moves to v1; 4 it is renamed to `digits`; 5 `prod` moves
+    back; 6 it is renamed to `final`."""
+    mreg.must("log", model("one", {"w": b"1"}), "-a", "mnist", "--alias", "prod", "-m", "first")
+    mreg.must("log", model("two", {"w": b"2"}), "-a", "mnist")
+    mreg.must("alias", "set", "prod", "mnist:v1", "-m", "better")
+    mreg.must("artifact", "rename", "mnist", "digits")
+    mreg.must("alias", "set", "prod", "digits:v0", "-m", "slow")
+    mreg.must("artifact", "rename", "digits", "final")
+    return mreg
+
+
+def test_the_history_of_an_alias_follows_renames(renamed: Any) -> None:
+    rows = [line.split("\t") for line in renamed.must("history", "final:prod").splitlines()]
+
+    assert [(row[0], row[1], row[5]) for row in rows] == [
+        ("v0", "mnist:v0", "first"),
+        ("v1", "mnist:v1", "better"),
+        ("v1", "digits:v1", "renamed from mnist"),
+        ("v0", "digits:v0", "slow"),
+        ("v0", "final:v0", "renamed from digits"),
+    ]
+    moves = [entry["move"] for entry in renamed("--json", "history", "final:prod").json["entries"]]
+    assert [(one["name"], one["old"], one["new"]) for one in moves] == [
+        ("mnist:prod", None, "v0"),
+        ("mnist:prod", "v0", "v1"),
+        ("digits:prod", "v1", "v1"),
+        ("digits:prod", "v1", "v0"),
+        ("final:prod", "v0", "v0"),
+    ]
+
+
+def test_the_history_of_a_collection_follows_renames(renamed: Any) -> None:
+    assert entries(renamed, "final") == [1, 2, 3, 4, 5, 6]
+    assert entries(renamed, "final", "--until", "3") == [1, 2, 3]
+    assert entries(renamed, "final:prod", "--since", "1", "--until", "4") == [3, 4]
+    assert entries(renamed, "final:prod", "--limit", "1") == [6]
+
+
+def test_a_former_name_has_the_history_up_to_its_end(renamed: Any) -> None:
+    rows = [line.split("\t") for line in renamed.must("history", "mnist:prod").splitlines()]
+
+    assert [(row[0], row[5]) for row in rows] == [("v0", "first"), ("v1", "better"), ("none", "renamed to digits")]
+    assert entries(renamed, "mnist") == [1, 2, 3, 4]
+
+
 def test_what_an_alias_was_removed_from_is_told(told: Any) -> None:
     told.must("alias", "rm", "prod", "Classifier", "-m", "gone")
 

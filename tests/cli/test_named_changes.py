@@ -41,8 +41,9 @@ CHANGES = {
         "link digits:v1 fresh --alias prod",
         "link letters:v0 zoo --alias production --expect v0",
     ],
-    "unlink": ["unlink Classifier:v0 --force", "unlink zoo:v1"],
+    "unlink": ["unlink Classifier:v0 --force", "unlink zoo:v1 --force", "unlink zoo:v0 --force"],
     "alias set": ["alias set best digits:v1", "alias set new zoo:v1", "alias set production zoo:v1 --expect v0"],
+    "alias rollback": ["alias rollback stable zoo"],
     "alias rm": ["alias rm best digits", "alias rm prod Classifier --expect v0"],
     "tag add": ["tag add Classifier tiny small"],
     "tag rm": ["tag rm Classifier vision"],
@@ -83,6 +84,7 @@ def world(filled: Any, model: Callable[..., str]) -> Any:
     filled.must("log", "one", "-a", "letters")
     filled.must("link", "digits:v1", "zoo", "--alias", "production", "--alias", "stable")
     filled.must("link", "letters:v0", "zoo")
+    filled.must("alias", "set", "stable", "zoo:v1")
     filled.must("log", "two", "-a", "letters")
     filled.must("annotate", "digits:v1", "--meta", "note=x")
     return filled

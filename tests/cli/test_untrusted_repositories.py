@@ -18,6 +18,7 @@ WRITING = (
     "annotate digits:v0 -m hello",
     "alias set best digits:v0",
     "alias rm best digits",
+    "alias rollback best digits",
     "link digits:v0 Other",
     "unlink Reader:v0",
     "tag add Reader x",

@@ -36,6 +36,8 @@ COMMANDS: dict[str, Act] = {
     "alias set, expected not to exist": lambda repo, _: repo.set_alias("best", "mnist", expect="none"),
     "alias set that differs in case": lambda repo, _: repo.set_alias("Best", "mnist:v3"),
     "alias set that differs in case from a deleted one": lambda repo, _: repo.set_alias("Gone", "mnist:v3"),
+    "alias rollback to nowhere": lambda repo, _: repo.roll_back_alias("best", "mnist"),
+    "alias rollback to what was deleted": lambda repo, _: repo.roll_back_alias("gone", "mnist"),
     "alias rm": lambda repo, _: repo.remove_alias("best", "mnist"),
     "alias rm of what is not there": lambda repo, _: repo.remove_alias("gone", "mnist"),
     "link": lambda repo, _: repo.link("mnist:v3", "Digits", aliases=["next"]),

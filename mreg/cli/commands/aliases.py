@@ -1,4 +1,4 @@
-"""`mreg alias set`, `rm` and `ls`."""
+"""`mreg alias set`, `rm`, `rollback` and `ls`."""
 
 from typing import Annotated
 
@@ -45,6 +45,24 @@ def rm(
     done = ctx.obj.repository().remove_alias(alias, name, expect=expect, message=message)
     tell(ctx.obj, done.changes, done.seq)
     ctx.obj.emit(done, lambda out: None)
+
+
+def rollback(
+    ctx: Context,
+    alias: AliasArgument,
+    name: NameArgument,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="How many places back.")] = 1,
+    expect: ExpectOption = None,
+    message: ReasonOption = None,
+) -> None:
+    """Move an alias back to where it was before, as the journal tells.
+
+    A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was
+    removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.
+    """
+    done = ctx.obj.repository().roll_back_alias(alias, name, steps=steps, expect=expect, message=message)
+    tell(ctx.obj, done.changes, done.seq)
+    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
 def ls(

@@ -9,7 +9,6 @@ from mreg.cli.context import Context
 from mreg.cli.layout import aligned
 from mreg.cli.output import Out, local_text, time_text
 from mreg.cli.text import safe
-from mreg.values.names import composed
 
 if TYPE_CHECKING:
     from mreg import HistoryEntry
@@ -49,7 +48,7 @@ def history(
 
 def _render(out: Out, found: "list[HistoryEntry]", name: str | None) -> None:
     if name is not None and ":" in name:
-        _render_alias(out, found, composed(name))
+        _render_alias(out, found)
     else:
         _render_history(out, found)
 
@@ -100,14 +99,14 @@ def _sentence(row: Row) -> str:
     return f"{what}{':' * (' of ' in what)} {how}".rstrip()
 
 
-def _render_alias(out: Out, found: "list[HistoryEntry]", name: str) -> None:
-    """Where the alias `name` was, from when to when."""
-    moves = [one for entry in found for one in entry.changes if one.kind == "alias" and one.name == name]
+def _render_alias(out: Out, found: "list[HistoryEntry]") -> None:
+    """Where the alias was, from when to when."""
+    moves = [entry.move for entry in found if entry.move is not None]
     when = local_text if out.terminal else time_text
     starts = [when(entry.time) for entry in found]
     places = [(one.new or NONE, one.version or "" if one.new else "") for one in moves]
     rows = [
-        [*place, start, end, entry.who, _message(entry)]
+        [*place, start, end, entry.who, _reason(entry)]
         for place, start, end, entry in zip(places, starts, [*starts[1:], ""], found, strict=True)
     ]
     if not out.terminal:
@@ -120,6 +119,14 @@ def _render_alias(out: Out, found: "list[HistoryEntry]", name: str) -> None:
         out.line(line)
         for part in row[-1].splitlines():
             out.line(f"      {part}")
+
+
+def _reason(entry: "HistoryEntry") -> str:
+    """Why the alias came to be there, or went."""
+    names = renamed(entry.changes)
+    if names and entry.move is not None:
+        return f"renamed to {names[2]}" if entry.move.new is None else f"renamed from {names[1]}"
+    return _message(entry)
 
 
 def undo(

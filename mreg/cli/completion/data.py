@@ -120,7 +120,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--message': ('-', 'The reason, for the history.'),
         '-m': ('-', 'The reason, for the history.'),
     }, ('link',)),
-    'alias': ('Set, remove and list aliases.', {
+    'alias': ('Set, remove, list and roll back aliases.', {
     }, ()),
     'alias set': ('Move an alias to a version.', {
         '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
@@ -128,6 +128,12 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '-m': ('-', 'The reason, for the history.'),
     }, ('alias', 'reference')),
     'alias rm': ('Remove an alias.', {
+        '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
+        '--message': ('-', 'The reason, for the history.'),
+        '-m': ('-', 'The reason, for the history.'),
+    }, ('alias', 'name')),
+    'alias rollback': ('Move an alias back to where it was.', {
+        '--steps': ('-', 'How many places back. Default: `1`.'),
         '--expect': ('|none', 'Only if the alias is there now (none: only if it is new).'),
         '--message': ('-', 'The reason, for the history.'),
         '-m': ('-', 'The reason, for the history.'),
