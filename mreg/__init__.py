@@ -30,9 +30,11 @@ _PUBLIC = (
     "mreg.operations.upgrade",
     "mreg.upkeep.findings",
     "mreg.upkeep.gc",
+    "mreg.checkout.cache",
 )
 
 if TYPE_CHECKING:  # the same, for type checkers
+    from mreg.checkout.cache import *
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
     from mreg.operations.upgrade import *

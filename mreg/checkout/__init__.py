@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 
 if TYPE_CHECKING:
     from mreg.checkout import (
+        cache as cache,
         get as get,
         new_folder as new_folder,
         reader as reader,

@@ -1,11 +1,13 @@
 """Ready-to-load copies: what `use` hands out.
 
-    <cache>/versions/<digest>/     one folder per version, of read-only files
-    <cache>/versions/<digest>.json what each file's stat was when it was last verified; its digest
+    <cache>/versions/<digest>/     one folder per version, of read-only files; its time: when it was last handed out
+    <cache>/versions/<digest>.json three lines: each file's stat when it was last verified; each file's digest; the
+                                   name of the version, and its repository (releases before 0.2 write no such line)
     <cache>/files/ab/cdef…         one file per digest (`…x` where executable), for hard links to it
 
 A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not
-look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time.
+look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time:
+`mreg.checkout.cache` does so beside others that use it.
 
 Each file has one name, since some programs refuse others (onnx), and since two names are one file to who writes to it.
 With the setting `use.hard-links` versions share files: they are links to those in `files`.
@@ -22,8 +24,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mreg import checkout, lazy, storage
+from mreg.checkout.cache_lock import locked
 from mreg.storage.posix import clone, disk_fails, set_mode
-from mreg.values.errors import Failed
+from mreg.values.errors import Failed, InvalidInput
 
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
     from mreg.checkout.new_folder import Steps, Tree
@@ -31,6 +34,11 @@ if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs 
     from mreg.values.records import File
 
 Stamps = dict[str, list[int]]
+
+
+class NoCache(InvalidInput):
+    code = "no-cache"
+    template = "there is no cache folder: you have no home folder, and MREG_CACHE is not set"
 
 
 class UnusableCache(Failed):
@@ -44,22 +52,25 @@ class UnusableCache(Failed):
 class ReadyCopies:
     """The ready-to-load copies below the folder `cache`."""
 
-    def __init__(self, cache: str, hard_links: Callable[[], bool] = lambda: False) -> None:
-        """hard_links: whether files may have several names; asked when that matters."""
+    def __init__(self, cache: str, hard_links: Callable[[], bool] = lambda: False, repository: str = "") -> None:
+        """hard_links: whether files may have several names; asked when that matters. repository: where it lies, to be
+        noted beside what is made."""
         self._cache = os.path.abspath(cache)
         self._hard_links = hard_links
+        self._repository = repository
         self._tmp = os.path.join(self._cache, "tmp")
 
     def find(self, version: str) -> str | None:
         """The folder of the version with this digest if it is there and looks as it did when verified."""
         stamps = _read_stamps(self._stamp_file(version))
         folder = self._folder(version)
+        _note_handing_out(folder)  # first: what bears this time nobody prunes
         if stamps is None or _look(folder) != stamps:
             return None
         return folder if self._may_be_handed_out(folder) else None
 
-    def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps) -> str:
-        """The folder of the version with this digest, every file verified just now.
+    def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps, name: str = "") -> str:
+        """The folder of the version with this digest, every file verified just now. name: the version's, to be noted.
 
         Raises DamagedFile, NoSpace, UnusableCache, OSError.
         """
@@ -68,24 +79,33 @@ class ReadyCopies:
             with suppress(OSError, UnusableCache):  # on read-only media it is read each time
                 for file in files:
                     _set_mode(os.path.join(folder, file.path), _mode(file))
-                self._write_stamps(version, _look(folder), files)
+                self._write_stamps(version, _look(folder), files, name)
             return folder
         _make_folder(os.path.dirname(folder))
         storage.temporary.drop_abandoned(self._tmp, untouched_since=time.time() - storage.temporary.DAY)
         if self._hard_links():
-            self._fetch(reader, files, steps)
+            store = os.path.join(self._cache, "files")
+            _make_folder(store)
+            with locked(store):  # what has no other name yet must not be pruned
+                self._fetch(reader, files, steps)
+                self._make(folder, reader, files, steps)
+        else:
+            self._make(folder, reader, files, steps)
+        self._write_stamps(version, _look(folder), files, name)
+        return folder
+
+    def _make(self, folder: str, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         while True:
             with checkout.new_folder.Tree(self._scratch()) as tree:
                 self._fill(tree, reader, files, steps)
                 try:
                     tree.keep(folder)
-                    break
+                    return
                 except FileExistsError:
                     if _holds(folder, files) and self._may_be_handed_out(folder):  # made by another process meanwhile
-                        break
+                        _note_handing_out(folder)
+                        return
                     self._throw_away(folder)
-        self._write_stamps(version, _look(folder), files)
-        return folder
 
     def _fill(self, tree: Tree, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         if self._hard_links():
@@ -178,11 +198,17 @@ class ReadyCopies:
             os.rename(folder, scratch)
         lazy.shutil.rmtree(scratch, ignore_errors=True)
 
-    def _write_stamps(self, version: str, stamps: Stamps | None, files: Sequence[File]) -> None:
+    def _write_stamps(self, version: str, stamps: Stamps | None, files: Sequence[File], name: str) -> None:
         # Not flushed: what cannot be read later is verified again.
         digests = {file.path: file.digest for file in files}
-        data = f"{json.dumps(stamps)}\n{json.dumps(digests)}\n".encode()
+        origin = {"name": name, "repository": self._repository}
+        data = "".join(f"{json.dumps(line)}\n" for line in (stamps, digests, origin)).encode()
         storage.temporary.write_over(self._stamp_file(version), data, self._scratch(), durable=False)
+
+
+def _note_handing_out(folder: str) -> None:
+    with locked(os.path.dirname(folder)), suppress(OSError):  # where it cannot be noted, it can hardly be pruned either
+        os.utime(folder)
 
 
 def _make_folder(path: str) -> None:

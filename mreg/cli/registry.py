@@ -84,6 +84,14 @@ COMMANDS: dict[str, Entry] = {
     "du": Entry("Show where the bytes are.", REPOSITORY, "upkeep", "du"),
     "gc": Entry("Delete unreachable data.", REPOSITORY, "upkeep", "gc"),
     "fsck": Entry("Verify the repository.", REPOSITORY, "upkeep", "fsck"),
+    "cache": Entry(
+        "Show and prune ready-to-load copies.",
+        REPOSITORY,
+        group={
+            "ls": Entry("Show what is in the cache.", "", "cache", "ls"),
+            "prune": Entry("Delete ready-to-load copies.", "", "cache", "prune"),
+        },
+    ),
     "config": Entry(
         "Read and change settings.",
         REPOSITORY,

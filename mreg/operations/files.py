@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mreg import checkout, operations, values
-from mreg.checkout.ready_copies import ReadyCopies
+from mreg.checkout.ready_copies import NoCache, ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
 from mreg.session import locations
 from mreg.session.context import Context
-from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.errors import NotFound
 from mreg.values.file_names import localised, stored
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ class UnknownFile(NotFound):
 
     version: str
     path: str
-
-
-class NoCache(InvalidInput):
-    code = "no-cache"
-    template = "`use` needs a cache folder, and there is none"
 
 
 class NothingIncluded(NotFound):
@@ -115,7 +110,7 @@ def _copy_to_clone(context: Context, resolved: Resolved, look: Look, destination
     cache = context.cache
     if cache is None:
         return None
-    copies = ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")))
+    copies = _copies(context, cache)
     found = copies.find(resolved.digest)
     if found or not copies.can_be_cloned_to(destination):
         return found
@@ -129,14 +124,18 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
         raise NoCache()
     view = context.quick_view()
     resolved = resolve(context, reference, view)
-    copies = ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")))
+    copies = _copies(context, cache)
     path = copies.find(resolved.digest) or _make(context, copies, resolved, view.look, progress)
     if run is not None:
         operations.versions.record_use(context, resolved, run)
     return path
 
 
+def _copies(context: Context, cache: str) -> ReadyCopies:
+    return ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")), context.location)
+
+
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:
     files = localised(files_of(context, resolved))
     reader = checkout.reader.Reader(context, resolved.name, look)
-    return copies.make(reader, resolved.digest, files, checkout.new_folder.Steps(files, progress))
+    return copies.make(reader, resolved.digest, files, checkout.new_folder.Steps(files, progress), resolved.name)

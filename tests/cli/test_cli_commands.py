@@ -797,6 +797,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("du", "items logical stored unfinished unique versions", {}),
     ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),
+    ("cache ls", "copies other path ready tables unfinished", {}),
+    ("cache prune", "busy bytes held left removed", {}),
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),
     ("config ls", "faults settings", {}),

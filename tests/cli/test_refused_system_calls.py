@@ -63,6 +63,9 @@ get a:v1 -o got
 use a:v0
 use a:v0 --run r2
 use a:v1
+cache ls
+cache prune
+cache prune --force
 rm doomed:v0
 history
 undo 5
@@ -93,6 +96,7 @@ alias set best a:v0
 get a:v0 -o got
 get a:v1 -o got
 use a:v1
+cache prune --force
 ls a
 cat a:v0 w.bin
 rm doomed:v0

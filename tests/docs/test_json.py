@@ -81,6 +81,8 @@ RUNS = [
     ("mreg fsck", "fsck --full"),
     ("mreg fsck", "fsck --full --repair"),
     ("mreg get", "get tuned --partial -o out"),
+    ("mreg cache ls", "cache ls"),
+    ("mreg cache prune", "cache prune --force"),
     ("mreg config set", "config set log.exclude *.tmp"),
     ("mreg config get", "config get log.exclude"),
     ("mreg config ls", "config ls"),

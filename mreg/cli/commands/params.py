@@ -1,6 +1,7 @@
 """Parameters that several commands have."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -41,3 +42,13 @@ InputOption = Annotated[
     list[str] | None,
     typer.Option("--input", metavar="REFERENCE", help="A version that this one was made from. Repeatable."),
 ]
+
+_T = TypeVar("_T")
+
+
+def parsed(option: str, text: str | None, parse: Callable[[str], _T]) -> _T | None:
+    """The value of an option, understood by `parse`, which raises ValueError. Raises typer.BadParameter."""
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from None

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli.commands.params import parsed
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.output import Out, count_text, size_text
@@ -89,7 +90,8 @@ def gc(
     version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the
     grace period.
     """
-    seconds, age = _seconds("--grace", grace), _seconds("--older-than", older_than)
+    seconds = parsed("--grace", grace, parse_seconds)
+    age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
         ctx.obj.note("grace 0: what a writer has not committed yet may be deleted under its hands")
     found = ctx.obj.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
@@ -109,13 +111,6 @@ def gc(
         if found.seq is not None:
             ctx.obj.note(f"until then `mreg undo {found.seq}` brings back what expired")
     ctx.obj.emit(found, lambda out: out.line(str(found.bytes)))
-
-
-def _seconds(option: str, text: str | None) -> float | None:
-    try:
-        return None if text is None else parse_seconds(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: {error}", param_hint=option) from None
 
 
 def _by_artifact(names: tuple[str, ...]) -> dict[str, list[str]]:

@@ -229,6 +229,16 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--repair': ('', 'Mend what can be proven; leave and name the rest.'),
         '--from': ('folders', 'With --repair: take what is damaged or missing from this repository.'),
     }, ()),
+    'cache': ('Show and prune ready-to-load copies.', {
+    }, ()),
+    'cache ls': ('Show what is in the cache.', {
+    }, ()),
+    'cache prune': ('Delete ready-to-load copies.', {
+        '--older-than': ('-', 'Only copies that were not used for AGE (30d, 12h).'),
+        '--size': ('-', 'Delete until copies take SIZE (20GiB), longest unused first.'),
+        '--force': ('', 'Also what was used within the last 24 hours.'),
+        '--dry-run': ('', 'Change nothing; tell what would go, and the bytes.'),
+    }, ()),
     'config': ('Read and change settings.', {
     }, ()),
     'config get': ('Print a setting.', {

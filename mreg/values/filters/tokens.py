@@ -10,12 +10,11 @@ from typing import Any, Final, NamedTuple
 from mreg.values.canonical import is_unicode
 from mreg.values.filters.errors import InvalidFilter
 from mreg.values.filters.tree import ALIASES, FIELDS, KEYWORDS, Key, Value, microseconds
+from mreg.values.sizes import UNITS
 
 LONGEST: Final = 10_000
 """Characters of an expression."""
 
-_SIZES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SIZES |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _AGES = {"us": 1, "s": 10**6, "m": 60 * 10**6, "min": 60 * 10**6, "h": 3600 * 10**6}
 _AGES |= {"d": 86400 * 10**6, "w": 604800 * 10**6}
 _LARGEST = 2**63 - 1
@@ -179,7 +178,7 @@ class _Scanner:
             raise self._error(start, len(digits), "this is no number", None) from None
         if not unit:
             return Value("number", number)
-        for kind, units in (("size", _SIZES), ("age", _AGES)):
+        for kind, units in (("size", UNITS), ("age", _AGES)):
             if unit in units:
                 return self._measure(kind, number, units[unit], start)
         hint = "ages: s m h d w; sizes: B kB MB GB TB KiB MiB GiB TiB"

@@ -1,0 +1,73 @@
+"""`mreg cache ls` and `prune`: the ready-to-load copies that `mreg use` has made."""
+
+from typing import Annotated
+
+import typer
+
+import mreg
+from mreg.cli.commands.params import parsed
+from mreg.cli.context import Context
+from mreg.cli.layout import Column
+from mreg.cli.output import Out, age_text, count_text, size_text
+from mreg.values.ages import parse_seconds
+from mreg.values.sizes import parse_bytes
+
+
+def ls(ctx: Context) -> None:
+    """Show what is in the cache: its parts with their sizes on disk, and each ready-to-load copy.
+
+    The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.
+    """
+    found = mreg.Cache().contents()
+    ctx.obj.emit(found, lambda out: _render(out, found))
+
+
+def _render(out: Out, found: mreg.CacheContents) -> None:
+    parts = [("ready copies", found.ready), ("lookup tables", found.tables), ("unfinished", found.unfinished)]
+    sizes = [(part, f"{size_text(size)} ({size} bytes)") for part, size in [*parts, *found.other.items()] if size]
+    out.fields([("cache", found.path), *sizes])
+    rows = [[_name(one), size_text(one.size), out.when(one.used), one.repository or ""] for one in found.copies]
+    out.table(["copy", "size", Column("used", style="dim"), "repository"], rows)
+
+
+def prune(
+    ctx: Context,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Only copies that were not used for AGE (30d, 12h)."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="SIZE", help="Delete until copies take SIZE (20GiB), longest unused first."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also what was used within the last 24 hours.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would go, and the bytes.")
+    ] = False,
+) -> None:
+    """Delete ready-to-load copies; `mreg use` makes them again. Print the bytes that this gives back.
+
+    Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by
+    the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force
+    deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.
+    """
+    done = mreg.Cache().prune(
+        older_than=parsed("--older-than", older_than, parse_seconds),
+        size=parsed("--size", size, parse_bytes),
+        force=force,
+        dry_run=dry_run,
+    )
+    copies = count_text(len(done.removed), "copy", "copies")
+    ctx.obj.note(f"{size_text(done.bytes)} {'would be freed' if dry_run else 'freed'}: {copies}")
+    ctx.obj.note_rows([[_name(one), size_text(one.size), f"used {age_text(one.used)}"] for one in done.removed])
+    if done.held:
+        held = count_text(len(done.held), "copy stays", "copies stay")
+        ctx.obj.note(f"{held}, used within the last 24 hours: {' '.join(map(_name, done.held))}")
+        ctx.obj.note("`mreg cache prune --force` deletes them too")
+    if done.busy:
+        ctx.obj.note("files for hard links stay, as a copy is being made of them; prune again later")
+    ctx.obj.emit(done, lambda out: out.line(str(done.bytes)))
+
+
+def _name(copy: mreg.ReadyCopy) -> str:
+    return copy.name or f"@{copy.digest[:12]}"
