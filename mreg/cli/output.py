@@ -113,6 +113,11 @@ def size_text(count: int) -> str:
     return f"{number:.1f} TiB"
 
 
+def speed_text(count: int, seconds: float) -> str:
+    """Bytes per second for people: 104.2 MiB/s."""
+    return f"{size_text(round(count / seconds)) if seconds > 0 else 0}/s"
+
+
 def aliases_text(aliases: Mapping[str, str]) -> str:
     """What each alias names: `best=v3, production=v1`."""
     return ", ".join(f"{alias}={target}" for alias, target in aliases.items())

@@ -33,6 +33,13 @@ class Near(NamedTuple):
     asked: bool = False
 
 
+class Ingested(NamedTuple):
+    """The list of the files, and those that were read: the others are known by their stat."""
+
+    manifest: Manifest
+    read: Sequence[Source]
+
+
 def ingest(
     context: Context,
     contents: PackContents,
@@ -42,8 +49,8 @@ def ingest(
     *,
     encode: bool = True,
     lost: Container[bytes] = frozenset(),
-) -> Manifest:
-    """The manifest of `sources`; the chunks that the repository lacks are in `contents` afterwards.
+) -> Ingested:
+    """The manifest of `sources`, and what was read for it; chunks that the repository lacks are then in `contents`.
 
     context: its lookup tables are up to date. encode: whether to make chunks smaller. lost: digests (raw) of chunks and
     files that are read and stored although the repository has them: they are damaged there. Raises SourceChanged,
@@ -73,7 +80,8 @@ def ingest(
         intake = Intake(index, contents, encode=encode, bases=bases, buffers=buffers, progress=tell, lost=lost)
         found |= intake.read(rest)
         index.keep_known((names[path], stamp, digest) for path, stamp, digest in intake.seen)
-    return Manifest(tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources))
+    files = tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources)
+    return Ingested(Manifest(files), rest)
 
 
 def _known(

@@ -16,6 +16,7 @@ from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed
 from mreg.operations.collections import check_free, ensure
+from mreg.operations.effort import Effort
 from mreg.operations.expect import Expected
 from mreg.operations.links import add_link
 from mreg.operations.resolve import Resolved, resolve
@@ -111,7 +112,13 @@ def _checked_link(link: str) -> str:
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
     """See `Repository.log`."""
     request = request.checked()
-    job = _prepare(context, request)
+    job = _prepare(context, request, Effort())
+    return job.effort.told_in(_done(job, progress), job.sources, request.paths)
+
+
+def _done(job: _Job, progress: Progress | None) -> LogResult:
+    """Do it, again where something that it rests on turns out to be gone or damaged."""
+    context = job.context
     for _ in range(_TRIES - 1):
         try:
             return job.run(progress)
@@ -149,6 +156,7 @@ class _Job(NamedTuple):
     sources: list[Source]
     expected: Expected
     manifests: dict[str, str]
+    effort: Effort
     lost: frozenset[bytes] = frozenset()
 
     def run(self, progress: Progress | None) -> LogResult:
@@ -157,7 +165,10 @@ class _Job(NamedTuple):
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
-            manifest = ingest(context, contents, self.sources, self._near(), progress, encode=encode, lost=self.lost)
+            done = ingest(context, contents, self.sources, self._near(), progress, encode=encode, lost=self.lost)
+            manifest = done.manifest
+            self.effort.has_read(done.read)
+            self.effort.ends("read")
             listed = manifest.to_bytes()
             record = self.record(manifest, digest_of(listed), timestamp())
             view = context.view() if self.view.moved() else self.view
@@ -176,6 +187,7 @@ class _Job(NamedTuple):
             if not same:
                 context.objects.put(listed)
                 context.objects.put(record.to_bytes())
+        self.effort.ends("write")
         return self._commit(record, tuple(sorted(packs)), writer, heals=heals)
 
     def _publish(self, writer: PackWriter) -> str:
@@ -259,6 +271,7 @@ class _Job(NamedTuple):
         new, stored = (writer.new, writer.stored) if done.created else (0, 0)
         again = writer.new if heals else sum(one.size for name in self.lost if (one := writer.entry(name)))
         told = changed(context, committed)
+        self.effort.ends("commit")
         return LogResult(version, done.created, new, stored, done.links, done.models, *told, again)
 
     def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
@@ -293,7 +306,7 @@ class _Job(NamedTuple):
             draft.set(RunKey(str(request.run), target.digest), target.name)
 
 
-def _prepare(context: Context, request: LogRequest) -> _Job:
+def _prepare(context: Context, request: LogRequest, effort: Effort) -> _Job:
     view = context.view()
     settings = context.settings(view)
     expected = expectations.parse(request.expect, request.moved)
@@ -312,10 +325,13 @@ def _prepare(context: Context, request: LogRequest) -> _Job:
         sources=[],
         expected=expected,
         manifests={},
+        effort=effort,
     )
     job.record(Manifest(()), "", "").to_bytes()  # raises Unstorable
     exclude = [*config.value("log.exclude", settings), *request.selection.exclude]
-    return job._replace(sources=scan(request.paths, request.selection._replace(exclude=exclude)))
+    sources = scan(request.paths, request.selection._replace(exclude=exclude))
+    effort.ends("scan")
+    return job._replace(sources=sources)
 
 
 def _check_collections(view: View, request: LogRequest) -> None:

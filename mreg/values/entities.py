@@ -26,6 +26,7 @@ __all__ = [
     "LinkResult",
     "LogResult",
     "Model",
+    "Noticed",
     "RefChange",
     "Removed",
     "TagsResult",
@@ -119,11 +120,22 @@ class KeyFigures(NamedTuple):
     largest: float | str | None
 
 
+class Noticed(NamedTuple):
+    """Files of a version that are seldom meant to be in one. kind: "secret" or "clutter", told by their names. pattern:
+    the exclude that leaves them out. example: the first of them."""
+
+    kind: str
+    pattern: str
+    files: int
+    example: str
+
+
 class LogResult(NamedTuple):
     """What `log` did. created: False where the artifact had a version with this content already, which is then
     `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
     links: as `model:vN`. seq, changes: see `Changed`. healed: bytes of the chunks that were damaged in the repository,
-    and have been stored again."""
+    and have been stored again. files_read, bytes_read: what was read; the others look as they did when they were logged
+    before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake."""
 
     version: Version
     created: bool
@@ -134,6 +146,10 @@ class LogResult(NamedTuple):
     seq: int | None = None
     changes: tuple[RefChange, ...] = ()
     healed: int = 0
+    files_read: int = 0
+    bytes_read: int = 0
+    milliseconds: dict[str, int] = {}  # noqa: RUF012 - never changed
+    noticed: tuple[Noticed, ...] = ()
 
 
 class AnnotateResult(NamedTuple):

@@ -743,7 +743,11 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
     ("upgrade", "before format seq", {}),
     ("completion bash", "script shell", {}),
-    ("log one -a digits", "changes created healed links models_created new seq stored version", {"version": VERSION}),
+    (
+        "log one -a digits",
+        "bytes_read changes created files_read healed links milliseconds models_created new noticed seq stored version",
+        {"version": VERSION},
+    ),
     ("use digits", "path", {}),
     ("get digits", "cloned damaged kept others path removed version written", {}),
     ("resolve digits", "artifact digest link model name number", {}),

@@ -1,5 +1,6 @@
 """`mreg log` and `mreg annotate`."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ from mreg.small_files import read_named
 from mreg.values.metadata import MAX_FILE, merge, parse_file, parse_pairs
 
 if TYPE_CHECKING:
-    from mreg import LogResult
+    from mreg import LogResult, Noticed
 
 
 def log(
@@ -77,7 +78,7 @@ def log(
     Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.
     """
     metadata = _metadata(meta, meta_file)
-    with Bar("logging", ctx.obj) as bar:
+    with Bar("logging", ctx.obj, sums_up=False) as bar:
         result = ctx.obj.repository().log(
             list(paths),
             artifact,
@@ -106,6 +107,10 @@ def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
         headline += f"; {size_text(result.healed)} of it was damaged in the repository and has been stored again"
     others = [one for one in result.changes if one.kind not in ("version", "artifact")]
     tell(state, others, result.seq, headline)
+    if state.verbose:
+        _tell_effort(state, result)
+    if result.noticed:
+        _tell_unwanted(state, result.noticed)
     out.line(result.version.name)
 
 
@@ -114,6 +119,29 @@ def _made(result: "LogResult", dry_run: bool) -> str:
     stored = f", stored in {size_text(result.stored)}" if result.stored < result.new else ""
     new = f"{size_text(result.new)} new{stored}"
     return f"{version.name}  {would}{size_text(version.size)} in {count_text(version.files, 'file', 'files')}, {new}"
+
+
+def _tell_effort(state: State, result: "LogResult") -> None:
+    read = f"read {size_text(result.bytes_read)} in {count_text(result.files_read, 'file', 'files')}"
+    known = result.version.files - result.files_read
+    looks = count_text(known, "file looks as it did when it was", "files look as they did when they were")
+    state.note(f"{read}; {looks} logged before" if known else read)
+    state.note(f"{size_text(result.new)} new to the repository, stored in {size_text(result.stored)}")
+    phases = ", ".join(f"{phase} {spent / 1000:.2f} s" for phase, spent in result.milliseconds.items())
+    state.note(f"{sum(result.milliseconds.values()) / 1000:.2f} s: {phases}")
+
+
+def _tell_unwanted(state: State, noticed: "tuple[Noticed, ...]") -> None:
+    """One note that names what was probably logged by mistake, and shows the options that leave it out."""
+    for kind, meaning in (("secret", "may hold secrets"), ("clutter", "seldom wanted")):
+        shown = [_shown(one) for one in noticed if one.kind == kind]
+        if shown:
+            state.note(f"{meaning}: {', '.join(shown)}")
+    state.note(f"leave them out: {' '.join(f'--exclude {quote(one.pattern)}' for one in noticed)}")
+
+
+def _shown(one: "Noticed") -> str:
+    return one.example if one.files == 1 else f"{one.pattern} ({one.files} files)"
 
 
 def annotate(
