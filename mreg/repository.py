@@ -481,6 +481,25 @@ class Repository:
         """Replace the model card."""
         return operations.links.set_card(self._context, model, text)
 
+    def properties(self, reference: str) -> dict[str, Any]:
+        """The properties of what the reference means, sorted by key: `NAME` an artifact or a registered model,
+        `NAME:vN`, `NAME:ALIAS` and the like a version, or the link of a registered model."""
+        return operations.properties.get_properties(self._context, reference)
+
+    def set_property(self, reference: str, key: str, value: Any, *, message: str | None = None) -> Changed:
+        """Set one property: any text as key, a value as in metadata. It is renamed and deleted along with what it is
+        of, and each can be undone by itself. Keys that begin with `mreg.` are mreg's own. message: the reason, for the
+        history. Raises NeedsFormat in a repository of format 1."""
+        return self.set_properties(reference, {key: value}, message=message)
+
+    def set_properties(self, reference: str, values: Mapping[str, Any], *, message: str | None = None) -> Changed:
+        """Set these properties as one change, and leave the others; see `set_property`."""
+        return operations.properties.set_properties(self._context, reference, values, message=message)
+
+    def remove_property(self, reference: str, key: str, *, message: str | None = None) -> Changed:
+        """Remove one property. message: the reason, for the history."""
+        return operations.properties.remove_properties(self._context, reference, [key], message=message)
+
     # The whole repository.
 
     @overload

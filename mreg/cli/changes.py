@@ -40,12 +40,22 @@ def tell(state: State, changes: Iterable[RefChange], seq: int | None, headline: 
 
 def rows_of(changes: Sequence[RefChange], *, whole: bool = False) -> list[Row]:
     """What changed, a row for each thing that a person would name. whole: long texts too."""
+    changes = _without_parts(changes)
     names = renamed(changes)
     rows: list[Row] = []
     if names:
         rows, changes = _rename(changes, *names)
     rows += _versions([one for one in changes if _is_numbered(one)])
     return rows + [row for one in changes if not _is_numbered(one) for row in _rows(one, whole)]
+
+
+def _without_parts(changes: Sequence[RefChange]) -> list[RefChange]:
+    """The changes but those of properties that came or went with what they are of."""
+    moved = {one.name for one in changes if one.kind in _WHOLE and None in (one.old, one.new)}
+    return [one for one in changes if one.kind != "property" or one.name.partition("#")[0] not in moved]
+
+
+_WHOLE = ("artifact", "model", "version", "link")
 
 
 def renamed(changes: Iterable[RefChange]) -> tuple[str, str, str] | None:
@@ -72,7 +82,7 @@ _NUMBERED = {"artifact": "version", "model": "link"}
 
 def _owner(change: RefChange) -> str:
     """The collection whose ref it is."""
-    return change.name.partition(":")[0]
+    return change.name.partition("#")[0].partition(":")[0]
 
 
 def _number(change: RefChange) -> int:
@@ -121,6 +131,10 @@ def _rows(change: RefChange, whole: bool) -> list[Row]:
             return [(f"card of {change.name}", _lines(change))]
         case "use":
             return [(change.version or "", f"used by {change.name}" if change.new else f"not used by {change.name}")]
+        case "property":
+            owner, _, key = change.name.partition("#")
+            old, new = (text and _shortened(text, whole) for text in (change.old, change.new))
+            return [(f"{key} of {owner}", _move(old, new))]
     return [(change.name, _move(change.old, change.new))]
 
 
@@ -163,4 +177,8 @@ def _detail(change: RefChange, detail: Detail, whole: bool) -> Row:
 
 def _value(value: Any, whole: bool) -> str:
     text = NONE if value is None else '""' if value == "" else value_text(value)
+    return _shortened(text, whole)
+
+
+def _shortened(text: str, whole: bool) -> str:
     return text if whole or len(text) <= MOST else f"{text[:MOST].rstrip()}…"

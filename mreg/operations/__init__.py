@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         history as history,
         links as links,
         log as log,
+        properties as properties,
         query as query,
         rename as rename,
         resolve as resolve,

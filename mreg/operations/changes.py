@@ -15,6 +15,7 @@ from mreg.refs.keys import (
     CollectionKey,
     ConfigKey,
     LinkKey,
+    PropertyKey,
     RefKey,
     RunKey,
     VersionKey,
@@ -93,6 +94,11 @@ class _Words:
                 return target.version if target else f"{collection}:{value}"
             case RunKey():
                 return value
+            case PropertyKey(VersionKey() as owner, _):
+                return owner.version
+            case PropertyKey(LinkKey() as owner, _):
+                target = parse_link(self._last(owner) or "")
+                return target.version if target else None
         return None
 
     def _last(self, key: RefKey) -> str | None:
@@ -162,4 +168,6 @@ def _called(key: RefKey) -> tuple[str, str]:
             return "use", run
         case ConfigKey():
             return "settings", str(key)
+        case PropertyKey(owner, name):
+            return "property", f"{_called(owner)[1]}#{name}"
     return "ref", str(key)

@@ -10,9 +10,7 @@ from mreg.operations.resolve import require_artifact, require_kind, require_mode
 from mreg.refs import heading, properties
 from mreg.refs.keys import (
     CONFIG,
-    AnnotationKey,
     ArtifactKey,
-    CardKey,
     CollectionKey,
     CollectionKind,
     LinkKey,
@@ -155,9 +153,8 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> Changed:
             if live:
                 raise NotEmpty(kind="artifact", name=name, count=len(live), things=_plural(live, "version"))
         release(draft, live)
-        for version in live:
-            drop_version(draft, version)
-        draft.set(ArtifactKey(name), None)
+        for gone in (*live, ArtifactKey(name)):
+            drop(draft, gone)
 
     return changed(context, context.commit(f"artifact rm {name}", build))
 
@@ -171,16 +168,16 @@ def remove_model(context: Context, name: str, *, force: bool) -> Changed:
         live = list(draft.links(name))
         if live and not force:
             raise NotEmpty(kind="registered model", name=name, count=len(live), things=_plural(live, "link"))
-        for key in (*draft.aliases(name), *live, CardKey(name), ModelKey(name)):
-            draft.set(key, None)
+        for gone in (*draft.aliases(name), *live, ModelKey(name)):
+            drop(draft, gone)
 
     return changed(context, context.commit(f"model rm {name}", build))
 
 
-def drop_version(draft: Draft, version: VersionKey) -> None:
-    """Draft the deletion of one version and of its annotation."""
-    draft.set(AnnotationKey(version.artifact, version.number), None)
-    draft.set(version, None)
+def drop(draft: Draft, gone: RefKey) -> None:
+    """Draft the deletion of a ref and of its parts."""
+    for key in (*draft.parts(gone), gone):
+        draft.set(key, None)
 
 
 def holders(draft: Draft, gone: RefKey) -> list[RefKey]:
@@ -214,7 +211,7 @@ def release(draft: Draft, gone: Sequence[VersionKey | LinkKey]) -> None:
         for holder in holders(draft, one):
             if isinstance(holder, LinkKey):
                 release(draft, [holder])
-            draft.set(holder, None)
+            drop(draft, holder)
 
 
 def _plural(things: Sequence[RefKey], word: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed, report
-from mreg.operations.collections import change_properties, check_not_held, ensure, release
+from mreg.operations.collections import change_properties, check_not_held, drop, ensure, release
 from mreg.operations.resolve import Resolved, require_model, resolve_in
 from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
@@ -87,7 +87,7 @@ def unlink(context: Context, reference: str, *, force: bool, message: str | None
         if not force:
             check_not_held(draft, [key])
         release(draft, [key])
-        draft.set(key, None)
+        drop(draft, key)
         return Unlinked(Link(wanted.name, target.link, target.artifact, target.number, target.digest))
 
     return report(context, context.commit(f"unlink {reference}", build, message=message))

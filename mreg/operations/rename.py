@@ -16,6 +16,8 @@ from mreg.refs.keys import (
     CollectionKind,
     LinkKey,
     ModelKey,
+    Owner,
+    PropertyKey,
     RefKey,
     VersionKey,
 )
@@ -44,9 +46,9 @@ def rename_artifact(context: Context, old: str, new: str) -> Changed:
         numbers = range(view.next_number(old))
         _check_numbers(view, old, new, len(numbers))
         for number in numbers:
-            _move(draft, VersionKey(old, number), VersionKey(new, number))
+            _move_with_properties(draft, VersionKey(old, number), VersionKey(new, number))
             _move(draft, AnnotationKey(old, number), AnnotationKey(new, number))
-        _move(draft, ArtifactKey(old), ArtifactKey(new))
+        _move_with_properties(draft, ArtifactKey(old), ArtifactKey(new))
         _move_aliases(draft, old, new)
         for key, value in view.live(keys.ALL_MODELS, LinkKey).items():
             target = link_target(key, value)
@@ -74,9 +76,9 @@ def rename_model(context: Context, old: str, new: str) -> Changed:
             if number >= count or _said(view.ref(LinkKey(new, number))) != _said(view.ref(LinkKey(old, number))):
                 raise _taken(new, CollectionKind.MODEL)
         for number in range(count):
-            _move(draft, LinkKey(old, number), LinkKey(new, number))
+            _move_with_properties(draft, LinkKey(old, number), LinkKey(new, number))
         _move(draft, CardKey(old), CardKey(new))
-        _move(draft, ModelKey(old), ModelKey(new))
+        _move_with_properties(draft, ModelKey(old), ModelKey(new))
         _move_aliases(draft, old, new)
 
     return changed(context, context.commit(f"model rename {old} {new}", build))
@@ -112,6 +114,13 @@ def _move(draft: Draft, old: RefKey, new: RefKey) -> None:
         draft.set(old, None)
     elif ref.last is not None:
         draft.bury(new, ref.last)
+
+
+def _move_with_properties(draft: Draft, old: Owner, new: Owner) -> None:
+    for key, value in draft.view.live(keys.in_properties(old), PropertyKey).items():
+        draft.set(PropertyKey(new, key.name), value)
+        draft.set(key, None)
+    _move(draft, old, new)
 
 
 def _move_aliases(draft: Draft, old: str, new: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mreg.operations.changes import changed, report
-from mreg.operations.collections import check_not_held, drop_version, release
+from mreg.operations.collections import check_not_held, drop, release
 from mreg.operations.resolve import Resolved, resolve, resolve_in
 from mreg.refs import properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, RunKey, VersionKey
@@ -153,7 +153,7 @@ def remove(context: Context, references: Sequence[str], *, force: bool, message:
             check_not_held(draft, versions)
         release(draft, versions)
         for version in versions:
-            drop_version(draft, version)
+            drop(draft, version)
         return Removed(tuple(one.name for one in found))
 
     return report(context, context.commit(f"rm {' '.join(references)}", build, message=message))

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mreg.refs import rules
 from mreg.refs.journal import Entry
-from mreg.refs.keys import CONFIG
+from mreg.refs.keys import CONFIG, RefKey
 from mreg.values import formats
 from mreg.values.canonical import parse_digits
 from mreg.values.errors import Damaged, Refused
@@ -104,6 +105,13 @@ def check_names(config: str | None, names: Iterable[str]) -> None:
     for name in names:
         if not name.isascii():
             formats.require(f"the name {name!r}", 2, of(config).format)
+
+
+def check_kinds(config: str | None, moved: Iterable[RefKey]) -> None:
+    """Raises NeedsFormat where a repository with this config cannot hold one of these refs."""
+    for key in moved:
+        if key.since > formats.FIRST:
+            formats.require(rules.words(key), key.since, of(config).format)
 
 
 def check_tags(config: str | None, tags: Iterable[str]) -> None:

@@ -10,6 +10,11 @@
     runs/<run>#<digest>               RunKey           a version that the run used; one line of the file
     config.toml                       ConfigKey        format, id, settings
 
+and a property of each of the first, the second, the fourth and the sixth of these; one line of a file:
+
+    artifacts/<name>/properties#<key>         registered/<name>/properties#<key>
+    artifacts/<name>/vN.properties#<key>      registered/<name>/vN.properties#<key>       PropertyKey
+
 A key is its own spelling: a string with its parts as attributes. So `str()` of it is what the journal says, and keys
 are equal if they are spelt alike. What each kind of ref may say, and what it needs, is in `mreg.refs.rules`.
 """
@@ -17,15 +22,21 @@ are equal if they are spelt alike. What each kind of ref may say, and what it ne
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import ClassVar, Final
 
+from mreg import values
 from mreg.storage.base import is_key
 from mreg.values.digest import is_digest
-from mreg.values.names import InvalidName, check_alias, is_name, parse_version
+from mreg.values.formats import FIRST
+from mreg.values.names import InvalidName, check_alias, is_beyond_ascii, is_name, parse_version
 
 FOLDERS: Final = ("artifacts", "registered", "aliases", "runs")
 """The folders of ref files; `config.toml` is beside them."""
 
+_PROPERTIES: Final = "properties#"
+_MAX_LINE: Final = 12 * 250
+_LINE: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:%#"
 _DEPTH: Final = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
 """How many levels below each of these the ref files are."""
 
@@ -38,6 +49,8 @@ class RefKey(str):
 
     lines: ClassVar[bool] = False
     """Whether many refs of this kind share a file."""
+    since: ClassVar[int] = FIRST
+    """The first format of repositories that may hold refs of this kind."""
 
     @property
     def file(self) -> str:
@@ -205,6 +218,27 @@ class RunKey(RefKey):
         return self
 
 
+Owner = CollectionKey | VersionKey | LinkKey
+"""What can have properties."""
+
+
+class PropertyKey(RefKey):
+    """One property of its owner. name: as people write it."""
+
+    __slots__ = ("name", "owner")
+    __match_args__ = ("owner", "name")
+
+    owner: Owner
+    name: str
+    lines = True
+    since = 2
+
+    def __new__(cls, owner: Owner, name: str) -> PropertyKey:
+        self = super().__new__(cls, in_properties(owner) + values.properties.escape(name))
+        self.owner, self.name = owner, name
+        return self
+
+
 class UnknownKey(RefKey):
     """Not the key of any kind of ref. `fault` says what is wrong with it."""
 
@@ -246,6 +280,8 @@ def parse(text: str) -> RefKey:
 def _in_artifact(name: str, file: str) -> RefKey | None:
     if file == "artifact.toml":
         return ArtifactKey(name)
+    if _PROPERTIES in file:
+        return _property(file, ArtifactKey(name), lambda number: VersionKey(name, number))
     number = parse_version(file.removesuffix(".toml"))
     if number is None:
         return None
@@ -257,9 +293,19 @@ def _in_model(name: str, file: str) -> RefKey | None:
         return ModelKey(name)
     if file == "card.md":
         return CardKey(name)
+    if _PROPERTIES in file:
+        return _property(file, ModelKey(name), lambda number: LinkKey(name, number))
     table, hash_sign, line = file.partition("#")
     number = parse_version(line)
     return LinkKey(name, number) if table == "links" and hash_sign and number is not None else None
+
+
+def _property(file: str, collection: CollectionKey, numbered: Callable[[int], Owner]) -> RefKey | None:
+    owner, _, line = file.partition(_PROPERTIES)
+    name, number = values.properties.unescape(line), parse_version(owner.removesuffix("."))
+    if name is None or not (owner == "" or (number is not None and owner.endswith("."))):
+        return None
+    return PropertyKey(collection if number is None else numbered(number), name)
 
 
 def _is_alias(text: str) -> bool:
@@ -273,9 +319,13 @@ def _is_alias(text: str) -> bool:
 def is_ref(text: str) -> bool:
     """Whether a journal entry may change `text`: only keys in the folders of refs, nothing else in the repository.
     `parse` tells which kind of ref it is, if any."""
-    file = text.partition("#")[0]
+    file, _, line = text.partition("#")
     folder, *names = file.split("/")
-    return is_key(text) and is_key(file) and len(names) == _DEPTH.get(folder)
+    return is_key(file) and len(names) == _DEPTH.get(folder) and len(line) <= _MAX_LINE and _is_line(line)
+
+
+def _is_line(text: str) -> bool:
+    return not text.strip(_LINE) or all(c in _LINE or (not c.isascii() and is_beyond_ascii(c)) for c in text)
 
 
 # Prefixes, for callers that look through a folder or a file of refs.
@@ -297,6 +347,17 @@ def in_links(model: str) -> str:
     return f"registered/{model}/links#"
 
 
+def in_properties(owner: Owner) -> str:
+    """The prefix of the owner's properties."""
+    match owner:
+        case CollectionKey(name):
+            return f"{KIND_FOLDER[owner.kind]}{name}/{_PROPERTIES}"
+        case VersionKey():
+            return f"{owner}.{_PROPERTIES}"
+        case LinkKey(model, number):
+            return f"{ALL_MODELS}{model}/v{number}.{_PROPERTIES}"
+
+
 def in_aliases(collection: str) -> str:
     """The prefix of a collection's aliases."""
     return f"aliases/{collection}/"
@@ -304,4 +365,7 @@ def in_aliases(collection: str) -> str:
 
 def holds_lines(file: str) -> bool:
     """Whether `file` holds many refs, one per line."""
-    return file.startswith("runs/") or (file.startswith(ALL_MODELS) and file.endswith("/links"))
+    if file.startswith("runs/"):
+        return True
+    of_model = file.startswith(ALL_MODELS) and file.endswith("/links")
+    return of_model or (file.startswith((ALL_MODELS, "artifacts/")) and file.endswith(("/properties", ".properties")))

@@ -18,6 +18,7 @@ from mreg.refs.keys import (
     CollectionKey,
     LinkKey,
     ModelKey,
+    PropertyKey,
     RefKey,
     RunKey,
     VersionKey,
@@ -79,6 +80,8 @@ def fault(key: RefKey, value: str) -> str | None:
         case RunKey():
             name, _, selector = value.partition(":")
             return None if is_name(name) and parse_version(selector) is not None else "it names no version"
+        case PropertyKey():
+            return values.properties.fault(value)
     return None
 
 
@@ -98,6 +101,8 @@ def needs(key: RefKey, value: str) -> tuple[Need, ...]:
         case AliasKey(collection, _):
             at = parse_version(value)
             return () if at is None else (Need((VersionKey(collection, at), LinkKey(collection, at))),)
+        case PropertyKey(owner, _):
+            return (Need((owner,)),)
     return ()
 
 
@@ -134,6 +139,8 @@ def mentions(key: RefKey, values: Iterable[str | None], name: str) -> bool:
     """Whether the ref, which has or had these values, concerns the collection: one of its own refs, or a link to one of
     its versions."""
     match key:
+        case PropertyKey(whole, _):
+            return mentions(whole, (), name)
         case (
             CollectionKey(owner) | VersionKey(owner, _) | AnnotationKey(owner, _) | CardKey(owner) | AliasKey(owner, _)
         ):
@@ -163,13 +170,15 @@ def words(key: RefKey) -> str:
             return f"alias '{collection}:{alias}'"
         case RunKey(run, _):
             return f"what run {run!r} used"
+        case PropertyKey(owner, name):
+            return f"property {name!r} of {words(owner)}"
     return str(key)
 
 
 def rank(key: RefKey) -> int:
     """Refs of a lower rank need none of a higher one."""
     match key:
-        case AliasKey():
+        case AliasKey() | PropertyKey():
             return 3
         case LinkKey():
             return 2

@@ -198,6 +198,7 @@ def _format_of(draft: Draft) -> int:
     place: the repository may have been raised since it was opened. Raises NeedsNewer, DamagedConfig, NewerFormat, and
     NeedsFormat where it cannot hold what is drafted."""
     heading.of(draft.view.value(CONFIG)).check_writable()
+    heading.check_kinds(draft.value(CONFIG), draft.new)
     heading.check_names(draft.value(CONFIG), (part for key in draft.new for part in key.split("/")))
     return heading.of(draft.value(CONFIG)).format
 

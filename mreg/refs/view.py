@@ -22,6 +22,8 @@ from mreg.refs.keys import (
     CollectionKey,
     CollectionKind,
     LinkKey,
+    ModelKey,
+    PropertyKey,
     RefKey,
     VersionKey,
 )
@@ -85,19 +87,30 @@ class Refs(ABC):
 
     def holders(self, gone: RefKey) -> list[RefKey]:
         """The refs that need `gone` and would dangle without it. Raises DamagedRef."""
-        candidates: dict[RefKey, str] = {}
+        candidates = self.parts(gone)
         match gone:
-            case VersionKey(artifact, number):
-                candidates |= self._one(AnnotationKey(artifact, number))
+            case VersionKey(artifact, _):
                 candidates |= self.live(keys.in_aliases(artifact), AliasKey)
                 candidates |= self.live(keys.ALL_MODELS, LinkKey)
             case LinkKey(model, _):
                 candidates |= self.live(keys.in_aliases(model), AliasKey)
             case CollectionKey(name):
-                candidates |= self._one(CardKey(name))
                 candidates |= self.live(keys.in_artifact(name), VersionKey)
                 candidates |= self.live(keys.in_links(name), LinkKey)
         return rules.needing(gone, candidates)
+
+    def parts(self, whole: RefKey) -> dict[RefKey, str]:
+        """The refs that are part of `whole`, with their values: they are renamed and deleted along with it. Raises
+        DamagedRef."""
+        found: dict[RefKey, str] = {}
+        match whole:
+            case VersionKey(artifact, number):
+                found |= self._one(AnnotationKey(artifact, number))
+            case ModelKey(model):
+                found |= self._one(CardKey(model))
+        if isinstance(whole, (CollectionKey, VersionKey, LinkKey)):
+            found |= self.live(keys.in_properties(whole), PropertyKey)
+        return found
 
     def _one(self, key: RefKey) -> dict[RefKey, str]:
         value = self.value(key)

@@ -94,6 +94,8 @@ def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
+        if key.since > entry.format:
+            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref}, which format {key.since} has first")
         before = check.refs.state.get(key, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mreg import upkeep
 from mreg.content import packs
 from mreg.operations.changes import changed
-from mreg.operations.collections import drop_version
+from mreg.operations.collections import drop
 from mreg.refs.journal import Mark, is_data
 from mreg.refs.keys import VersionKey
 from mreg.refs.transaction import Draft
@@ -82,7 +82,7 @@ def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mar
         if draft.view.head != plan.head:
             raise Moved()
         for version in plan.expired:
-            drop_version(draft, VersionKey(version.artifact, version.number))
+            drop(draft, VersionKey(version.artifact, version.number))
         draft.drops = tuple(sorted(filter(is_data, plan.doomed)))  # the rest nobody reads
 
     done = context.commit(f"gc{policy.words}", build)

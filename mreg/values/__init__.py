@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         filters as filters,
         names as names,
         patterns as patterns,
+        properties as properties,
         records as records,
     )
 else:

@@ -83,10 +83,10 @@ class Detail(NamedTuple):
 class RefChange(NamedTuple):
     """One ref that a change moved, from `old` to `new`, as the journal has them (None: absent).
 
-    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "use" (of a version by a run) or
-    "settings". name: what people call it, such as `digits:production`. version: the artifact's version that the ref
-    means, or meant if it is gone. details: what differs within it, where it was there before and is there now; in the
-    history, of a new version, its message.
+    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "property", "use" (of a version by a
+    run) or "settings". name: what people call it, such as `digits:production`, or `mnist:v3#owner` of a property.
+    version: the artifact's version that the ref means, or meant if it is gone. details: what differs within it, where
+    it was there before and is there now; in the history, of a new version, its message.
     """
 
     ref: str

@@ -34,6 +34,11 @@ def normalise(values: Mapping[str, Any]) -> dict[str, Any]:
     return _mapping(values, "", MAX_DEPTH - 4)
 
 
+def normalise_value(value: Any, key: str) -> Any:
+    """One value, as those in `normalise`. key: what it is called in an error. Raises InvalidMetadata."""
+    return _value(value, key, MAX_DEPTH - 4)
+
+
 def _mapping(values: Mapping[str, Any], key: str, depth: int) -> dict[str, Any]:
     result = {}
     for name, value in values.items():

@@ -739,6 +739,12 @@ CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
 MODEL = "aliases card description links name tags"
 ARTIFACT = "aliases description latest name type versions"
+
+
+def with_properties(keys: str) -> str:
+    return " ".join(sorted([*keys.split(), "properties"]))
+
+
 KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("init", "created id location", {}),
     ("upgrade", "before format seq", {}),
@@ -754,9 +760,9 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
     ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
-    ("show digits:v0", VERSION, {}),
-    ("show digits", ARTIFACT, {}),
-    ("show Classifier", MODEL, {"links.0": LINK}),
+    ("show digits:v0", with_properties(VERSION), {}),
+    ("show digits", with_properties(ARTIFACT), {}),
+    ("show Classifier", with_properties(MODEL), {"links.0": LINK}),
     ("files digits", "files", {"files.0": "digest executable path size"}),
     (
         "diff digits:v0 digits:v1",
@@ -783,13 +789,13 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("card Classifier --file card.md", "changed changes model seq", {}),
     ("artifact create x", "changes created name seq", {}),
     ("artifact ls", "artifacts", {"artifacts.0": ARTIFACT}),
-    ("artifact show digits", ARTIFACT, {}),
+    ("artifact show digits", with_properties(ARTIFACT), {}),
     ("artifact describe digits x", "changes description name seq", {}),
     ("artifact rename digits x", "before changes name seq", {}),
     ("artifact rm digits --force", "changes name seq", {}),
     ("model create x", "changes created name seq", {}),
     ("model ls", "models", {"models.0": MODEL}),
-    ("model show Classifier", MODEL, {}),
+    ("model show Classifier", with_properties(MODEL), {}),
     ("model describe Classifier x", "changes description name seq", {}),
     ("model rename Classifier x", "before changes name seq", {}),
     ("model rm Classifier --force", "changes name seq", {}),

@@ -56,6 +56,10 @@ COMMANDS: dict[str, Act] = {
     "card": lambda repo, _: repo.set_card("Digits", "new"),
     "describe": lambda repo, _: repo.describe("mnist", "what it is"),
     "annotate": lambda repo, _: repo.annotate("mnist:v2", metadata={"f1": 1}),
+    "property set": lambda repo, _: repo.set_properties("mnist:v2", {"k": 2, "new": 1}),
+    "property set to what it is": lambda repo, _: repo.set_property("Digits:v0", "k", 1),
+    "property rm": lambda repo, _: repo.remove_property("mnist", "k"),
+    "property rm of what is not there": lambda repo, _: repo.remove_property("Digits", "gone"),
     "use by a run": lambda repo, _: Path(repo.use("mnist:best", run="run-2")).name,
     "undo of a log": lambda repo, _: repo.undo(2),
     "undo of a deletion": lambda repo, _: repo.undo(7),
@@ -96,6 +100,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         repo.create_artifact("empty")
         repo.set_card("Digits", "# Digits\n")
         repo.use("mnist:v1", run="run-1")
+        for owner in ("mnist", "mnist:v2", "Digits:v0"):
+            repo.set_property(owner, "k", 1)
+        repo.set_property("Digits", "gone", 1)
+        repo.remove_property("Digits", "gone")
         repo.set_alias("best", "mnist:v1")
         repo.artifacts()
     (root / "new").mkdir()

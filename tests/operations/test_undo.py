@@ -71,6 +71,9 @@ ACTS: dict[str, Act] = {
     "describe": lambda repo, log: repo.describe("mnist", "reads digits"),
     "annotate": lambda repo, log: repo.annotate("mnist:v0", message="other", inputs=["base:v0"]),
     "annotate again": lambda repo, log: repo.annotate("base:v0", message="other"),
+    "properties set": lambda repo, log: repo.set_properties("mnist:v0", {"k": 2, "new": [1]}),
+    "property of a link": lambda repo, log: repo.set_property("Digits:v0", "k", 2),
+    "property rm": lambda repo, log: repo.remove_property("Digits", "k"),
     "rm": lambda repo, log: repo.remove("mnist:v1"),
     "rm of what aliases and links hold": lambda repo, log: repo.remove("mnist:v0", force=True),
     "rm of what was annotated": lambda repo, log: repo.remove("base:v0"),
@@ -97,6 +100,8 @@ def prepare(repo: Repository, log: Callable[..., Any]) -> None:
     log("base", "c")
     for text in "xyz":
         log("scrap", text, links=["Old"])
+    for owner in ("mnist", "mnist:v0", "Digits", "Digits:v0", "scrap:v1", "Old:v1", "Old:v2"):
+        repo.set_property(owner, "k", 1)
     repo.unlink("Old:v1")
     repo.remove("scrap:v1")
 
@@ -756,6 +761,14 @@ class Undone(RuleBasedStateMachine):
     @rule(name=NAMES, number=NUMBERS, text=st.integers(0, 2))
     def annotate(self, name: str, number: int, text: int) -> None:
         self._try(lambda: self.repo.annotate(f"{name}:v{number}", message=str(text)))
+
+    @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS), value=st.integers(0, 2))
+    def set_property(self, name: str, number: int | None, value: int) -> None:
+        self._try(lambda: self.repo.set_property(name if number is None else f"{name}:v{number}", "k", value))
+
+    @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS))
+    def remove_property(self, name: str, number: int | None) -> None:
+        self._try(lambda: self.repo.remove_property(name if number is None else f"{name}:v{number}", "k"))
 
     @rule(model=MODELS, text=st.integers(0, 2))
     def card(self, model: str, text: int) -> None:

@@ -41,7 +41,8 @@ def artifact_ls(ctx: Context) -> None:
 
 def artifact_show(ctx: Context, name: ArtifactArgument) -> None:
     """Show an artifact."""
-    show_artifact(ctx.obj, ctx.obj.repository().artifact(name))
+    repository = ctx.obj.repository()
+    show_artifact(ctx.obj, repository, repository.artifact(name))
 
 
 def artifact_describe(ctx: Context, name: ArtifactArgument, text: TextArgument) -> None:
@@ -83,7 +84,8 @@ def model_ls(ctx: Context) -> None:
 
 def model_show(ctx: Context, name: ModelArgument) -> None:
     """Show a registered model: its card, tags, aliases and links."""
-    show_model(ctx.obj, ctx.obj.repository().model(name))
+    repository = ctx.obj.repository()
+    show_model(ctx.obj, repository, repository.model(name))
 
 
 def model_describe(ctx: Context, name: ModelArgument, text: TextArgument) -> None:

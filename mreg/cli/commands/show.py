@@ -1,6 +1,6 @@
 """`mreg show` and `mreg files`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,7 @@ from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out, age_text, aliases_text, size_text, time_text, value_text
 from mreg.cli.state import State
+from mreg.cli.text import one_line
 from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ def show(
     repository = ctx.obj.repository()
     if ":" in reference or "/" in reference:
         version = repository.version(reference)
-        ctx.obj.emit(version, lambda out: _render_version(out, version))
+        said = repository.properties(reference)
+        ctx.obj.emit(_whole(version, said), lambda out: _render_version(out, version, said))
         return
     if repository.kind(reference) == "model":
-        show_model(ctx.obj, repository.model(reference))
+        show_model(ctx.obj, repository, repository.model(reference))
     else:
         known = repository.kind(reference)
-        show_artifact(ctx.obj, repository.artifact(reference) if known else _unknown(repository, reference))
+        artifact = repository.artifact(reference) if known else _unknown(repository, reference)
+        show_artifact(ctx.obj, repository, artifact)
 
 
 def _unknown(repository: "Repository", reference: str) -> "Artifact":
@@ -38,7 +41,16 @@ def _unknown(repository: "Repository", reference: str) -> "Artifact":
     raise AssertionError
 
 
-def _render_version(out: Out, version: "Version") -> None:
+def _whole(shown: "Artifact | Model | Version", said: dict[str, Any]) -> dict[str, Any]:
+    return {"name": shown.name, **shown._asdict(), "properties": said}
+
+
+def _told(said: dict[str, Any]) -> tuple[str, str]:
+    """The properties, as one field."""
+    return "properties", "\n".join(f"{one_line(key)} = {one_line(value_text(said[key]))}" for key in said)
+
+
+def _render_version(out: Out, version: "Version", said: dict[str, Any]) -> None:
     pairs = [
         ("version", version.name),
         ("aliases", ", ".join(version.aliases)),
@@ -52,13 +64,15 @@ def _render_version(out: Out, version: "Version") -> None:
         ("inputs", "\n".join(f"{one.reference} ({one.version[:12]})" for one in version.inputs)),
         ("digest", version.digest),
         ("manifest", version.manifest),
+        _told(said),
     ]
     pairs += [(key, value_text(value)) for key, value in flatten(version.metadata).items()]
     out.fields(pairs)
 
 
-def show_artifact(state: State, artifact: "Artifact") -> None:
+def show_artifact(state: State, repository: "Repository", artifact: "Artifact") -> None:
     """Print an artifact."""
+    said = repository.properties(artifact.name)
     pairs = [
         ("artifact", artifact.name),
         ("type", artifact.type),
@@ -66,12 +80,14 @@ def show_artifact(state: State, artifact: "Artifact") -> None:
         ("versions", str(artifact.versions)),
         ("latest", artifact.latest or "none yet"),
         ("aliases", aliases_text(artifact.aliases)),
+        _told(said),
     ]
-    state.emit(artifact, lambda out: out.fields(pairs))
+    state.emit(_whole(artifact, said), lambda out: out.fields(pairs))
 
 
-def show_model(state: State, model: "Model") -> None:
+def show_model(state: State, repository: "Repository", model: "Model") -> None:
     """Print a registered model: tags, card, then the rest."""
+    said = repository.properties(model.name)
 
     def render(out: Out) -> None:
         out.fields([("model", model.name), ("tags", ", ".join(model.tags)), ("description", model.description)])
@@ -79,12 +95,13 @@ def show_model(state: State, model: "Model") -> None:
             out.line("")
             out.markdown(model.card)
             out.line("")
-        out.fields([("aliases", aliases_text(model.aliases)), ("links", "none yet" if not model.links else "")])
+        links = "none yet" if not model.links else ""
+        out.fields([_told(said), ("aliases", aliases_text(model.aliases)), ("links", links)])
         rows = [[f"v{link.number}", link.version, ", ".join(link.aliases)] for link in model.links]
         if rows:
             out.table(["link", "version", "aliases"], rows)
 
-    state.emit(model, render)
+    state.emit(_whole(model, said), render)
 
 
 def files(ctx: Context, reference: ReferenceArgument) -> None:
