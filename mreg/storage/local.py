@@ -111,7 +111,7 @@ class LocalStorage(Storage):
         path = self._path(prefix)
         refuse_link(path)
         found = _patiently(lambda: _keys_in(path))
-        return iter([name[:-1] for name in found if name.endswith("/") and is_key(name[:-1])])
+        return iter([name[:-1] for name in found if name.endswith("/") and is_key(f"{prefix}/{name[:-1]}")])
 
     def share(self) -> None:
         self._shared = True
