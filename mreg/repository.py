@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         LogResult,
         Model,
         Removed,
+        Surroundings,
         TagsResult,
         Unlinked,
         Usage,
@@ -264,6 +265,11 @@ class Repository:
         """All about one version."""
         view = self._context.view()
         return operations.versions.load(self._context, view, resolve(self._context, reference, view))
+
+    def surroundings(self, reference: str, *, told: Callable[[int], None] | None = None) -> Surroundings:
+        """What a version is connected with: its links with the models' aliases, the runs that used it, and the versions
+        that were made from it. told: see `search`."""
+        return operations.surroundings.surroundings(self._context, reference, told)
 
     def versions(self, name: str, *, newest: int | None = None) -> list[Version]:
         """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest: of

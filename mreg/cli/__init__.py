@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         report as report,
         rich_output as rich_output,
         state as state,
+        tables as tables,
     )
 else:
     __getattr__ = modules_of(__name__)

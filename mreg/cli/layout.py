@@ -12,6 +12,7 @@ from typing import NamedTuple
 from mreg import lazy
 
 GAP = "  "
+INDENT = 4
 LEAST_CUT = 8
 """Columns below which a text is left out rather than cut: so little says nothing."""
 
@@ -20,21 +21,23 @@ _CODES = {"alias": "36", "+": "32", "-": "31", "~": "33", "dim": "2", "refused":
 
 class Column(NamedTuple):
     """right: set to the right, as numbers are. cut: a text of which one line is shown, as long as there is room.
-    style: its meaning (`paint`); "sign": that of the cell's own `+`, `-` or `~`. asked: shown also without values."""
+    style: its meaning (`paint`); "sign": that of the cell's own `+`, `-` or `~`. asked: shown also without values.
+    words: they may stand on several lines of the row."""
 
     heading: str
     right: bool = False
     cut: bool = False
     style: str = ""
     asked: bool = False
+    words: bool = False
 
 
 _RIGHT = ["files", "frees", "logical", "new", "own", "seq", "size", "stored", "unique", "versions"]
 COLUMNS = {
     **{heading: Column(heading, right=True) for heading in _RIGHT},
     **{heading: Column(heading, right=True, style="dim") for heading in ("age", "changed")},
-    **{heading: Column(heading, style="alias") for heading in ("alias", "aliases")},
-    **{heading: Column(heading, cut=True) for heading in ("message", "description", "meaning")},
+    **{heading: Column(heading, style="alias", words=True) for heading in ("alias", "aliases")},
+    **{heading: Column(heading, cut=True) for heading in ("message", "description", "meaning", "matched")},
     "digest": Column("digest", style="dim"),
     "": Column("", style="sign"),
 }
@@ -81,23 +84,33 @@ def table(
 ) -> Iterator[str]:
     """The lines of a table for a terminal of this width. Columns without values are left out.
 
-    Only columns that may be cut are. Where the others alone are wider than the terminal, each row takes several lines.
+    Only columns that may be cut are. Where the others alone are wider than the terminal, cells of several words take
+    several lines; where that does not help, they stand below their row, or each cell takes a line.
     """
     columns = columns_of(headings)
     kept = [n for n, column in enumerate(columns) if column.asked or any(row[n] for row in rows)]
     columns, rows = [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
     widths = [_width(column, [row[n] for row in rows]) for n, column in enumerate(columns)]
-    fixed = sum(w + len(GAP) for w, column in zip(widths, columns, strict=True) if not column.cut) - len(GAP)
-    room = width - fixed - len(GAP)
+    if _fixed(columns, widths) > width:
+        widths = _narrowed(columns, rows, widths, _fixed(columns, widths) - width)
+    below = [n for n, column in enumerate(columns) if column.words and _fixed(columns, widths) > width]
+    beside = [n for n in range(len(columns)) if n not in below]
+    fixed = _fixed([columns[n] for n in beside], [widths[n] for n in beside])
     if fixed > width:
         for row in rows:
             yield from _block(columns, row, width, paint)
         return
-    shown = [n for n, column in enumerate(columns) if not column.cut or room >= LEAST_CUT]
+    room = width - fixed - len(GAP)
+    shown = [n for n in beside if not columns[n].cut or room >= LEAST_CUT]
     widths = [min(w, room) if column.cut else w for w, column in zip(widths, columns, strict=True)]
     yield paint(_line(columns, [column.heading for column in columns], widths, shown, plainly), "dim")
     for row in rows:
-        yield _line(columns, row, widths, shown, paint)
+        cells = [list(wrapped(c, w)) if one.words else [c] for one, c, w in zip(columns, row, widths, strict=True)]
+        for parts in zip_longest(*(cell if n in shown else [""] for n, cell in enumerate(cells)), fillvalue=""):
+            yield _line(columns, parts, widths, shown, paint)
+        for n in below:
+            for line in wrapped(row[n], width - INDENT) if row[n] else ():
+                yield " " * INDENT + paint(line, columns[n].style)
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> Iterator[str]:
@@ -124,6 +137,22 @@ def wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
 
 def _width(column: Column, cells: Sequence[str]) -> int:
     return max(map(width_of, (column.heading, *cells)))
+
+
+def _fixed(columns: list[Column], widths: list[int]) -> int:
+    """What the columns take that are not cut."""
+    return sum(w + len(GAP) for w, column in zip(widths, columns, strict=True) if not column.cut) - len(GAP)
+
+
+def _narrowed(columns: list[Column], rows: Sequence[Sequence[str]], widths: list[int], excess: int) -> list[int]:
+    """The widths where cells of several words take several lines."""
+    narrowed = list(widths)
+    for n, column in enumerate(columns):
+        if column.words and excess > 0:
+            longest = max(width_of(word) for row in rows for word in [column.heading, *row[n].split(" ")])
+            narrowed[n] = max(longest, widths[n] - excess)
+            excess -= widths[n] - narrowed[n]
+    return narrowed
 
 
 def _line(

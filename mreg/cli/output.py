@@ -48,9 +48,14 @@ class Out:
         """One line of plain text."""
         print(one_line(text))
 
+    def wrapped(self, text: str) -> None:
+        """A text of one line, in as many as it takes on the terminal."""
+        for line in layout.wrapped(one_line(text), self.width):
+            print(line)
+
     def styled(self, *parts: tuple[str, str]) -> None:
         """One line of texts, each with its meaning (`layout.paint`) or ""."""
-        print("".join(self._paint(one_line(text), style) for text, style in parts))
+        print("".join(self._paint(one_line(text), style) for text, style in parts).rstrip(" "))
 
     def path(self, path: str) -> None:
         """A path, to the byte, whatever its name."""
@@ -119,8 +124,8 @@ def speed_text(count: int, seconds: float) -> str:
 
 
 def aliases_text(aliases: Mapping[str, str]) -> str:
-    """What each alias names: `best=v3, production=v1`."""
-    return ", ".join(f"{alias}={target}" for alias, target in aliases.items())
+    """What each alias names: `best=v3 production=v1`."""
+    return " ".join(f"{alias}={target}" for alias, target in aliases.items())
 
 
 def count_text(count: int, one: str, many: str) -> str:

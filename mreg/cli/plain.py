@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from mreg import cli
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
+from mreg.values.names import composed
 
 _FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
 """Options that every command has, and the field of the state that each sets."""
@@ -26,6 +28,10 @@ def answer(arguments: list[str], state: State) -> bool:
             run = partial(use, state, reference)
         case ["alias", "ls", *name] if len(name) < 2:
             run = partial(list_aliases, state, *name)
+        case ["ls"]:
+            run = partial(cli.tables.list_collections, state)
+        case ["ls", name] if ":" not in name:
+            run = partial(cli.tables.list_one, state, composed(name))
         case _:
             return False
     for flag in flags:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         rollback as rollback,
         search as search,
         settings as settings,
+        surroundings as surroundings,
         undo as undo,
         upgrade as upgrade,
         versions as versions,

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from mreg.content.objects import DamagedObject
 from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model, resolve
-from mreg.operations.versions import artifact_type, describe, load
+from mreg.operations.versions import artifact_type, describe, load, parse_time
 from mreg.refs import properties
-from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey
+from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_collection
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
 from mreg.values import annotation, metadata, names
 from mreg.values.canonical import Malformed, same
 from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
+from mreg.values.errors import Damaged
 from mreg.values.records import VersionRecord
 
 
 def artifacts(context: Context) -> list[Artifact]:
     """All artifacts, sorted by name."""
     index = context.tables(context.view().look)
-    return [_artifact(index, key, said) for key, said in listed_collections(index, CollectionKind.ARTIFACT).items()]
+    return _artifacts(context, index, listed_collections(index, CollectionKind.ARTIFACT))
 
 
 def models(context: Context) -> list[Model]:
@@ -38,7 +41,7 @@ def artifact(context: Context, name: str) -> Artifact:
     view = context.view()
     require_artifact(context, view, name)
     key = ArtifactKey(name)
-    return _artifact(context.tables(view.look), key, view.value(key))
+    return _artifacts(context, context.tables(view.look), {key: view.value(key)})[0]
 
 
 def model(context: Context, name: str) -> Model:
@@ -50,17 +53,43 @@ def model(context: Context, name: str) -> Model:
     return _model(context.tables(view.look), key, view.value(key))
 
 
-def _artifact(index: Index, key: CollectionKey, said: str | None) -> Artifact:
+def _artifacts(context: Context, index: Index, found: Mapping[CollectionKey, str | None]) -> list[Artifact]:
+    latest = {key: index.newest(key.name, 1) for key in found}
+    sizes = _sizes(context, index, [digest for versions in latest.values() for digest in versions.values()])
+    return [_artifact(index, key, said, latest[key], sizes) for key, said in found.items()]
+
+
+def _artifact(
+    index: Index, key: CollectionKey, said: str | None, latest: dict[int, str], sizes: dict[str, int]
+) -> Artifact:
     has = properties.read(key, said)
-    numbers = [version.number for version in listed_versions(index, key.name)]
     return Artifact(
         name=key.name,
         type=str(has.get("type", "")),
         description=str(has.get("description", "")),
-        versions=len(numbers),
-        latest=f"v{max(numbers)}" if numbers else None,
+        versions=index.number_of_versions(key.name),
+        latest=next((f"v{number}" for number in latest), None),
         aliases=_aliases(index, key.name),
+        size=next((sizes.get(digest) for digest in latest.values()), None),
+        changed=_changed(index, key),
     )
+
+
+def _sizes(context: Context, index: Index, digests: list[str]) -> dict[str, int]:
+    """How large the versions are whose records can be read."""
+    try:
+        return {digest: record.size for digest, record in load_records(context, index, digests).items()}
+    except Damaged:
+        found = {}
+        for digest in digests:
+            with suppress(Damaged):
+                found[digest] = load_records(context, index, [digest])[digest].size
+        return found
+
+
+def _changed(index: Index, key: CollectionKey) -> datetime | None:
+    time = index.last_change(*in_collection(key.kind, key.name))
+    return parse_time(time) if time else None
 
 
 def _model(index: Index, key: CollectionKey, said: str | None) -> Model:
@@ -74,6 +103,7 @@ def _model(index: Index, key: CollectionKey, said: str | None) -> Model:
         card=(card.value or "") if card else "",
         links=tuple(_links(index, key.name, aliases)),
         aliases=aliases,
+        changed=_changed(index, key),
     )
 
 

@@ -332,9 +332,15 @@ def _is_line(text: str) -> bool:
 
 ALL_MODELS: Final = "registered/"
 ALL_ALIASES: Final = "aliases/"
+ALL_RUNS: Final = "runs/"
 KIND_FOLDER: Final = {CollectionKind.ARTIFACT: "artifacts/", CollectionKind.MODEL: ALL_MODELS}
 KIND_ENDING: Final = {kind: kind.key("").rpartition("/")[2] for kind in CollectionKind}
 """How the key of a collection ends, by kind."""
+
+
+def in_collection(kind: CollectionKind, name: str) -> tuple[str, str]:
+    """The prefixes of all refs of a collection: its own, and its aliases."""
+    return f"{KIND_FOLDER[kind]}{name}/", in_aliases(name)
 
 
 def in_artifact(artifact: str) -> str:

@@ -31,6 +31,8 @@ TABLES = (
 
 INPUTS: Final = 0
 """The key of facts that are the references of inputs."""
+INPUT_DIGESTS: Final = -2
+"""The key of facts that are the digests of the records of inputs. Not -1, which stands for no key."""
 FALSE, TRUE, NO_VALUE, NAN = b"\x00", b"\x01", b"\x02", b"\x03"
 """What is neither a number nor a text, so that it equals none. An element without a value keeps its key known."""
 
@@ -115,8 +117,8 @@ class Facts(RefMirror):
         ).fetchone()
         if row is not None:
             self._db.execute("DELETE FROM words WHERE id = ?", row)
-            query = "DELETE FROM facts WHERE (key = ? OR key IN (SELECT id FROM keys)) AND version = ?"
-            self._db.execute(query, (INPUTS, *row))
+            query = "DELETE FROM facts WHERE (key IN (?, ?) OR key IN (SELECT id FROM keys)) AND version = ?"
+            self._db.execute(query, (INPUTS, INPUT_DIGESTS, *row))
 
     def _keep_version(self, key: VersionKey, digest: str, record: VersionRecord, note: str | None) -> None:
         said = annotation.effective(record, note, _annotation(key))
@@ -131,6 +133,7 @@ class Facts(RefMirror):
         flat = flatten(said.metadata)
         facts = [(self._key(name), number, item, value) for name in flat for item, value in stored(flat[name])]
         facts += [(INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1)]
+        facts += [(INPUT_DIGESTS, number, item, entry.version) for item, entry in enumerate(said.inputs, 1)]
         self._db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", facts)
         text = "\n".join(words_of(said.message, record.run, flat))
         self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold()))

@@ -19,7 +19,7 @@ from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
 
-SCHEMA = 5
+SCHEMA = 6
 """To be raised with every change of the tables."""
 
 _TABLES = (*ref_mirror.TABLES, *chunk_catalogue.TABLES, *record_cache.TABLES, *statcache.TABLES, *facts.TABLES)

@@ -11,7 +11,10 @@ from mreg.refs.ref_files import Ref
 from mreg.session.database import Database
 
 _LAST = "\U0010ffff"  # sorts behind every character that can follow
-TABLES = ("CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",)
+TABLES = (
+    "CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",
+    "CREATE TABLE times (seq INTEGER PRIMARY KEY, time TEXT)",
+)
 
 
 class RefMirror(Database):
@@ -53,6 +56,23 @@ class RefMirror(Database):
             low, high = (middle, high) if self.ref(VersionKey(artifact, middle)) else (low, middle)
         return high
 
+    def number_of_versions(self, artifact: str) -> int:
+        """How many versions it has, deleted ones left out."""
+        prefix = keys.in_artifact(artifact)
+        query = "SELECT count(*) FROM refs WHERE key >= ? AND key < ? AND key NOT LIKE ? AND value IS NOT NULL"
+        return int(self._fetch(query, (f"{prefix}v", f"{prefix}w", "%.toml"))[0][0])
+
+    def last_change(self, *prefixes: str) -> str:
+        """When a ref whose key starts with one of these was set or deleted last; "" if none ever was."""
+        where = " OR ".join(["key >= ? AND key < ?"] * len(prefixes))
+        query = f"SELECT time FROM times WHERE seq = (SELECT max(seq) FROM refs WHERE {where})"
+        rows = self._fetch(query, tuple(end for prefix in prefixes for end in (prefix, prefix + _LAST)))
+        return str(rows[0][0]) if rows else ""
+
+    def time_of(self, seq: int) -> str:
+        """When this journal entry was made."""
+        return str(self._fetch("SELECT time FROM times WHERE seq = ?", (seq,))[0][0])
+
     def links_to(self, versions: Collection[str]) -> dict[str, str]:
         """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""
         query = (
@@ -72,5 +92,6 @@ class RefMirror(Database):
         return 0 if found is None else int(found) + 1
 
     def _read_refs(self, entry: Entry) -> None:
+        self._db.execute("INSERT OR REPLACE INTO times VALUES (?, ?)", (entry.seq, entry.time))
         rows = ((change.ref, change.new, entry.seq) for change in entry.changes)
         self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", rows)

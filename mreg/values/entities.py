@@ -16,6 +16,7 @@ __all__ = [
     "Artifact",
     "Changed",
     "Checkout",
+    "Consumer",
     "Detail",
     "Diff",
     "File",
@@ -29,6 +30,7 @@ __all__ = [
     "Noticed",
     "RefChange",
     "Removed",
+    "Surroundings",
     "TagsResult",
     "Unlinked",
     "Usage",
@@ -171,7 +173,8 @@ class Removed(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """A model artifact: an ordered collection of versions."""
+    """A model artifact: an ordered collection of versions. size: bytes of the latest one's files; None where there is
+    none, or where its record is damaged. changed: when anything of it, its aliases included, was changed last."""
 
     name: str
     type: str
@@ -179,6 +182,25 @@ class Artifact(NamedTuple):
     versions: int
     latest: str | None
     aliases: dict[str, str]
+    size: int | None = None
+    changed: datetime | None = None
+
+
+class Consumer(NamedTuple):
+    """A run that used a version (`use --run`), and when it did so first."""
+
+    run: str
+    time: datetime
+
+
+class Surroundings(NamedTuple):
+    """What a version is connected with. links: those of registered models (`model:vN`), each with the model's aliases
+    on it. consumers: the latest first. derived: the versions that were made from it; None where damage keeps mreg from
+    telling."""
+
+    links: dict[str, tuple[str, ...]]
+    consumers: tuple[Consumer, ...]
+    derived: tuple[str, ...] | None
 
 
 class Link(NamedTuple):
@@ -229,7 +251,8 @@ class TagsResult(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A registered model: a named collection of links, with a card and tags."""
+    """A registered model: a named collection of links, with a card and tags. changed: when anything of it, its aliases
+    included, was changed last."""
 
     name: str
     description: str
@@ -237,6 +260,7 @@ class Model(NamedTuple):
     card: str
     links: tuple[Link, ...]
     aliases: dict[str, str]
+    changed: datetime | None = None
 
 
 class HistoryEntry(NamedTuple):

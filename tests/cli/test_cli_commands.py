@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -137,20 +138,146 @@ def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unc
 
 
 def test_ls_lists_collections_and_versions(filled: Any) -> None:
-    assert filled("ls") == (
+    everything = filled("ls")
+
+    assert (everything.code, _timeless(everything.out), everything.errors) == (
         0,
-        "digits\tmodel\t2\tv1\tbest=v0\nClassifier\tregistered model\t1\tv0\tprod=v0\n",
+        "digits\tartifact\tmodel\tv1\t2\t302 B\tTIME\tbest=v0\nClassifier\tmodel\t\tv0\t1\t\tTIME\tprod=v0\n",
         "",
     )
-    assert _young(filled("ls", "digits", "--columns", "m.acc").out) == (
-        "v0\tbest\t302 B\t2\tjust now\tfirst\t0.9\nv1\t\t302 B\t2\tjust now\tsecond\t0.8\n"
+    assert _timeless(filled("ls", "digits", "--columns", "m.acc").out) == (
+        "v0\tbest\t302 B\t2\tTIME\t0.9\tfirst\nv1\t\t302 B\t2\tTIME\t0.8\tsecond\n"
     )
-    assert _young(filled("ls", "Classifier").out) == "v0\tprod\tdigits:v0\t302 B\t2\tjust now\tfirst\n"
+    assert _timeless(filled("ls", "Classifier").out) == "v0\tprod\tdigits:v0\t302 B\t2\tTIME\tfirst\n"
+    assert _timeless(filled("ls", "digits", "--where", "m.acc > 0.8").out) == "v0\tbest\t302 B\t2\tTIME\tfirst\n"
 
 
-def _young(shown: str) -> str:
-    """With the age that everything has unless the disk is slow."""
-    return re.sub(r"\d+ min( ago)?", "just now", shown)
+def _timeless(shown: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME", shown)
+
+
+@pytest.mark.parametrize(
+    ("command", "kept", "told"),
+    [
+        (["ls", "--limit", "1"], ["newer"], "2 collections were changed earlier; --limit 0 shows all\n"),
+        (["ls", "--limit", "2"], ["newer", "Classifier"], "1 collection was changed earlier; --limit 0 shows all\n"),
+        (["ls", "--limit", "3"], ["digits", "newer", "Classifier"], ""),
+        (["ls", "digits", "--limit", "1"], ["v1"], "1 older version; --limit 0 shows all\n"),
+        (["ls", "digits", "--limit", "2"], ["v0", "v1"], ""),
+        (["ls", "digits", "--limit", "0"], ["v0", "v1"], ""),
+        (["ls", "digits", "--limit", "1", "--sort", "m.acc"], ["v1"], "1 more version; --limit 0 shows all\n"),
+        (["ls", "digits", "--limit", "1", "--where", "size > 1"], ["v1"], "1 older version; --limit 0 shows all\n"),
+        (["ls", "Classifier", "--limit", "1"], ["v1"], "1 older link; --limit 0 shows all\n"),
+        (["search", "--in", "digits", "--limit", "1"], ["digits:v1"], "1 older version; --limit 0 shows all\n"),
+        (["history", "--limit", "1"], ["7"], "6 older changes; --limit 0 shows all\n"),
+        (["history", "digits", "--limit", "1"], ["6"], "older changes are left out; --limit 0 shows all\n"),
+        (["history", "newer", "--limit", "1"], ["7"], ""),
+    ],
+)
+def test_a_limit_keeps_the_newest_and_what_it_leaves_out_is_told(
+    filled: Any, command: list[str], kept: list[str], told: str
+) -> None:
+    filled.must("link", "digits:v1", "Classifier")
+    filled.must("artifact", "create", "newer")
+
+    result = filled(*command)
+
+    assert result.code == 0
+    assert ([line.split("\t")[0] for line in result.out.splitlines()], result.errors) == (kept, told)
+    assert filled("-q", *command).errors == filled("--json", *command).errors == ""
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_tables_cut_the_message_and_nothing_else(mreg: Any, model: Model, width: int) -> None:
+    name, message = "llama-3-8b-instruct-sft", "epoch 12: cosine schedule, " + "long " * 40
+    aliases = ["--alias", "first-stable", "--alias", "best", "--link", "customer-support:production"]
+    mreg.must("log", model(), "-a", name, *aliases, "-m", f"{message}\nsecond line", "--meta", "metrics.acc=0.9166666")
+    environment = {"COLUMNS": str(width), "NO_COLOR": "1"}
+
+    shown = {
+        command: mreg.terminal(*command.split(), environment=environment)
+        for command in (
+            "ls",
+            f"ls {name} --columns metrics.acc",
+            "ls customer-support",
+            "search epoch",
+            f"show {name}:v0",
+        )
+    }
+
+    for command, result in shown.items():
+        assert result.code == 0
+        longest = max(len(line) for line in result.out.splitlines() if not line.startswith(("digest", "manifest")))
+        assert longest <= width, command
+    everything, versions, links, found, page = (result.out for result in shown.values())
+    assert all(word in everything for word in (name, "artifact", "best=v0", "first-stable=v0", "production=v0"))
+    assert all(word in versions for word in ("v0", "first-stable", "best", "0.9166666", "epoch", "…"))
+    assert all(word in links for word in ("v0", "production", f"{name}:v0"))
+    assert all(word in found for word in (f"{name}:v0", "best", "first-stable"))
+    assert "second line" not in versions + links + found
+    assert "".join(message.split()) in "".join(page.split()) and "second line" in page
+
+
+def test_ls_lists_a_version_whose_record_is_damaged_without_a_size(filled: Any) -> None:
+    digest = filled("--json", "show", "digits:v1").json["digest"]
+    (filled.home / ".mreg" / "objects" / digest[:2] / digest[2:]).unlink()
+    shutil.rmtree(filled.home.parent / "cache")
+
+    result, page = filled("ls"), filled("show", "digits:v0")
+
+    assert (result.code, result.errors) == (0, "")
+    assert result.out.split("\t")[:6] == ["digits", "artifact", "model", "v1", "2", ""]
+    assert (page.code, page.errors) == (0, "")
+    assert "derived:  cannot be told: records of other versions are damaged, see `mreg fsck`" in page.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("search first", "version\tdigits:v0\tbest\tmessage: first\n"),
+        ("search 0.8", "version\tdigits:v1\t\tm.acc: 0.8\n"),
+        ("search m.acc=0.8", "version\tdigits:v1\t\tm.acc: 0.8\n"),
+        ("search r1", "version\tdigits:v1\t\trun: r1\n"),
+        ("search vis", "model\tClassifier\tprod=v0\ttags: vision\n"),
+        ("search tells", "model\tClassifier\tprod=v0\tcard: # Classifier Tells *digits*.\n"),
+        ("search CLASS", "model\tClassifier\tprod=v0\ttags: vision\n"),
+        ("search prod", "model\tClassifier\tprod=v0\ttags: vision\n"),
+        ("search second --in digits", "digits:v1\t\t302 B\t2\tTIME\tmessage: second\n"),
+    ],
+)
+def test_search_shows_what_matched_and_aliases(filled: Any, command: str, shown: str) -> None:
+    result = filled(*command.split())
+
+    assert (result.code, _timeless(result.out), result.errors) == (0, shown, "")
+
+
+def test_show_tells_what_a_version_is_connected_with(filled: Any) -> None:
+    filled.must("use", "digits:v0", "--run", "train-1")
+    filled.must("use", "digits:v0", "--run", "serve-eu")
+
+    lines = _timeless(filled.must("show", "Classifier:prod")).splitlines()
+    page = filled.terminal("show", "Classifier:prod", environment={"NO_COLOR": "1"}).out.splitlines()
+    document = filled("--json", "show", "digits:v0").json
+
+    assert "links:    Classifier:v0 (prod)" in lines
+    at = lines.index("used by:  serve-eu (TIME)")
+    assert lines[at + 1 : at + 3] == ["          train-1 (TIME)", "derived:  digits:v1"]
+    assert page[0] == "Classifier:v0 = digits:v0  prod"
+    assert re.fullmatch(r"302 B in 2 files · logged .+ by \S+ on \S+", page[1])
+    assert page[2] == "first"
+    fields = dict(re.split("  +", line, maxsplit=1) for line in page[3:])
+    assert re.fullmatch(r"serve-eu \(.+\), train-1 \(.+\)", fields["used by"])
+    assert (fields["links"], fields["derived"], fields["m"]) == ("Classifier:v0 (prod)", "digits:v1", "acc 0.9")
+    assert document["derived"] == ["digits:v1"]
+    assert [one["run"] for one in document["consumers"]] == ["serve-eu", "train-1"]
+
+
+def test_show_finds_what_was_made_from_a_version_that_was_renamed_since(filled: Any) -> None:
+    filled.must("artifact", "rename", "digits", "numbers")
+
+    assert filled("--json", "show", "numbers:v0").json["derived"] == ["numbers:v1"]
+    filled.must("rm", "numbers:v1")
+    assert filled("--json", "show", "numbers:v0").json["derived"] == []
 
 
 def test_ls_of_an_empty_repository_says_what_to_do(mreg: Any) -> None:
@@ -168,7 +295,7 @@ def test_ls_of_an_empty_repository_says_what_to_do(mreg: Any) -> None:
         (["--sort", "-number"], ["v1", "v0"]),
         (["--sort", "created"], ["v0", "v1"]),
         (["--limit", "1"], ["v1"]),
-        (["--limit", "0"], []),
+        (["--limit", "0"], ["v0", "v1"]),
         (["--sort", "m.acc", "--limit", "1"], ["v1"]),
     ],
 )
@@ -201,7 +328,7 @@ def test_show_of_a_model_begins_with_tags_and_card(filled: Any) -> None:
     result = filled("show", "Classifier")
 
     assert (result.code, result.errors) == (0, "")
-    assert result.out.splitlines() == [
+    assert _timeless(result.out).splitlines() == [
         "model: Classifier",
         "tags:  vision",
         "",
@@ -210,6 +337,7 @@ def test_show_of_a_model_begins_with_tags_and_card(filled: Any) -> None:
         "Tells *digits*.",
         "",
         "aliases: prod=v0",
+        "changed: TIME",
         "v0\tdigits:v0\tprod",
     ]
 
@@ -473,9 +601,9 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
 
 
 def test_search_finds_by_name_text_tag_and_alias(filled: Any) -> None:
-    assert filled("search", "CLASS").out == "model\tClassifier\tvision\t\n"
-    assert filled("search", "second").out == "version\tdigits:v1\t\tsecond\n"
-    assert filled("search", "--tag", "vision").out == "model\tClassifier\tvision\t\n"
+    assert filled("search", "CLASS").out == "model\tClassifier\tprod=v0\ttags: vision\n"
+    assert filled("search", "second").out == "version\tdigits:v1\t\tmessage: second\n"
+    assert filled("search", "--tag", "vision").out == "model\tClassifier\tprod=v0\ttags: vision\n"
     assert filled("search", "nowhere") == (0, "", "nothing found\n")
 
 
@@ -513,7 +641,8 @@ def test_rm_and_undo_bring_back_the_version_with_all_that_held_it(filled: Any) -
         "  Classifier:v0    = digits:v0",
         f"`mreg undo {removed['seq'] + 1}` makes the change again",
     ]
-    assert [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")] == shown
+    again = [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")]
+    assert [one | {"changed": None} for one in again] == [one | {"changed": None} for one in shown]
     assert filled.must("files", "digits:v0") == files
     assert filled("fsck", "--full").code == 0
 
@@ -737,8 +866,8 @@ VERSION = (
 )
 CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
-MODEL = "aliases card description links name tags"
-ARTIFACT = "aliases description latest name type versions"
+MODEL = "aliases card changed description links name tags"
+ARTIFACT = "aliases changed description latest name size type versions"
 
 
 def with_properties(keys: str) -> str:
@@ -760,7 +889,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
     ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
-    ("show digits:v0", with_properties(VERSION), {}),
+    ("show digits:v0", with_properties(f"{VERSION} consumers derived"), {}),
     ("show digits", with_properties(ARTIFACT), {}),
     ("show Classifier", with_properties(MODEL), {"links.0": LINK}),
     ("files digits", "files", {"files.0": "digest executable path size"}),
@@ -802,7 +931,11 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("search digits", "artifacts models versions", {"artifacts.0": ARTIFACT}),
     ("search second", "artifacts models versions", {"versions.0": VERSION}),
     ("search Class", "artifacts models versions", {"models.0": MODEL}),
-    ("history", "entries", {"entries.0": "changes command host message move seq time who", "entries.0.changes.0": CHANGE}),
+    (
+        "history",
+        "entries",
+        {"entries.0": "changes command host message move seq time who", "entries.0.changes.0": CHANGE},
+    ),
     ("undo 2", "changes command host message move seq time who", {"changes.0": CHANGE}),
     ("du", "items logical stored unfinished unique versions", {}),
     ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),

@@ -58,7 +58,8 @@ OPERATIONS: dict[str, tuple[Callable[[Repository, str], object], dict[str, int]]
     ),
     "ls of an artifact": (
         lambda repo, _: repo.versions("mnist"),
-        {"get config.toml": 1, "get applied": 1, "get journal": 2, "get refs": 1, "get objects": VERSIONS},
+        {"get config.toml": 1, "get applied": 1, "get journal": 2, "get refs": 1}
+        | {"get objects": VERSIONS - 1},  # the latest one's record was read for `artifacts`
     ),
     "alias set": (
         lambda repo, _: repo.set_alias("best", "mnist:v1"),

@@ -77,7 +77,7 @@ def model_ls(ctx: Context) -> None:
     """List registered models: name, number of links, aliases, tags, description."""
     found = ctx.obj.repository().models()
     rows = [
-        [one.name, str(len(one.links)), ", ".join(one.aliases), ", ".join(one.tags), one.description] for one in found
+        [one.name, str(len(one.links)), " ".join(one.aliases), ", ".join(one.tags), one.description] for one in found
     ]
     ctx.obj.emit({"models": found}, lambda out: out.table(["name", "links", "aliases", "tags", "description"], rows))
 

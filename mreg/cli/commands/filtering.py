@@ -1,20 +1,20 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
-from mreg.cli import plain
+from mreg.cli import plain, tables
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
-from mreg.cli.output import short_age, size_text, value_text
+from mreg.cli.output import value_text
 from mreg.cli.state import State
-from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
-    from mreg import Version
+    from mreg import Repository, Version
 
+_T = TypeVar("_T")
 _MANY = 2000
 """So many versions to be read first are told of: it takes a while."""
 
@@ -77,39 +77,11 @@ def _escaped(text: str) -> str:
     return text.replace("'", "''")
 
 
-def emit_versions(
-    state: State, versions: "Sequence[Version]", body: Any, columns: Sequence[str], *, only_changed: bool = False
-) -> None:
-    """The table of versions: with --quiet, their names."""
-    if state.quiet and not state.json:
-        state.emit(body, lambda out: out.table([""], [[one.name] for one in versions]))
-        return
-    flat = [flatten(one.metadata) for one in versions]
-    shown = [*columns, *(key for key in _changed(flat) if key not in columns)] if only_changed else list(columns)
-    right = [all(isinstance(one.get(key, 0), int | float) for one in flat) for key in shown]
-    extra = [Column(key, right=number, asked=True) for key, number in zip(shown, right, strict=True)]
-    rows = [
-        [
-            one.name,
-            ", ".join(one.aliases),
-            size_text(one.size),
-            str(one.files),
-            short_age(one.created),
-            *(value_text(values[key]) if key in values else "" for key in shown),
-            one.message.partition("\n")[0],
-        ]
-        for one, values in zip(versions, flat, strict=True)
-    ]
-    if not rows:
-        state.note("nothing found")
-    headings: list[str | Column] = ["version", "aliases", "size", "files", "age", *extra, "message"]
-    state.emit(body, lambda out: out.table(headings, rows))
-
-
-def _changed(flat: Sequence[dict[str, Any]]) -> list[str]:
-    """The keys whose values differ, sorted; a key that only some have differs."""
-    every = sorted({key for one in flat for key in one})
-    return [key for key in every if len({value_text(one[key]) if key in one else None for one in flat}) > 1]
+def limited(found: list[_T], limit: int | None, sort: object) -> list[_T]:
+    """The last of them, which are the newest; of those that were sorted, the first. 0: all."""
+    if not limit:
+        return found
+    return found[:limit] if sort else found[max(0, len(found) - limit) :]
 
 
 def emit_count(state: State, number: int, exit_code: bool) -> int:
@@ -169,13 +141,51 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     if compared:
         if asked.sort or filters or asked.only_count:
             raise typer.BadParameter("references are compared as they are: no --where, --tag, --sort or --count")
-        versions = [repository.version(name) for name in names][: asked.limit]
-        emit_versions(state, versions, {"versions": versions}, asked.columns, only_changed=not asked.columns)
+        versions = [repository.version(name) for name in names][: asked.limit or None]
+        only_changed = not asked.columns
+        tables.emit_chosen(state, versions, {"versions": versions}, asked.columns, only_changed=only_changed)
         return 0
     if asked.only_count:
         return emit_count(state, repository.count(where=filters, within=names, told=told(state)), asked.exit_code)
-    versions = repository.search(
-        where=filters, sort=split(asked.sort), limit=asked.limit, within=names, told=told(state)
-    )
-    emit_versions(state, versions, {"versions": versions}, asked.columns, only_changed=asked.only_changed)
+    sort = split(asked.sort)
+    versions = find(state, repository, where=filters, sort=sort, limit=asked.limit, within=names)
+    [within] = names if len(names) == 1 and repository.kind(names[0]) == "artifact" else [""]
+    body = {"versions": versions}
+    tables.emit_chosen(state, versions, body, asked.columns, only_changed=asked.only_changed, within=within)
+    if asked.limit and len(versions) == asked.limit:
+        tell_rest(state, repository.count(where=filters, within=names), versions, sort)
     return UNMET if asked.exit_code and not versions else 0
+
+
+def find(
+    state: State,
+    repository: "Repository",
+    text: str = "",
+    *,
+    where: Sequence[str],
+    sort: Sequence[str],
+    limit: int | None,
+    within: Sequence[str],
+) -> "list[Version]":
+    """The versions that match, by artifact and number unless they are sorted. limit: the newest, or the first by
+    `sort`; 0: all."""
+    if not limit or sort:
+        return repository.search(text, where=where, sort=sort, limit=limit or None, within=within, told=told(state))
+    order = ["-created", "-number"]
+    newest = repository.search(text, where=where, sort=order, limit=limit, within=within, told=told(state))
+    return sorted(newest, key=_name_order)
+
+
+def newest_of(versions: "Sequence[Version]", limit: int | None) -> "list[Version]":
+    """Those logged last, by artifact and number."""
+    newest = sorted(versions, key=lambda one: (one.created, one.number), reverse=True)
+    return sorted(newest[: limit or None], key=_name_order)
+
+
+def _name_order(one: "Version") -> tuple[str, int]:
+    return one.artifact, one.number
+
+
+def tell_rest(state: State, total: int, shown: "Sequence[Version]", sort: Sequence[str]) -> None:
+    which = "more" if sort else "older"
+    tables.tell_left_out(state, total - len(shown), f"{which} version", f"{which} versions")

@@ -8,6 +8,8 @@ from mreg.cli.changes import NONE, Row, renamed, rows_of, tell
 from mreg.cli.context import Context
 from mreg.cli.layout import aligned
 from mreg.cli.output import Out, local_text, time_text
+from mreg.cli.state import State
+from mreg.cli.tables import tell_left_out
 from mreg.cli.text import safe
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def history(
         str | None, typer.Option("--action", metavar="COMMAND", help="Only changes by this command: log, alias set, …")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries, the latest.")
+        int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries (0: all): the newest.")
     ] = None,
 ) -> None:
     """Show who changed what, when, from what to what, and why; oldest first.
@@ -38,12 +40,26 @@ def history(
     Of NAME:ALIAS, show where the alias was, from when to when. WHEN is the number of an entry (27), an age (2h, 14d), a
     date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
     """
-    found = ctx.obj.repository().history(name, since=since, until=until, author=author, action=action, limit=limit)
+    more = limit + 1 if limit else None  # to know whether there are more
+    found = ctx.obj.repository().history(name, since=since, until=until, author=author, action=action, limit=more)
+    older = found[: -limit or None] if limit else []
+    found = found[len(older) :]
     ctx.obj.emit({"entries": found}, lambda out: _render(out, found, name))
+    if older:
+        filtered = name or since != "0" or until or author or action
+        _tell_older(ctx.obj, None if filtered else older[-1].seq)
     if not found:
         ctx.obj.note("no change matches")
     elif ctx.obj.terminal:
         ctx.obj.note(f"`mreg undo {found[-1].seq}` takes the last one back")
+
+
+def _tell_older(state: State, count: int | None) -> None:
+    """Say that `--limit` leaves out entries; how many, unless all would have to be read to know that."""
+    if count is None:
+        state.note("older changes are left out; --limit 0 shows all")
+    else:
+        tell_left_out(state, count, "older change", "older changes")
 
 
 def _render(out: Out, found: "list[HistoryEntry]", name: str | None) -> None:

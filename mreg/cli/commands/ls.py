@@ -1,10 +1,11 @@
 """`mreg ls`."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mreg.cli import tables
 from mreg.cli.commands.filtering import (
     CountOption,
     ExitCodeOption,
@@ -12,19 +13,20 @@ from mreg.cli.commands.filtering import (
     Listing,
     OnlyChangedOption,
     WhereOption,
+    limited,
     list_versions,
     split,
 )
 from mreg.cli.context import Context
-from mreg.cli.layout import Column
-from mreg.cli.output import aliases_text, short_age, size_text, value_text
-from mreg.cli.state import State
 from mreg.values.errors import InvalidInput
 from mreg.values.metadata import flatten
 from mreg.values.names import composed
 
 if TYPE_CHECKING:
-    from mreg import Model, Repository, Version
+    from mreg import Version
+
+_T = TypeVar("_T")
+_NONE = object()
 
 
 class UnknownColumn(InvalidInput):
@@ -66,103 +68,63 @@ def ls(
         typer.Option("--sort", metavar="KEY", help="number, size, files, created, metadata key; -KEY reverses."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=0, help="Show at most N: the newest, or the first by --sort.")
+        int | None,
+        typer.Option("--limit", metavar="N", min=0, help="Show N at most (0: all): the newest, or first by --sort."),
     ] = None,
 ) -> int:
     """List collections, or the versions of one.
 
-    Of an artifact: number, aliases, size, files, age, message. Of a registered model: its links.
+    Of each collection its latest version, how many there are, the size of the latest, and when anything of it was
+    changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model
+    its links.
     """
     wanted = split(columns)
     asked = Listing(where or (), tag or (), sort, wanted, only_changed, limit, count, keys, exit_code)
     if asked.is_search(names or ()):
         return list_versions(ctx.obj, names or (), asked)
-    repository = ctx.obj.repository()
     if not names:
-        _ls_all(ctx.obj, repository, limit)
+        tables.list_collections(ctx.obj, limit or None)
         return 0
     [name] = names
-    kind = repository.kind(name)
-    if kind == "model":
-        _ls_links(ctx.obj, repository, name, wanted, sort, limit)
+    repository = ctx.obj.repository()
+    if repository.kind(name) == "model":
+        found = _sorted(tables.links_of(repository, name), sort, lambda pair: pair[1])
+        shown = limited(found, limit, sort)
+        tables.emit_links(ctx.obj, repository, name, shown, wanted)
+        tables.tell_left_out(ctx.obj, len(found) - len(shown), *_words("link", sort))
         return 0
-    if limit is not None and not sort:
+    if limit and not sort:
         versions = repository.versions(name, newest=limit)
+        total = repository.artifact(name).versions if len(versions) == limit else 0
     else:
-        versions = _sorted(repository.versions(name), sort)[:limit]
-    headings: list[str | Column] = ["version", "aliases", "size", "files", "age", "message", *_asked(wanted)]
-    rows = [_version_row(version, wanted) for version in versions]
-    ctx.obj.emit({"name": name, "kind": "artifact", "versions": versions}, lambda out: out.table(headings, rows))
+        every = _sorted(repository.versions(name), sort, lambda version: version)
+        versions, total = limited(every, limit, sort), len(every)
+    tables.emit_versions_of(ctx.obj, name, versions, wanted)
+    tables.tell_left_out(ctx.obj, total - len(versions), *_words("version", sort))
     return 0
 
 
-def _ls_all(state: State, repository: "Repository", limit: int | None) -> None:
-    artifacts, models = repository.artifacts()[:limit], repository.models()[:limit]
-    rows = [[one.name, one.type, str(one.versions), one.latest or "", aliases_text(one.aliases)] for one in artifacts]
-    rows += [
-        [one.name, "registered model", str(len(one.links)), _newest(one), aliases_text(one.aliases)] for one in models
-    ]
-    if not rows:
-        state.note("nothing here yet: log a first version with `mreg log PATH --artifact NAME`")
-    headings = ["name", "type", "versions", "latest", "aliases"]
-    state.emit({"artifacts": artifacts, "models": models}, lambda out: out.table(headings, rows))
+def _words(noun: str, sort: str | None) -> tuple[str, str]:
+    which = "more" if sort else "older"
+    return f"{which} {noun}", f"{which} {noun}s"
 
 
-def _ls_links(
-    state: State, repository: "Repository", name: str, wanted: list[str], sort: str | None, limit: int | None
-) -> None:
-    links = repository.model(name).links
-    by_digest = {version.digest: version for version in repository.versions(name)}
-    pairs = [(link, by_digest[link.digest]) for link in links if link.digest in by_digest]
-    if sort:
-        order = [version.digest for version in _sorted(list(by_digest.values()), sort)]
-        pairs.sort(key=lambda pair: order.index(pair[1].digest))
-    pairs = pairs[:limit]
-    headings: list[str | Column] = ["link", "aliases", "version", "size", "files", "age", "message", *_asked(wanted)]
-    rows = [
-        [f"v{link.number}", ", ".join(link.aliases), version.name, *_version_row(version, wanted)[2:]]
-        for link, version in pairs
-    ]
-    body = {
-        "name": name,
-        "kind": "model",
-        "links": [link for link, _ in pairs],
-        "versions": [version for _, version in pairs],
-    }
-    state.emit(body, lambda out: out.table(headings, rows))
-
-
-def _asked(wanted: Sequence[str]) -> list[Column]:
-    return [Column(key, asked=True) for key in wanted]
-
-
-def _version_row(version: "Version", wanted: Sequence[str]) -> list[str]:
-    flat = flatten(version.metadata)
-    extra = [value_text(flat[key]) if key in flat else "" for key in wanted]
-    first_line = version.message.partition("\n")[0]
-    fixed = [f"v{version.number}", ", ".join(version.aliases), size_text(version.size), str(version.files)]
-    return [*fixed, short_age(version.created), first_line, *extra]
-
-
-def _sorted(versions: "list[Version]", sort: str | None) -> "list[Version]":
+def _sorted(found: list[_T], sort: str | None, version_of: "Callable[[_T], Version]") -> list[_T]:
     """Versions without the key come last; numbers before texts."""
     if not sort:
-        return versions
-    key = sort.removeprefix("-")
+        return found
+    key, down = sort.removeprefix("-"), sort.startswith("-")
     if key in _SORT_KEYS:
-        return sorted(versions, key=_SORT_KEYS[key], reverse=sort.startswith("-"))
-    flat = {version.digest: flatten(version.metadata) for version in versions}
-    having = [version for version in versions if key in flat[version.digest]]
-    if versions and not having:
+        return sorted(found, key=lambda one: _SORT_KEYS[key](version_of(one)), reverse=down)
+    values = [flatten(version_of(one).metadata).get(key, _NONE) for one in found]
+    having = [(_order(value), one) for value, one in zip(values, found, strict=True) if value is not _NONE]
+    if found and not having:
         raise UnknownColumn(name=key)
-    having.sort(key=lambda version: _order(flat[version.digest][key]), reverse=sort.startswith("-"))
-    return having + [version for version in versions if key not in flat[version.digest]]
+    having.sort(key=lambda pair: pair[0], reverse=down)
+    rest = [one for value, one in zip(values, found, strict=True) if value is _NONE]
+    return [one for _, one in having] + rest
 
 
 def _order(value: Any) -> tuple[bool, float, str]:
     number = isinstance(value, int | float)
     return (not number, value if number else 0, "" if number else str(value))  # some integers are no float
-
-
-def _newest(model: "Model") -> str:
-    return f"v{model.links[-1].number}" if model.links else ""

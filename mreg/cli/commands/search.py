@@ -1,9 +1,10 @@
 """`mreg search`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli import tables
 from mreg.cli.commands.filtering import (
     ColumnsOption,
     CountOption,
@@ -14,15 +15,22 @@ from mreg.cli.commands.filtering import (
     WhereOption,
     emit_count,
     emit_keys,
-    emit_versions,
+    find,
+    newest_of,
     split,
     tagged,
+    tell_rest,
     told,
 )
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import UNMET
+from mreg.cli.matches import in_artifact, in_model, in_version
+from mreg.cli.output import aliases_text
 from mreg.cli.state import State
 from mreg.values.names import composed
+
+if TYPE_CHECKING:
+    from mreg import Artifact, Model, Version
 
 _KINDS = ("model", "artifact", "version")
 
@@ -46,7 +54,10 @@ def search(
     sort: SortOption = None,
     columns: ColumnsOption = None,
     only_changed: OnlyChangedOption = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N versions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=0, help="Show N at most (0: all): the newest, or first by --sort."),
+    ] = None,
     count: CountOption = False,
     keys: KeysOption = False,
     exit_code: ExitCodeOption = False,
@@ -68,28 +79,44 @@ def search(
     filters, repository = tagged(where, tag), state.repository()
     if count and path is None:
         return emit_count(state, repository.count(text, where=filters, within=names, told=told(state)), exit_code)
+    keys_of_order = split(sort)
     if path is not None:
-        versions = repository.holding(path, where=filters, within=names, limit=limit, told=told(state))
+        every = repository.holding(path, where=filters, within=names, told=told(state))
+        versions, total = newest_of(every, limit), len(every)
     else:
-        versions = repository.search(text, where=filters, sort=split(sort), limit=limit, within=names, told=told(state))
+        versions = find(state, repository, text, where=filters, sort=keys_of_order, limit=limit, within=names)
+        full = bool(limit) and len(versions) == limit
+        total = repository.count(text, where=filters, within=names) if full else len(versions)
     if count:
-        return emit_count(state, len(versions), exit_code)
+        return emit_count(state, total, exit_code)
     body = {"models": [], "artifacts": [], "versions": versions}
-    emit_versions(state, versions, body, split(columns), only_changed=only_changed)
+    matched = (lambda one: in_version(one, text)) if text else None
+    tables.emit_chosen(state, versions, body, split(columns), only_changed=only_changed, matched=matched)
+    tell_rest(state, total, versions, keys_of_order)
     return UNMET if exit_code and not versions else 0
 
 
 def _everything(state: State, text: str, tags: list[str], kind: str | None, limit: int | None, exit_code: bool) -> int:
-    found = state.repository().search(text, tags=tags)
-    models, artifacts, versions = found
-    models = models[:limit] if kind in (None, "model") else []
-    artifacts = artifacts[:limit] if kind in (None, "artifact") else []
-    versions = versions[:limit] if kind is None else []
-    rows = [["model", one.name, ", ".join(one.tags), one.description] for one in models]
-    rows += [["artifact", one.name, "", one.description] for one in artifacts]
-    rows += [["version", one.name, ", ".join(one.aliases), one.message.partition("\n")[0]] for one in versions]
+    models, artifacts, versions = state.repository().search(text, tags=tags)
+    models = models if kind in (None, "model") else []
+    artifacts = artifacts if kind in (None, "artifact") else []
+    versions = versions if kind is None else []
+    total = len(models) + len(artifacts) + len(versions)
+    if limit:
+        models, artifacts = tables.last_changed(models, limit), tables.last_changed(artifacts, limit)
+        versions = newest_of(versions, limit)
+    rows = _rows(text, models, artifacts, versions)
     if not rows:
         state.note("nothing found")
     body = {"models": models, "artifacts": artifacts, "versions": versions}
-    state.emit(body, lambda out: out.table(["kind", "name", "tags, aliases", "text"], rows))
+    state.emit(body, lambda out: out.table(["kind", "name", "aliases", "matched"], rows))
+    tables.tell_left_out(state, total - len(rows), "more match", "more matches")
     return UNMET if exit_code and not rows else 0
+
+
+def _rows(text: str, models: "list[Model]", artifacts: "list[Artifact]", versions: "list[Version]") -> list[list[str]]:
+    return [
+        *(["model", one.name, aliases_text(one.aliases), in_model(one, text)] for one in models),
+        *(["artifact", one.name, aliases_text(one.aliases), in_artifact(one, text)] for one in artifacts),
+        *(["version", one.name, " ".join(one.aliases), in_version(one, text)] for one in versions),
+    ]

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mreg.cli import version_page
+from mreg.cli.commands.filtering import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
-from mreg.cli.output import Out, age_text, aliases_text, size_text, time_text, value_text
+from mreg.cli.output import Out, aliases_text, size_text
 from mreg.cli.state import State
-from mreg.cli.text import one_line
-from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mreg import Artifact, Model, Repository, Version
 
 
@@ -24,9 +26,10 @@ def show(
     """Show everything about a version, an artifact or a registered model (its card first)."""
     repository = ctx.obj.repository()
     if ":" in reference or "/" in reference:
-        version = repository.version(reference)
+        version, around = repository.version(reference), repository.surroundings(reference, told=told(ctx.obj))
         said = repository.properties(reference)
-        ctx.obj.emit(_whole(version, said), lambda out: _render_version(out, version, said))
+        body = _whole(version, said) | {"consumers": around.consumers, "derived": around.derived}
+        ctx.obj.emit(body, lambda out: version_page.show(out, reference, version, around, said))
         return
     if repository.kind(reference) == "model":
         show_model(ctx.obj, repository, repository.model(reference))
@@ -45,29 +48,9 @@ def _whole(shown: "Artifact | Model | Version", said: dict[str, Any]) -> dict[st
     return {"name": shown.name, **shown._asdict(), "properties": said}
 
 
-def _told(said: dict[str, Any]) -> tuple[str, str]:
-    """The properties, as one field."""
-    return "properties", "\n".join(f"{one_line(key)} = {one_line(value_text(said[key]))}" for key in said)
-
-
-def _render_version(out: Out, version: "Version", said: dict[str, Any]) -> None:
-    pairs = [
-        ("version", version.name),
-        ("aliases", ", ".join(version.aliases)),
-        ("links", ", ".join(version.links)),
-        ("message", version.message),
-        ("size", f"{size_text(version.size)} in {version.files} file{'s' * (version.files != 1)}"),
-        ("type", version.type),
-        ("created", f"{time_text(version.created)} ({age_text(version.created)})"),
-        ("author", f"{version.author} on {version.host}"),
-        ("run", version.run or ""),
-        ("inputs", "\n".join(f"{one.reference} ({one.version[:12]})" for one in version.inputs)),
-        ("digest", version.digest),
-        ("manifest", version.manifest),
-        _told(said),
-    ]
-    pairs += [(key, value_text(value)) for key, value in flatten(version.metadata).items()]
-    out.fields(pairs)
+def _properties(said: dict[str, Any]) -> tuple[str, str]:
+    """As one field."""
+    return "properties", "\n".join(version_page.properties(said))
 
 
 def show_artifact(state: State, repository: "Repository", artifact: "Artifact") -> None:
@@ -79,10 +62,15 @@ def show_artifact(state: State, repository: "Repository", artifact: "Artifact") 
         ("description", artifact.description),
         ("versions", str(artifact.versions)),
         ("latest", artifact.latest or "none yet"),
+        ("size", "" if artifact.size is None else size_text(artifact.size)),
         ("aliases", aliases_text(artifact.aliases)),
-        _told(said),
+        _properties(said),
     ]
-    state.emit(_whole(artifact, said), lambda out: out.fields(pairs))
+    state.emit(_whole(artifact, said), lambda out: out.fields([*pairs, ("changed", _when(out, artifact.changed))]))
+
+
+def _when(out: Out, time: "datetime | None") -> str:
+    return "" if time is None else out.when(time)
 
 
 def show_model(state: State, repository: "Repository", model: "Model") -> None:
@@ -96,8 +84,10 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
             out.markdown(model.card)
             out.line("")
         links = "none yet" if not model.links else ""
-        out.fields([_told(said), ("aliases", aliases_text(model.aliases)), ("links", links)])
-        rows = [[f"v{link.number}", link.version, ", ".join(link.aliases)] for link in model.links]
+        changed = _when(out, model.changed)
+        pairs = [_properties(said), ("aliases", aliases_text(model.aliases)), ("changed", changed), ("links", links)]
+        out.fields(pairs)
+        rows = [[f"v{link.number}", link.version, " ".join(link.aliases)] for link in model.links]
         if rows:
             out.table(["link", "version", "aliases"], rows)
 

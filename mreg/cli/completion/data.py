@@ -85,7 +85,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
         '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
         '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
-        '--limit': ('-', 'Show at most N: the newest, or the first by --sort.'),
+        '--limit': ('-', 'Show N at most (0: all): the newest, or first by --sort.'),
     }, ('-*',)),
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
@@ -201,7 +201,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--sort': ('sort key', 'number, size, created, a metadata key, …; -KEY reverses.'),
         '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
         '--only-changed': ('', 'Show the metadata that differs.'),
-        '--limit': ('-', 'Show at most N versions.'),
+        '--limit': ('-', 'Show N at most (0: all): the newest, or first by --sort.'),
         '--count': ('', 'Print only how many there are.'),
         '--keys': ('', 'List the metadata keys, with types and ranges.'),
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
@@ -211,7 +211,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--until': ('-', 'Only changes up to this entry, age or date.'),
         '--author': ('-', 'Only changes of this account.'),
         '--action': ('-', 'Only changes by this command: log, alias set, …'),
-        '--limit': ('-', 'Show at most N entries, the latest.'),
+        '--limit': ('-', 'Show at most N entries (0: all): the newest.'),
     }, ('-',)),
     'undo': ('Take a change back.', {
     }, ('-',)),

@@ -1,0 +1,44 @@
+"""What of a thing matches a text that is searched for, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mreg.cli.output import value_text
+from mreg.values.metadata import flatten
+
+if TYPE_CHECKING:
+    from mreg import Artifact, Model, Version
+
+BEFORE = 20
+"""Characters that are shown before what was found."""
+
+
+def in_model(one: Model, text: str) -> str:
+    fields = [("tags", ", ".join(one.tags)), ("description", one.description), ("card", " ".join(one.card.split()))]
+    return _matched(text, [one.name, *one.aliases], fields)
+
+
+def in_artifact(one: Artifact, text: str) -> str:
+    return _matched(text, [one.name, *one.aliases], [("description", one.description), ("type", one.type)])
+
+
+def in_version(one: Version, text: str) -> str:
+    flat = flatten(one.metadata)
+    fields = [("message", one.message), ("run", one.run or ""), *((key, value_text(flat[key])) for key in flat)]
+    return _matched(text, one.aliases, fields)
+
+
+def _matched(text: str, shown: Iterable[str], fields: list[tuple[str, str]]) -> str:
+    """The field that holds the text, and some of it around that. Where the name or an alias holds it, which are shown
+    anyway, or where there is no text: the first field, to say more of the thing."""
+    needle = text.casefold()
+    if needle and not any(needle in word.casefold() for word in shown):
+        for name, value in fields:
+            at = value.casefold().find(needle)
+            if at >= 0 or needle in f"{name}={value}".casefold():
+                start = max(0, at - BEFORE)
+                return f"{name}: {'…' if start else ''}{' '.join(value[start:].split())}"
+    name, value = next((field for field in fields if field[1]), ("", ""))
+    return f"{name}: {' '.join(value.split())}" if value else ""

@@ -1,0 +1,127 @@
+"""What `mreg show REFERENCE` prints of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mreg.cli.layout import width_of, wrapped
+from mreg.cli.output import Out, age_text, count_text, local_text, size_text, time_text, value_text
+from mreg.cli.text import one_line
+from mreg.values.metadata import flatten
+
+if TYPE_CHECKING:
+    from mreg import Surroundings, Version
+
+GAP = 2
+
+
+def show(out: Out, reference: str, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
+    """Everything about a version, `said` being its properties: a page on a terminal, `key: value` lines elsewhere."""
+    if out.terminal:
+        _page(out, reference, version, around, said)
+    else:
+        _lines(out, version, around, said)
+
+
+def _lines(out: Out, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
+    pairs = [
+        ("version", version.name),
+        ("aliases", " ".join(version.aliases)),
+        ("links", "\n".join(_links(around))),
+        ("message", version.message),
+        ("size", f"{size_text(version.size)} in {count_text(version.files, 'file', 'files')}"),
+        ("type", version.type),
+        ("created", time_text(version.created)),
+        ("author", f"{version.author} on {version.host}"),
+        ("run", version.run or ""),
+        ("inputs", "\n".join(f"{one.reference} ({one.version[:12]})" for one in version.inputs)),
+        ("used by", "\n".join(f"{one.run} ({time_text(one.time)})" for one in around.consumers)),
+        ("derived", "\n".join(_derived(around))),
+        ("digest", version.digest),
+        ("manifest", version.manifest),
+        ("properties", "\n".join(properties(said))),
+    ]
+    pairs += [(key, value_text(value)) for key, value in flatten(version.metadata).items()]
+    out.fields(pairs)
+
+
+def properties(said: Mapping[str, Any]) -> list[str]:
+    return [f"{one_line(key)} = {one_line(value_text(said[key]))}" for key in said]
+
+
+def _links(around: Surroundings) -> list[str]:
+    return [f"{link} ({' '.join(aliases)})" if aliases else link for link, aliases in around.links.items()]
+
+
+def _derived(around: Surroundings) -> Sequence[str]:
+    if around.derived is None:
+        return ["cannot be told: records of other versions are damaged, see `mreg fsck`"]
+    return around.derived
+
+
+def _page(out: Out, reference: str, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
+    _heading(out, reference, version, around)
+    kind = "" if version.type == "model" else f"{version.type} of "
+    facts = [f"{kind}{size_text(version.size)} in {count_text(version.files, 'file', 'files')}"]
+    facts += [f"logged {age_text(version.created)} by {version.author} on {version.host}"]
+    facts += [f"run {version.run}"] if version.run else []
+    for line in _joined(facts, " · ", out.width):
+        out.line(line)
+    for line in version.message.splitlines():
+        out.wrapped(line)
+    groups: list[tuple[str, str, str, Sequence[str]]] = [
+        ("links", ", ", "", _links(around)),
+        ("made from", ", ", "", [one.reference for one in version.inputs]),
+        ("used by", ", ", "", [f"{one.run} ({age_text(one.time)})" for one in around.consumers]),
+        ("derived", ", ", "", _derived(around)),
+        *((name, "   ", "", values) for name, values in _metadata(version).items()),
+        ("properties", ", ", "", properties(said)),
+        ("created", " ", "dim", [local_text(version.created)]),
+        ("digest", "", "dim", [version.digest]),
+        ("manifest", "", "dim", [version.manifest]),
+    ]
+    shown = [(one_line(name), between, style, parts) for name, between, style, parts in groups if parts]
+    indent = max(width_of(name) for name, *_ in shown) + GAP
+    for name, between, style, parts in shown:
+        for number, line in enumerate(_joined(parts, between, out.width - indent)):
+            head = "" if number else name
+            out.styled((f"{head}{' ' * (indent - width_of(head))}", "dim"), (line, style))
+
+
+def _heading(out: Out, reference: str, version: Version, around: Surroundings) -> None:
+    """The version, also as the link that was asked for, with the aliases on it."""
+    name, aliases = version.name, list(version.aliases)
+    asked = reference.partition(":")[0]
+    link = next((one for one in around.links if one.rpartition(":")[0] == asked), None)
+    if link is not None and asked != version.artifact:
+        name, aliases = f"{link} = {name}", list(around.links[link])
+    fits = width_of(name) + GAP + width_of(" ".join(aliases)) <= out.width
+    out.styled((name, ""), (" " * GAP, ""), (" ".join(aliases) if fits else "", "alias"))
+    if not fits:
+        out.styled((" " * GAP, ""), (" ".join(aliases), "alias"))
+
+
+def _metadata(version: Version) -> dict[str, list[str]]:
+    """The metadata by their first word: `metrics`, `params`; what has no second one, each by itself."""
+    groups: dict[str, list[str]] = {}
+    for key, value in flatten(version.metadata).items():
+        group, _, rest = key.partition(".")
+        text = " ".join([*([rest] if rest else []), value_text(value)])
+        groups.setdefault(group, []).append(text)
+    return groups
+
+
+def _joined(parts: Sequence[str], separator: str, width: int) -> list[str]:
+    """The parts in lines of at most this width, unless a part alone is longer: such are wrapped between words."""
+    lines = [""]
+    for part in map(one_line, parts):
+        more = f"{lines[-1]}{separator}{part}" if lines[-1] else part
+        if width_of(more) <= width:
+            lines[-1] = more
+            continue
+        if lines[-1]:
+            lines[-1] = f"{lines[-1]}{separator}".rstrip()
+            lines.append("")
+        lines[-1:] = wrapped(part, width)
+    return lines
