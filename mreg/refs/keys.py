@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from mreg import values
-from mreg.storage.base import is_key
+from mreg.storage.keys import is_key
 from mreg.values.digest import is_digest
 from mreg.values.formats import FIRST
 from mreg.values.names import InvalidName, check_alias, is_beyond_ascii, is_name, parse_version

@@ -6,9 +6,33 @@ The contract is exported here; each store is imported from its own module.
 from __future__ import annotations
 
 from mreg.lazy import modules_of
-from mreg.storage.base import ABSENT, ANY, LockTimeout, PutLost, Staged, Stat, Storage, Value, unreadable
+from mreg.storage.base import (
+    ABSENT,
+    ANY,
+    Listed,
+    LockTimeout,
+    PutLost,
+    Remote,
+    Staged,
+    Stat,
+    Storage,
+    Value,
+    unreadable,
+)
 
-__all__ = ["ABSENT", "ANY", "LockTimeout", "PutLost", "Staged", "Stat", "Storage", "Value", "unreadable"]
+__all__ = [
+    "ABSENT",
+    "ANY",
+    "Listed",
+    "LockTimeout",
+    "PutLost",
+    "Remote",
+    "Staged",
+    "Stat",
+    "Storage",
+    "Value",
+    "unreadable",
+]
 
 TYPE_CHECKING = False  # as `typing` has it, without loading that
 

@@ -1,23 +1,20 @@
 """The byte store that all of mreg reads and writes through.
 
-A store maps keys to byte strings. A key is a relative path of `/`-separated components, each 1 to 255
-bytes of UTF-8: `A-Z a-z 0-9 . _ - #` and the letters, marks and digits beyond ASCII that names may have
-(`mreg.values.alphabet`), in NFC; none of them is `.` or `..`. Keys of refs only hold anything beyond ASCII. A store
-that keeps names in another normal form lists them in NFC. The first is none of `tmp`, `lock` and
-`lock.held`, in capitals or not: these are the stores' own. Any other key is a ValueError. No key lies below
-another key; callers see to that. Two primitives carry every promise made above this layer: *create-if-absent*
-and *compare-and-swap* of one key, both through `put`.
+A store maps keys (`mreg.storage.keys`) to byte strings. Two primitives carry every promise made above this layer:
+*create-if-absent* and *compare-and-swap* of one key, both through `put`. Not every store can do the second: a `Remote`
+is what one without a lock and a clock of ours can do, such as a bucket; a `Storage` can do all.
 
 What a store guarantees:
 
 - `put` is atomic: a reader sees the old bytes or the new, never a mixture, never a part.
-- When `put` has returned, the value survives loss of power (unless the store was opened as not durable).
+- When `put` has returned, every reader sees the value, and it survives loss of power (unless the store was opened as
+  not durable).
 - Of many `put(key, …, ABSENT)` at once exactly one succeeds; the others raise `PutLost`. When they do, the value
   that is there survives loss of power too.
 - A `put` that raised anything else changed nothing, or (after a fault of the machine) wrote the whole value.
 - Unfinished work never shows up in `list`.
-- A compare-and-swap is atomic against every other one and against ABSENT. `put(ANY)` and `delete` take no
-  part in that: whoever mixes them with compare-and-swap on one key holds the store's `lock` around them.
+- A compare-and-swap (of a `Storage`) is atomic against every other one and against ABSENT. `put(ANY)` and `delete` take
+  no part in that: whoever mixes them with compare-and-swap on one key holds the store's `lock` around them.
 """
 
 from __future__ import annotations
@@ -30,33 +27,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Self
 
-from mreg.values import names
 from mreg.values.errors import Conflict, Refused
-
-_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-#/"
-_RESERVED = frozenset({"tmp", "lock", "lock.held"})
-
-
-def is_key(key: str) -> bool:
-    """Whether `key` is one by the module's contract. Such a key can never lead out of a store's root."""
-    if key.strip(_CHARACTERS) and not _is_wide(key):  # what is left begins with a character beyond these
-        return False
-    parts = key.split("/")
-    return parts[0].lower() not in _RESERVED and all(
-        0 < len(part) <= 255 and part != "." and part != ".." and (part.isascii() or len(part.encode()) <= 255)
-        for part in parts
-    )
-
-
-def _is_wide(key: str) -> bool:
-    """Is it made of what may stand in keys, with something beyond ASCII?"""
-    return all(c in _CHARACTERS or names.is_beyond_ascii(c) for c in key) and names.is_composed(key)
-
-
-def check_key(key: str) -> None:
-    """Raise ValueError unless `key` is a key."""
-    if not is_key(key):
-        raise ValueError(f"not a storage key: {key!r}")
 
 
 class Expect(enum.Enum):
@@ -107,6 +78,14 @@ def unreadable(error: OSError) -> str:
     return f"it cannot be read ({error.strerror})"
 
 
+class Listed(NamedTuple):
+    """A key, and what `Stat` says of its value. mtime: may be rounded down to whole seconds."""
+
+    key: str
+    size: int
+    mtime: float
+
+
 class PutLost(Conflict):
     """The key was not in the expected state. The only failure of `put` that callers plan for."""
 
@@ -154,8 +133,8 @@ class Staged(ABC):
         self.discard()
 
 
-class Storage(ABC):
-    """See the module's contract. All methods may raise `OSError` when the machine fails."""
+class Remote(ABC):
+    """What every store can do; see the module's contract. All methods may raise `OSError` when the machine fails."""
 
     @abstractmethod
     def get(self, key: str) -> Value | None:
@@ -186,13 +165,44 @@ class Storage(ABC):
     def stat(self, key: str) -> Stat | None:
         """Size and age, or None where there is no such key."""
 
-    def look_again(self, key: str) -> None:  # noqa: B027 - most stores remember nothing
+    @abstractmethod
+    def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        """All keys that lie below the folder `prefix` (no slash at its end; "" for all) and sort behind `after`, in
+        order, with size and age."""
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The same keys, by themselves."""
+        return (found.key for found in self.listing(prefix))
+
+    @abstractmethod
+    def put(self, key: str, value: bytes, expect: Expect = ANY) -> None:
+        """Publish `value` under `key`.
+
+        expect: ANY or ABSENT. Raises PutLost where the key is not in the expected state.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> bool | None:
+        """Remove the key; False where there was none, None where the store does not tell. As durable as `put` once it
+        has returned."""
+
+
+class Storage(Remote):
+    """A store that can also compare and swap, stage large values, and lock. See the module's contract."""
+
+    def look_again(self, key: str) -> None:
         """Forget that the key was missing. A client of a network file system remembers that for a while, so "not there"
         is no knowledge: who knows better asks once more after this call."""
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:
         """All keys that lie below the folder `prefix` (no slash at its end; "" for all), sorted."""
+
+    def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        """See `Remote`. A store that can tell size and age without looking at each key overrides this."""
+        keys = self.list(prefix)
+        found = ((key, self.stat(key)) for key in keys if key > after)
+        return (Listed(key, stat.size, stat.mtime) for key, stat in found if stat is not None)
 
     def names(self, prefix: str) -> Iterator[str]:
         """The names directly below the folder `prefix` that lead to keys, each once. A store that can tell them without
@@ -223,7 +233,7 @@ class Storage(ABC):
 
     @abstractmethod
     def delete(self, key: str) -> bool:
-        """Remove the key; False where there was none. As durable as `put` once it has returned."""
+        """See `Remote`."""
 
     @abstractmethod
     def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
@@ -233,7 +243,7 @@ class Storage(ABC):
         Raises LockTimeout after `timeout` seconds, naming the holder.
         """
 
-    def share(self) -> None:  # noqa: B027 - most stores have no rights of their own
+    def share(self) -> None:
         """From now on, let the group of the store's folder change all that is made, whatever the umask is."""
 
     def open_to_group(self) -> Iterator[str]:

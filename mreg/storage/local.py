@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from mreg import storage
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value, check_key, is_key
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value
 from mreg.storage.flush import Flusher, flush_folder, fsync
+from mreg.storage.keys import check_key, is_key
 from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
 from mreg.values import file_names
 from mreg.values.names import composed

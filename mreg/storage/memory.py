@@ -23,8 +23,8 @@ from mreg.storage.base import (
     Stat,
     Storage,
     Value,
-    check_key,
 )
+from mreg.storage.keys import check_key
 
 
 class _Entry:

@@ -15,7 +15,7 @@ from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
-from mreg.storage.base import is_key
+from mreg.storage.keys import is_key
 from mreg.upkeep import reach
 from mreg.upkeep.check import Check
 from mreg.upkeep.check_names import check_names

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mreg.storage.base import is_key
+from mreg.storage.keys import is_key
 from mreg.values.errors import InvalidInput
 from mreg.values.names import (
     InvalidName,
