@@ -163,6 +163,34 @@ class UnreadableStorage(FaultyStorage):
             raise OSError(self._number, os.strerror(self._number), key)
 
 
+class UnlockedStorage(FaultyStorage):
+    """`inner`, whose lock excludes nobody: as `flock` on a file system where it is a call without effect."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner, 0, Crash)
+
+    @contextmanager
+    def lock(self, timeout: float = 30.0) -> Iterator[None]:
+        yield
+
+
+class LateStorage(UnlockedStorage):
+    """`inner`, where nothing is deleted before `go_on` is called: a gc that was stopped when it had said what goes."""
+
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
+        self.late: list[str] = []
+
+    def delete(self, key: str) -> bool:
+        self.late.append(key)
+        return True
+
+    def go_on(self) -> None:
+        """Delete what was to be deleted."""
+        while self.late:
+            self.inner.delete(self.late.pop())
+
+
 class FaultyStaged(Staged):
     """A staged value of a `FaultyStorage`."""
 

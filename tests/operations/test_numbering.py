@@ -64,6 +64,23 @@ def test_looking_for_the_next_number_of_many_takes_few_looks() -> None:
     assert looks < 30
 
 
+def test_what_the_lookup_tables_know_beyond_a_view_is_not_called_missing(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    """Processes share the tables. Where the lock excludes nobody, one reads on while another decides, and before the
+    writer has made the ref file."""
+    log("mnist", "0")
+    context = repo._context
+    view = context.view()
+    change = Change(VersionKey("mnist", 1), None, digest(b"1"))
+    entry = Entry(2, view.head.digest, "1" * 32, "2026-01-01T00:00:00.000000Z", "w", "h", "c", (change,), format=2)
+    assert context.journal.append(entry)
+    assert context.tables(context.journal.look()).next_number("mnist") == 2
+
+    assert (view.next_number("mnist"), view.latest("mnist")) == (1, 0)
+    assert context.view().latest("mnist") == 1
+
+
 # Deleting.
 
 
