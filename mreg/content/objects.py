@@ -1,6 +1,13 @@
-"""Small immutable records in the repository, each named by the BLAKE3 of its bytes."""
+"""Small immutable records in the repository, each named by the BLAKE3 of its bytes.
+
+One that was dropped, and is needed again, is written under another key (docs/format.md 5.11): `ObjectsAt` goes by the
+key that counts at a place in the journal, as who writes and who decides does; `Objects` reads from any.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
 
 from mreg.storage import ABSENT, PutLost, Storage, unreadable
 from mreg.storage.base import get_known, stat_known
@@ -8,6 +15,12 @@ from mreg.values.canonical import Malformed
 from mreg.values.digest import digest, is_digest
 from mreg.values.errors import Damaged
 from mreg.values.records import Manifest, VersionRecord
+
+Died = Callable[[str], "int | None"]
+"""The number of the entry that first dropped a storage key for ever; None where none did."""
+
+_MISSING = "it is missing"
+_KEY = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})(?:\.([1-9][0-9]{0,15}))?")
 
 
 class DamagedObject(Damaged):
@@ -24,43 +37,34 @@ class Objects:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def put(self, data: bytes) -> str:
-        """Store `data`, durably, and return its digest. Already there: checked, and repaired if damaged."""
-        name = digest(data)
-        try:
-            self._storage.put(key_of(name), data, ABSENT)
-        except PutLost:
-            if self.is_whole(name):
-                self._storage.touch(key_of(name))  # so that gc leaves it to us
-            else:
-                self._storage.put(key_of(name), data)
-        return name
-
     def has(self, name: str) -> bool:
         """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
-        return is_digest(name) and stat_known(self._storage, key_of(name)) is not None
-
-    def is_whole(self, name: str) -> bool:
-        """Is there an object of this name, with the bytes that the name tells?"""
-        try:
-            self.get(name)
-        except DamagedObject:
-            return False
-        return True
+        return is_digest(name) and any(stat_known(self._storage, key) is not None for key in self._keys(name))
 
     def get(self, name: str, what: str = "object") -> bytes:
         """The bytes whose digest is `name`. Raises DamagedObject where they are missing, changed or unreadable."""
-        if not is_digest(name):
-            raise DamagedObject(what=what, digest=name, reason="that is no digest")
+        reason = "that is no digest"
+        for key in self._keys(name) if is_digest(name) else ():
+            data, reason = self._read(key, name)
+            if data is not None:
+                return data
+        raise DamagedObject(what=what, digest=name, reason=reason)
+
+    def _keys(self, name: str) -> Iterator[str]:
+        """Where the object may lie. The folder is listed only if it does not lie where it does nearly always."""
+        yield key_of(name)
+        yield from (key for key in self._storage.list(f"objects/{name[:2]}") if key.startswith(key_of(name) + "."))
+
+    def _read(self, key: str, name: str) -> tuple[bytes | None, str]:
+        """The object's bytes, or None and why they are not there."""
         try:
-            value = get_known(self._storage, key_of(name))
+            value = get_known(self._storage, key)
         except OSError as error:
-            raise DamagedObject(what=what, digest=name, reason=unreadable(error)) from error
+            return None, unreadable(error)
         if value is None:
-            raise DamagedObject(what=what, digest=name, reason="it is missing")
-        if digest(value.data) != name:
-            raise DamagedObject(what=what, digest=name, reason="its bytes do not match its name")
-        return value.data
+            return None, _MISSING
+        whole = digest(value.data) == name
+        return (value.data, "") if whole else (None, "its bytes do not match its name")
 
     def manifest(self, name: str) -> Manifest:
         try:
@@ -75,5 +79,60 @@ class Objects:
             raise DamagedObject(what="version record", digest=name, reason=str(error)) from None
 
 
+class ObjectsAt(Objects):
+    """The objects as of a place in the journal. died: what was dropped up to there."""
+
+    def __init__(self, storage: Storage, died: Died) -> None:
+        super().__init__(storage)
+        self._died = died
+
+    def key(self, name: str) -> str:
+        """The storage key that counts for this name."""
+        return counting(name, self._died)
+
+    def put(self, data: bytes) -> str:
+        """Store `data`, durably, and return its digest. Already there: checked, and repaired if damaged."""
+        name = digest(data)
+        key = self.key(name)
+        try:
+            self._storage.put(key, data, ABSENT)
+        except PutLost:
+            if self._read(key, name)[0] is not None:
+                self._storage.touch(key)  # so that gc leaves it to us
+            else:
+                self._storage.put(key, data)
+        return name
+
+    def _keys(self, name: str) -> Iterator[str]:
+        yield self.key(name)
+
+    def _read(self, key: str, name: str) -> tuple[bytes | None, str]:
+        data, reason = super()._read(key, name)
+        if reason == _MISSING and (seq := dropped_by(key)):
+            reason = f"entry {seq} dropped it, and it is needed"
+        return data, reason
+
+
 def key_of(name: str) -> str:
+    """The first key of the object of this name; the only one, as long as nobody drops it."""
     return f"objects/{name[:2]}/{name[2:]}"
+
+
+def counting(name: str, died: Died) -> str:
+    """The key that counts: the first that is not dead."""
+    key = key_of(name)
+    while (seq := died(key)) is not None:
+        key = f"{key_of(name)}.{seq}"
+    return key
+
+
+def name_of(key: str) -> str | None:
+    """The name of the object whose storage key this is, or None where it is no object's."""
+    found = _KEY.fullmatch(key)
+    return found[1] + found[2] if found else None
+
+
+def dropped_by(key: str) -> int:
+    """The number of the entry that dropped the key before this one; 0 where this is the first."""
+    found = _KEY.fullmatch(key)
+    return int(found[3]) if found and found[3] else 0

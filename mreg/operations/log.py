@@ -185,8 +185,9 @@ class _Job(NamedTuple):
                 return self._commit(record, (), writer)
             packs = packs_of(reused) if writer.empty else {*packs_of(reused), self._publish(writer)}
             if not same:
-                context.objects.put(listed)
-                context.objects.put(record.to_bytes())
+                records = context.objects_at(view)
+                records.put(listed)
+                records.put(record.to_bytes())
         self.effort.ends("write")
         return self._commit(record, tuple(sorted(packs)), writer, heals=heals)
 
@@ -250,6 +251,7 @@ class _Job(NamedTuple):
         context, request = self.context, self.request
 
         def build(draft: Draft) -> _Done:
+            draft.looked_up = self.view.head
             expectations.check(draft, self.expected)
             _check_type(draft.view, request)
             ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
@@ -277,16 +279,16 @@ class _Job(NamedTuple):
     def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
         artifact, digest = self.request.artifact, digest_of(record.to_bytes())
         number = draft.view.next_number(artifact)
-        self._check_published(record, digest)
+        self._check_published(draft.view, record, digest)
         draft.packs = packs
         draft.set(VersionKey(artifact, number), digest)
         return Resolved(artifact, number, digest)
 
-    def _check_published(self, record: VersionRecord, digest: str) -> None:
-        """Nothing may be named that is not there. The records are missing where a gc swept them since they
-        were written, or where this content was the latest version when the files were read, so that
-        nothing was written, and no longer is: the files are then read again."""
-        objects = self.context.objects
+    def _check_published(self, view: View, record: VersionRecord, digest: str) -> None:
+        """Nothing may be named that is not there, under the key that counts. The records are missing where a gc swept
+        or dropped them since they were written, or where this content was the latest version when the files were read,
+        so that nothing was written, and no longer is: the files are then read again."""
+        objects = self.context.objects_at(view)
         if not (objects.has(digest) and objects.has(record.manifest)):
             raise MissingPack(pack="of this version")
 

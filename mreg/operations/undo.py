@@ -60,8 +60,10 @@ class _Move(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """The records and packs, by name, that versions which come back need: the commit checks that they exist."""
+    """The records and packs, by name, that versions which come back need, as of `looked_up`: the commit checks that
+    they exist."""
 
+    looked_up: Mark
     records: tuple[str, ...]
     packs: tuple[str, ...]
 
@@ -126,8 +128,9 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
     reason = _misfit(draft)
     if reason:
         raise CannotUndo(seq=seq, reason=reason)
-    draft.packs = data.packs
-    if not all(context.objects.has(name) for name in data.records):
+    draft.packs, draft.looked_up = data.packs, data.looked_up
+    objects = context.objects_at(draft.view)
+    if not all(objects.has(name) for name in data.records):
         raise MissingPack(pack="of a version that would come back")
 
 
@@ -206,13 +209,14 @@ def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
     """Raises GivenUp if a record is gone, MissingPack if a chunk is."""
     index = context.tables(view.look)
     records: set[str] = set()
+    objects = context.objects_at(view)
     found: set[str] = set()
     for name, digest in _returning(moves).items():
-        if not context.objects.has(digest):
+        if not objects.has(digest):
             raise GivenUp(seq=seq, version=name)
-        manifest = context.objects.version(digest).manifest
-        if not context.objects.has(manifest):
+        manifest = objects.version(digest).manifest
+        if not objects.has(manifest):
             raise GivenUp(seq=seq, version=name)
         records |= {digest, manifest}
-        found |= packs_of(reused_by(index, PackContents(), context.objects.manifest(manifest)))
-    return _Data(tuple(sorted(records)), tuple(sorted(found)))
+        found |= packs_of(reused_by(index, PackContents(), objects.manifest(manifest)))
+    return _Data(view.head, tuple(sorted(records)), tuple(sorted(found)))

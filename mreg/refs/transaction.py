@@ -5,7 +5,7 @@ The steps (docs/guarantees.md says which failure each one answers):
 1. take the writers' lock, which only reduces contention;
 2. roll forward what is committed and not applied;
 3. let the caller work out its change from the current refs, and check its expectations;
-4. check that every pack the change names is still there (a gc may have run meanwhile);
+4. check that every pack the change names is still there, and was not dropped (a gc may have run meanwhile);
 5. create the next journal entry: the commit point. Lost to another writer: back to 2;
 6. apply it to the ref files, and advance the applied mark. A crash here loses nothing.
 """
@@ -67,14 +67,15 @@ class Signature(NamedTuple):
 
 
 class Draft(Refs):
-    """A change being worked out: the new values of refs, the packs that come with it (`packs`), and the storage keys
-    that it gives up (`drops`). As `Refs`, it answers questions about the state after the change."""
+    """A change being worked out: the new values of refs, the packs that come with it (`packs`, as of `looked_up`), and
+    the storage keys that it gives up (`drops`). As `Refs`, it answers questions about the state after the change."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         self.new: dict[RefKey, str | None] = {}
         self.buried: dict[RefKey, str] = {}
         self.packs: tuple[str, ...] = ()
+        self.looked_up = view.head
         self.drops: tuple[str, ...] = ()
 
     def value(self, key: RefKey) -> str | None:
@@ -144,7 +145,7 @@ def commit(
             number = _format_of(draft)
             if message:
                 formats.require("the reason of a change", 2, number)
-            _check_packs(storage, draft.packs)
+            _check_packs(storage, journal, draft)
             entry = Entry(
                 seq=look.head.seq + 1,
                 prev=look.head.digest,
@@ -203,9 +204,15 @@ def _format_of(draft: Draft) -> int:
     return heading.of(draft.value(CONFIG)).format
 
 
-def _check_packs(storage: Storage, names: tuple[str, ...]) -> None:
-    for name in names:
-        if stat_known(storage, packs.key_of(name)) is None:
+def _check_packs(storage: Storage, journal: Journal, draft: Draft) -> None:
+    """The journal tells, as a gc may delete later what it has dropped; files may be lost by other hands too. Raises
+    MissingPack."""
+    dropped: set[str] = set()
+    if draft.packs and draft.looked_up.seq < draft.view.head.seq:
+        dropped.update(*(entry.drops for _, entry in journal.after(draft.looked_up, draft.view.head.seq)))
+    for name in draft.packs:
+        key = packs.key_of(name)
+        if key in dropped or draft.view.died(key) is not None or stat_known(storage, key) is None:
             raise MissingPack(pack=name)
 
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-from mreg.refs import keys, ref_files, rules
+from mreg.refs import dead, keys, ref_files, rules
 from mreg.refs.journal import Journal, Look, Mark
 from mreg.refs.keys import (
     CONFIG,
@@ -50,6 +50,9 @@ class Tables(Protocol):
 
     def next_number(self, artifact: str) -> int:
         """One more than the highest version number the artifact ever had."""
+
+    def died(self, key: str) -> int | None:
+        """The number of the entry that first dropped a storage key for ever, None if none did."""
 
     def distrust(self) -> None:
         """Have the tables rebuilt: something in them contradicts the journal."""
@@ -141,6 +144,7 @@ class View(Refs):
         self._known: dict[RefKey, Ref] = {}
         self._ends: dict[str, int] = {}
         self._replayed: dict[RefKey, Ref] | None = None
+        self._dead: dict[str, int] | None = None
         for mark, entry in self.look.beyond:
             self._overlay |= {keys.parse(one.ref): ref_files.left_by(one, mark.seq) for one in entry.changes}
 
@@ -191,6 +195,15 @@ class View(Refs):
             lambda tables: tables.names(),
             lambda: {key.name for key in self._said() if isinstance(key, CollectionKey)},
         )
+
+    def died(self, key: str) -> int | None:
+        """The number of the entry that first dropped this storage key for ever, None if none has up to `head`."""
+        if self._tables is not None:
+            seq = self._tables.died(key)  # they may have read beyond `head`
+            return seq if seq is not None and seq <= self.head.seq else None
+        if self._dead is None:
+            self._dead = dead.after(self._journal.upto(self.head))
+        return self._dead.get(key)
 
     # Numbers, which are given in order and never reused.
 

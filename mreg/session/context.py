@@ -17,7 +17,7 @@ from mreg.storage import Storage
 from mreg.values.errors import NotFound
 
 if TYPE_CHECKING:
-    from mreg.content.objects import Objects
+    from mreg.content.objects import Objects, ObjectsAt
     from mreg.refs.transaction import Committed, Draft, Signature
     from mreg.session.index import Index
 
@@ -75,6 +75,10 @@ class Context:
         if self._objects is None:
             self._objects = content.objects.Objects(self.storage)
         return self._objects
+
+    def objects_at(self, view: View) -> ObjectsAt:
+        """The objects under the keys that count as of this view."""
+        return content.objects.ObjectsAt(self.storage, view.died)
 
     @property
     def index(self) -> Index:

@@ -11,8 +11,9 @@ import sqlite3
 
 from mreg.content import packs
 from mreg.refs.journal import Journal, Look, Mark
-from mreg.session import chunk_catalogue, facts, record_cache, ref_mirror, statcache
+from mreg.session import chunk_catalogue, dead_names, facts, record_cache, ref_mirror, statcache
 from mreg.session.chunk_catalogue import ChunkCatalogue
+from mreg.session.dead_names import DeadNames, Dying
 from mreg.session.facts import Facts
 from mreg.session.record_cache import RecordCache
 from mreg.session.statcache import StatCache
@@ -22,10 +23,17 @@ from mreg.values.digest import digest
 SCHEMA = 6
 """To be raised with every change of the tables."""
 
-_TABLES = (*ref_mirror.TABLES, *chunk_catalogue.TABLES, *record_cache.TABLES, *statcache.TABLES, *facts.TABLES)
+_TABLES = (
+    *ref_mirror.TABLES,
+    *dead_names.TABLES,
+    *chunk_catalogue.TABLES,
+    *record_cache.TABLES,
+    *statcache.TABLES,
+    *facts.TABLES,
+)
 
 
-class Index(Facts, ChunkCatalogue, RecordCache, StatCache):
+class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache):
     """The lookup tables of one repository, all in one file (`stem` as `Database` says). What each table answers is
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 
@@ -70,6 +78,7 @@ class Index(Facts, ChunkCatalogue, RecordCache, StatCache):
             self._db.execute(f"DELETE FROM {table}")
         start = Mark(0, self._journal.origin)
         self._db.execute("INSERT INTO meta VALUES (?, ?, ?, ?)", (SCHEMA, start.digest, *start))
+        self._make_dead()
         return start
 
     def _read(self, start: Mark, look: Look) -> None:
@@ -77,15 +86,18 @@ class Index(Facts, ChunkCatalogue, RecordCache, StatCache):
         at_hand = [(mark, entry) for mark, entry in look.beyond if mark.seq > start.seq]
         brought: dict[str, None] = {}
         dropped: list[str] = []
+        dying = Dying(self)
         here = start
         self._leave_room()
         for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):  # noqa: B007
             self._read_refs(entry)
-            brought |= dict.fromkeys(entry.packs)
+            brought |= dict.fromkeys(name for name in entry.packs if packs.key_of(name) not in dying)
+            dying.follow(entry)
             for name in filter(None, map(packs.name_of, entry.drops)):
                 brought.pop(name, None)
                 dropped.append(name)
         self._forget_packs(dropped)
+        dying.keep()
         for name in brought:
             self._leave_room()
             self._read_pack(self._storage, name)

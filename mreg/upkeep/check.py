@@ -41,6 +41,8 @@ class Replayed:
     """The names of those that were deleted, or given up by a gc, while the check was at work."""
     registered: dict[str, None] = field(default_factory=dict)
     """The packs that are read from, as of `head`."""
+    dead: dict[str, int] = field(default_factory=dict)
+    """The storage keys that were dropped for ever, as of `head`, each with the entry that did it first."""
     brought: dict[str, set[str | None]] = field(default_factory=lambda: defaultdict(set))
     """For which versions (by digest) each pack was named; None stands for an entry that made no version."""
 
@@ -50,7 +52,7 @@ class Replayed:
         made: set[str | None] = {new for key, new in keyed if isinstance(key, VersionKey) and is_digest(new)} or {None}
         for name in entry.packs:
             self.brought[name] |= made
-        reach.register(self.registered, entry)
+        reach.register(self.registered, entry, self.dead)
 
     def read_on(self, journal: Journal) -> None:
         """Read what was committed meanwhile. A gc says what goes before it deletes: what is missing for that is known
@@ -62,8 +64,8 @@ class Replayed:
                 named = {version: new for version, _, new in version_moves(entry)}
                 self.gone -= {name for name, value in named.items() if value is not None}
                 self.gone |= {name for name, value in named.items() if value is None}
-                dropped = set(entry.drops)
-                self.gone |= {called for name, called in self.deleted.items() if objects.key_of(name) in dropped}
+                dropped = set(map(objects.name_of, entry.drops))
+                self.gone |= {called for name, called in self.deleted.items() if name in dropped}
         except DamagedJournal:
             self.whole = False
 

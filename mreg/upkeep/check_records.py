@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mreg.content import objects
-from mreg.content.objects import DamagedObject
+from mreg.content.objects import DamagedObject, ObjectsAt
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.upkeep.check import Check
@@ -20,30 +20,36 @@ def check_records(context: Context, check: Check) -> None:
 
 def _check_versions(context: Context, check: Check) -> None:
     users, manifests = check.data.users, check.data.manifests
+    records = _records(context, check)
     deleted = ((called, name) for name, called in check.refs.deleted.items())
     for version, name in (*check.refs.versions.items(), *deleted):
         users[name].add(version)
         try:
-            record = context.objects.version(name)
+            record = records.version(name)
             users[record.manifest].add(version)
-            manifest = manifests.get(record.manifest) or context.objects.manifest(record.manifest)
+            manifest = manifests.get(record.manifest) or records.manifest(record.manifest)
         except DamagedObject as error:
-            check.found.add("record", objects.key_of(error.digest), error.reason, [version])
+            check.found.add("record", records.key(error.digest), error.reason, [version])
             continue
         manifests[record.manifest] = manifest
         if (record.files, record.size) != (len(manifest.files), manifest.size):
-            check.found.add("record", objects.key_of(name), "it does not agree with its manifest", [version])
+            check.found.add("record", records.key(name), "it does not agree with its manifest", [version])
         for file in manifest.files:
             users[file.digest].add(version)
 
 
+def _records(context: Context, check: Check) -> ObjectsAt:
+    """The objects under the keys that count, as of when the versions were listed."""
+    died = dict(check.refs.dead)
+    return ObjectsAt(context.storage, died.get)
+
+
 def _check_loose_objects(context: Context, check: Check) -> None:
-    """Every object is what its name says, whether a version needs it or not."""
-    known = {
-        objects.key_of(name) for name in (*check.refs.versions.values(), *check.refs.deleted, *check.data.manifests)
-    }
+    """Every object is what its name says, whether a version needs it or not. What is dead is nothing: gc deletes it."""
+    records = _records(context, check)
+    known = {records.key(name) for name in (*check.refs.versions.values(), *check.refs.deleted, *check.data.manifests)}
     for key in context.storage.list("objects"):
-        if key in known:
+        if key in known or key in check.refs.dead:
             continue
         try:
             value = context.storage.get(key)
@@ -52,7 +58,7 @@ def _check_loose_objects(context: Context, check: Check) -> None:
             continue
         if value is None:
             continue  # swept by a gc meanwhile
-        name = key.removeprefix("objects/").replace("/", "")
+        name = objects.name_of(key) or key
         if digest(value.data) != name:
             check.found.add("object", key, "its bytes do not match its name", check.data.users.get(name, ()))
         elif not is_record(value.data):

@@ -4,10 +4,10 @@ from a damaged one by its entry number."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mreg.content import packs
-from mreg.refs import heading, keys, ref_files, rules
+from mreg.refs import dead, heading, keys, ref_files, rules
 from mreg.refs.heading import DamagedConfig
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
@@ -21,6 +21,7 @@ from mreg.upkeep.check import Check
 from mreg.upkeep.check_names import check_names
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
+from mreg.values.formats import FIRST
 
 
 def check_refs(context: Context, check: Check) -> None:
@@ -88,8 +89,8 @@ def _all_versions(context: Context) -> list[str]:
 
 def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
     """kept: the digest that each version ref was made with, which it has for ever."""
-    for dropped in filter(_is_no_data, entry.drops):
-        check.found.add("journal-change", key_of(entry.seq), f"it drops {dropped!r}, which is no pack and no object")
+    for fault in (*_wrong_drops(entry), *_revived(check, entry)):
+        check.found.add("journal-change", key_of(entry.seq), fault)
     config_before = check.refs.state[CONFIG].value
     for change in entry.changes:
         ref, old, new = change
@@ -122,11 +123,29 @@ def _check_format(check: Check, entry: Entry, before: str | None) -> None:
         check.found.add("config", key_of(entry.seq), f"it has format {entry.format} in a repository of format {new}")
 
 
-def _is_no_data(key: str) -> bool:
-    """Is it no key of a pack, and none below `objects`, where a gc also takes what is no record?"""
+def _wrong_drops(entry: Entry) -> Iterator[str]:
+    """What the entry says it drops, and cannot."""
+    could_be = _may_be_data if entry.format == FIRST else set(dead.dying(entry)).__contains__
+    for key in entry.drops:
+        if not could_be(key):
+            yield f"it drops {key!r}, which is no pack and no object"
+    if entry.format > FIRST and list(entry.drops) != sorted(set(entry.drops)):
+        yield "what it drops is not sorted"
+
+
+def _revived(check: Check, entry: Entry) -> Iterator[str]:
+    """The packs that the entry names although they were dropped for ever."""
+    for name in entry.packs:
+        seq = check.refs.dead.get(packs.key_of(name))
+        if seq is not None:
+            yield f"it names pack {name}, which entry {seq} dropped for ever"
+
+
+def _may_be_data(key: str) -> bool:
+    """Is it the key of a pack, or one below `objects`, where a gc by format 1 also took what is no record?"""
     pack = packs.name_of(key)
     is_pack = pack is not None and is_digest(pack) and packs.key_of(pack) == key
-    return not is_pack and not (key.startswith("objects/") and is_key(key))
+    return is_pack or (key.startswith("objects/") and is_key(key))
 
 
 def _check_config(context: Context, check: Check) -> None:

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from mreg.content import objects, packs
+from mreg.content.objects import ObjectsAt
 from mreg.content.packs import DamagedPack, PackIndex
 from mreg.operations.resolve import Resolved
-from mreg.refs import journal as journals, ref_files
+from mreg.refs import dead, journal as journals, ref_files
 from mreg.refs.journal import DamagedJournal, Entry, Mark
 from mreg.refs.keys import VersionKey
 from mreg.session.context import Context
@@ -39,7 +40,8 @@ class Plan(NamedTuple):
 
     doomed: the storage keys to delete, with their sizes. kept: bytes that are unreachable, but were reachable or
     written within the grace period. expired: the versions that the policy lets go. indexes: of the packs that stay, of
-    which `needed` is reachable, now or within the grace period.
+    which `needed` is reachable, now or within the grace period. drops: those of `doomed` that an entry has to announce:
+    who comes upon what died before may delete it.
     """
 
     head: Mark
@@ -48,6 +50,7 @@ class Plan(NamedTuple):
     expired: list[Resolved]
     indexes: dict[str, PackIndex]
     needed: Reached
+    drops: tuple[str, ...]
 
 
 def mark(context: Context, grace: float, policy: Policy) -> Plan:
@@ -101,35 +104,40 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     current = reach.versions_now({key: ref for key, ref in refs.items() if key not in gone})
     indexes = reach.read_indexes(context.storage)
     read = reach.only_registered(indexes, entries)
-    live = reach.reach(context.objects, current, read)
+    buried = dead.after(entries)
+    records = ObjectsAt(context.storage, buried.get)
+    live = reach.reach(records, current, read)
     remembered = (before if grace else current) | reach.remembered(
         entries, lambda seq: age_of(context, seq, now), grace
     )
-    needed = reach.reach(context.objects, remembered, read)
+    needed = reach.reach(records, remembered, read)
     for name in sorted(reach.given_up(live, read, indexes)):
         raise DamagedPack(pack=name, reason="the journal gives it up, but versions need what is in it")
-    now_live, spared = _keys(live, read), _keys(needed, read)
+    now_live, spared = _keys(live, read, records), _keys(needed, read, records)
     spared.update(map(packs.key_of, reach.given_up(needed, read, indexes)))
     doomed, kept = {}, 0
-    for key, stat in _all_data(context.storage, indexes):
+    for key, stat in _all_data(context.storage, indexes, head):
         if key in now_live:
             continue
-        if key in spared or (grace and now - stat.mtime <= grace):
+        if key in spared or (grace and key not in buried and now - stat.mtime <= grace):
             kept += stat.size
         else:
             doomed[key] = stat.size
     stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
-    return Plan(head, doomed, kept, going, stay, needed)
+    drops = tuple(sorted(key for key in doomed if journals.is_data(key) and key not in buried))
+    return Plan(head, doomed, kept, going, stay, needed, drops)
 
 
-def _keys(found: Reached, indexes: dict[str, PackIndex]) -> set[str]:
+def _keys(found: Reached, indexes: dict[str, PackIndex], records: ObjectsAt) -> set[str]:
     """The storage keys of all this."""
     keys = {packs.key_of(name) for name in reach.needed_packs(found, indexes)}
-    return keys | {objects.key_of(name) for name in found.versions | found.manifests}
+    return keys | {records.key(name) for name in found.versions | found.manifests}
 
 
-def _all_data(storage: Storage, indexes: dict[str, PackIndex]) -> Iterator[tuple[str, Stat]]:
+def _all_data(storage: Storage, indexes: dict[str, PackIndex], head: Mark) -> Iterator[tuple[str, Stat]]:
+    """What lies about. A key that only an entry to come makes is no garbage yet: it may count by the time that it would
+    be deleted."""
     for key in [*(packs.key_of(name) for name in indexes), *storage.list("objects")]:
         stat = storage.stat(key)
-        if stat:
+        if stat and objects.dropped_by(key) <= head.seq:
             yield key, stat

@@ -1,8 +1,9 @@
 """`gc`: let versions expire where a policy says so, and delete what nothing can reach (`garbage` says what that is).
 
-Nothing is lost while others write: `sweep` deletes under the writers' lock, after a look at what has been committed
-since the marking; and a writer checks under the same lock that all it names still exists (`commit` the packs, `log`
-its records), else it writes it again.
+Nothing is lost while others write: a change names nothing that an entry before it dropped, nor what is not there
+(`commit` looks for the packs, `log` for its records), else it is written again under another name; and a gc drops
+nothing if anything was committed since its marking. So what it drops is its own to delete. In a repository of format 1
+dropped names may come back, and `sweep` deletes under the writers' lock.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mreg import upkeep
 from mreg.content import packs
 from mreg.operations.changes import changed
 from mreg.operations.collections import drop
-from mreg.refs.journal import Mark, is_data
+from mreg.refs.journal import Mark
 from mreg.refs.keys import VersionKey
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
@@ -75,7 +76,7 @@ def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mar
     """Say in the journal what expires and what goes; what that is, where it stands, None where nothing does, and the
     refs that changed. Raises Moved where somebody committed since the marking."""
     plan = garbage.mark(context, grace, policy)
-    if not plan.doomed and not plan.expired:
+    if not plan.drops and not plan.expired:
         return plan, None, ()
 
     def build(draft: Draft) -> None:
@@ -83,7 +84,7 @@ def _announce(context: Context, grace: float, policy: Policy) -> tuple[Plan, Mar
             raise Moved()
         for version in plan.expired:
             drop(draft, VersionKey(version.artifact, version.number))
-        draft.drops = tuple(sorted(filter(is_data, plan.doomed)))  # the rest nobody reads
+        draft.drops = plan.drops
 
     done = context.commit(f"gc{policy.words}", build)
     return plan, done.look.head, changed(context, done).changes

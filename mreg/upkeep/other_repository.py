@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
 
-from mreg.content import objects, packs
+from mreg.content import packs
 from mreg.content.chunks import ChunkReader
+from mreg.content.objects import DamagedObject, Objects
 from mreg.content.packs import DamagedChunk, DamagedPack, Located, PackIndex, Piece
 from mreg.session.context import Context
 from mreg.storage import Storage, unreadable
@@ -34,9 +35,10 @@ class OtherRepository:
             return found
         storage = self._context.storage
         named: dict[str, None] = {}
+        buried: dict[str, int] = {}
         with suppress(Damaged):  # the journal need not be whole: what it does not name may be right all the same
             for _, entry in reach.whole_journal(self._context.journal):
-                reach.register(named, entry)
+                reach.register(named, entry, buried)
         others = [name for name in packs.pack_names(storage) if name not in named]
         for name in (*others, *named):
             with suppress(DamagedPack):
@@ -57,7 +59,7 @@ class OtherRepository:
 
     def record(self, name: str) -> bytes | None:
         """The version record or manifest with this digest."""
-        return sound_record(self._context.storage, objects.key_of(name), name) if self._context else None
+        return found_record(self._context.objects, name) if self._context else None
 
     def chunk(self, name: bytes) -> memoryview | None:
         """The bytes of the chunk with this digest (raw)."""
@@ -102,3 +104,12 @@ def sound_record(storage: Storage, key: str, name: str) -> bytes | None:
         unreadable(error)
         return None
     return value.data if value and digest(value.data) == name and is_record(value.data) else None
+
+
+def found_record(objects: Objects, name: str) -> bytes | None:
+    """The record of this name (its digest), wherever it lies."""
+    try:
+        data = objects.get(name)
+    except DamagedObject:
+        return None
+    return data if is_record(data) else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mreg.content import objects, packs
 from mreg.content.objects import Objects
 from mreg.content.packs import DamagedPack, Located, PackIndex
-from mreg.refs import keys, ref_files
+from mreg.refs import dead, keys, ref_files
 from mreg.refs.journal import Entry, Journal, Mark
 from mreg.refs.keys import RefKey
 from mreg.refs.ref_files import Ref
@@ -50,11 +50,21 @@ def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: flo
         if grace == 0 or age(entry.seq) > grace:
             break
         found |= named_by(entry)
-    dropped: set[str] = set()
+    return found - _given_up(entries)
+
+
+def _given_up(entries: Iterable[Entry]) -> set[str]:
+    """The versions whose records were dropped, and which nobody brought back since."""
+    names: set[str] = set()
+    buried: dict[str, int] = {}
     for entry in entries:
-        dropped.update(entry.drops)
-        dropped.difference_update(map(objects.key_of, versions_now(ref_files.after([entry]))))
-    return {name for name in found if objects.key_of(name) not in dropped}
+        for key in entry.drops:
+            name = objects.name_of(key)
+            if name is not None and key == objects.counting(name, buried.get):
+                names.add(name)
+        dead.note(buried, entry)
+        names -= versions_now(ref_files.after([entry]))
+    return names
 
 
 def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
@@ -117,16 +127,19 @@ def registered(entries: Iterable[Entry]) -> dict[str, None]:
     """The packs that the journal names and has not given up since, in the order in which it named them first. Only
     these are read."""
     names: dict[str, None] = {}
+    buried: dict[str, int] = {}
     for entry in entries:
-        register(names, entry)
+        register(names, entry, buried)
     return names
 
 
-def register(names: dict[str, None], entry: Entry) -> None:
-    """Bring what `registered` said of the entries before this one up to date."""
-    names |= dict.fromkeys(entry.packs)
+def register(names: dict[str, None], entry: Entry, buried: dict[str, int]) -> None:
+    """Bring what `registered` said of the entries before this one up to date, and so the keys that they dropped for
+    ever."""
+    names |= dict.fromkeys(name for name in entry.packs if packs.key_of(name) not in buried)
     for name in filter(None, map(packs.name_of, entry.drops)):
         names.pop(name, None)
+    dead.note(buried, entry)
 
 
 def recipes_of(indexes: Mapping[str, PackIndex]) -> dict[bytes, set[bytes]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from mreg.content import objects, packs
 from mreg.content.pack_writer import PackWriter
+from mreg.content.packs import DamagedChunk, Located, read_stored
 from mreg.refs.journal import Mark
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.session.context import Context
@@ -15,9 +17,8 @@ from mreg.upkeep.check_records import is_record
 from mreg.upkeep.findings import Repaired
 from mreg.upkeep.garbage import Moved
 from mreg.upkeep.heal import Healer, Plan
-from mreg.upkeep.other_repository import OtherRepository, sound_record
+from mreg.upkeep.other_repository import OtherRepository, found_record, sound_record
 from mreg.upkeep.reach import Reached, given_up
-from mreg.values.digest import is_digest
 
 _ANY_SIZE = 1 << 62
 
@@ -27,21 +28,28 @@ def repair_records(context: Context, check: Check, source: OtherRepository) -> I
     aside, where all that is needed can be told."""
     told = check.refs.whole and not check.found.of("record")
     for finding in check.found.of("record", "object"):
-        name = finding.what.removeprefix("objects/").replace("/", "")
-        if sound_record(context.storage, finding.what, name) is not None:
+        key, name = finding.what, objects.name_of(finding.what)
+        if name is not None and sound_record(context.storage, key, name) is not None:
             continue  # it is what it was when it was written
-        data, where = None, ""
-        if is_digest(name):
-            data, where = context.index.records([name]).get(name), "the cache"
-            if data is None or not is_record(data):
-                data, where = source.record(name), source.location
+        data, where = _found(context, source, name) if name is not None else (None, "")
         if data is not None:
-            if put_over(context.storage, objects.key_of(name), data):
-                yield Repaired(finding.code, finding.what, f"put back from {where}")
-        elif finding.code == "object" and (not is_digest(name) or (told and not check.data.users.get(name))):
-            place = move_aside(context.storage, finding.what)
+            if put_over(context.storage, key, data):
+                yield Repaired(finding.code, key, f"put back from {where}")
+        elif finding.code == "object" and (name is None or (told and not check.data.users.get(name))):
+            place = move_aside(context.storage, key)
             if place:
-                yield Repaired("object", finding.what, f"nothing needs it: moved to {place}")
+                yield Repaired("object", key, f"nothing needs it: moved to {place}")
+
+
+def _found(context: Context, source: OtherRepository, name: str) -> tuple[bytes | None, str]:
+    """The record, and where it was found; it may still lie under a key that was dropped."""
+    data = found_record(context.objects, name)
+    if data is not None:
+        return data, "a key that was dropped"
+    data = context.index.records([name]).get(name)
+    if data is not None and is_record(data):
+        return data, "the cache"
+    return source.record(name), source.location
 
 
 def repair_packs(context: Context, check: Check, source: OtherRepository) -> Iterator[Repaired]:
@@ -53,7 +61,8 @@ def repair_packs(context: Context, check: Check, source: OtherRepository) -> Ite
 
 
 def repair_dropped(context: Context, check: Check) -> list[Repaired]:
-    """Name packs again that an entry dropped although live versions need what is in them. Raises Moved."""
+    """Bring back packs that an entry dropped although live versions need what is in them: they are named again, or,
+    where they are dead, what is needed of them is written into a new one. Raises Moved."""
     if not check.refs.whole:
         return []  # nobody knows which packs are read from
     deleted = set(check.refs.deleted.values())
@@ -61,14 +70,39 @@ def repair_dropped(context: Context, check: Check) -> list[Repaired]:
     indexes, registered = check.data.indexes, check.refs.registered
     read = {name: indexes[name] for name in registered if name in indexes}
     damaged = {located.pack for located in check.data.broken}
-    names = tuple(sorted(given_up(Reached(chunks=needed), read, indexes) - damaged))
-    if not names:
+    names = sorted(given_up(Reached(chunks=needed), read, indexes) - damaged)
+    dead = [name for name in names if packs.key_of(name) in check.refs.dead]
+    back = [name for name in names if name not in dead]
+    with PackWriter(context.storage) as writer:
+        for name in dead:
+            _carry_needed(context, check, name, writer)
+        new = [] if writer.empty else [writer.publish()]
+    if not back and not new:
         return []
     try:
-        done = f"versions need it: named again by entry {_commit(context, check, names, []).seq}"
+        seq = _commit(context, check, tuple(sorted((*back, *new))), []).seq
     except MissingPack:  # a gc has deleted it since
         raise Moved() from None
-    return [Repaired("pack", packs.key_of(name), done) for name in names]
+    done = [Repaired("pack", packs.key_of(name), f"versions need it: named again by entry {seq}") for name in back]
+    told = f"versions need it: written anew into pack {''.join(new)}, named by entry {seq}"
+    return done + [Repaired("pack", packs.key_of(name), told) for name in dead]
+
+
+def _carry_needed(context: Context, check: Check, name: str, writer: PackWriter) -> None:
+    """Put what versions need of a pack into the writer, as it is stored there; and its recipes."""
+    index, data = check.data.indexes[name], check.data
+    files = {file: pieces for file, pieces in index.recipes.items() if file.hex() in data.users}
+    wanted = data.users_by_chunk().keys() | {piece.digest for pieces in files.values() for piece in pieces}
+    for entry in sorted(index.chunks, key=lambda entry: -entry.position):
+        if entry.digest in wanted and entry.digest not in data.places and entry.digest not in writer:
+            form = memoryview(bytearray(entry.stored))
+            with suppress(DamagedChunk):
+                read_stored(context.storage, Located(name, entry), form)
+                writer.carry(entry, form)
+                wanted |= {entry.base} if entry.base else set()  # which stands lower, and so comes later
+    for file, pieces in files.items():
+        if writer.recipe(file) is None:
+            writer.add_recipe(file, pieces)
 
 
 def repair_chunks(context: Context, check: Check, source: OtherRepository) -> list[Repaired]:

@@ -1,4 +1,8 @@
-"""Deleting what a journal entry has announced, while others write."""
+"""Deleting what a journal entry has announced, while others write.
+
+What an entry of format 2 announces is dead: nobody comes to rest on it any more, so no lock is needed. What one of
+format 1 announces may be named again until it is deleted, and only the writers' lock tells when that is.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from mreg.session.context import Context
 from mreg.storage import LockTimeout
 from mreg.upkeep import reach
 from mreg.values.errors import Incomplete
+from mreg.values.formats import FIRST
 
 _BATCH = 64
 """Keys deleted per acquisition of the writers' lock."""
@@ -30,11 +35,10 @@ class Unfinished(Incomplete):
 
 
 def carry_out(context: Context, doomed: Mapping[str, int], announced: Mark | None) -> int:
-    """Delete what was announced (keys, with their sizes), then abandoned unfinished work. Returns the bytes of the
-    latter. Raises Unfinished."""
+    """Delete these keys (with their sizes), of which those that others may know were announced (None: there are no
+    such), then abandoned unfinished work. Returns the bytes of the latter. Raises Unfinished."""
     try:
-        if announced:
-            delete(context, doomed, announced)
+        delete(context, doomed, announced)
         return context.storage.sweep(TMP_SECONDS)
     except (OSError, LockTimeout) as error:
         if announced is None:
@@ -43,7 +47,15 @@ def carry_out(context: Context, doomed: Mapping[str, int], announced: Mark | Non
         raise Unfinished(seq=announced.seq, reason=reason) from error
 
 
-def delete(context: Context, doomed: Mapping[str, int], announced: Mark) -> None:
+def delete(context: Context, doomed: Mapping[str, int], announced: Mark | None) -> None:
+    if announced is None or context.journal.entry(announced.seq).format > FIRST:
+        for key in doomed:
+            context.storage.delete(key)
+    else:
+        _delete_unnamed(context, doomed, announced)
+
+
+def _delete_unnamed(context: Context, doomed: Mapping[str, int], announced: Mark) -> None:
     """Delete what was announced, except what a writer has named since: it was there when that writer looked."""
     left, seen = dict(doomed), announced
     while left:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from mreg.content import objects, packs
+from mreg.content import packs
+from mreg.content.objects import ObjectsAt
 from mreg.operations.query import artifacts, versions
-from mreg.refs import ref_files
+from mreg.refs import dead, ref_files
 from mreg.session.context import Context
 from mreg.upkeep import reach
 from mreg.values.entities import Usage, UsageItem, Version
@@ -53,6 +54,7 @@ class _Store:
     def __init__(self, context: Context) -> None:
         self._context = context
         entries = [entry for _, entry in reach.whole_journal(context.journal)]
+        self._records = ObjectsAt(context.storage, dead.after(entries).get)
         self._live = reach.versions_now(ref_files.after(entries))
         self._indexes = reach.only_registered(reach.read_indexes(context.storage), entries)
         self._places = reach.copies(self._indexes)
@@ -86,7 +88,7 @@ class _Store:
         return item._replace(frees=self._freed[version.digest], own=self._own[version.digest])
 
     def _files_of(self, manifest: str) -> set[bytes]:
-        files = self._context.objects.manifest(manifest).files
+        files = self._records.manifest(manifest).files
         return {bytes.fromhex(file.digest) for file in files if file.size}
 
     def _chunks_of(self, file: bytes) -> set[bytes]:
@@ -126,10 +128,10 @@ class _Store:
         owners = _Owners({}, {})
         manifests: dict[str, str] = {}
         for version in self._live:
-            _share(manifests, self._context.objects.version(version).manifest, version)
-            owners.records[objects.key_of(version)] = version
+            _share(manifests, self._records.version(version).manifest, version)
+            owners.records[self._records.key(version)] = version
         for manifest, owner in manifests.items():
-            owners.records[objects.key_of(manifest)] = owner
+            owners.records[self._records.key(manifest)] = owner
             for file in self._files_of(manifest):
                 _share(owners.data, file, owner)
         for file, owner in list(owners.data.items()):

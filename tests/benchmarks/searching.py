@@ -12,7 +12,7 @@ from peers import Peers
 from workloads import Form
 
 import mreg
-from mreg.content.objects import Objects
+from mreg.content.objects import ObjectsAt
 from mreg.refs.keys import ArtifactKey, VersionKey
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
@@ -65,10 +65,11 @@ def make_repository(path: object, cache: str, versions: int) -> None:
     mreg.Repository.init_storage(storage, str(path), cache=cache, author="bench").close()
     context = Context(storage, str(path), cache=cache, author="bench")
     rng = random.Random(0)
-    manifest = context.objects.put(Manifest(()).to_bytes())
+    records = context.objects_at(context.view())
+    manifest = records.put(Manifest(()).to_bytes())
     for first in range(0, versions, AT_ONCE):
         name = f"net{first // AT_ONCE}"
-        digests = [_put(context.objects, manifest, first + n, rng) for n in range(min(AT_ONCE, versions - first))]
+        digests = [_put(records, manifest, first + n, rng) for n in range(min(AT_ONCE, versions - first))]
 
         def build(draft: Draft, name: str = name, digests: list[str] = digests) -> None:
             draft.set(ArtifactKey(name), 'type = "model"\ndescription = ""\n')
@@ -79,7 +80,7 @@ def make_repository(path: object, cache: str, versions: int) -> None:
     context.close()
 
 
-def _put(objects: Objects, manifest: str, number: int, rng: random.Random) -> str:
+def _put(objects: ObjectsAt, manifest: str, number: int, rng: random.Random) -> str:
     metrics = {f"m{n}": rng.random() for n in range(VALUES // 2)}
     params = {"text": f"value-{number}", **{f"p{n}": rng.randrange(10) for n in range(1, VALUES // 2)}}
     created = f"2026-{1 + number % 12:02}-01T00:00:00.{number:06}Z"

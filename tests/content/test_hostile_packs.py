@@ -99,9 +99,9 @@ def publish(repo: Repository, file: File, *names: str) -> str:
     """Commit a version of this one file, whose packs have these names."""
     context = repo._context
     repo.create_artifact("net")
-    manifest = context.objects.put(Manifest((file,)).to_bytes())
+    manifest = context.objects_at(context.view()).put(Manifest((file,)).to_bytes())
     record = VersionRecord(manifest, 1, file.size, timestamp(), "eve", "beta", None, "", {}, ())
-    version = context.objects.put(record.to_bytes())
+    version = context.objects_at(context.view()).put(record.to_bytes())
 
     def build(draft: Draft) -> None:
         draft.set(VersionKey("net", 0), version)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dead_names
 import pytest
 from comparing import CONTENTS, differences
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from mreg import MregError, Repository
 from mreg.session.context import Context
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
-from mreg.testing.faults import Crash, FaultyStorage
+from mreg.testing.faults import Crash, FaultyStorage, LateStorage
 
 NAMES = ("w", "x", "y", "z", "X")
 ALIASES = ("best", "prod", "Best")
@@ -63,6 +64,7 @@ class Twins(RuleBasedStateMachine):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
         self.storage = MemoryStorage()
+        self.stopped = LateStorage(self.storage)
         self.model = Journalled()
         Repository.init_storage(self.storage, "memory").close()
         self.repo = self.open(self.storage)
@@ -144,6 +146,16 @@ class Twins(RuleBasedStateMachine):
         for entry in self.repo.history(since=len(self.model.journal)):
             assert entry.changes == ()
             self.model.journal.append(Entry(self.model.day, {}))
+
+    def written(self, key: str) -> bytes | None:
+        """The bytes under a storage key."""
+        value = self.storage.get(key)
+        return None if value is None else value.data
+
+    def dead_bytes(self) -> int:
+        """What lies about under names that died."""
+        dead = dead_names.dead(dead_names.entries(self.storage.list("journal"), self.written))
+        return sum(len(data) for data in map(self.written, dead) if data is not None)
 
     # What a rule is about: mostly something that is there, at times anything.
 

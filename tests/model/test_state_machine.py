@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dead_names
 import pytest
 import questions_model
 from comparing import CONTENTS, TAGS, artifacts_of, differences, models_of, version, version_of
@@ -201,12 +202,25 @@ class Machine(Twins):
         self.fault = fault
         policy = {"grace": grace, "keep_last": keep_last, "older_than": older_than}
         would = self.repo.gc(dry_run=True, **policy)
-        done = self.both("gc", garbage=would.bytes > 0, **policy)
+        done = self.both("gc", garbage=would.bytes > self.dead_bytes(), **policy)  # what is dead was announced before
         if done:
             assert done.given.expired == would.expired == done.wanted
             assert done.given.bytes == would.bytes
             assert done.given.seq == (len(self.model.journal) if done.wanted else None)
             assert self.repo.gc(dry_run=True, **policy).bytes == 0
+
+    @rule(grace=times)
+    def gc_that_is_stopped(self, grace: Any) -> None:
+        """It has said what goes, and deletes it whenever it goes on."""
+        self.fault = None
+        policy = {"grace": grace, "keep_last": 0, "older_than": 0.0}
+        self.model.gc(**policy)
+        self.open(self.stopped).gc(**policy)
+        self.note_entries_that_move_nothing()
+
+    @rule()
+    def gc_that_goes_on(self) -> None:
+        self.stopped.go_on()
 
     @rule(at=st.integers(1, 20), kind=st.sampled_from([None, *sorted(FAULTS)]), grace=times)
     def repack(self, at: int, kind: str | None, grace: Any) -> None:
@@ -402,6 +416,7 @@ class Machine(Twins):
         if state != self.compared:
             assert differences(self.repo, self.model) == []
             assert self.repo.fsck(full=True).findings == ()
+            assert dead_names.lost(self.storage.list(""), self.written) == []
             self.compared = state
 
 

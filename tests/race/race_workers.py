@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mreg import Conflict, NotFound, Refused, Repository
+from mreg.storage.local import LocalStorage
+from mreg.testing.faults import UnlockedStorage
 
 
 def content(worker: int, turn: int) -> bytes:
@@ -114,9 +116,11 @@ def read(repository: Repository, *, worker: int, artifact: str, alias: str, stop
     return [reads, faults]
 
 
-def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: int, until: str | None = None) -> Any:
+def fill_and_remove(
+    repository: Repository, *, worker: int, count: int, pool: int, until: str | None = None, own: bool = True
+) -> Any:
     """Log contents that all workers share into an artifact of one's own, and remove most of them again; `count` times,
-    and until the file `until` is there.
+    and until the file `until` is there. own: a file of one's own is with them, so that no two manifests are one.
 
     What the others log and remove makes the chunks that this one relies on garbage, again and again.
     """
@@ -129,7 +133,8 @@ def fill_and_remove(repository: Repository, *, worker: int, count: int, pool: in
                 break
             drawn = chance.randrange(pool)
             Path(folder, "weights.bin").write_bytes(content(drawn, drawn))
-            Path(folder, "own.txt").write_text(f"{worker} {turn}")
+            if own:
+                Path(folder, "own.txt").write_text(f"{worker} {turn}")
             done = _patiently(lambda: repository.log(folder, artifact))
             kept[done.version.number] = drawn
             if len(kept) > 1 and chance.random() < 0.8:
@@ -401,11 +406,19 @@ TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 def main() -> None:
     task, location, arguments = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    with Repository.open(location, author=f"worker-{arguments['worker']}") as repository:
+    with _opened(location, f"worker-{arguments['worker']}", unlocked=arguments.pop("unlocked", False)) as repository:
         print("ready", flush=True)
         sys.stdin.readline()
         result = TASKS[task](repository, **arguments)
     print(json.dumps(result), flush=True)
+
+
+def _opened(location: str, author: str, *, unlocked: bool) -> Repository:
+    """unlocked: then the lock excludes nobody."""
+    if not unlocked:
+        return Repository.open(location, author=author)
+    storage = UnlockedStorage(LocalStorage(location))
+    return Repository.open_storage(storage, location, cache=os.environ["MREG_CACHE"], author=author)
 
 
 if __name__ == "__main__":

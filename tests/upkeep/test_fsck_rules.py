@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mreg.content import packs
-from mreg.content.objects import DamagedObject, key_of as object_key
+from mreg.content.objects import DamagedObject, ObjectsAt, key_of as object_key
 from mreg.content.pack_writer import PackWriter
 from mreg.refs import ref_files
 from mreg.refs.journal import Change, DamagedJournal, Entry, key_of as entry_key
@@ -196,7 +196,7 @@ def test_a_version_record_that_no_writer_writes_is_named(
 ) -> None:
     sound = Context(storage, "memory").objects.get(repo_with_two.resolve("mnist:v0").digest)
     data = canonical.dumps(json.loads(sound) | change)
-    name = Context(storage, "memory").objects.put(data)
+    name = ObjectsAt(storage, {}.get).put(data)
     plant(storage, {"artifacts/mnist/v2": name})
 
     (finding,) = repo_with_two.fsck(full=True).findings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from mreg.content.objects import DamagedObject, Objects, key_of
+from mreg.content.objects import DamagedObject, ObjectsAt, key_of
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 from mreg.values import canonical, records
@@ -456,7 +456,7 @@ def test_what_is_no_digest_is_told(text: object) -> None:
 
 
 def test_an_object_is_verified_when_it_is_read(storage: MemoryStorage) -> None:
-    objects = Objects(storage)
+    objects = ObjectsAt(storage, {}.get)
     name = objects.put(MANIFEST.to_bytes())
     assert objects.manifest(name) == MANIFEST
 
@@ -470,7 +470,7 @@ def test_an_object_is_verified_when_it_is_read(storage: MemoryStorage) -> None:
 
 
 def test_an_object_of_another_kind_is_refused(storage: MemoryStorage) -> None:
-    objects = Objects(storage)
+    objects = ObjectsAt(storage, {}.get)
 
     with pytest.raises(DamagedObject):
         objects.version(objects.put(MANIFEST.to_bytes()))
@@ -479,7 +479,7 @@ def test_an_object_of_another_kind_is_refused(storage: MemoryStorage) -> None:
 
 
 def test_putting_an_object_again_makes_it_young_and_mends_it(storage: MemoryStorage) -> None:
-    objects = Objects(storage)
+    objects = ObjectsAt(storage, {}.get)
     name = objects.put(b"data")
     storage._entries[key_of(name)].mtime -= 1000
     old = storage.stat(key_of(name))
@@ -494,11 +494,11 @@ def test_putting_an_object_again_makes_it_young_and_mends_it(storage: MemoryStor
 
 
 def test_putting_an_object_that_is_there_writes_it_not_again(storage: MemoryStorage) -> None:
-    name = Objects(storage).put(b"data")
+    name = ObjectsAt(storage, {}.get).put(b"data")
     before = storage.get(key_of(name))
     counted = FaultyStorage(storage, 0, Crash)
 
-    Objects(counted).put(b"data")
+    ObjectsAt(counted, {}.get).put(b"data")
 
     assert storage.get(key_of(name)) == before
     assert counted.calls == 2  # the put that lost, and a touch
