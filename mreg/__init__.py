@@ -24,6 +24,7 @@ _PUBLIC = (
     "mreg.integrations.verbs",
     "mreg.values.entities",
     "mreg.values.filters.filter",
+    "mreg.values.front_matter",
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.entities import *
     from mreg.values.errors import *
     from mreg.values.filters.filter import *
+    from mreg.values.front_matter import *
 else:
 
     def __getattr__(name):

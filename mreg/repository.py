@@ -479,12 +479,14 @@ class Repository:
         """Every tag in use, with the registered models that have it."""
         return operations.query.tags(self._context)
 
-    def card(self, model: str) -> str:
-        """The model card, Markdown; empty where there is none."""
-        return operations.links.card(self._context, model)
+    def card(self, reference: str) -> str:
+        """The card of a registered model; of an artifact or a version, the README.md among its files. Markdown; empty
+        where there is none. `front_matter` takes it apart."""
+        return operations.links.card(self._context, reference)
 
     def set_card(self, model: str, text: str) -> Changed:
-        """Replace the model card."""
+        """Replace the model card. Tags of its front matter become tags of the model, as part of the same change; those
+        that only the card before had are taken off."""
         return operations.links.set_card(self._context, model, text)
 
     def properties(self, reference: str) -> dict[str, Any]:

@@ -74,6 +74,7 @@ HINTS: dict[str, str] = {
     "type-differs": "leave --type out, or log it as another artifact",
     "would-replace": "`mreg annotate {version}` does so with --replace; name one value as {key}.NAME",
     "one-source": "give one of them",
+    "card-of-artifact": "log it with a README.md; `mreg model create` makes something that has a card of its own",
     "invalid-card": "a card is Markdown text in UTF-8",
     "config-file": "read it with a YAML library, and give what it says",
     "run-finished": "start another one with `wandb.init()`",

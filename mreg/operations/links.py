@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from mreg import checkout
 from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed, report
 from mreg.operations.collections import change_properties, check_not_held, drop, ensure, release
-from mreg.operations.resolve import Resolved, require_model, resolve_in
+from mreg.operations.resolve import Resolved, require_model, resolve, resolve_in
 from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
-from mreg.values import names
+from mreg.values import formats, names
+from mreg.values.card import facts_of
 from mreg.values.entities import Changed, Link, LinkResult, TagsResult, Unlinked
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.names import near
 
 MAX_CARD = 1 << 20
+_README = "readme.md"
 
 
 class UnknownTag(NotFound):
@@ -28,6 +32,13 @@ class UnknownTag(NotFound):
 
     model: str
     tag: str
+
+
+class CardOfArtifact(InvalidInput):
+    code = "card-of-artifact"
+    template = "{name!r} is an artifact: its card is the README.md among its files"
+
+    name: str
 
 
 class InvalidCard(InvalidInput):
@@ -93,16 +104,34 @@ def unlink(context: Context, reference: str, *, force: bool, message: str | None
     return report(context, context.commit(f"unlink {reference}", build, message=message))
 
 
-def card(context: Context, model: str) -> str:
-    """The model card's Markdown, empty if there is none. Raises UnknownModel."""
-    model = names.check_name(model, "model name")
+def card(context: Context, reference: str) -> str:
+    """The card of a registered model; of an artifact or a version its README.md. Empty if there is none. Raises
+    UnknownName, InvalidCard, DamagedFile."""
     view = context.view()
-    require_model(context, view, model)
-    return view.value(CardKey(model)) or ""
+    wanted = names.parse_reference(reference)
+    if ":" not in reference and view.kind(wanted.name) is not CollectionKind.ARTIFACT:
+        require_model(context, view, wanted.name)
+        return view.value(CardKey(wanted.name)) or ""
+    return readme(context, resolve(context, wanted, view))
+
+
+def readme(context: Context, version: Resolved) -> str:
+    """The README.md of a version, empty if it has none. Raises InvalidCard, DamagedFile."""
+    record = context.objects.version(version.digest)
+    found = [file for file in context.objects.manifest(record.manifest).files if file.path.casefold() == _README]
+    if not found:
+        return ""
+    if found[0].size > MAX_CARD:
+        raise InvalidCard(reason=f"the README.md of {version.name} is larger than {MAX_CARD >> 20} MiB")
+    try:
+        return b"".join(checkout.reader.Reader(context, version.name).read(found[0])).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidCard(reason=f"the README.md of {version.name} is not UTF-8 text") from None
 
 
 def set_card(context: Context, model: str, text: str) -> Changed:
-    """Replace the model card. Raises UnknownModel, InvalidCard."""
+    """Replace the model card. Tags that its front matter has, and the card before had not, become tags of the model;
+    those that only the card before had do not stay. Raises UnknownModel, CardOfArtifact, InvalidCard."""
     model = names.check_name(model, "model name")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
@@ -110,10 +139,35 @@ def set_card(context: Context, model: str, text: str) -> Changed:
         raise InvalidCard(reason="it is not UTF-8 text")
 
     def build(draft: Draft) -> None:
+        if draft.view.kind(model) is CollectionKind.ARTIFACT:
+            raise CardOfArtifact(name=model)
         require_model(context, draft.view, model)
+        before, now = (_tags_of(draft, one) for one in (draft.value(CardKey(model)) or "", text))
         draft.set(CardKey(model), text or None)
+        if before != now:
+            _set_tags(draft, model, lambda present: (present - (before - now)) | (now - before))
 
     return changed(context, context.commit(f"card {model}", build))
+
+
+def _tags_of(draft: Draft, card: str) -> set[str]:
+    """The tags of a card that a model can have."""
+    found = set()
+    for tag in facts_of(card).tags:
+        with suppress(names.InvalidTag, formats.NeedsFormat):
+            tag = names.check_tag(tag)
+            heading.check_tags(draft.value(CONFIG), [tag])
+            found.add(tag)
+    return found
+
+
+def _set_tags(draft: Draft, model: str, change: Callable[[set[str]], set[str]]) -> list[str]:
+    """The tags of the model afterwards."""
+    key = ModelKey(model)
+    tags = sorted(change(set(properties.read(key, draft.value(key)).get("tags", []))))
+    heading.check_tags(draft.value(CONFIG), tags)
+    change_properties(draft, key, lambda has: has.update(tags=tags))
+    return tags
 
 
 def add_tags(context: Context, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
@@ -141,10 +195,6 @@ def _change_tags(
 
     def build(draft: Draft) -> TagsResult:
         require_model(context, draft.view, model)
-        key = ModelKey(model)
-        tags = sorted(change(set(properties.read(key, draft.value(key)).get("tags", []))))
-        heading.check_tags(draft.value(CONFIG), tags)
-        change_properties(draft, key, lambda has: has.update(tags=tags))
-        return TagsResult(model, tuple(tags))
+        return TagsResult(model, tuple(_set_tags(draft, model, change)))
 
     return report(context, context.commit(command, build, message=message))

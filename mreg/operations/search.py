@@ -18,9 +18,10 @@ from mreg.session.context import Context
 from mreg.session.fact_queries import Held, Order, Query, fits_statement
 from mreg.session.facts import Records, words_of
 from mreg.session.index import Index
-from mreg.session.listing import all_listed_links, listed_aliases, listed_collections, listed_links
+from mreg.session.listing import all_listed_links, listed_aliases, listed_card, listed_collections, listed_links
 from mreg.values import names
 from mreg.values.canonical import is_unicode
+from mreg.values.card import CardFacts
 from mreg.values.entities import Artifact, KeyFigures, Model, Version
 from mreg.values.errors import InvalidInput, Unmet, UnreadableFile
 from mreg.values.filters.errors import UnknownKey
@@ -259,19 +260,23 @@ def _order(text: str) -> Order:
 
 
 def held(index: Index) -> Iterator[Held]:
-    """Aliases, tags, links and models of versions."""
+    """Aliases, tags, links and models of versions, and what the models' cards say."""
     yield from own_aliases(index)
     aliases: dict[tuple[str, int], list[str]] = {}
     for key, number in listed_aliases(index, None).items():
         aliases.setdefault((key.collection, number), []).append(key.alias)
     tags: dict[str, list[str]] = {}
+    cards = {}
     for model, said in listed_collections(index, CollectionKind.MODEL).items():
         tags[model.name] = list(properties.read(model, said).get("tags", []))
+        cards[model.name] = listed_card(index, model.name)
     for link, target in all_listed_links(index).items():
         to = (target.artifact, target.number)
         yield Held("link", link.link, *to)
         yield Held("model", link.model, *to)
         yield from (Held("tag", tag, *to) for tag in tags.get(link.model, ()))
+        yield from (Held("license", one, *to) for one in cards.get(link.model, CardFacts()).licenses)
+        yield from (Held("base_model", one, *to) for one in cards.get(link.model, CardFacts()).base_models)
         for alias in aliases.get((link.model, link.number), ()):
             yield Held("alias", alias, *to)
             yield Held("alias", f"{link.model}:{alias}", *to)

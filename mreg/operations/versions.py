@@ -79,6 +79,8 @@ def describe(
         type=type_,
         model_aliases=tuple(sorted(alias for holder in holders for alias in holder.aliases)),
         model_tags=tuple(sorted({tag for holder in holders for tag in holder.tags})),
+        licenses=tuple(sorted({one for holder in holders for one in holder.card.licenses})),
+        base_models=tuple(sorted({one for holder in holders for one in holder.card.base_models})),
     )
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mreg.refs import keys, properties, view
-from mreg.refs.keys import AliasKey, CollectionKey, CollectionKind, LinkKey, ModelKey, RefKey, VersionKey
+from mreg.refs.keys import AliasKey, CardKey, CollectionKey, CollectionKind, LinkKey, ModelKey, RefKey, VersionKey
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import LinkTarget
+from mreg.values.card import CardFacts, facts_of
 
 if TYPE_CHECKING:
     from mreg.session.index import Index
@@ -53,12 +54,13 @@ def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:
 
 
 class Holder(NamedTuple):
-    """A registered model that links a version: the link (`model:vN`), the model's aliases on it (`model:alias`) and its
-    tags."""
+    """A registered model that links a version: the link (`model:vN`), the model's aliases on it (`model:alias`), its
+    tags, and what its card says."""
 
     link: str
     aliases: list[str]
     tags: list[str]
+    card: CardFacts
 
 
 def listed_holders(index: Index, versions: Collection[str]) -> dict[str, list[Holder]]:
@@ -67,11 +69,18 @@ def listed_holders(index: Index, versions: Collection[str]) -> dict[str, list[Ho
     models = sorted({key.model for key in links})
     aliases = {model: listed_aliases(index, model) for model in models}
     tags = _understood(index, lambda: {model: _tags(index, ModelKey(model)) for model in models})
+    cards = {model: listed_card(index, model) for model in models}
     found: dict[str, list[Holder]] = {}
     for key, target in sorted(links.items(), key=lambda link: link[0].link):
         words = [f"{key.model}:{one.alias}" for one, number in aliases[key.model].items() if number == key.number]
-        found.setdefault(target.version, []).append(Holder(key.link, words, tags[key.model]))
+        found.setdefault(target.version, []).append(Holder(key.link, words, tags[key.model], cards[key.model]))
     return found
+
+
+def listed_card(index: Index, model: str) -> CardFacts:
+    """What the card of a registered model says."""
+    card = index.ref(CardKey(model))
+    return facts_of((card.value if card else None) or "")
 
 
 def _tags(index: Index, key: ModelKey) -> list[str]:

@@ -45,7 +45,7 @@ class Version(NamedTuple):
     digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
     content. size: bytes of all files. created: in UTC. aliases: of its artifact. links: `model:vN`.
     message, metadata, inputs: as logged, or as annotated since. model_aliases (`model:alias`) and model_tags: of the
-    registered models that link it.
+    registered models that link it. licenses, base_models: what their cards say.
     """
 
     artifact: str
@@ -66,6 +66,8 @@ class Version(NamedTuple):
     type: str = "model"
     model_aliases: tuple[str, ...] = ()
     model_tags: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+    base_models: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -861,7 +861,8 @@ def test_every_command_has_help(bare: Any) -> None:
 # What scripts rely on: the keys of every document.
 
 VERSION = (
-    "aliases artifact author created digest files host inputs links manifest message metadata model_aliases model_tags "
+    "aliases artifact author base_models created digest files host inputs licenses links manifest message metadata "
+    "model_aliases model_tags "
     "name number run size type"
 )
 CHANGE = "details kind name new old ref version"
@@ -914,7 +915,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("tag rm Classifier vision", "changes model seq tags", {}),
     ("tag ls", "tags", {}),
     ("tag ls Classifier", "model tags", {}),
-    ("card Classifier", "card model", {}),
+    ("card Classifier", "card fields model tags version", {}),
     ("card Classifier --file card.md", "changed changes model seq", {}),
     ("artifact create x", "changes created name seq", {}),
     ("artifact ls", "artifacts", {"artifacts.0": ARTIFACT}),

@@ -37,6 +37,7 @@ RUNS = [
     ("mreg tag ls MODEL", "tag ls digits"),
     ("mreg card --file", "card digits --file card.md"),
     ("mreg card", "card digits"),
+    ("mreg card", "card tuned"),
     ("mreg ls", "ls"),
     ("mreg ls ARTIFACT", "ls tuned"),
     ("mreg ls MODEL", "ls digits"),

@@ -4,16 +4,24 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import mreg
+from mreg.cli.card_page import render_card
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ModelArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out
+from mreg.cli.state import State
 from mreg.small_files import read_named
+from mreg.values.card import facts_of
 from mreg.values.errors import Failed, InvalidInput, UnreadableFile
+from mreg.values.names import composed
+
+if TYPE_CHECKING:
+    from mreg import Model, Repository
 
 ENOUGH = 2 << 20
 """Bytes that are read of a card: no card is as long."""
@@ -33,27 +41,62 @@ class OneSource(InvalidInput):
 
 def card(
     ctx: Context,
-    model: ModelArgument,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A registered model; to show: also an artifact or version.")
+    ],
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="FILE", help="Set the card to this file (-: standard input)."),
     ] = None,
     edit: Annotated[bool, typer.Option("--edit", help="Edit the card with $VISUAL or $EDITOR.")] = False,
 ) -> None:
-    """Show a registered model's card, or set it with --file or --edit."""
+    """Show a registered model's card, or set it with --file or --edit.
+
+    A card may begin with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of
+    the model, and `license` and `base_model` can be searched. In a pipe the card is printed as it is. The card of an
+    artifact or a version is the README.md among its files.
+    """
     repository = ctx.obj.repository()
     if file is not None and edit:
         raise OneSource()
     if file is None and not edit:
-        text = repository.card(model)
-        if not text:
-            ctx.obj.note(f"{model} has no card yet; set one with `mreg card {model} --file README.md`")
-        ctx.obj.emit({"model": model, "card": text}, lambda out: out.markdown(text) if text else None)
+        _show(ctx.obj, repository, name)
         return
-    text = _read(file) if file is not None else _edit(repository.card(model))
-    done = repository.set_card(model, text)
-    tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {model} is the same as before")
-    ctx.obj.emit({"model": model, "changed": bool(done), **done._asdict()}, _nothing)
+    name = composed(name)
+    text = _read(file) if file is not None else _edit(repository.card(name))
+    done = repository.set_card(name, text)
+    tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
+    _tell_strange_tags(ctx.obj, repository, name, text)
+    ctx.obj.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
+
+
+def _show(state: State, repository: "Repository", name: str) -> None:
+    text = repository.card(name)
+    model = repository.model(name) if ":" not in name and repository.kind(name) == "model" else None
+    version = None if model else repository.resolve(name).name
+    if not text:
+        for line in _how_to_get_one(repository, name, model, version):
+            state.note(line)
+    front = mreg.front_matter(text)
+    tags = model.tags if model else facts_of(text).tags
+    facts = {"model": model and model.name, "version": version, "tags": tags, "fields": front.fields, "card": text}
+    state.emit(facts, lambda out: render_card(out, tags, text))
+
+
+def _how_to_get_one(repository: "Repository", name: str, model: "Model | None", version: str | None) -> Iterator[str]:
+    if model is None:
+        yield f"{version} has no README.md, which would be its card"
+        return
+    yield f"{name} has no card yet; set one with `mreg card {name} --file README.md`"
+    newest = model.links[-1].version if model.links else None
+    if newest and repository.card(newest):
+        yield f"{newest} has a README.md: `mreg card {newest} | mreg card {name} --file -` takes that"
+
+
+def _tell_strange_tags(state: State, repository: "Repository", name: str, text: str) -> None:
+    strange = [tag for tag in facts_of(text).tags if composed(tag) not in repository.model(name).tags]
+    if strange:
+        state.note(f"no tags of {name}, as a tag is letters, digits, `_`, `-` and single spaces: {', '.join(strange)}")
 
 
 def _nothing(out: Out) -> None:

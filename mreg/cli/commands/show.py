@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mreg.cli import version_page
+from mreg.cli.card_page import card_fields
 from mreg.cli.commands.filtering import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out, aliases_text, size_text
 from mreg.cli.state import State
+from mreg.values.front_matter import front_matter
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,10 +80,18 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
     said = repository.properties(model.name)
 
     def render(out: Out) -> None:
-        out.fields([("model", model.name), ("tags", ", ".join(model.tags)), ("description", model.description)])
-        if model.card:
+        front = front_matter(model.card)
+        out.fields(
+            [
+                ("model", model.name),
+                ("tags", ", ".join(model.tags)),
+                ("description", model.description),
+                *card_fields(front.fields),
+            ]
+        )
+        if front.body:
             out.line("")
-            out.markdown(model.card)
+            out.markdown(front.body)
             out.line("")
         links = "none yet" if not model.links else ""
         changed = _when(out, model.changed)

@@ -15,7 +15,8 @@ filter_string do. Put it in quotes.
 Keys
   texts     name artifact digest manifest message run author host type kind
   numbers   number files size created age
-  sets      alias tag link model input   (= some element, != no element)
+  sets      alias tag link model input license base_model
+            (= some element, != no element)
   metadata  anything else: metrics.acc, `odd/key`, meta.size
 
 Tests

@@ -155,7 +155,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'card': ('Show or set a model card.', {
         '--file': ('files', 'Set the card to this file (-: standard input).'),
         '--edit': ('', 'Edit the card with $VISUAL or $EDITOR.'),
-    }, ('model',)),
+    }, ('name',)),
     'artifact': ('Manage artifacts.', {
     }, ()),
     'artifact create': ('Make an empty artifact.', {

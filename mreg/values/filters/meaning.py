@@ -50,6 +50,10 @@ class Subject:
                 return aliases_of(version.aliases, version.model_aliases)
             case "tag":
                 return version.model_tags
+            case "license":
+                return version.licenses
+            case "base_model":
+                return version.base_models
             case "link":
                 return version.links
             case "model":

@@ -35,7 +35,7 @@ FIELDS: Final = {
     **dict.fromkeys(("number", "files", "size"), "number"),
     "created": "date",
     "age": "age",
-    **dict.fromkeys(("alias", "tag", "link", "model", "input"), "set"),
+    **dict.fromkeys(("alias", "tag", "link", "model", "input", "license", "base_model"), "set"),
 }
 """What is known of every version, and the type of its values."""
 ALIASES: Final = {
@@ -45,6 +45,8 @@ ALIASES: Final = {
     "links": "link",
     "models": "model",
     "inputs": "input",
+    "licenses": "license",
+    "base_models": "base_model",
 }
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
