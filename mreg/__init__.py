@@ -25,6 +25,7 @@ _PUBLIC = (
     "mreg.values.entities",
     "mreg.values.filters.filter",
     "mreg.values.front_matter",
+    "mreg.values.tensors",
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.errors import *
     from mreg.values.filters.filter import *
     from mreg.values.front_matter import *
+    from mreg.values.tensors import *
 else:
 
     def __getattr__(name):

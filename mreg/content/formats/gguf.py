@@ -19,6 +19,7 @@ from math import prod
 from typing import Final, NamedTuple
 
 from mreg.content.formats.spans import MOST_PARTS, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.tensors import Tensor
 
 MAGIC: Final = b"GGUF"
 HEADER_MOST: Final = 32 << 20
@@ -73,7 +74,22 @@ def spans(file: SeekableFile, size: int) -> list[Span] | None:
     return None
 
 
+def listed(file: SeekableFile, size: int, path: str) -> Iterator[Tensor]:
+    """The tensors by name. Raises Unmappable, struct.error, OverflowError."""
+    header = read_at(file, 0, min(HEADER_MOST, size))
+    for info, start, length, dtype in _placed(header, size):
+        # ggml has the innermost dimension first.
+        yield Tensor(info.name.decode("utf-8", "replace"), path, dtype, info.dimensions[::-1], start, length)
+
+
 def _tensors(header: bytes, size: int) -> Iterator[Span]:
+    for info, start, length, dtype in _placed(header, size):
+        form = b"%d[%b]" % (info.type, b",".join(b"%d" % dimension for dimension in info.dimensions))
+        yield tensor(start, length, info.name, dtype, form)
+
+
+def _placed(header: bytes, size: int) -> Iterator[tuple[_Info, int, int, str]]:
+    """Each tensor, where its bytes lie, and the name of its type."""
     _, version, count, pairs = _HEADER.unpack_from(header)
     if version not in _VERSIONS or count > MOST_PARTS:
         raise Unmappable
@@ -86,10 +102,12 @@ def _tensors(header: bytes, size: int) -> Iterator[Span]:
     data = -(-end // alignment) * alignment
     offsets = array("Q", sorted(offsets))
     for info in _infos(header, position, count):
-        yield _tensor(info, data, offsets, size)
+        name, length = _extent(info, data, offsets, size)
+        yield info, data + info.offset, length, name
 
 
-def _tensor(info: _Info, data: int, offsets: array[int], size: int) -> Span:
+def _extent(info: _Info, data: int, offsets: array[int], size: int) -> tuple[str, int]:
+    """The name of a tensor's type, and how many bytes it has."""
     name, block, block_size = TYPES.get(info.type, ("", 0, 0))
     if block:
         blocks, rest = divmod(prod(info.dimensions), block)
@@ -99,8 +117,7 @@ def _tensor(info: _Info, data: int, offsets: array[int], size: int) -> Span:
     else:  # a type made after this was written: up to the next tensor
         following = bisect_right(offsets, info.offset)
         length = (offsets[following] if following < len(offsets) else size - data) - info.offset
-    form = b"%d[%b]" % (info.type, b",".join(b"%d" % dimension for dimension in info.dimensions))
-    return tensor(data + info.offset, length, info.name, name, form)
+    return name, length
 
 
 def _metadata(header: bytes, pairs: int) -> tuple[int, int]:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from mreg.content.formats.spans import ITEM_SIZE, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.tensors import Tensor
 
 MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 READ_MOST: Final = 32 << 20
@@ -47,17 +48,40 @@ def spans(file: SeekableFile, size: int) -> list[Span] | None:
 def tensors(file: SeekableFile, start: int, size: int) -> list[Span]:
     """The tensors of the HDF5 file of `size` bytes that lies in `file` from `start` on."""
     try:
-        return list(_Walk(file, start, size).datasets())
+        return [
+            tensor(start + found.place, found.length, found.path, _dtype(found.datatype), found.datatype + found.space)
+            for found in Walk(file, start, size).datasets()
+        ]
     except (Unmappable, struct.error):
         return []
 
 
-class _Walk:
+def listed(walk: Walk, path: str) -> Iterator[Tensor]:
+    """The same tensors by name. Raises Unmappable, struct.error."""
+    for found in walk.datasets():
+        name = found.path.decode("utf-8", "replace").removeprefix("/")
+        yield Tensor(name, path, _dtype(found.datatype), _shape(found.space), walk.start + found.place, found.length)
+
+
+class _Dataset(NamedTuple):
+    """place: offset in the HDF5 file. datatype, space: the messages that say dtype and shape."""
+
+    path: bytes
+    place: int
+    length: int
+    datatype: bytes
+    space: bytes
+
+
+class Walk:
+    """Finds the datasets. left_out: how many of them are not in one piece."""
+
     def __init__(self, file: SeekableFile, start: int, size: int) -> None:
-        self._file, self._start, self._size = file, start, size
+        self._file, self.start, self._size = file, start, size
+        self.left_out = 0
         self._left = READ_MOST
 
-    def datasets(self) -> Iterator[Span]:
+    def datasets(self) -> Iterator[_Dataset]:
         magic, version, *sizes, base, root = _SUPERBLOCK.unpack(self._read(0, _SUPERBLOCK.size))
         if magic != MAGIC or version != 0 or sizes != [8, 8] or base != 0:
             raise Unmappable
@@ -77,8 +101,9 @@ class _Walk:
                 if (version, kind) == _IN_ONE_PIECE and place != _NOWHERE:
                     if place + length > self._size:
                         raise Unmappable
-                    form = messages[_DATATYPE] + messages[_DATASPACE]
-                    yield tensor(self._start + place, length, path, _dtype(messages[_DATATYPE]), form)
+                    yield _Dataset(path, place, length, messages[_DATATYPE], messages[_DATASPACE])
+                elif place != _NOWHERE:
+                    self.left_out += 1
 
     def _messages(self, address: int) -> dict[int, bytes]:
         """What an object's header says, by type; nothing where it is of the newer version."""
@@ -126,12 +151,18 @@ class _Walk:
         self._spend(_READ_COST + length)
         if address + length > self._size:
             raise Unmappable
-        return read_at(self._file, self._start + address, length)
+        return read_at(self._file, self.start + address, length)
 
     def _spend(self, cost: int) -> None:
         self._left -= cost
         if self._left < 0:
             raise Unmappable
+
+
+def _shape(space: bytes) -> tuple[int, ...]:
+    """What a dataspace message means (IV.A.2.b)."""
+    version, rank = space[0], space[1]
+    return struct.unpack_from(f"<{rank}Q", space, 8 if version == 1 else 4)
 
 
 def _dtype(datatype: bytes) -> str:

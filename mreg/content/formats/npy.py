@@ -10,9 +10,11 @@ writes first, only plain dtypes are told.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from mreg.content.formats.spans import SeekableFile, Span, cover, read_at, tensor
+from mreg.values.tensors import Tensor
 
 MAGIC: Final = b"\x93NUMPY"
 HEADER_MOST: Final = 4 << 10
@@ -23,6 +25,7 @@ _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 
 # What NumPy calls the dtypes. Those of structured, big-endian, text and other arrays have no name here.
 _DESCR = re.compile(rb"\s*+\{\s*+'descr'\s*+:\s*+'([<|][a-z]\d)'")
+_SHAPE = re.compile(rb"'fortran_order': (True|False), 'shape': \(([0-9, ]{0,400})\)")
 _DTYPES = {
     **{b"<f8": "F64", b"<f4": "F32", b"<f2": "F16", b"<c8": "C64", b"|b1": "BOOL"},
     **{b"<i8": "I64", b"<i4": "I32", b"<i2": "I16", b"|i1": "I8"},
@@ -41,6 +44,26 @@ def array(file: SeekableFile, start: int, length: int, name: bytes) -> Span | No
 
     None where what lies there is no NPY file.
     """
+    found = _header(file, start, length)
+    if found is None:
+        return None
+    skipped, form = found
+    return tensor(start + skipped, length - skipped, name, _dtype(form), form)
+
+
+def listed(file: SeekableFile, start: int, length: int, path: str, name: str) -> Iterator[Tensor]:
+    """The same array by name; none where its header is unusual."""
+    found = _header(file, start, length)
+    shape = found and _SHAPE.search(found[1])
+    if not found or not shape:
+        return
+    dimensions = tuple(int(number) for number in shape[2].split(b",") if number.strip())
+    order = "C" if shape[1] == b"False" else "F"  # one dimension lies the same way in both; NumPy then says False
+    yield Tensor(name, path, _dtype(found[1]), dimensions, start + found[0], length - found[0], order)
+
+
+def _header(file: SeekableFile, start: int, length: int) -> tuple[int, bytes] | None:
+    """How many bytes lie in front of the array, and the header's text; empty where it is very long."""
     prefix = read_at(file, start, _PREFIX)
     if len(prefix) < _PREFIX or not prefix.startswith(MAGIC):
         return None
@@ -51,9 +74,11 @@ def array(file: SeekableFile, start: int, length: int, name: bytes) -> Span | No
     skipped = 8 + width + header_length
     if skipped > length:
         return None
-    dtype, form = "", b""
-    if header_length <= HEADER_MOST:
-        form = read_at(file, start + 8 + width, header_length).rstrip()  # NumPy releases pad differently
-        if found := _DESCR.match(form):
-            dtype = _DTYPES.get(found[1], "")
-    return tensor(start + skipped, length - skipped, name, dtype, form)
+    if header_length > HEADER_MOST:
+        return skipped, b""
+    return skipped, read_at(file, start + 8 + width, header_length).rstrip()  # NumPy releases pad differently
+
+
+def _dtype(form: bytes) -> str:
+    found = _DESCR.match(form)
+    return _DTYPES.get(found[1], "") if found else ""

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
+from mreg import lazy
 from mreg.content.formats.spans import ITEM_SIZE, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.tensors import Tensor
 
 HEADER_MOST: Final = 32 << 20
 """Longest header that is looked at. Some 250,000 tensors; safetensors itself allows 100 MB."""
@@ -48,6 +50,16 @@ _METADATA = re.compile(
 )
 
 
+class _Entry(NamedTuple):
+    """A tensor in the header: its name as JSON, its shape without white space, where its bytes begin and end."""
+
+    name: bytes
+    dtype: bytes
+    shape: bytes
+    begin: int
+    end: int
+
+
 def spans(file: SeekableFile, size: int) -> list[Span] | None:
     """The header (opaque) and each tensor; None where this is no safetensors file."""
     length = int.from_bytes(read_at(file, 0, 8), "little")
@@ -59,24 +71,39 @@ def spans(file: SeekableFile, size: int) -> list[Span] | None:
         return None
 
 
+def listed(file: SeekableFile, size: int, path: str) -> Iterator[Tensor]:
+    """The tensors by name. Raises Unmappable, ValueError."""
+    length = int.from_bytes(read_at(file, 0, 8), "little")
+    if length > min(HEADER_MOST, size - 8):
+        raise Unmappable
+    for name, dtype, shape, start, end in _entries(file, length):
+        dimensions = tuple(int(number) for number in shape.split(b",") if number)
+        yield Tensor(lazy.json.loads(name), path, dtype.decode(), dimensions, 8 + length + start, end - start)
+
+
 def _tensors(file: SeekableFile, length: int) -> Iterator[Span]:
+    for name, dtype, shape, start, end in _entries(file, length):
+        form = b"%b[%b]" % (dtype, shape)
+        yield tensor(8 + length + start, end - start, name, _DTYPES.get(dtype, ""), form)
+
+
+def _entries(file: SeekableFile, length: int) -> Iterator[_Entry]:
     header = read_at(file, 8, length)  # here, so that it is gone when the spans are put in order
     if len(header) != length or not header.startswith(b"{"):
         raise Unmappable
-    data, position, last = 8 + length, 1, None
+    position, last = 1, None
     while last is None:
         if match := _TENSOR.match(header, position):
-            yield _tensor(match, data)
+            yield _entry(match)
         elif (match := _METADATA.match(header, position)) is None:
             raise Unmappable
         position, last = match.end(), match["last"]
 
 
-def _tensor(match: re.Match[bytes], data: int) -> Span:
+def _entry(match: re.Match[bytes]) -> _Entry:
     if match.end(1) - match.start(1) > TEXT_MOST:
         raise Unmappable
     name, dtype, shape, begin, end = match.groups(default=b"")[:5]
     if not begin:
         raise Unmappable
-    start, form = int(begin), b"%b[%b]" % (dtype, b"".join(shape.split()))
-    return tensor(data + start, int(end) - start, name, _DTYPES.get(dtype, ""), form)
+    return _Entry(name, dtype, b"".join(shape.split()), int(begin), int(end))

@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from mreg.content.formats import hdf5, npy
-from mreg.content.formats.spans import Kind, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.content.formats.spans import MOST_PARTS, Kind, SeekableFile, Span, Unmappable, cover, read_at, tensor
 
 MAGIC: Final = b"PK\x03\x04"
 DIRECTORY_MOST: Final = 64 << 20
@@ -50,6 +51,24 @@ class _Entry(NamedTuple):
     length: int
     header: int
     """Offset of the local header."""
+
+
+class Member(NamedTuple):
+    """A file in the archive: its bytes begin at `start`. stored: not compressed, so that `size` bytes are its own."""
+
+    name: str
+    start: int
+    size: int
+    stored: bool
+
+
+def members(file: SeekableFile, size: int) -> list[Member]:
+    """All members. Raises Unmappable, struct.error."""
+    return [
+        Member(entry.name.decode("utf-8", "replace"), start, entry.length, entry.method == _STORED)
+        for entry in islice(_entries(_directory(file, size)), MOST_PARTS)
+        if (start := _data_start(file, size, entry.header)) + entry.length <= size
+    ]
 
 
 def spans(file: SeekableFile, size: int) -> list[Span] | None:

@@ -1,0 +1,95 @@
+"""The tensors of a file by name, dtype and shape, for who compares or reads them.
+
+Beside the maps of `detect.spans`, which are made for cutting and know a tensor only by an identity.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from mreg.content.formats import gguf, hdf5, npy, safetensors, torch_pickle, zipped
+from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at
+from mreg.values.tensors import Tensor
+
+
+class Listing(NamedTuple):
+    """The tensors of a file in the order that it names them in. reason: why not all of them can be told; "" where all
+    are. A file that holds none has neither."""
+
+    tensors: tuple[Tensor, ...] = ()
+    reason: str = ""
+
+
+def tensors_of(file: SeekableFile, size: int, path: str) -> Listing:
+    """The tensors of a file of `size` bytes, called `path` in what is made of it. Raises only the OSError of real
+    input and output, and whatever `file` raises."""
+    head = read_at(file, 0, len(torch_pickle.OLD)) if size else b""
+    try:
+        if head.startswith(zipped.MAGIC):
+            return _zipped(file, size, path)
+        if head.startswith(npy.MAGIC):
+            return _sound(npy.listed(file, 0, size, path, ""), size)
+        if head.startswith(gguf.MAGIC):
+            return _sound(gguf.listed(file, size, path), size)
+        if head.startswith(hdf5.MAGIC):
+            return _datasets(file, 0, size, path)
+        if head == torch_pickle.OLD:
+            return Listing(reason="PyTorch wrote it without its ZIP form, as before 1.6")
+        if head[8:9] == b"{":
+            return _sound(safetensors.listed(file, size, path), size)
+    except (Unmappable, struct.error, OverflowError, ValueError):
+        return Listing(reason="it contradicts its format, or itself")
+    return Listing()
+
+
+def _zipped(file: SeekableFile, size: int, path: str) -> Listing:
+    members = zipped.members(file, size)
+    if (pickle := torch_pickle.pickle_of(members)) is not None:
+        found, reason = torch_pickle.listed(file, path, members, pickle)
+        listing = _sound(found, size)
+        return listing._replace(reason=listing.reason or reason)
+    weights = next((member for member in members if member.stored and member.name.endswith(".h5")), None)
+    if weights is not None:
+        return _datasets(file, weights.start, weights.size, path)
+    arrays = [member for member in members if member.name.endswith(".npy")]
+    compressed = sum(not member.stored for member in arrays)
+    listing = _sound(_arrays(file, path, arrays), size)
+    return listing._replace(reason=listing.reason or _left_out(compressed, "array", "compressed"))
+
+
+def _arrays(file: SeekableFile, path: str, members: Iterable[zipped.Member]) -> Iterator[Tensor]:
+    for member in members:
+        if member.stored:
+            yield from npy.listed(file, member.start, member.size, path, member.name.removesuffix(".npy"))
+
+
+def _datasets(file: SeekableFile, start: int, size: int, path: str) -> Listing:
+    """The datasets of an HDF5 file, which may lie in a Keras archive."""
+    walk = hdf5.Walk(file, start, size)
+    listing = _sound(hdf5.listed(walk, path), start + size)
+    return listing._replace(reason=listing.reason or _left_out(walk.left_out, "dataset", "stored in chunks, or apart"))
+
+
+def _left_out(count: int, what: str, how: str) -> str:
+    if not count:
+        return ""
+    return f"{count} {what} of it is {how}" if count == 1 else f"{count} {what}s of it are {how}"
+
+
+def _sound(found: Iterable[Tensor], size: int) -> Listing:
+    """Those that lie in the file and are as long as dtype and shape say."""
+    tensors = tuple(islice(found, MOST_PARTS + 1))
+    if len(tensors) > MOST_PARTS:
+        return Listing(reason=f"it has more than {MOST_PARTS} tensors")
+    good = tuple(one for one in tensors if _is_sound(one, size))
+    return Listing(good, "" if len(good) == len(tensors) else "tensors of it lie outside of the file")
+
+
+def _is_sound(tensor: Tensor, size: int) -> bool:
+    inside = tensor.start >= 0 and tensor.size >= 0 and tensor.start + tensor.size <= size
+    item = ITEM_SIZE.get(tensor.dtype)
+    return inside and (item is None or math.prod(tensor.shape) * item == tensor.size)
