@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         objects as objects,
         packs as packs,
         parallel as parallel,
+        statistics as statistics,
     )
 else:
     __getattr__ = modules_of(__name__)
