@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         cache as cache,
         get as get,
         new_folder as new_folder,
+        opened as opened,
         reader as reader,
         space as space,
     )

@@ -24,6 +24,8 @@ AT_ONCE: Final = 256
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are read at once: handing them over would take longer."""
 
+_UNKNOWN: Final = "its chunks are missing, or do not make up its size"
+
 RUN: Final = 256 << 10
 """Bytes of short chunks that go through the pipeline together."""
 
@@ -123,6 +125,10 @@ class Reader:
         """What to raise where each chunk of the file is right, and the file is not."""
         return self._damaged(file, "its chunks do not make up its digest")
 
+    def unknown_chunks(self, file: File) -> DamagedFile:
+        """What to raise where the file's chunks are not known."""
+        return self._damaged(file, _UNKNOWN)
+
     def done_with(self, data: Buffer) -> None:
         """The bytes of a part are not looked at any more."""
         self._buffers.give_back(data)
@@ -146,8 +152,7 @@ class Reader:
         """whole: of the file's bytes before these."""
         file = step.file
         if not step.known:
-            error = self._damaged(file, "its chunks are missing, or do not make up its size")
-            return Part(b"", True, True, error)
+            return Part(b"", True, True, self.unknown_chunks(file))
         if isinstance(data, DamagedChunk):
             try:
                 data = self.chunk(file, step.piece)
