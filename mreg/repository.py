@@ -355,9 +355,33 @@ class Repository:
         of the entry that is told brings all of it back, until then. message: the reason, for the history."""
         return operations.versions.remove(self._context, _texts(references), force=force, message=message)
 
-    def diff(self, before: str, after: str) -> Diff:
-        """Two versions side by side: files and metadata."""
-        return operations.query.diff(self._context, before, after)
+    def diff(
+        self,
+        before: str | os.PathLike[str],
+        after: str | os.PathLike[str],
+        *,
+        tensors: bool | str | Sequence[str] = False,
+        statistics: bool = False,
+        strip_prefix: str | tuple[str, str] = "",
+        everything: bool = False,
+        progress: Progress | None = None,
+    ) -> Diff:
+        """Two versions side by side: files, metadata, and with `tensors` the tensors of the files that differ.
+
+        Either may be a folder or a file outside of the repository: a path object, or a text that begins with `/`, `./`,
+        `../` or `~`. It is read as `log` would read it, and not logged.
+
+        tensors: true, or patterns that the names of tensors are to match (`*` stands for any characters).
+        statistics: how much values differ (`TensorPair.statistics`), which has the tensors read that do differ. Without
+        it, little more than the headers of files is read. strip_prefix: what names are compared without, on both
+        sides, or on either. everything: also the tensors of files that are the same.
+
+        Tensors that cannot be compared are `skipped`; damage among them is told there, and not raised.
+        """
+        wish = None
+        if tensors:
+            wish = operations.tensors.wish(tensors, statistics, strip_prefix, everything)
+        return operations.diff.diff(self._context, before, after, wish, progress)
 
     # Artifacts and registered models.
 

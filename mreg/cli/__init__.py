@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         rich_output as rich_output,
         state as state,
         tables as tables,
+        tensor_table as tensor_table,
     )
 else:
     __getattr__ = modules_of(__name__)

@@ -16,7 +16,8 @@ INDENT = 4
 LEAST_CUT = 8
 """Columns below which a text is left out rather than cut: so little says nothing."""
 
-_CODES = {"alias": "36", "+": "32", "-": "31", "~": "33", "dim": "2", "refused": "31", "hint": "36"}
+_SIGNS = {"+": "32", "-": "31", "~": "33", "!": "31", "x": "31"}
+_CODES = {**_SIGNS, "alias": "36", "dim": "2", "refused": "31", "hint": "36"}
 
 
 class Column(NamedTuple):

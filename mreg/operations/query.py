@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 from mreg.content.objects import DamagedObject
-from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model, resolve
-from mreg.operations.versions import artifact_type, describe, load, parse_time
+from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model
+from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_collection
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
-from mreg.values import annotation, metadata, names
-from mreg.values.canonical import Malformed, same
-from mreg.values.entities import Artifact, Diff, File, Link, Model, Version
+from mreg.values import annotation, names
+from mreg.values.canonical import Malformed
+from mreg.values.entities import Artifact, Link, Model, Version
 from mreg.values.errors import Damaged
 from mreg.values.records import VersionRecord
 
@@ -182,31 +181,3 @@ def load_records(context: Context, index: Index, digests: list[str]) -> dict[str
         except Malformed as error:
             raise DamagedObject(what="version record", digest=digest, reason=str(error)) from None
     return result
-
-
-def diff(context: Context, before: str, after: str) -> Diff:
-    """Two versions side by side, file by file and key by key."""
-    view = context.view()
-    old, new = (load(context, view, resolve(context, reference, view)) for reference in (before, after))
-    old_files, new_files = (
-        {file.path: file for file in context.objects.manifest(version.manifest).files} for version in (old, new)
-    )
-    both = sorted(old_files.keys() & new_files.keys())
-    return Diff(
-        before=old,
-        after=new,
-        added=_only(new_files, old_files),
-        removed=_only(old_files, new_files),
-        changed=tuple((old_files[p], new_files[p]) for p in both if old_files[p].digest != new_files[p].digest),
-        metadata=_differences(old.metadata, new.metadata),
-    )
-
-
-def _only(these: dict[str, File], others: dict[str, File]) -> tuple[File, ...]:
-    return tuple(these[path] for path in sorted(these.keys() - others.keys()))
-
-
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    old, new = metadata.flatten(before), metadata.flatten(after)
-    keys: Iterable[str] = sorted(old.keys() | new.keys())
-    return {key: (old.get(key), new.get(key)) for key in keys if not same(old.get(key), new.get(key))}

@@ -7,9 +7,12 @@ every command would wait for.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mreg.values.records import File, Input
+
+if TYPE_CHECKING:
+    from mreg.values.tensors import TensorDiff
 
 __all__ = [
     "AnnotateResult",
@@ -25,6 +28,7 @@ __all__ = [
     "KeyFigures",
     "Link",
     "LinkResult",
+    "LocalFiles",
     "LogResult",
     "Model",
     "Noticed",
@@ -280,16 +284,26 @@ class HistoryEntry(NamedTuple):
     move: RefChange | None = None
 
 
-class Diff(NamedTuple):
-    """Two versions side by side. Files by path; `metadata` holds the keys (dotted) that differ, each with
-    its value before and after (None: absent)."""
+class LocalFiles(NamedTuple):
+    """Files outside of the repository, as `diff` was given them: a folder, or a file."""
 
-    before: Version
-    after: Version
+    name: str
+    files: int
+    size: int
+
+
+class Diff(NamedTuple):
+    """Two versions side by side, or a version and files outside. Files by path; `metadata` holds the keys (dotted) that
+    differ, each with its value before and after (None: absent), and is empty beside files outside. tensors: None where
+    nobody asked for them."""
+
+    before: Version | LocalFiles
+    after: Version | LocalFiles
     added: tuple[File, ...]
     removed: tuple[File, ...]
     changed: tuple[tuple[File, File], ...]
     metadata: dict[str, tuple[Any, Any]]
+    tensors: TensorDiff | None = None
 
 
 class Checkout(NamedTuple):

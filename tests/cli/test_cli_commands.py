@@ -896,11 +896,12 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("files digits", "files", {"files.0": "digest executable path size"}),
     (
         "diff digits:v0 digits:v1",
-        "added after before changed metadata removed",
+        "added after before changed metadata removed tensors",
         {
             "changed.0": "after before",
             "changed.0.after": "digest executable path size",
-            "metadata.m.acc": "after before",
+            "metadata.m.acc": "after before difference",
+            "tensors": "added cast changed counts equal removed renamed reshaped skipped",
         },
     ),
     ("annotate digits -m x", "changed changes seq version", {"version": VERSION}),

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from mreg.cli.main import run
 from mreg.cli.registry import COMMANDS, Entry
@@ -49,6 +51,8 @@ RUNS = [
     ("mreg files", "files tuned:v0"),
     ("mreg cat", "cat tuned:v0 model.bin"),
     ("mreg diff", "diff tuned:v0 tuned:v1"),
+    ("mreg diff", "diff ./tensors-1 ./tensors-2 --tensors --all"),
+    ("mreg diff", "diff ./tensors-1 ./tensors-2 --files"),
     ("mreg annotate", "annotate tuned:v1 -m second --meta note=good"),
     ("mreg link", "link tuned:v1 digits --alias candidate"),
     ("mreg unlink", "unlink digits:v1 --force"),
@@ -96,6 +100,16 @@ RUNS = [
     ("mreg help TOPIC", "help filters"),
     ("mreg version", "version"),
 ]
+
+# Tensors that differ in every way.
+BEFORE = {
+    **{"equal": np.ones(9), "changed": np.arange(9), "cast": np.ones(9, "f4"), "reshaped": np.ones(8)},
+    **{"old": np.arange(5.0), "removed": np.arange(6.0)},
+}
+AFTER = {
+    **{"equal": np.ones(9), "changed": np.arange(9) + 1, "cast": np.ones(9, "f2"), "reshaped": np.ones(9)},
+    **{"new": np.arange(5.0), "added": np.arange(7.0)},
+}
 
 TEXTS = {
     "text": r"(?s).*",
@@ -163,6 +177,11 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         (folder / name).mkdir()
         (folder / name / "model.bin").write_text(content)
     (folder / "other" / "extra.json").write_text("{}")
+    for name, tensors in (("tensors-1", BEFORE), ("tensors-2", AFTER)):
+        (folder / name).mkdir()
+        save_file(tensors, folder / name / "model.safetensors")
+        save_file({"x": np.zeros(9)}, folder / name / "other.safetensors")
+    (folder / "tensors-2" / "other.safetensors").write_bytes(b"\x02" + bytes(7) + b"{!")
     (folder / "card.md").write_text("# Digits\n")
     found = []
     with pytest.MonkeyPatch.context() as patch:

@@ -1,46 +1,195 @@
 """`mreg diff`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from mreg import cli
 from mreg.cli.context import Context
-from mreg.cli.output import Out, size_text, value_text
+from mreg.cli.exit_codes import DAMAGED, DONE, UNMET
+from mreg.cli.layout import width_of
+from mreg.cli.output import Out, count_text, size_text, value_text
+from mreg.cli.progress import Bar
+from mreg.cli.state import State
+from mreg.cli.text import one_line
 
 if TYPE_CHECKING:
     from mreg import Diff
 
+SORTS = ("relative", "name", "size", "max")
+
 
 def diff(
     ctx: Context,
-    before: Annotated[str, typer.Argument(metavar="A", help="A version.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Another version.")],
-) -> None:
-    """Compare two versions: files added (+), removed (-) and changed (~), then metadata that differs."""
-    found = ctx.obj.repository().diff(before, after)
-    if not (found.added or found.removed or found.changed or found.metadata):
-        ctx.obj.note(f"{found.before.name} and {found.after.name} do not differ")
-    ctx.obj.emit(_body(found), lambda out: _render(out, found))
+    before: Annotated[str, typer.Argument(metavar="A", help="A version, or a path that begins with /, ./, ../ or ~.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    globs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GLOB]...", help="With --tensors or --stat: only tensors whose names match."),
+    ] = None,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List tensors, and how much values differ.")] = False,
+    stat: Annotated[bool, typer.Option("--stat", help="Sum the tensors up by layer.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="Show files.")] = False,
+    metadata: Annotated[bool, typer.Option("--metadata", help="Show metadata.")] = False,
+    sort: Annotated[
+        str, typer.Option("--sort", metavar="KEY", help=f"Order of changed tensors: {', '.join(SORTS)}.")
+    ] = "relative",
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="List at most N tensors.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="List equal tensors too.")] = False,
+    strip: Annotated[
+        str, typer.Option("--strip-prefix", metavar="PREFIX", help="Match names of tensors without it.")
+    ] = "",
+    strip_before: Annotated[
+        str, typer.Option("--strip-prefix-a", metavar="PREFIX", help="The same, of A's names only.")
+    ] = "",
+    strip_after: Annotated[
+        str, typer.Option("--strip-prefix-b", metavar="PREFIX", help="The same, of B's names only.")
+    ] = "",
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if what is shown differs.")] = False,
+) -> int:
+    """Compare two versions, or a version with files outside of the repository, which are read as `mreg log` would.
+
+    Without options: files added (+), removed (-) and changed (~), how many of their tensors differ, and metadata that
+    differs. Options choose what is shown of these.
+
+    With --tensors, by name: tensors with new NaN or infinite values (!), changed (~), of another dtype (c) or shape
+    (s), renamed (r), added, removed, and those that could not be compared (x).
+    """
+    if sort not in SORTS:
+        raise typer.BadParameter(f"{sort!r} is none of {', '.join(SORTS)}", param_hint="--sort")
+    listed = tensors or stat
+    if globs and not listed:
+        raise typer.BadParameter("patterns go with --tensors or --stat", param_hint="GLOB")
+    state, whole = ctx.obj, not (listed or files or metadata)
+    with Bar("comparing", state) as bar:
+        found = state.repository().diff(
+            before,
+            after,
+            tensors=globs or bool(listed or whole),
+            statistics=listed,
+            strip_prefix=(strip_before or strip, strip_after or strip),
+            everything=listed,
+            progress=bar,
+        )
+    shown = _Shown(files or whole, metadata or whole, tensors, stat)
+    table = cli.tensor_table.Table(found, sort, limit, everything) if found.tensors else None
+    state.emit(_body(found, table), lambda out: _render(out, found, shown, table))
+    return _ended(state, found, shown, exit_code)
 
 
-def _body(found: "Diff") -> dict[str, Any]:
+class _Shown:
+    """The parts of a comparison that are shown."""
+
+    def __init__(self, files: bool, metadata: bool, tensors: bool, stat: bool) -> None:
+        self.files, self.metadata, self.tensors, self.stat = files, metadata, tensors, stat
+
+    def differs(self, found: "Diff") -> bool:
+        """Whether any of them is not the same on both sides."""
+        by_files = self.files and (found.added or found.removed or found.changed)
+        by_tensors = (self.tensors or self.stat) and found.tensors and found.tensors.differs
+        return bool(by_files or by_tensors or (self.metadata and found.metadata))
+
+
+def _ended(state: State, found: "Diff", shown: _Shown, exit_code: bool) -> int:
+    """The last notes, and the exit code."""
+    differs = shown.differs(found)
+    if not differs:
+        state.note(f"{found.before.name} and {found.after.name} do not differ")
+    if found.tensors is None:
+        return UNMET if exit_code and differs else DONE
+    for option, prefix, name in zip("ab", found.tensors.prefixes, (found.before.name, found.after.name), strict=True):
+        if prefix:
+            state.note(f"all names of {name} begin with {prefix}; they match with --strip-prefix-{option} {prefix}")
+    damaged = sum(one.damaged for one in found.tensors.skipped)
+    if damaged:
+        what = count_text(damaged, "tensor or file", "tensors or files")
+        state.warn(f"{what} cannot be read: `mreg fsck --full` shows all that is damaged")
+        return DAMAGED
+    if shown.files and not shown.tensors and differs and found.tensors.differs:
+        state.note("--tensors lists the tensors")
+    return UNMET if exit_code and differs else DONE
+
+
+def _body(found: "Diff", table: "cli.tensor_table.Table | None") -> dict[str, Any]:
     return {
         "before": found.before.name,
         "after": found.after.name,
         "added": found.added,
         "removed": found.removed,
         "changed": [{"before": old, "after": new} for old, new in found.changed],
-        "metadata": {key: {"before": old, "after": new} for key, (old, new) in found.metadata.items()},
+        "metadata": {
+            key: {"before": old, "after": new, "difference": _difference(old, new)}
+            for key, (old, new) in found.metadata.items()
+        },
+        "tensors": table.document() if table else None,
     }
 
 
-def _render(out: Out, found: "Diff") -> None:
-    rows = [["+", file.path, size_text(file.size)] for file in found.added]
-    rows += [["-", file.path, size_text(file.size)] for file in found.removed]
-    rows += [["~", new.path, f"{size_text(old.size)} -> {size_text(new.size)}"] for old, new in found.changed]
-    rows += [["=", key, f"{_text(old)} -> {_text(new)}"] for key, (old, new) in found.metadata.items()]
-    if rows:
-        out.table(["", found.before.name, found.after.name], rows)
+class _Row(NamedTuple):
+    """A file or a key of metadata. tensors: how many of the file's differ."""
+
+    sign: str
+    name: str
+    text: str
+    tensors: str = ""
+
+
+def _render(out: Out, found: "Diff", shown: _Shown, table: "cli.tensor_table.Table | None") -> None:
+    listed = table if shown.tensors or shown.stat else None
+    if out.terminal and shown.differs(found):
+        counts = f"   {listed.counts_text()}" if listed else ""
+        out.styled((f"{found.before.name} -> {found.after.name}{counts}", "dim"))
+    if shown.tensors and table:
+        table.show(out)
+    if shown.stat and table:
+        table.show_groups(out)
+    rows = list(_file_rows(found, table.by_group() if table and not listed else {})) if shown.files else []
+    if shown.metadata:
+        rows += [_metadata_row(out, key, *pair) for key, pair in found.metadata.items()]
+    if out.terminal:
+        _show(out, rows)
+    else:
+        out.table((), [[row.sign, row.name, ", ".join(filter(None, row[2:]))] for row in rows])
+
+
+def _show(out: Out, rows: list[_Row]) -> None:
+    """On a terminal: what is said of a file's tensors stands below it."""
+    width = max((width_of(one_line(row.name)) for row in rows), default=0)
+    for row in rows:
+        space = " " * (width - width_of(one_line(row.name)))
+        out.styled((row.sign, row.sign), (f" {row.name}", ""), (f"{space}  {row.text}" if row.text else "", ""))
+        if row.tensors:
+            out.styled((f"    {row.tensors}", "dim"))
+
+
+def _file_rows(found: "Diff", counted: dict[str, str]) -> Iterator[_Row]:
+    """counted: by file or set of shards, how many tensors differ."""
+    files = [("+", file, size_text(file.size)) for file in found.added]
+    files += [("-", file, size_text(file.size)) for file in found.removed]
+    files += [("~", new, f"{size_text(old.size)} -> {size_text(new.size)}") for old, new in found.changed]
+    yield from (_Row(sign, file.path, text, counted.pop(file.path, "")) for sign, file, text in files)
+    yield from (_Row("~", group, "", text) for group, text in counted.items())
+
+
+def _metadata_row(out: Out, key: str, old: Any, new: Any) -> _Row:
+    text, by = f"{_text(old)} -> {_text(new)}", _difference(old, new)
+    if by and out.terminal:
+        text += f"  {'▲' if by > 0 else '▼'} {abs(by):.6g}"
+    return _Row("=", key, text)
+
+
+def _difference(old: Any, new: Any) -> float | None:
+    """By how much a number grew, rounded to what floats tell for sure."""
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in (old, new)):
+        return None
+    try:
+        by = new - old
+    except OverflowError:
+        return None
+    if isinstance(by, float):
+        by = float(f"{by:.12g}")
+    return by if abs(by) < float("inf") else None
 
 
 def _text(value: Any) -> str:

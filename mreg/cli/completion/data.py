@@ -94,7 +94,18 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'cat': ('Write one file to standard output.', {
     }, ('reference', 'member')),
     'diff': ('Compare two versions.', {
-    }, ('reference', 'reference')),
+        '--tensors': ('', 'List tensors, and how much values differ.'),
+        '--stat': ('', 'Sum the tensors up by layer.'),
+        '--files': ('', 'Show files.'),
+        '--metadata': ('', 'Show metadata.'),
+        '--sort': ('sort key', 'Order of changed tensors: relative, name, size, max. Default: `relative`.'),
+        '--limit': ('-', 'List at most N tensors.'),
+        '--all': ('', 'List equal tensors too.'),
+        '--strip-prefix': ('-', 'Match names of tensors without it.'),
+        '--strip-prefix-a': ('-', "The same, of A's names only."),
+        '--strip-prefix-b': ('-', "The same, of B's names only."),
+        '--exit-code': ('', 'Exit with 7 if what is shown differs.'),
+    }, ('reference', 'reference', '-*')),
     'annotate': ("Change a version's message and metadata.", {
         '--message': ('-', 'What to say of this version.'),
         '-m': ('-', 'What to say of this version.'),

@@ -1,0 +1,182 @@
+"""The two sides of a comparison: a version, or files outside of the repository."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from blake3 import blake3
+
+from mreg import checkout, intake
+from mreg.checkout.opened import Stretch
+from mreg.operations.resolve import resolve
+from mreg.operations.versions import load
+from mreg.refs.view import View
+from mreg.session.context import Context
+from mreg.values.entities import LocalFiles, Version
+from mreg.values.records import File
+
+STEP: Final = 1 << 20
+"""Bytes of a local file that are hashed at a time."""
+
+_LOCAL: Final = ("/", "./", "../", "~")
+
+
+class Opened(Protocol):
+    """A file of a side. `read_at` and `stretches` may be used from several threads."""
+
+    file: File
+    size: int
+
+    def seek(self, offset: int, /) -> int: ...
+    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+    def read_at(self, start: int, size: int) -> memoryview: ...
+
+    def stretches(self, start: int, size: int) -> tuple[Stretch, ...] | None:
+        """What the bytes are made of, where that is known without reading them."""
+
+
+class Side(Protocol):
+    """One side. what: it is, for who is told. files: sorted by path."""
+
+    @property
+    def what(self) -> Version | LocalFiles: ...
+
+    @property
+    def files(self) -> Sequence[File]: ...
+
+    def open(self, file: File) -> Opened:
+        """Raises DamagedFile, UnreadableFile."""
+
+    def done_with(self, data: memoryview) -> None:
+        """Nobody looks at what `read_at` gave any more."""
+
+
+def is_local(reference: str | os.PathLike[str]) -> bool:
+    """Whether this is a path rather than a reference."""
+    return not isinstance(reference, str) or reference.startswith(_LOCAL) or reference in (".", "..")
+
+
+def sides(
+    context: Context, view: View, before: str | os.PathLike[str], after: str | os.PathLike[str]
+) -> tuple[Side, Side]:
+    """Raises what `resolve` and `scan` raise."""
+    old, new = (
+        VersionSide(context, view, one) if isinstance(one, str) and not is_local(one) else LocalSide(os.fspath(one))
+        for one in (before, after)
+    )
+    for one, other in ((old, new), (new, old)):
+        if isinstance(one, LocalSide) and isinstance(other, VersionSide):
+            one.only_its_like(other)
+    return old, new
+
+
+class VersionSide:
+    def __init__(self, context: Context, view: View, reference: str) -> None:
+        self.what = load(context, view, resolve(context, reference, view))
+        self.files = context.objects.manifest(self.what.manifest).files
+        self._reader = checkout.reader.Reader(context, self.what.name, view.look)
+
+    def open(self, file: File) -> Opened:
+        return checkout.opened.OpenFile(self._reader, file)
+
+    def done_with(self, data: memoryview) -> None:
+        self._reader.done_with(data)
+
+
+class LocalSide:
+    """The files that `log` would take, hashed."""
+
+    def __init__(self, path: str) -> None:
+        sources = intake.scan.scan([os.path.expanduser(path)])
+        self._places = {source.path: source.file for source in sources}
+        self.files = tuple(_hashed(source.path, source.file) for source in sources)
+        self._is_folder = os.path.isdir(os.path.expanduser(path))
+        size = sum(file.size for file in self.files)
+        self.what = LocalFiles(path, len(self.files), size)
+
+    def only_its_like(self, other: VersionSide) -> None:
+        """A single file stands beside the one of its name, not beside all of the version."""
+        own = self.files[0]
+        alike = [file for file in other.files if posixpath.basename(file.path) == own.path]
+        if not self._is_folder and len(alike) == 1:
+            other.files = tuple(alike)
+            self.files = (own._replace(path=alike[0].path),)
+            self._places = {alike[0].path: self._places[own.path]}
+
+    def open(self, file: File) -> Opened:
+        return _LocalFile(self._places[file.path], file)
+
+    def done_with(self, data: memoryview) -> None:
+        pass
+
+
+class _LocalFile:
+    """Opened anew for each read: a folder may hold more files than may be open at once."""
+
+    def __init__(self, place: str, file: File) -> None:
+        self.file, self.size = file, file.size
+        self._place = place
+        self._position = 0
+
+    def seek(self, offset: int, /) -> int:
+        self._position = offset
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        found = bytes(self.read_at(self._position, max(0, min(size, self.size - self._position))))
+        self._position += len(found)
+        return found
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def read_at(self, start: int, size: int) -> memoryview:
+        out = memoryview(bytearray(size))
+        done = 0
+        with open(_open(self._place), "rb", buffering=0) as file:
+            try:
+                file.seek(start)
+                while done < size and (count := file.readinto(out[done:])):
+                    done += count
+            except OSError as error:
+                raise intake.scan.unreadable(self._place, error) from None
+        if done < size:
+            raise intake.scan.SourceChanged(path=self._place)
+        return out
+
+    def stretches(self, start: int, size: int) -> None:
+        return None
+
+
+def _open(place: str) -> int:
+    """Not blocking: a pipe may have taken the file's place. Raises UnreadableFile, SourceChanged."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise intake.scan.unreadable(place, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise intake.scan.SourceChanged(path=place)
+    return descriptor
+
+
+def _hashed(path: str, place: str) -> File:
+    """Raises UnreadableFile, SourceChanged."""
+    whole, size = blake3(), 0
+    with open(_open(place), "rb", buffering=0) as file:
+        try:
+            while data := file.read(STEP):
+                whole.update(data)
+                size += len(data)
+            executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
+        except OSError as error:
+            raise intake.scan.unreadable(place, error) from None
+    return File(path, size, whole.hexdigest(), executable)

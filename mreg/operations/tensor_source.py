@@ -1,0 +1,101 @@
+"""The tensors of one side of a comparison, and their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import Final
+
+from mreg import lazy
+from mreg.checkout.opened import Stretch
+from mreg.checkout.reader import DamagedFile
+from mreg.content.formats import listing
+from mreg.operations import matching
+from mreg.operations.sides import Opened, Side
+from mreg.values.records import File
+from mreg.values.tensors import SkippedTensor, Tensor
+
+INDEX_MOST: Final = 32 << 20
+OPEN: Final = 4
+"""Files kept open, each with what was read of it last."""
+
+
+class Unreadable(Exception):
+    """A tensor cannot be compared, and why."""
+
+    def __init__(self, skipped: SkippedTensor) -> None:
+        self.skipped = skipped
+
+
+class Source:
+    """before: whether this is the first of the two sides. skipped: the files whose tensors cannot be told, or not all
+    of them."""
+
+    def __init__(self, side: Side, *, before: bool) -> None:
+        self._before = before
+        self._files = {file.path: file for file in side.files}
+        self._open = lru_cache(OPEN)(lambda path: side.open(self._files[path]))
+        self.done_with = side.done_with
+        self.skipped: list[SkippedTensor] = []
+
+    def groups(self) -> dict[str, list[File]]:
+        indexes = [file for file in self._files.values() if file.path.endswith(matching.INDEX)]
+        return matching.grouped(self._files.values(), dict(chain.from_iterable(map(self._shards, indexes))))
+
+    def tensors(self, files: Iterable[File], group: str) -> list[Tensor]:
+        return [tensor._replace(group=group) for file in files for tensor in self._listed(file)]
+
+    def identity(self, tensor: Tensor) -> Hashable:
+        """Equal for tensors with the same bytes, as far as that is known without reading them. None where there are
+        none."""
+        if not tensor.size:
+            return None
+        return tensor.dtype, tensor.shape, tensor.order, self.stretches(tensor) or self.place(tensor)
+
+    def place(self, tensor: Tensor) -> tuple[str, int, int]:
+        """Where the bytes lie: the digest of the file, from which byte on, and how many."""
+        return self._files[tensor.file].digest, tensor.start, tensor.size
+
+    def stretches(self, tensor: Tensor, start: int = 0, size: int | None = None) -> tuple[Stretch, ...] | None:
+        """What the tensor's bytes, or these of them, are made of, where that is known without reading them. Raises
+        Unreadable."""
+        return self._opened(tensor).stretches(tensor.start + start, tensor.size if size is None else size)
+
+    def read(self, tensor: Tensor, start: int, size: int) -> memoryview:
+        """These bytes of the tensor, which `done_with` takes back. Raises Unreadable."""
+        try:
+            return self._opened(tensor).read_at(tensor.start + start, size)
+        except DamagedFile as error:
+            raise self._unreadable(tensor, error) from None
+
+    def _opened(self, tensor: Tensor) -> Opened:
+        try:
+            return self._open(tensor.file)
+        except DamagedFile as error:
+            raise self._unreadable(tensor, error) from None
+
+    def _listed(self, file: File) -> tuple[Tensor, ...]:
+        try:
+            found = listing.tensors_of(self._open(file.path), file.size, file.path)
+        except DamagedFile as error:
+            found = listing.Listing(reason=error.reason)
+            self.skipped.append(SkippedTensor(file.path, None, error.reason, True, self._before))
+            return ()
+        if found.reason:
+            self.skipped.append(SkippedTensor(file.path, None, found.reason, False, self._before))
+        return found.tensors
+
+    def _shards(self, index: File) -> Iterator[tuple[str, str]]:
+        """The files that the index lists, and what they are called together."""
+        folder, slash, _ = index.path.rpartition("/")
+        try:
+            found = lazy.json.loads(self._open(index.path).read(INDEX_MOST))
+            names = {str(name) for name in found["weight_map"].values()}
+        except (DamagedFile, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return
+        for name in names:
+            yield folder + slash + name, index.path.removesuffix(matching.INDEX)
+
+    def _unreadable(self, tensor: Tensor, error: DamagedFile) -> Unreadable:
+        return Unreadable(SkippedTensor(tensor.file, tensor.name, error.reason, True, self._before))

@@ -1,0 +1,377 @@
+"""Which tensors differ between two versions, and by how much."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import model_files
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from mreg.repository import Repository
+from mreg.storage.memory import MemoryStorage
+from mreg.values.errors import MissingPath
+from mreg.values.tensors import TensorDiff
+
+Arrays = dict[str, Any]
+Compare = Callable[..., TensorDiff]
+
+KINDS = ("changed", "cast", "reshaped", "renamed", "added", "removed", "skipped", "equal")
+
+
+def arrays(seed: int = 0) -> Arrays:
+    """Some long tensors, some that share a chunk with their neighbours, one of each size in between."""
+    random = np.random.default_rng(seed)
+    found = {f"layers.{n}.weight": random.standard_normal((300, 1000)).astype("f4") for n in range(3)}
+    found |= {f"layers.{n}.bias": random.standard_normal(20).astype("f4") for n in range(3)}
+    return found | {"scalar": np.float32(seed + 3), "empty": np.zeros((0, 4), "f4"), "ids": np.arange(2000)}
+
+
+@pytest.fixture
+def compare(repo: Repository, folder: Callable[..., str]) -> Compare:
+    """Log two lots of files, and compare their tensors with statistics."""
+
+    def compare(before: Mapping[str, bytes], after: Mapping[str, bytes], **options: Any) -> TensorDiff:
+        for files in (before, after):
+            repo.log(folder(files), "net", always=True)
+        found = repo.diff("net:v0", "net:v1", **{"tensors": True, "statistics": True, "everything": True} | options)
+        assert found.tensors is not None
+        return found.tensors
+
+    return compare
+
+
+def model(tensors: Arrays, name: str = "model.safetensors") -> dict[str, bytes]:
+    return {name: save({key: np.asarray(array) for key, array in tensors.items()})}
+
+
+def counts(found: TensorDiff) -> dict[str, int]:
+    """How many are of each kind that there is."""
+    return {kind: len(getattr(found, kind)) for kind in KINDS if getattr(found, kind)}
+
+
+def names(pairs: Any) -> list[str]:
+    return [pair.after.name for pair in pairs]
+
+
+def sharded(tensors: Arrays, count: int, *, index: bool = False) -> dict[str, bytes]:
+    """The same model in several files; with an index they have names of no pattern."""
+    parts: list[Arrays] = [{} for _ in range(count)]
+    for number, (key, array) in enumerate(tensors.items()):
+        parts[number % count][key] = array
+    paths = [f"part-{n}.safetensors" if index else f"model-{n + 1:05}-of-{count:05}.safetensors" for n in range(count)]
+    files = {path: model(part)["model.safetensors"] for path, part in zip(paths, parts, strict=True)}
+    if index:
+        weight_map = {key: path for path, part in zip(paths, parts, strict=True) for key in part}
+        files["model.safetensors.index.json"] = json.dumps({"weight_map": weight_map}).encode()
+    return files
+
+
+def test_tensors_are_sorted_into_equal_changed_added_and_removed(compare: Compare) -> None:
+    before = arrays()
+    after = {key: array for key, array in before.items() if key != "ids"}
+    after |= {"layers.1.weight": before["layers.1.weight"] * 1.5, "new": np.ones(500, "f4")}
+
+    found = compare(model(before), model(after))
+
+    assert counts(found) == {"changed": 1, "added": 1, "removed": 1, "equal": 7}
+    (pair,) = found.changed
+    assert pair.statistics is not None
+    assert pair.statistics.relative == pytest.approx(0.5)
+    assert pair.statistics.changed == 1
+    assert (names(found.changed), found.added[0].name, found.removed[0].name) == (["layers.1.weight"], "new", "ids")
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_one_file_and_five_shards_of_it_do_not_differ(index: bool, compare: Compare) -> None:
+    found = compare(model(arrays()), sharded(arrays(), 5, index=index))
+
+    assert counts(found) == {"equal": len(arrays())}
+
+
+def test_shards_that_were_divided_otherwise_do_not_differ(compare: Compare) -> None:
+    found = compare(sharded(arrays(), 2), sharded(arrays(), 5))
+
+    assert counts(found) == {"equal": len(arrays())}
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda tensors: {"pytorch_model.bin": model_files.torch_file(tensors)}, id="torch"),
+        pytest.param(lambda tensors: {"weights.npz": model_files.npz(tensors)}, id="npz"),
+    ],
+)
+def test_the_same_tensors_in_another_format_do_not_differ(write: Callable[..., Any], compare: Compare) -> None:
+    found = compare(write(arrays()), model(arrays()))
+
+    assert counts(found) == {"equal": len(arrays())}
+
+
+def test_float32_that_became_bfloat16_is_told_as_rounded(compare: Compare) -> None:
+    weights = np.random.default_rng(0).standard_normal(3 << 19).astype("f4")
+    bits = weights.view("<u4")
+    halves = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2")
+    torch = {
+        "m.pt": model_files.torch_file({"rounded": halves, "cut": (bits >> 16).astype("<u2")}, bf16=["rounded", "cut"])
+    }
+
+    found = compare(model({"rounded": weights, "cut": weights}), torch)
+
+    assert {pair.after.name: pair.rounded for pair in found.cast} == {"rounded": True, "cut": False}
+    assert counts(found) == {"cast": 2}
+    cut = next(pair.statistics for pair in found.cast if pair.after.name == "cut")
+    assert cut is not None and cut.relative is not None and 0 < cut.relative < 0.01
+
+
+def test_renamed_tensors_are_found_by_their_bytes_and_swapped_ones_have_changed(compare: Compare) -> None:
+    before = arrays()
+    after = dict(before)
+    after["moved.weight"] = after.pop("layers.0.weight")
+    after["moved.bias"] = after.pop("layers.0.bias")  # shares a chunk with others
+    after["layers.1.weight"], after["layers.2.weight"] = after["layers.2.weight"], after["layers.1.weight"]
+
+    found = compare(model(before), model(after))
+
+    assert counts(found) == {"changed": 2, "renamed": 2, "equal": 5}
+    assert {(pair.before.name, pair.after.name) for pair in found.renamed} == {
+        ("layers.0.weight", "moved.weight"),
+        ("layers.0.bias", "moved.bias"),
+    }
+    assert sorted(names(found.changed)) == ["layers.1.weight", "layers.2.weight"]
+
+
+def test_of_several_renamed_tensors_with_the_same_bytes_each_finds_one(compare: Compare) -> None:
+    same = np.arange(5000, dtype="f4")
+
+    found = compare(model({"a.0": same, "a.1": same, "gone": same}), model({"b.0": same, "b.1": same}))
+
+    assert [(pair.before.name, pair.after.name) for pair in found.renamed] == [("a.0", "b.0"), ("a.1", "b.1")]
+    assert [one.name for one in found.removed] == ["gone"]
+
+
+def test_a_tensor_that_moved_to_another_file_is_told_with_both(compare: Compare) -> None:
+    one, other = np.arange(5000, dtype="f4"), np.arange(4000, dtype="f4")
+    before = model({"x": one, "y": other}, "a.safetensors") | model({"z": other * 2}, "b.safetensors")
+    after = model({"y": other}, "a.safetensors") | model({"z": other * 2, "x": one}, "b.safetensors")
+
+    found = compare(before, after)
+
+    (pair,) = found.renamed
+    assert (pair.before.name, pair.before.file, pair.after.name, pair.after.file) == (
+        *("x", "a.safetensors"),
+        *("x", "b.safetensors"),
+    )
+
+
+def test_tied_tensors_are_measured_once_and_name_each_other(compare: Compare) -> None:
+    before, after = (np.random.default_rng(n).standard_normal(4000).astype("f4") for n in range(2))
+
+    found = compare(model({"embed": before, "head": before}), model({"embed": after, "head": after}))
+
+    assert counts(found) == {"changed": 2}
+    assert [(pair.after.name, pair.after.tied_to) for pair in found.changed] == [("embed", None), ("head", "embed")]
+    assert found.changed[0].statistics == found.changed[1].statistics
+
+
+def test_a_name_that_two_shards_have_is_matched_by_its_place(compare: Compare) -> None:
+    first, second = np.arange(4000, dtype="f4"), np.arange(4000, dtype="f4") + 1
+    files = {
+        "m-00001-of-00002.safetensors": model({"a": first})["model.safetensors"],
+        "m-00002-of-00002.safetensors": model({"a": second})["model.safetensors"],
+    }
+
+    found = compare(files, files | {"m-00002-of-00002.safetensors": model({"a": second * 2})["model.safetensors"]})
+
+    assert counts(found) == {"changed": 1, "equal": 1}
+
+
+def test_another_shape_is_told_and_not_measured(compare: Compare) -> None:
+    found = compare(model({"bias": np.zeros(10, "f4")}), model({"bias": np.zeros((2, 5), "f4")}))
+
+    assert counts(found) == {"reshaped": 1}
+    assert found.reshaped[0].statistics is None
+
+
+def test_what_blew_up_comes_first_and_then_the_largest_relative_difference(compare: Compare) -> None:
+    before = {f"layers.{n}": np.ones(3000, "f4") * (n + 1) for n in range(12)}
+    after = {name: array * (1 + n / 100) for n, (name, array) in enumerate(before.items())}
+    after["layers.3"] = np.where(np.arange(3000) == 5, np.float32("nan"), before["layers.3"])
+
+    found = compare(model(before), model(after))
+
+    assert names(found.changed) == ["layers.3", *(f"layers.{n}" for n in (11, 10, 9, 8, 7, 6, 5, 4, 2, 1))]
+    assert [pair.blew_up for pair in found.changed] == [True] + [False] * 10
+    assert found.changed[0].statistics is not None and found.changed[0].statistics.nan_after == 1
+
+
+def test_equal_bytes_that_were_cut_otherwise_are_equal(compare: Compare) -> None:
+    """In an opaque file tensors are cut anywhere, here by a member in front of the archive's own."""
+    before, after = model_files.npz(arrays()), model_files.npz({"0": np.zeros(77, "u1")} | arrays())
+
+    found = compare({"a.npz": before}, {"a.npz": after})
+
+    assert counts(found) == {"added": 1, "equal": len(arrays())}
+
+
+def test_names_are_matched_without_a_prefix_and_one_is_proposed(
+    compare: Compare, repo: Repository, folder: Callable[..., str]
+) -> None:
+    before, after = arrays(0), {f"module.{name}": array for name, array in arrays(1).items()}
+
+    found = compare(model(before), model(after))
+    stripped = repo.diff("net:v0", "net:v1", tensors=True, strip_prefix=("", "module.")).tensors
+
+    assert found.prefixes == ("", "module.")
+    assert stripped is not None and stripped.prefixes == ("", "")
+    assert counts(stripped) == {"changed": 7, "equal": 2}
+
+
+@pytest.mark.parametrize("glob", ["layers.1.*", ["*.1.*"], ["nothing", "layers.1.?????*"]])
+def test_only_tensors_that_match_a_pattern_are_compared(glob: Any, compare: Compare) -> None:
+    found = compare(model(arrays(0)), model(arrays(1)), tensors=glob)
+
+    assert set(names(found.changed)) <= {"layers.1.weight", "layers.1.bias"}
+    assert "layers.1.weight" in names(found.changed)
+    assert counts(found).keys() == {"changed"}
+
+
+def test_files_outside_are_compared_with_a_version_and_nothing_is_logged(
+    repo: Repository, folder: Callable[..., str]
+) -> None:
+    changed = arrays() | {"layers.0.bias": np.ones(20, "f4")}
+    repo.log(folder(model(arrays()) | {"notes.txt": b"1"}), "net")
+    here = folder(model(changed) | {"more.txt": b"2"})
+
+    found = repo.diff("net", here, tensors=True, statistics=True)
+
+    assert found.tensors is not None
+    assert counts(found.tensors) == {"changed": 1, "equal": len(arrays()) - 1}
+    assert ([one.path for one in found.added], [one.path for one in found.removed]) == (["more.txt"], ["notes.txt"])
+    assert (found.after.name, found.metadata) == (here, {})
+    assert [entry.seq for entry in repo.history()] == [1]
+
+
+def test_a_file_outside_is_compared_with_the_one_of_its_name(repo: Repository, folder: Callable[..., str]) -> None:
+    repo.log(folder({"sub/" + path: data for path, data in model(arrays()).items()} | {"config.json": b"{}"}), "net")
+    here = Path(folder(model(arrays(1)))) / "model.safetensors"
+
+    found = repo.diff("net", here, tensors=True)
+
+    assert found.tensors is not None
+    assert counts(found.tensors) == {"changed": 7, "equal": 2}
+    assert (found.added, found.removed, len(found.changed)) == ((), (), 1)
+
+
+@pytest.mark.parametrize("path", ["./nothing", "../nothing", "/nothing", "~/nothing"])
+def test_a_path_that_is_not_there_is_told(path: str, repo: Repository, folder: Callable[..., str]) -> None:
+    repo.log(folder(model(arrays())), "net")
+
+    with pytest.raises(MissingPath):
+        repo.diff("net", path)
+
+
+def flip(storage: MemoryStorage, data: bytes) -> None:
+    """Change a byte of the chunk that is kept as it is with these bytes."""
+    for key in storage.list("packs"):
+        entry = storage._entries[key]
+        if (at := entry.data.find(data)) >= 0:
+            changed = bytearray(entry.data)
+            changed[at] ^= 1
+            entry.data = bytes(changed)
+            return
+    raise AssertionError("no such bytes")
+
+
+def random_model(changed: int | None = None) -> tuple[Arrays, dict[str, bytes]]:
+    """Three tensors of noise, which is kept as it is."""
+    tensors = {name: np.frombuffer(np.random.default_rng(n).bytes(3 << 20), "u1") for n, name in enumerate("abc")}
+    if changed is not None:
+        tensors["abc"[changed]] = np.frombuffer(np.random.default_rng(9).bytes(3 << 20), "u1")
+    return tensors, model(tensors)
+
+
+def test_a_damaged_tensor_is_named_and_the_rest_is_compared(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str]
+) -> None:
+    before, files = random_model()
+    after = {"a": before["c"], "b": before["b"][::-1].copy(), "c": np.zeros(9, "u1")}
+    for lot in (files, model(after)):
+        repo.log(folder(lot), "net")
+    flip(storage, before["a"].tobytes()[1 << 20 : (1 << 20) + 64])
+
+    found = repo.diff("net:v0", "net:v1", tensors=True, statistics=True).tensors
+
+    assert found is not None
+    (skipped,) = found.skipped
+    assert (skipped.file, skipped.tensor, skipped.damaged, skipped.before) == ("model.safetensors", "a", True, True)
+    assert "do not match" in skipped.reason
+    assert (names(found.changed), names(found.reshaped), found.damaged) == (["b"], ["c"], True)
+
+
+def test_a_file_whose_header_is_damaged_is_named_and_its_tensors_are_not_told_as_removed(
+    repo: Repository, storage: MemoryStorage, folder: Callable[..., str]
+) -> None:
+    (_, before), (_, after) = random_model(), random_model(changed=0)
+    other = model({"x": np.ones(9)}, "other.safetensors")
+    repo.log(folder(before | model({"x": np.zeros(9)}, "other.safetensors")), "net")
+    repo.log(folder(after | other), "net")
+    flip(storage, before["model.safetensors"][:64])
+
+    found = repo.diff("net:v0", "net:v1", tensors=True).tensors
+
+    assert found is not None
+    assert counts(found) == {"changed": 1, "skipped": 2}  # both versions have this header
+    assert {(one.file, one.tensor) for one in found.skipped} == {("model.safetensors", None)}
+
+
+class Counting(MemoryStorage):
+    """Counts the bytes that are read from packs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        found = super().read(key, start, length)
+        self.count += len(found) if key.startswith("packs/") else 0
+        return found
+
+
+@pytest.fixture
+def counted(tmp_path: Path, folder: Callable[..., str]) -> Callable[..., int]:
+    """Log two lots of files; how many bytes of the packs their comparison reads."""
+
+    def counted(before: Mapping[str, bytes], after: Mapping[str, bytes], **options: Any) -> int:
+        storage = Counting()
+        with Repository.init_storage(storage, "memory", cache=str(tmp_path / "counted")) as repo:
+            for files in (before, after):
+                repo.log(folder(files), "net", always=True)
+            repo.diff("net:v0", "net:v1")  # the lookup tables are up to date then
+            storage.count = 0
+            repo.diff("net:v0", "net:v1", **{"tensors": True, "statistics": True, "everything": True} | options)
+            return storage.count
+
+    return counted
+
+
+def test_of_equal_versions_only_headers_are_read(counted: Callable[..., int]) -> None:
+    _, files = random_model()
+
+    assert 0 < counted(files, files) < 16 << 10
+
+
+def test_which_tensors_differ_is_known_from_headers_and_recipes(counted: Callable[..., int]) -> None:
+    (_, before), (_, after) = random_model(), random_model(changed=1)
+
+    assert counted(before, after, statistics=False) < 16 << 10
+
+
+def test_only_tensors_that_differ_are_read_for_statistics(counted: Callable[..., int]) -> None:
+    (_, before), (_, after) = random_model(), random_model(changed=1)
+
+    assert counted(before, after) < (6 << 20) + (32 << 10)
