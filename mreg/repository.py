@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mreg.values.entities import (
         AnnotateResult,
         Artifact,
+        Attachment,
         Changed,
         Checkout,
         Diff,
@@ -239,7 +240,7 @@ class Repository:
         version in every case.
         """
         request = operations.log.LogRequest(
-            paths=[paths] if isinstance(paths, str | os.PathLike) else list(paths),
+            paths=_as_list(paths),
             artifact=artifact,
             aliases=_texts(aliases),
             links=_texts(links),
@@ -532,6 +533,35 @@ class Repository:
         """Remove one property. message: the reason, for the history."""
         return operations.properties.remove_properties(self._context, reference, [key], message=message)
 
+    def attachments(self, reference: str) -> list[Attachment]:
+        """The files and folders attached to what the reference means (see `properties`), sorted by name."""
+        return operations.attachments.attachments(self._context, reference)
+
+    def attach(
+        self,
+        reference: str,
+        name: str,
+        paths: Paths,
+        *,
+        message: str | None = None,
+        progress: Progress | None = None,
+    ) -> Changed:
+        """Attach a file, or the contents of a folder, under a name, in the place of what has the name. The version and
+        its digest stay as they are; the attachment is renamed and deleted along with what it is of. paths: as for
+        `log`. message: the reason, for the history. Raises NeedsFormat in a repository of format 1."""
+        return operations.attachments.attach(
+            self._context, reference, name, _as_list(paths), message=message, progress=progress
+        )
+
+    def detach(self, reference: str, name: str, *, message: str | None = None) -> Changed:
+        """Remove an attachment. message: the reason, for the history."""
+        return operations.attachments.detach(self._context, reference, name, message=message)
+
+    def read_attachment(self, reference: str, name: str, path: str | None = None) -> Iterator[bytes]:
+        """The bytes of a file of an attachment, piece by piece, each verified; the whole is right once the last piece
+        has been given out. path: within the attachment; not needed where that is one file."""
+        return operations.attachments.read(self._context, reference, name, path)
+
     # The whole repository.
 
     @overload
@@ -765,3 +795,7 @@ def _wanted(
 def _texts(given: Sequence[str]) -> tuple[str, ...]:
     """One text stands for itself, not for its letters."""
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _as_list(paths: Paths) -> list[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)

@@ -50,12 +50,13 @@ def rows_of(changes: Sequence[RefChange], *, whole: bool = False) -> list[Row]:
 
 
 def _without_parts(changes: Sequence[RefChange]) -> list[RefChange]:
-    """The changes but those of properties that came or went with what they are of."""
+    """The changes but those of properties and attachments that came or went with what they are of."""
     moved = {one.name for one in changes if one.kind in _WHOLE and None in (one.old, one.new)}
-    return [one for one in changes if one.kind != "property" or one.name.partition("#")[0] not in moved]
+    return [one for one in changes if one.kind not in _PARTS or one.name.partition("#")[0] not in moved]
 
 
 _WHOLE = ("artifact", "model", "version", "link")
+_PARTS = ("property", "attachment")
 
 
 def renamed(changes: Iterable[RefChange]) -> tuple[str, str, str] | None:
@@ -135,6 +136,9 @@ def _rows(change: RefChange, whole: bool) -> list[Row]:
             owner, _, key = change.name.partition("#")
             old, new = (text and _shortened(text, whole) for text in (change.old, change.new))
             return [(f"{key} of {owner}", _move(old, new))]
+        case "attachment":
+            owner, _, key = change.name.partition("#")
+            return [(f"attachment {key} of {owner}", _attached(change))]
     return [(change.name, _move(change.old, change.new))]
 
 
@@ -164,6 +168,12 @@ def _lines(change: RefChange) -> str:
     blocks = lazy.difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
     same = sum(block.size for block in blocks)
     return f"+{len(new) - same} -{count_text(len(old) - same, 'line', 'lines')}"
+
+
+def _attached(change: RefChange) -> str:
+    if change.old and change.new:
+        return "replaced"
+    return "new" if change.new else "removed"
 
 
 def _detail(change: RefChange, detail: Detail, whole: bool) -> Row:

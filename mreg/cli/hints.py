@@ -19,6 +19,7 @@ HINTS: dict[str, str] = {
     "unknown-remote": "a slash separates a remote from a name; name the repository with `--repo` instead",
     "unknown-file": "list the files with `mreg files {version}`",
     "nothing-included": "list the files with `mreg files {version}`",
+    "unknown-attachment": "`mreg show {owner}` lists its attachments",
     "unknown-property": "`mreg show {owner}` lists its properties",
     "unknown-tag": "list tags with `mreg tag ls`",
     "unknown-setting": "list the settings with `mreg config ls`, your own with `mreg config ls --user`",

@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 GAP = 2
 
 
-def show(out: Out, reference: str, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
-    """Everything about a version, `said` being its properties: a page on a terminal, `key: value` lines elsewhere."""
+def show(out: Out, reference: str, version: Version, around: Surroundings, parts: Mapping[str, Any]) -> None:
+    """Everything about a version: a page on a terminal, `key: value` lines elsewhere. parts: its properties and
+    attachments, as in JSON."""
     if out.terminal:
-        _page(out, reference, version, around, said)
+        _page(out, reference, version, around, parts)
     else:
-        _lines(out, version, around, said)
+        _lines(out, version, around, parts)
 
 
-def _lines(out: Out, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
+def _lines(out: Out, version: Version, around: Surroundings, parts: Mapping[str, Any]) -> None:
     pairs = [
         ("version", version.name),
         ("aliases", " ".join(version.aliases)),
         ("links", "\n".join(_links(around))),
         ("message", version.message),
-        ("size", f"{size_text(version.size)} in {count_text(version.files, 'file', 'files')}"),
+        ("size", _extent(version.size, version.files)),
         ("type", version.type),
         ("created", time_text(version.created)),
         ("author", f"{version.author} on {version.host}"),
@@ -40,14 +41,23 @@ def _lines(out: Out, version: Version, around: Surroundings, said: Mapping[str, 
         ("derived", "\n".join(_derived(around))),
         ("digest", version.digest),
         ("manifest", version.manifest),
-        ("properties", "\n".join(properties(said))),
+        *((name, "\n".join(lines)) for name, lines in told(parts).items()),
     ]
     pairs += [(key, value_text(value)) for key, value in flatten(version.metadata).items()]
     out.fields(pairs)
 
 
-def properties(said: Mapping[str, Any]) -> list[str]:
-    return [f"{one_line(key)} = {one_line(value_text(said[key]))}" for key in said]
+def told(parts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Properties and attachments, a text for each."""
+    said = parts["properties"]
+    return {
+        "properties": [f"{one_line(key)} = {one_line(value_text(said[key]))}" for key in said],
+        "attachments": [f"{one['name']} ({_extent(one['size'], one['files'])})" for one in parts["attachments"]],
+    }
+
+
+def _extent(size: int, files: int) -> str:
+    return f"{size_text(size)} in {count_text(files, 'file', 'files')}"
 
 
 def _links(around: Surroundings) -> list[str]:
@@ -60,10 +70,10 @@ def _derived(around: Surroundings) -> Sequence[str]:
     return around.derived
 
 
-def _page(out: Out, reference: str, version: Version, around: Surroundings, said: Mapping[str, Any]) -> None:
+def _page(out: Out, reference: str, version: Version, around: Surroundings, parts: Mapping[str, Any]) -> None:
     _heading(out, reference, version, around)
     kind = "" if version.type == "model" else f"{version.type} of "
-    facts = [f"{kind}{size_text(version.size)} in {count_text(version.files, 'file', 'files')}"]
+    facts = [f"{kind}{_extent(version.size, version.files)}"]
     facts += [f"logged {age_text(version.created)} by {version.author} on {version.host}"]
     facts += [f"run {version.run}"] if version.run else []
     for line in _joined(facts, " · ", out.width):
@@ -76,15 +86,15 @@ def _page(out: Out, reference: str, version: Version, around: Surroundings, said
         ("used by", ", ", "", [f"{one.run} ({age_text(one.time)})" for one in around.consumers]),
         ("derived", ", ", "", _derived(around)),
         *((name, "   ", "", values) for name, values in _metadata(version).items()),
-        ("properties", ", ", "", properties(said)),
+        *((name, ", ", "", lines) for name, lines in told(parts).items()),
         ("created", " ", "dim", [local_text(version.created)]),
         ("digest", "", "dim", [version.digest]),
         ("manifest", "", "dim", [version.manifest]),
     ]
-    shown = [(one_line(name), between, style, parts) for name, between, style, parts in groups if parts]
+    shown = [(one_line(name), between, style, texts) for name, between, style, texts in groups if texts]
     indent = max(width_of(name) for name, *_ in shown) + GAP
-    for name, between, style, parts in shown:
-        for number, line in enumerate(_joined(parts, between, out.width - indent)):
+    for name, between, style, texts in shown:
+        for number, line in enumerate(_joined(texts, between, out.width - indent)):
             head = "" if number else name
             out.styled((f"{head}{' ' * (indent - width_of(head))}", "dim"), (line, style))
 

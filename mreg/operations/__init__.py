@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.operations import (
         aliases as aliases,
+        attachments as attachments,
         changes as changes,
         collections as collections,
         diff as diff,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         history as history,
         links as links,
         log as log,
+        owners as owners,
         properties as properties,
         query as query,
         rename as rename,

@@ -11,11 +11,12 @@ from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
     ArtifactKey,
+    AttachmentKey,
     CardKey,
     CollectionKey,
     ConfigKey,
     LinkKey,
-    PropertyKey,
+    PartKey,
     RefKey,
     RunKey,
     VersionKey,
@@ -94,9 +95,9 @@ class _Words:
                 return target.version if target else f"{collection}:{value}"
             case RunKey():
                 return value
-            case PropertyKey(VersionKey() as owner, _):
+            case PartKey(VersionKey() as owner, _):
                 return owner.version
-            case PropertyKey(LinkKey() as owner, _):
+            case PartKey(LinkKey() as owner, _):
                 target = parse_link(self._last(owner) or "")
                 return target.version if target else None
         return None
@@ -168,6 +169,7 @@ def _called(key: RefKey) -> tuple[str, str]:
             return "use", run
         case ConfigKey():
             return "settings", str(key)
-        case PropertyKey(owner, name):
-            return "property", f"{_called(owner)[1]}#{name}"
+        case PartKey(owner, name):
+            kind = "attachment" if isinstance(key, AttachmentKey) else "property"
+            return kind, f"{_called(owner)[1]}#{name}"
     return "ref", str(key)

@@ -183,20 +183,13 @@ class _Job(NamedTuple):
                 if self.request.says_nothing:
                     return LogResult(load(context, view, same), created=False)
                 return self._commit(record, (), writer)
-            packs = packs_of(reused) if writer.empty else {*packs_of(reused), self._publish(writer)}
+            packs = packs_of(reused) if writer.empty else {*packs_of(reused), publish(context, writer)}
             if not same:
                 records = context.objects_at(view)
                 records.put(listed)
                 records.put(record.to_bytes())
         self.effort.ends("write")
         return self._commit(record, tuple(sorted(packs)), writer, heals=heals)
-
-    def _publish(self, writer: PackWriter) -> str:
-        """Publish the pack, and know it again as the one that was written; its name."""
-        name = writer.publish()
-        if stat := self.context.storage.stat(key_of(name)):
-            self.context.index.keep_sound([(name, WHOLE, stat.stamp)])
-        return name
 
     def record(self, manifest: Manifest, digest: str, created: str) -> VersionRecord:
         """The version's record. digest: the manifest's."""
@@ -306,6 +299,14 @@ class _Job(NamedTuple):
         note(draft, target, said, now.with_inputs(self.inputs))
         if request.run not in (None, self.context.objects.version(target.digest).run):
             draft.set(RunKey(str(request.run), target.digest), target.name)
+
+
+def publish(context: Context, writer: PackWriter) -> str:
+    """Publish the pack, and know it again as the one that was written; its name."""
+    name = writer.publish()
+    if stat := context.storage.stat(key_of(name)):
+        context.index.keep_sound([(name, WHOLE, stat.stamp)])
+    return name
 
 
 def _prepare(context: Context, request: LogRequest, effort: Effort) -> _Job:

@@ -17,7 +17,7 @@ from mreg.refs.keys import (
     LinkKey,
     ModelKey,
     Owner,
-    PropertyKey,
+    PartKey,
     RefKey,
     VersionKey,
 )
@@ -46,9 +46,10 @@ def rename_artifact(context: Context, old: str, new: str) -> Changed:
         numbers = range(view.next_number(old))
         _check_numbers(view, old, new, len(numbers))
         for number in numbers:
-            _move_with_properties(draft, VersionKey(old, number), VersionKey(new, number))
+            _move(draft, VersionKey(old, number), VersionKey(new, number))
             _move(draft, AnnotationKey(old, number), AnnotationKey(new, number))
-        _move_with_properties(draft, ArtifactKey(old), ArtifactKey(new))
+        _move(draft, ArtifactKey(old), ArtifactKey(new))
+        _move_parts(draft, ArtifactKey(old), ArtifactKey(new))
         _move_aliases(draft, old, new)
         for key, value in view.live(keys.ALL_MODELS, LinkKey).items():
             target = link_target(key, value)
@@ -76,9 +77,10 @@ def rename_model(context: Context, old: str, new: str) -> Changed:
             if number >= count or _said(view.ref(LinkKey(new, number))) != _said(view.ref(LinkKey(old, number))):
                 raise _taken(new, CollectionKind.MODEL)
         for number in range(count):
-            _move_with_properties(draft, LinkKey(old, number), LinkKey(new, number))
+            _move(draft, LinkKey(old, number), LinkKey(new, number))
         _move(draft, CardKey(old), CardKey(new))
-        _move_with_properties(draft, ModelKey(old), ModelKey(new))
+        _move(draft, ModelKey(old), ModelKey(new))
+        _move_parts(draft, ModelKey(old), ModelKey(new))
         _move_aliases(draft, old, new)
 
     return changed(context, context.commit(f"model rename {old} {new}", build))
@@ -116,11 +118,21 @@ def _move(draft: Draft, old: RefKey, new: RefKey) -> None:
         draft.bury(new, ref.last)
 
 
-def _move_with_properties(draft: Draft, old: Owner, new: Owner) -> None:
-    for key, value in draft.view.live(keys.in_properties(old), PropertyKey).items():
-        draft.set(PropertyKey(new, key.name), value)
+def _move_parts(draft: Draft, old: CollectionKey, new: CollectionKey) -> None:
+    """Those of the collection, and of its versions or links."""
+    for key, value in draft.view.live(old.rpartition("/")[0] + "/", PartKey).items():
+        draft.set(key.of(_owner(key.owner, new)), value)
         draft.set(key, None)
-    _move(draft, old, new)
+
+
+def _owner(old: Owner, new: CollectionKey) -> Owner:
+    """What the owner is called in the collection that has been renamed."""
+    match old:
+        case VersionKey(_, number):
+            return VersionKey(new.name, number)
+        case LinkKey(_, number):
+            return LinkKey(new.name, number)
+    return new
 
 
 def _move_aliases(draft: Draft, old: str, new: str) -> None:

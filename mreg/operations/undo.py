@@ -14,8 +14,19 @@ from mreg.operations.collections import NameTaken, check_free
 from mreg.operations.history import UnknownSequence, describe
 from mreg.refs import heading, keys, rules
 from mreg.refs.journal import Entry, Mark
-from mreg.refs.keys import CONFIG, AnnotationKey, CardKey, CollectionKey, ConfigKey, LinkKey, RefKey, VersionKey
+from mreg.refs.keys import (
+    CONFIG,
+    AnnotationKey,
+    AttachmentKey,
+    CardKey,
+    CollectionKey,
+    ConfigKey,
+    LinkKey,
+    RefKey,
+    VersionKey,
+)
 from mreg.refs.ref_files import DamagedRef
+from mreg.refs.rules import Root
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.refs.view import View
 from mreg.session.context import Context
@@ -44,6 +55,8 @@ class CannotUndo(Refused):
 
 
 class GivenUp(Refused):
+    """version: or an attachment, in words."""
+
     code = "given-up"
     template = "entry {seq} cannot be undone: the files of {version} are gone"
 
@@ -60,8 +73,8 @@ class _Move(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """The records and packs, by name, that versions which come back need, as of `looked_up`: the commit checks that
-    they exist."""
+    """The records and packs, by name, that versions and attachments which come back need, as of `looked_up`: the commit
+    checks that they exist."""
 
     looked_up: Mark
     records: tuple[str, ...]
@@ -197,12 +210,16 @@ def _shown(key: RefKey, value: str | None) -> str:
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
-def _returning(moves: list[_Move]) -> dict[str, str]:
-    """The versions that come back when these are taken back, by name, with their digests; without those that only get
-    another name back: their data cannot be gone."""
-    versions = [(key, old, new) for key, old, new in moves if isinstance(key, VersionKey)]
-    kept = {new for _, old, new in versions if old is None}
-    return {key.version: old for key, old, new in versions if new is None and old is not None and old not in kept}
+def _returning(moves: list[_Move]) -> dict[str, Root]:
+    """The versions and attachments that come back when these are taken back, by what people call them; without those
+    that only get another name back: their data cannot be gone."""
+    kept = {rules.root(key, new) for key, _, new in moves}
+    found = ((key, rules.root(key, old)) for key, old, _ in moves if isinstance(key, VersionKey | AttachmentKey))
+    return {
+        key.version if isinstance(key, VersionKey) else rules.words(key): root
+        for key, root in found
+        if root is not None and root not in kept
+    }
 
 
 def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
@@ -211,10 +228,10 @@ def _data(context: Context, view: View, seq: int, moves: list[_Move]) -> _Data:
     records: set[str] = set()
     objects = context.objects_at(view)
     found: set[str] = set()
-    for name, digest in _returning(moves).items():
+    for name, (digest, is_version) in _returning(moves).items():
         if not objects.has(digest):
             raise GivenUp(seq=seq, version=name)
-        manifest = objects.version(digest).manifest
+        manifest = objects.version(digest).manifest if is_version else digest
         if not objects.has(manifest):
             raise GivenUp(seq=seq, version=name)
         records |= {digest, manifest}

@@ -10,10 +10,12 @@
     runs/<run>#<digest>               RunKey           a version that the run used; one line of the file
     config.toml                       ConfigKey        format, id, settings
 
-and a property of each of the first, the second, the fourth and the sixth of these; one line of a file:
+and parts of the first, the second, the fourth and the sixth of these (their owners); each one line of a file:
 
     artifacts/<name>/properties#<key>         registered/<name>/properties#<key>
     artifacts/<name>/vN.properties#<key>      registered/<name>/vN.properties#<key>       PropertyKey
+    artifacts/<name>/attachments#<name>       registered/<name>/attachments#<name>
+    artifacts/<name>/vN.attachments#<name>    registered/<name>/vN.attachments#<name>     AttachmentKey
 
 A key is its own spelling: a string with its parts as attributes. So `str()` of it is what the journal says, and keys
 are equal if they are spelt alike. What each kind of ref may say, and what it needs, is in `mreg.refs.rules`.
@@ -23,7 +25,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from mreg import values
 from mreg.storage.keys import is_key
@@ -31,10 +33,12 @@ from mreg.values.digest import is_digest
 from mreg.values.formats import FIRST
 from mreg.values.names import InvalidName, check_alias, is_beyond_ascii, is_name, parse_version
 
+if TYPE_CHECKING:
+    from typing import Self
+
 FOLDERS: Final = ("artifacts", "registered", "aliases", "runs")
 """The folders of ref files; `config.toml` is beside them."""
 
-_PROPERTIES: Final = "properties#"
 _MAX_LINE: Final = 12 * 250
 _LINE: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:%#"
 _DEPTH: Final = {"artifacts": 2, "registered": 2, "aliases": 2, "runs": 1, "config.toml": 0}
@@ -219,24 +223,65 @@ class RunKey(RefKey):
 
 
 Owner = CollectionKey | VersionKey | LinkKey
-"""What can have properties."""
+"""What can have properties and attachments."""
 
 
-class PropertyKey(RefKey):
-    """One property of its owner. name: as people write it."""
+class PartKey(RefKey):
+    """One line of a table of its owner, renamed and deleted along with that. name: as people write it."""
 
     __slots__ = ("name", "owner")
     __match_args__ = ("owner", "name")
 
     owner: Owner
     name: str
+    table: ClassVar[str]
     lines = True
     since = 2
 
-    def __new__(cls, owner: Owner, name: str) -> PropertyKey:
-        self = super().__new__(cls, in_properties(owner) + values.properties.escape(name))
+    def __new__(cls, owner: Owner, name: str) -> Self:
+        self = super().__new__(cls, in_table(owner, cls) + cls.spelt(name))
         self.owner, self.name = owner, name
         return self
+
+    @staticmethod
+    def spelt(name: str) -> str:
+        """The name as it stands in the repository."""
+        return name
+
+    @staticmethod
+    def understood(line: str) -> str | None:
+        """The name that is spelt so, None where none is."""
+        return line if is_name(line) else None
+
+    def of(self, owner: Owner) -> Self:
+        """The same of another owner."""
+        return type(self)(owner, self.name)
+
+
+class PropertyKey(PartKey):
+    """One property of its owner."""
+
+    __slots__ = ()
+    table = "properties"
+
+    @staticmethod
+    def spelt(name: str) -> str:
+        return values.properties.escape(name)
+
+    @staticmethod
+    def understood(line: str) -> str | None:
+        return values.properties.unescape(line)
+
+
+class AttachmentKey(PartKey):
+    """A file, or a folder of files, attached to its owner."""
+
+    __slots__ = ()
+    table = "attachments"
+
+
+PARTS: Final[tuple[type[PartKey], ...]] = (PropertyKey, AttachmentKey)
+_TABLES: Final = {kind.table: kind for kind in PARTS}
 
 
 class UnknownKey(RefKey):
@@ -280,8 +325,8 @@ def parse(text: str) -> RefKey:
 def _in_artifact(name: str, file: str) -> RefKey | None:
     if file == "artifact.toml":
         return ArtifactKey(name)
-    if _PROPERTIES in file:
-        return _property(file, ArtifactKey(name), lambda number: VersionKey(name, number))
+    if "#" in file:
+        return _part(file, ArtifactKey(name), lambda number: VersionKey(name, number))
     number = parse_version(file.removesuffix(".toml"))
     if number is None:
         return None
@@ -293,19 +338,20 @@ def _in_model(name: str, file: str) -> RefKey | None:
         return ModelKey(name)
     if file == "card.md":
         return CardKey(name)
-    if _PROPERTIES in file:
-        return _property(file, ModelKey(name), lambda number: LinkKey(name, number))
-    table, hash_sign, line = file.partition("#")
-    number = parse_version(line)
-    return LinkKey(name, number) if table == "links" and hash_sign and number is not None else None
+    if file.startswith("links#"):
+        number = parse_version(file.removeprefix("links#"))
+        return None if number is None else LinkKey(name, number)
+    return _part(file, ModelKey(name), lambda number: LinkKey(name, number))
 
 
-def _property(file: str, collection: CollectionKey, numbered: Callable[[int], Owner]) -> RefKey | None:
-    owner, _, line = file.partition(_PROPERTIES)
-    name, number = values.properties.unescape(line), parse_version(owner.removesuffix("."))
-    if name is None or not (owner == "" or (number is not None and owner.endswith("."))):
+def _part(file: str, collection: CollectionKey, numbered: Callable[[int], Owner]) -> RefKey | None:
+    table, _, line = file.partition("#")
+    of, dot, word = table.rpartition(".")
+    kind, number = _TABLES.get(word), parse_version(of)
+    name = kind.understood(line) if kind else None
+    if kind is None or name is None or (dot and number is None):
         return None
-    return PropertyKey(collection if number is None else numbered(number), name)
+    return kind(collection if number is None else numbered(number), name)
 
 
 def _is_alias(text: str) -> bool:
@@ -353,15 +399,15 @@ def in_links(model: str) -> str:
     return f"registered/{model}/links#"
 
 
-def in_properties(owner: Owner) -> str:
-    """The prefix of the owner's properties."""
+def in_table(owner: Owner, kind: type[PartKey]) -> str:
+    """The prefix of the owner's parts of this kind."""
     match owner:
         case CollectionKey(name):
-            return f"{KIND_FOLDER[owner.kind]}{name}/{_PROPERTIES}"
+            return f"{KIND_FOLDER[owner.kind]}{name}/{kind.table}#"
         case VersionKey():
-            return f"{owner}.{_PROPERTIES}"
+            return f"{owner}.{kind.table}#"
         case LinkKey(model, number):
-            return f"{ALL_MODELS}{model}/v{number}.{_PROPERTIES}"
+            return f"{ALL_MODELS}{model}/v{number}.{kind.table}#"
 
 
 def in_aliases(collection: str) -> str:
@@ -373,5 +419,6 @@ def holds_lines(file: str) -> bool:
     """Whether `file` holds many refs, one per line."""
     if file.startswith("runs/"):
         return True
-    of_model = file.startswith(ALL_MODELS) and file.endswith("/links")
-    return of_model or (file.startswith((ALL_MODELS, "artifacts/")) and file.endswith(("/properties", ".properties")))
+    if file.startswith(ALL_MODELS) and file.endswith("/links"):
+        return True
+    return file.startswith((ALL_MODELS, "artifacts/")) and file.rpartition("/")[2].rpartition(".")[2] in _TABLES

@@ -1,4 +1,4 @@
-"""What each kind of ref may say, which other refs it needs, and which version record it keeps alive.
+"""What each kind of ref may say, which other refs it needs, and which record it keeps alive.
 
 Written once: `rm`, `rename`, `undo`, `gc` and `fsck` ask here, so that they cannot disagree.
 """
@@ -14,10 +14,12 @@ from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
     ArtifactKey,
+    AttachmentKey,
     CardKey,
     CollectionKey,
     LinkKey,
     ModelKey,
+    PartKey,
     PropertyKey,
     RefKey,
     RunKey,
@@ -47,6 +49,13 @@ class LinkTarget(NamedTuple):
         return f"{self.version} {self.digest}"
 
 
+class Root(NamedTuple):
+    """A record from which other data is reached: that of a version, or the manifest of an attachment."""
+
+    digest: str
+    is_version: bool = True
+
+
 class Need(NamedTuple):
     """One of these refs must exist, with this value if one is given."""
 
@@ -69,7 +78,7 @@ def fault(key: RefKey, value: str) -> str | None:
     match key:
         case CollectionKey():
             return properties.fault(key, value)
-        case VersionKey():
+        case VersionKey() | AttachmentKey():
             return None if is_digest(value) else "it holds no digest"
         case AnnotationKey():
             return values.annotation.fault(value)
@@ -101,7 +110,7 @@ def needs(key: RefKey, value: str) -> tuple[Need, ...]:
         case AliasKey(collection, _):
             at = parse_version(value)
             return () if at is None else (Need((VersionKey(collection, at), LinkKey(collection, at))),)
-        case PropertyKey(owner, _):
+        case PartKey(owner, _):
             return (Need((owner,)),)
     return ()
 
@@ -125,13 +134,13 @@ def holds(key: RefKey) -> bool:
     return isinstance(key, (AliasKey, LinkKey, VersionKey))
 
 
-def record_named(key: RefKey, value: str | None) -> str | None:
-    """The version record (its digest) that the ref keeps alive with this value, or None."""
+def root(key: RefKey, value: str | None) -> Root | None:
+    """The record that the ref keeps alive with this value, or None."""
     match key:
-        case VersionKey() if value is not None and is_digest(value):
-            return value
+        case VersionKey() | AttachmentKey() if value is not None and is_digest(value):
+            return Root(value, isinstance(key, VersionKey))
         case LinkKey() if value is not None and (target := parse_link(value)):
-            return target.digest
+            return Root(target.digest)
     return None
 
 
@@ -139,7 +148,7 @@ def mentions(key: RefKey, values: Iterable[str | None], name: str) -> bool:
     """Whether the ref, which has or had these values, concerns the collection: one of its own refs, or a link to one of
     its versions."""
     match key:
-        case PropertyKey(whole, _):
+        case PartKey(whole, _):
             return mentions(whole, (), name)
         case (
             CollectionKey(owner) | VersionKey(owner, _) | AnnotationKey(owner, _) | CardKey(owner) | AliasKey(owner, _)
@@ -172,13 +181,15 @@ def words(key: RefKey) -> str:
             return f"what run {run!r} used"
         case PropertyKey(owner, name):
             return f"property {name!r} of {words(owner)}"
+        case AttachmentKey(owner, name):
+            return f"attachment {name!r} of {words(owner)}"
     return str(key)
 
 
 def rank(key: RefKey) -> int:
     """Refs of a lower rank need none of a higher one."""
     match key:
-        case AliasKey() | PropertyKey():
+        case AliasKey() | PartKey():
             return 3
         case LinkKey():
             return 2

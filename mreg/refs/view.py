@@ -23,7 +23,6 @@ from mreg.refs.keys import (
     CollectionKind,
     LinkKey,
     ModelKey,
-    PropertyKey,
     RefKey,
     VersionKey,
 )
@@ -112,7 +111,8 @@ class Refs(ABC):
             case ModelKey(model):
                 found |= self._one(CardKey(model))
         if isinstance(whole, (CollectionKey, VersionKey, LinkKey)):
-            found |= self.live(keys.in_properties(whole), PropertyKey)
+            for kind in keys.PARTS:
+                found |= self.live(keys.in_table(whole, kind), kind)
         return found
 
     def _one(self, key: RefKey) -> dict[RefKey, str]:
@@ -182,7 +182,7 @@ class View(Refs):
     def ever(self, prefix: str, kind: type[_Key]) -> set[_Key]:
         """The refs of this kind whose key starts with `prefix`, deleted ones included. Raises DamagedRef."""
         return self._agreed(
-            {key for key in self._present(prefix) if isinstance(key, kind)},
+            {key for key in self._present(prefix, kind) if isinstance(key, kind)},
             lambda tables: {key for key in map(keys.parse, tables.refs(prefix)) if isinstance(key, kind)},
             lambda: {key for key in self._said() if isinstance(key, kind) and key.startswith(prefix)},
         )
@@ -271,11 +271,12 @@ class View(Refs):
             self._lines[file] = ref_files.read_table(self._storage, file)
         return self._lines[file]
 
-    def _present(self, prefix: str) -> Iterator[RefKey]:
-        """The keys with this prefix that have a file or a line, or that an entry not applied yet will give one."""
+    def _present(self, prefix: str, kind: type[RefKey]) -> Iterator[RefKey]:
+        """The keys with this prefix that have a file or a line, or that an entry not applied yet will give one; only
+        those that may be of this kind."""
         for file in (prefix[:-1],) if prefix.endswith("#") else self._storage.list(prefix[:-1]):
             if keys.holds_lines(file):
-                yield from (keys.parse(f"{file}#{line}") for line in self._table(file))
+                yield from (keys.parse(f"{file}#{line}") for line in (self._table(file) if kind.lines else ()))
             else:
                 yield keys.parse(file)
         yield from (key for key in self._overlay if key.startswith(prefix))

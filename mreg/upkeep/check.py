@@ -10,12 +10,12 @@ from mreg.content import objects
 from mreg.content.packs import Located, PackIndex, Piece
 from mreg.refs import keys
 from mreg.refs.journal import DamagedJournal, Entry, Journal, Mark
-from mreg.refs.keys import RefKey, VersionKey
+from mreg.refs.keys import AttachmentKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
+from mreg.refs.rules import Root, root, words
 from mreg.upkeep import reach
 from mreg.upkeep.findings import Findings, Report
 from mreg.upkeep.reach import with_bases
-from mreg.values.digest import is_digest
 from mreg.values.records import File, Manifest
 
 
@@ -34,9 +34,10 @@ class Replayed:
     """Every ref after `entries`."""
     versions: dict[str, str] = field(default_factory=dict)
     """The digest of each live version, by its name."""
-    deleted: dict[str, str] = field(default_factory=dict)
-    """Those that refs named within the grace period, by digest: an undo brings them back, so what they need is no
-    garbage."""
+    attached: dict[str, str] = field(default_factory=dict)
+    """The manifest of each attachment, by what people call it. Whatever is said of versions is said of these too."""
+    deleted: dict[Root, str] = field(default_factory=dict)
+    """Those that refs named within the grace period: an undo brings them back, so what they need is no garbage."""
     gone: set[str] = field(default_factory=set)
     """The names of those that were deleted, or given up by a gc, while the check was at work."""
     registered: dict[str, None] = field(default_factory=dict)
@@ -48,8 +49,7 @@ class Replayed:
 
     def note_packs(self, entry: Entry) -> None:
         """Learn which packs are read from after this entry too."""
-        keyed = ((keys.parse(change.ref), change.new) for change in entry.changes)
-        made: set[str | None] = {new for key, new in keyed if isinstance(key, VersionKey) and is_digest(new)} or {None}
+        made: set[str | None] = {new.digest for _, _, new in root_moves(entry) if new} or {None}
         for name in entry.packs:
             self.brought[name] |= made
         reach.register(self.registered, entry, self.dead)
@@ -61,19 +61,28 @@ class Replayed:
             for mark, entry in journal.after(self.head) if self.whole else ():
                 self.head = mark
                 self.note_packs(entry)
-                named = {version: new for version, _, new in version_moves(entry)}
+                named = {called: new for called, _, new in root_moves(entry)}
                 self.gone -= {name for name, value in named.items() if value is not None}
                 self.gone |= {name for name, value in named.items() if value is None}
                 dropped = set(map(objects.name_of, entry.drops))
-                self.gone |= {called for name, called in self.deleted.items() if name in dropped}
+                self.gone |= {called for one, called in self.deleted.items() if one.digest in dropped}
         except DamagedJournal:
             self.whole = False
 
 
-def version_moves(entry: Entry) -> list[tuple[str, str | None, str | None]]:
-    """The versions whose refs the entry moved, with what these were and are."""
+def root_moves(entry: Entry) -> list[tuple[str, Root | None, Root | None]]:
+    """The versions and attachments whose refs the entry moved, with what these were and are."""
     moves = ((keys.parse(ref), old, new) for ref, old, new in entry.changes)
-    return [(key.version, old, new) for key, old, new in moves if isinstance(key, VersionKey)]
+    return [
+        (called(key), root(key, old), root(key, new))
+        for key, old, new in moves
+        if isinstance(key, VersionKey | AttachmentKey)
+    ]
+
+
+def called(key: VersionKey | AttachmentKey) -> str:
+    """What people call it."""
+    return key.version if isinstance(key, VersionKey) else words(key)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from mreg.content.packs import DamagedChunk
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.upkeep import reach
-from mreg.upkeep.check import Check, Data, version_moves
+from mreg.upkeep.check import Check, Data, root_moves
 from mreg.upkeep.check_bytes import check_bytes
 from mreg.upkeep.check_packs import check_packs, read_on
 from mreg.upkeep.check_records import check_records
@@ -43,11 +43,11 @@ def _note_deleted(context: Context, check: Check, now: float) -> None:
         grace = parse_seconds(config.setting("gc.grace").default)
     entries = check.refs.entries
     kept = reach.remembered(entries, lambda seq: age_of(context, seq, now), grace)
-    kept -= reach.versions_now(check.refs.state)
-    for version, *values in (move for entry in entries for move in version_moves(entry)):
-        for value in values:
-            if value is not None and value in kept:
-                check.refs.deleted[value] = f"{version} (deleted)"
+    kept -= reach.roots_now(check.refs.state)
+    for called, *moved in (move for entry in entries for move in root_moves(entry)):
+        for one in moved:
+            if one is not None and one in kept:
+                check.refs.deleted[one] = f"{called} (deleted)"
 
 
 def _check_files(check: Check) -> None:
@@ -85,7 +85,8 @@ def _name_the_hurt(check: Check) -> None:
     for name in sorted(check.data.missing):
         check.found.add("pack", packs.key_of(name), "it is missing")
     lacking = check.data.lacking.union(*(finding.hurts for finding in check.found.of("file")))
-    digests = {called: name for name, called in check.refs.deleted.items()} | check.refs.versions
+    digests = {called: one.digest for one, called in check.refs.deleted.items()}
+    digests |= check.refs.versions | check.refs.attached
     damaged = {one.what: check.refs.brought[packs.name_of(one.what) or ""] for one in check.found.of("pack")}
     told = {version for version in lacking if any(digests[version] in named for named in damaged.values())}
     for at, finding in enumerate(check.found):

@@ -13,15 +13,16 @@ from mreg.values.records import Manifest, VersionRecord
 
 
 def check_records(context: Context, check: Check) -> None:
-    """Invariants 8 to 10 of docs/format.md; what versions need."""
+    """Invariants 8 to 10 of docs/format.md; what versions and attachments need."""
     _check_versions(context, check)
+    _check_attachments(context, check)
     _check_loose_objects(context, check)
 
 
 def _check_versions(context: Context, check: Check) -> None:
     users, manifests = check.data.users, check.data.manifests
     records = _records(context, check)
-    deleted = ((called, name) for name, called in check.refs.deleted.items())
+    deleted = ((called, one.digest) for one, called in check.refs.deleted.items() if one.is_version)
     for version, name in (*check.refs.versions.items(), *deleted):
         users[name].add(version)
         try:
@@ -38,6 +39,22 @@ def _check_versions(context: Context, check: Check) -> None:
             users[file.digest].add(version)
 
 
+def _check_attachments(context: Context, check: Check) -> None:
+    users, manifests = check.data.users, check.data.manifests
+    records = _records(context, check)
+    deleted = ((called, one.digest) for one, called in check.refs.deleted.items() if not one.is_version)
+    for attachment, name in (*check.refs.attached.items(), *deleted):
+        users[name].add(attachment)
+        try:
+            manifest = manifests.get(name) or records.manifest(name)
+        except DamagedObject as error:
+            check.found.add("record", records.key(name), error.reason, [attachment])
+            continue
+        manifests[name] = manifest
+        for file in manifest.files:
+            users[file.digest].add(attachment)
+
+
 def _records(context: Context, check: Check) -> ObjectsAt:
     """The objects under the keys that count, as of when the versions were listed."""
     died = dict(check.refs.dead)
@@ -47,7 +64,8 @@ def _records(context: Context, check: Check) -> ObjectsAt:
 def _check_loose_objects(context: Context, check: Check) -> None:
     """Every object is what its name says, whether a version needs it or not. What is dead is nothing: gc deletes it."""
     records = _records(context, check)
-    known = {records.key(name) for name in (*check.refs.versions.values(), *check.refs.deleted, *check.data.manifests)}
+    roots = (*check.refs.versions.values(), *check.refs.attached.values(), *(one.digest for one in check.refs.deleted))
+    known = {records.key(name) for name in (*roots, *check.data.manifests)}
     for key in context.storage.list("objects"):
         if key in known or key in check.refs.dead:
             continue

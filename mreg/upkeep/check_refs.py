@@ -10,14 +10,14 @@ from mreg.content import packs
 from mreg.refs import dead, heading, keys, ref_files, rules
 from mreg.refs.heading import DamagedConfig
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
-from mreg.refs.keys import CONFIG, ArtifactKey, LinkKey, RefKey, UnknownKey, VersionKey
+from mreg.refs.keys import CONFIG, ArtifactKey, AttachmentKey, LinkKey, RefKey, UnknownKey, VersionKey
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.storage.keys import is_key
 from mreg.upkeep import reach
-from mreg.upkeep.check import Check
+from mreg.upkeep.check import Check, called
 from mreg.upkeep.check_names import check_names
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
@@ -242,6 +242,8 @@ def _check_pointers(check: Check) -> None:
             check.found.add("pointer", key, fault)
         elif isinstance(key, VersionKey):
             check.refs.versions[key.version] = ref.value
+        elif isinstance(key, AttachmentKey):
+            check.refs.attached[called(key)] = ref.value
 
 
 def _unmet(check: Check, key: RefKey, value: str) -> str | None:

@@ -17,7 +17,7 @@ from mreg.content.packs import DamagedPack, PackIndex
 from mreg.operations.resolve import Resolved
 from mreg.refs import dead, journal as journals, ref_files
 from mreg.refs.journal import DamagedJournal, Entry, Mark
-from mreg.refs.keys import VersionKey
+from mreg.refs.keys import PartKey, RefKey, VersionKey
 from mreg.session.context import Context
 from mreg.storage import Stat, Storage
 from mreg.upkeep import reach
@@ -100,8 +100,8 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     refs = ref_files.after(entries)
     going = expired(refs, policy, lambda seq: age_of(context, seq, now))
     gone = {VersionKey(version.artifact, version.number) for version in going}
-    before = reach.versions_now(refs)
-    current = reach.versions_now({key: ref for key, ref in refs.items() if key not in gone})
+    before = reach.roots_now(refs)
+    current = reach.roots_now({key: ref for key, ref in refs.items() if not _goes(key, gone)})
     indexes = reach.read_indexes(context.storage)
     read = reach.only_registered(indexes, entries)
     buried = dead.after(entries)
@@ -126,6 +126,11 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
     drops = tuple(sorted(key for key in doomed if journals.is_data(key) and key not in buried))
     return Plan(head, doomed, kept, going, stay, needed, drops)
+
+
+def _goes(key: RefKey, gone: set[VersionKey]) -> bool:
+    """Does the ref go with these versions?"""
+    return (key.owner if isinstance(key, PartKey) else key) in gone
 
 
 def _keys(found: Reached, indexes: dict[str, PackIndex], records: ObjectsAt) -> set[str]:

@@ -16,7 +16,7 @@ from mreg.refs import dead, keys, ref_files
 from mreg.refs.journal import Entry, Journal, Mark
 from mreg.refs.keys import RefKey
 from mreg.refs.ref_files import Ref
-from mreg.refs.rules import record_named
+from mreg.refs.rules import Root, root
 from mreg.storage import Storage
 from mreg.values.records import File
 
@@ -31,30 +31,31 @@ class Reached:
     chunks: set[bytes] = field(default_factory=set)
 
 
-def versions_now(refs: Mapping[RefKey, Ref]) -> set[str]:
-    """The version records that these refs name."""
-    return {name for key, ref in refs.items() if (name := record_named(key, ref.value)) is not None}
+def roots_now(refs: Mapping[RefKey, Ref]) -> set[Root]:
+    """The records that these refs name."""
+    return {found for key, ref in refs.items() if (found := root(key, ref.value)) is not None}
 
 
-def named_by(entry: Entry) -> set[str]:
-    """The version records that this entry's refs name, before or after it."""
-    found = (record_named(keys.parse(ref), value) for ref, old, new in entry.changes for value in (old, new))
-    return {name for name in found if name is not None}
+def named_by(entry: Entry) -> set[Root]:
+    """The records that this entry's refs name, before or after it."""
+    found = (root(keys.parse(ref), value) for ref, old, new in entry.changes for value in (old, new))
+    return {one for one in found if one is not None}
 
 
-def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[str]:
-    """The versions that refs named within the grace period, except those that a gc gave up and nobody brought back
+def remembered(entries: Sequence[Entry], age: Callable[[int], float], grace: float) -> set[Root]:
+    """The records that refs named within the grace period, except those that a gc gave up and nobody brought back
     since. entries: the whole journal. age: gives the age of entry N in seconds."""
-    found: set[str] = set()
+    found: set[Root] = set()
     for entry in reversed(entries):
         if grace == 0 or age(entry.seq) > grace:
             break
         found |= named_by(entry)
-    return found - _given_up(entries)
+    lost = _given_up(entries)
+    return {one for one in found if one.digest not in lost}
 
 
 def _given_up(entries: Iterable[Entry]) -> set[str]:
-    """The versions whose records were dropped, and which nobody brought back since."""
+    """The records, by name, that were dropped, and that no ref named again since."""
     names: set[str] = set()
     buried: dict[str, int] = {}
     for entry in entries:
@@ -63,7 +64,7 @@ def _given_up(entries: Iterable[Entry]) -> set[str]:
             if name is not None and key == objects.counting(name, buried.get):
                 names.add(name)
         dead.note(buried, entry)
-        names -= versions_now(ref_files.after([entry]))
+        names -= {one.digest for one in roots_now(ref_files.after([entry]))}
     return names
 
 
@@ -72,14 +73,15 @@ def whole_journal(journal: Journal) -> Iterator[tuple[Mark, Entry]]:
     return journal.whole()
 
 
-def reach(objects: Objects, versions: Iterable[str], indexes: Mapping[str, PackIndex]) -> Reached:
-    """All that the version records need. indexes: those of the packs that are read. Raises Damaged if a record cannot
-    be read: nothing may be called unreachable while it is unknown what that record reaches."""
+def reach(objects: Objects, roots: Iterable[Root], indexes: Mapping[str, PackIndex]) -> Reached:
+    """All that these records need. indexes: those of the packs that are read. Raises Damaged if a record cannot be
+    read: nothing may be called unreachable while it is unknown what that record reaches."""
     found = Reached()
     files: set[File] = set()
-    for version in versions:
-        manifest = objects.version(version).manifest
-        found.versions.add(version)
+    for digest, is_version in roots:
+        manifest = objects.version(digest).manifest if is_version else digest
+        if is_version:
+            found.versions.add(digest)
         if manifest not in found.manifests:
             found.manifests.add(manifest)
             files.update(objects.manifest(manifest).files)

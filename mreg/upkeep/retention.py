@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mreg.operations.resolve import Resolved
 from mreg.refs.keys import AliasKey, LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
-from mreg.refs.rules import needs, record_named
+from mreg.refs.rules import needs, root
 from mreg.values.ages import age_text
 
 
@@ -60,5 +60,5 @@ def _held(refs: Mapping[RefKey, Ref]) -> set[str]:
     for key, ref in refs.items():
         if isinstance(key, (AliasKey, LinkKey)) and ref.value is not None:
             held.update(one for need in needs(key, ref.value) for one in need.keys)
-            held.update(filter(None, (record_named(key, ref.value),)))
+            held.update(one.digest for one in (root(key, ref.value),) if one)
     return held

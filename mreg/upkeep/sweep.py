@@ -73,7 +73,7 @@ def _delete_unnamed(context: Context, doomed: Mapping[str, int], announced: Mark
 def _named(context: Context, entry: Entry) -> Iterator[str]:
     """The storage keys of packs and records that an entry relies on."""
     yield from map(packs.key_of, entry.packs)
-    for version in reach.named_by(entry):
-        yield objects.key_of(version)
-        if context.objects.has(version):
-            yield objects.key_of(context.objects.version(version).manifest)
+    for digest, is_version in reach.named_by(entry):
+        yield objects.key_of(digest)
+        if is_version and context.objects.has(digest):
+            yield objects.key_of(context.objects.version(digest).manifest)

@@ -6,7 +6,7 @@ Computed from the repository itself, as gc sees it, and not from the lookup tabl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +14,8 @@ from mreg.content import packs
 from mreg.content.objects import ObjectsAt
 from mreg.operations.query import artifacts, versions
 from mreg.refs import dead, ref_files
+from mreg.refs.keys import AttachmentKey, VersionKey
+from mreg.refs.rules import mentions
 from mreg.session.context import Context
 from mreg.upkeep import reach
 from mreg.values.entities import Usage, UsageItem, Version
@@ -22,7 +24,7 @@ from mreg.values.errors import InvalidInput
 _Key = TypeVar("_Key")
 
 _SHARED = ""
-"""Of a thing that several versions need."""
+"""Of a thing that several versions need, or a collection."""
 
 
 class NoCollection(InvalidInput):
@@ -42,10 +44,10 @@ def usage(context: Context, name: str | None = None) -> Usage:
     if name is not None:
         listed = versions(context, name)
         items = [store.version(version) for version in listed]
-        return store.total(listed, items)
+        return store.total(name, listed, items)
     found = [(artifact.name, versions(context, artifact.name)) for artifact in artifacts(context)]
     items = [store.collection(name, listed) for name, listed in found]
-    return store.total([version for _, listed in found for version in listed], items)
+    return store.total(None, [version for _, listed in found for version in listed], items)
 
 
 class _Store:
@@ -55,37 +57,48 @@ class _Store:
         self._context = context
         entries = [entry for _, entry in reach.whole_journal(context.journal)]
         self._records = ObjectsAt(context.storage, dead.after(entries).get)
-        self._live = reach.versions_now(ref_files.after(entries))
+        self._refs = {key: ref.value for key, ref in ref_files.after(entries).items() if ref.value is not None}
         self._indexes = reach.only_registered(reach.read_indexes(context.storage), entries)
         self._places = reach.copies(self._indexes)
         self._recipes = reach.recipes_of(self._indexes)
 
-    def total(self, listed: Iterable[Version], items: list[UsageItem]) -> Usage:
-        whole = self.collection("", listed)
+    def total(self, name: str | None, listed: Sequence[Version], items: list[UsageItem]) -> Usage:
+        whole = self.collection(name, listed)
         unfinished = self._context.storage.unfinished()
         return Usage(whole.versions, whole.logical, whole.unique, whole.stored, tuple(items), unfinished)
 
-    def collection(self, name: str, listed: Iterable[Version]) -> UsageItem:
-        """What these versions take together."""
+    def collection(self, name: str | None, listed: Sequence[Version]) -> UsageItem:
+        """What these versions, their attachments and those of the collection take together; without a name, of all."""
         found = {version.digest: version for version in listed}
+        attached = self._attached(name, listed)
         chunks: set[bytes] = set()
-        for manifest in {version.manifest for version in found.values()}:
+        for manifest in {version.manifest for version in found.values()}.union(attached):
             for file in self._files_of(manifest):
                 chunks.update(self._chunks_of(file))
         entries = [self._places[chunk].entry for chunk in chunks if chunk in self._places]
         bases = {base for chunk in chunks for base in reach.with_bases(chunk, self._places)} - chunks
         return UsageItem(
-            name=name,
+            name=name or "",
             versions=len(found),
-            logical=sum(version.size for version in found.values()),
+            logical=sum(version.size for version in found.values())
+            + sum(self._records.manifest(manifest).size for manifest in attached),
             unique=sum(entry.size for entry in entries),
             stored=sum(entry.stored for entry in entries) + sum(map(self._stored, bases)),
         )
 
     def version(self, version: Version) -> UsageItem:
         """What the version takes by itself, and what only it needs."""
-        item = self.collection(version.name, [version])
+        item = self.collection("", [version])._replace(name=version.name)
         return item._replace(frees=self._freed[version.digest], own=self._own[version.digest])
+
+    def _attached(self, name: str | None, listed: Iterable[Version]) -> set[str]:
+        """The manifests of the attachments of these versions, and of the collection."""
+        owners = {VersionKey(version.artifact, version.number) for version in listed}
+        return {
+            value
+            for key, value in self._refs.items()
+            if isinstance(key, AttachmentKey) and (name is None or key.owner in owners or mentions(key, (), name))
+        }
 
     def _files_of(self, manifest: str) -> set[bytes]:
         files = self._records.manifest(manifest).files
@@ -127,9 +140,13 @@ class _Store:
     def _owners(self) -> _Owners:
         owners = _Owners({}, {})
         manifests: dict[str, str] = {}
-        for version in self._live:
-            _share(manifests, self._records.version(version).manifest, version)
-            owners.records[self._records.key(version)] = version
+        for key, value in self._refs.items():
+            if isinstance(key, VersionKey):
+                _share(manifests, self._records.version(value).manifest, value)
+                owners.records[self._records.key(value)] = value
+            elif isinstance(key, AttachmentKey):
+                of_version = self._refs.get(key.owner) if isinstance(key.owner, VersionKey) else None
+                _share(manifests, value, of_version or _SHARED)
         for manifest, owner in manifests.items():
             owners.records[self._records.key(manifest)] = owner
             for file in self._files_of(manifest):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnnotateResult",
     "Artifact",
+    "Attachment",
     "Changed",
     "Checkout",
     "Consumer",
@@ -91,8 +92,9 @@ class Detail(NamedTuple):
 class RefChange(NamedTuple):
     """One ref that a change moved, from `old` to `new`, as the journal has them (None: absent).
 
-    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "property", "use" (of a version by a
-    run) or "settings". name: what people call it, such as `digits:production`, or `mnist:v3#owner` of a property.
+    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "property", "attachment", "use"
+    (of a version by a run) or "settings". name: what people call it, such as `digits:production`, or `mnist:v3#owner`
+    of a property.
     version: the artifact's version that the ref means, or meant if it is gone. details: what differs within it, where
     it was there before and is there now; in the history, of a new version, its message.
     """
@@ -207,6 +209,20 @@ class Surroundings(NamedTuple):
     links: dict[str, tuple[str, ...]]
     consumers: tuple[Consumer, ...]
     derived: tuple[str, ...] | None
+
+
+class Attachment(NamedTuple):
+    """A file, or a folder of files, attached to a collection, a version or a link. manifest: digest of its list of
+    files."""
+
+    name: str
+    manifest: str
+    files: tuple[File, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
 
 
 class Link(NamedTuple):
@@ -324,8 +340,9 @@ class Checkout(NamedTuple):
 
 
 class UsageItem(NamedTuple):
-    """Where the bytes of one artifact or version are. logical: of all its files. unique: of its chunks, equal ones
-    counted once. stored: what these take on disk, with the chunks that they are stored as differences to.
+    """Where the bytes of one artifact or version are, those of attachments included. logical: of all its files. unique:
+    of its chunks, equal ones counted once. stored: what these take on disk, with the chunks that they are stored as
+    differences to.
 
     Of versions also frees: what `gc` gives back when it is deleted and the grace period is over. own: what its
     chunks take that nothing else needs: so much more than *frees* may come free by and by, as `gc --repack` writes

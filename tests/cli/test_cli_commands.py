@@ -871,8 +871,8 @@ MODEL = "aliases card changed description links name tags"
 ARTIFACT = "aliases changed description latest name size type versions"
 
 
-def with_properties(keys: str) -> str:
-    return " ".join(sorted([*keys.split(), "properties"]))
+def with_parts(keys: str) -> str:
+    return " ".join(sorted([*keys.split(), "attachments", "properties"]))
 
 
 KEYS: list[tuple[str, str, dict[str, str]]] = [
@@ -890,9 +890,9 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
     ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
-    ("show digits:v0", with_properties(f"{VERSION} consumers derived"), {}),
-    ("show digits", with_properties(ARTIFACT), {}),
-    ("show Classifier", with_properties(MODEL), {"links.0": LINK}),
+    ("show digits:v0", with_parts(f"{VERSION} consumers derived"), {}),
+    ("show digits", with_parts(ARTIFACT), {}),
+    ("show Classifier", with_parts(MODEL), {"links.0": LINK}),
     ("files digits", "files", {"files.0": "digest executable path size"}),
     (
         "diff digits:v0 digits:v1",
@@ -920,13 +920,13 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("card Classifier --file card.md", "changed changes model seq", {}),
     ("artifact create x", "changes created name seq", {}),
     ("artifact ls", "artifacts", {"artifacts.0": ARTIFACT}),
-    ("artifact show digits", with_properties(ARTIFACT), {}),
+    ("artifact show digits", with_parts(ARTIFACT), {}),
     ("artifact describe digits x", "changes description name seq", {}),
     ("artifact rename digits x", "before changes name seq", {}),
     ("artifact rm digits --force", "changes name seq", {}),
     ("model create x", "changes created name seq", {}),
     ("model ls", "models", {"models.0": MODEL}),
-    ("model show Classifier", with_properties(MODEL), {}),
+    ("model show Classifier", with_parts(MODEL), {}),
     ("model describe Classifier x", "changes description name seq", {}),
     ("model rename Classifier x", "before changes name seq", {}),
     ("model rm Classifier --force", "changes name seq", {}),

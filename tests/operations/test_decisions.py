@@ -60,6 +60,9 @@ COMMANDS: dict[str, Act] = {
     "property set to what it is": lambda repo, _: repo.set_property("Digits:v0", "k", 1),
     "property rm": lambda repo, _: repo.remove_property("mnist", "k"),
     "property rm of what is not there": lambda repo, _: repo.remove_property("Digits", "gone"),
+    "attach": lambda repo, source: repo.attach("mnist:v2", "report", source),
+    "attach what is attached": lambda repo, source: repo.attach("mnist:v2", "report", source.parent / "0"),
+    "detach": lambda repo, _: repo.detach("mnist:v2", "report"),
     "use by a run": lambda repo, _: Path(repo.use("mnist:best", run="run-2")).name,
     "undo of a log": lambda repo, _: repo.undo(2),
     "undo of a deletion": lambda repo, _: repo.undo(7),
@@ -104,6 +107,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             repo.set_property(owner, "k", 1)
         repo.set_property("Digits", "gone", 1)
         repo.remove_property("Digits", "gone")
+        repo.attach("mnist:v2", "report", root / "0")
         repo.set_alias("best", "mnist:v1")
         repo.artifacts()
     (root / "new").mkdir()

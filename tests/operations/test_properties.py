@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mreg.operations.properties import TooManyProperties, UnknownProperty
+from mreg.operations.owners import TableFull
+from mreg.operations.properties import UnknownProperty
 from mreg.operations.undo import CannotUndo
 from mreg.refs.journal import Change, Entry, Journal
 from mreg.refs.keys import PropertyKey, VersionKey
@@ -215,7 +216,7 @@ def test_the_file_of_properties_does_not_grow_beyond_its_limit(
         filled.set_property("mnist", f"k{number}", "x" * 100)
         filled.remove_property("mnist", f"k{number}")
 
-    with pytest.raises(TooManyProperties):
+    with pytest.raises(TableFull):
         filled.set_property("mnist", "last", "x" * 100)
 
     assert filled.properties("mnist") == {"owner": "mnist"}

@@ -74,6 +74,9 @@ ACTS: dict[str, Act] = {
     "properties set": lambda repo, log: repo.set_properties("mnist:v0", {"k": 2, "new": [1]}),
     "property of a link": lambda repo, log: repo.set_property("Digits:v0", "k", 2),
     "property rm": lambda repo, log: repo.remove_property("Digits", "k"),
+    "attach": lambda repo, log: repo.attach("mnist:v0", "new", attached("n")),
+    "attach in the place of another": lambda repo, log: repo.attach("Digits:v0", "report", attached("other")),
+    "detach": lambda repo, log: repo.detach("mnist", "report"),
     "rm": lambda repo, log: repo.remove("mnist:v1"),
     "rm of what aliases and links hold": lambda repo, log: repo.remove("mnist:v0", force=True),
     "rm of what was annotated": lambda repo, log: repo.remove("base:v0"),
@@ -90,6 +93,14 @@ ACTS: dict[str, Act] = {
 }
 
 
+def attached(text: str) -> str:
+    """A file to attach."""
+    path = os.path.join(tempfile.mkdtemp(), "report")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
 def prepare(repo: Repository, log: Callable[..., Any]) -> None:
     log("mnist", "1", aliases=["best", "good"], links=["Digits"], metadata={"acc": 0.5})
     repo.set_alias("production", "Digits:v0")
@@ -102,6 +113,7 @@ def prepare(repo: Repository, log: Callable[..., Any]) -> None:
         log("scrap", text, links=["Old"])
     for owner in ("mnist", "mnist:v0", "Digits", "Digits:v0", "scrap:v1", "Old:v1", "Old:v2"):
         repo.set_property(owner, "k", 1)
+        repo.attach(owner, "report", attached(f"of {owner}"))
     repo.unlink("Old:v1")
     repo.remove("scrap:v1")
 
@@ -769,6 +781,15 @@ class Undone(RuleBasedStateMachine):
     @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS))
     def remove_property(self, name: str, number: int | None) -> None:
         self._try(lambda: self.repo.remove_property(name if number is None else f"{name}:v{number}", "k"))
+
+    @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS), text=st.integers(0, 2))
+    def attach(self, name: str, number: int | None, text: int) -> None:
+        path = attached(f"text {text}")
+        self._try(lambda: self.repo.attach(name if number is None else f"{name}:v{number}", "report", path))
+
+    @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS))
+    def detach(self, name: str, number: int | None) -> None:
+        self._try(lambda: self.repo.detach(name if number is None else f"{name}:v{number}", "report"))
 
     @rule(model=MODELS, text=st.integers(0, 2))
     def card(self, model: str, text: int) -> None:

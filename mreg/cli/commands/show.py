@@ -29,9 +29,9 @@ def show(
     repository = ctx.obj.repository()
     if ":" in reference or "/" in reference:
         version, around = repository.version(reference), repository.surroundings(reference, told=told(ctx.obj))
-        said = repository.properties(reference)
-        body = _whole(version, said) | {"consumers": around.consumers, "derived": around.derived}
-        ctx.obj.emit(body, lambda out: version_page.show(out, reference, version, around, said))
+        parts = _parts(repository, reference)
+        body = _whole(version, parts) | {"consumers": around.consumers, "derived": around.derived}
+        ctx.obj.emit(body, lambda out: version_page.show(out, reference, version, around, parts))
         return
     if repository.kind(reference) == "model":
         show_model(ctx.obj, repository, repository.model(reference))
@@ -46,18 +46,26 @@ def _unknown(repository: "Repository", reference: str) -> "Artifact":
     raise AssertionError
 
 
-def _whole(shown: "Artifact | Model | Version", said: dict[str, Any]) -> dict[str, Any]:
-    return {"name": shown.name, **shown._asdict(), "properties": said}
+def _parts(repository: "Repository", reference: str) -> dict[str, Any]:
+    """Properties and attachments, as in JSON."""
+    attached = [
+        {"name": one.name, "manifest": one.manifest, "files": len(one.files), "size": one.size}
+        for one in repository.attachments(reference)
+    ]
+    return {"properties": repository.properties(reference), "attachments": attached}
 
 
-def _properties(said: dict[str, Any]) -> tuple[str, str]:
-    """As one field."""
-    return "properties", "\n".join(version_page.properties(said))
+def _whole(shown: "Artifact | Model | Version", parts: dict[str, Any]) -> dict[str, Any]:
+    return {"name": shown.name, **shown._asdict(), **parts}
+
+
+def _fields(parts: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, "\n".join(lines)) for name, lines in version_page.told(parts).items()]
 
 
 def show_artifact(state: State, repository: "Repository", artifact: "Artifact") -> None:
     """Print an artifact."""
-    said = repository.properties(artifact.name)
+    parts = _parts(repository, artifact.name)
     pairs = [
         ("artifact", artifact.name),
         ("type", artifact.type),
@@ -66,9 +74,9 @@ def show_artifact(state: State, repository: "Repository", artifact: "Artifact") 
         ("latest", artifact.latest or "none yet"),
         ("size", "" if artifact.size is None else size_text(artifact.size)),
         ("aliases", aliases_text(artifact.aliases)),
-        _properties(said),
+        *_fields(parts),
     ]
-    state.emit(_whole(artifact, said), lambda out: out.fields([*pairs, ("changed", _when(out, artifact.changed))]))
+    state.emit(_whole(artifact, parts), lambda out: out.fields([*pairs, ("changed", _when(out, artifact.changed))]))
 
 
 def _when(out: Out, time: "datetime | None") -> str:
@@ -77,7 +85,7 @@ def _when(out: Out, time: "datetime | None") -> str:
 
 def show_model(state: State, repository: "Repository", model: "Model") -> None:
     """Print a registered model: tags, card, then the rest."""
-    said = repository.properties(model.name)
+    parts = _parts(repository, model.name)
 
     def render(out: Out) -> None:
         front = front_matter(model.card)
@@ -95,13 +103,13 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
             out.line("")
         links = "none yet" if not model.links else ""
         changed = _when(out, model.changed)
-        pairs = [_properties(said), ("aliases", aliases_text(model.aliases)), ("changed", changed), ("links", links)]
+        pairs = [*_fields(parts), ("aliases", aliases_text(model.aliases)), ("changed", changed), ("links", links)]
         out.fields(pairs)
         rows = [[f"v{link.number}", link.version, " ".join(link.aliases)] for link in model.links]
         if rows:
             out.table(["link", "version", "aliases"], rows)
 
-    state.emit(_whole(model, said), render)
+    state.emit(_whole(model, parts), render)
 
 
 def files(ctx: Context, reference: ReferenceArgument) -> None:
