@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -122,19 +122,26 @@ disks:
 	$(call tool,mkfs.xfs,xfsprogs,power loss and cloning)
 	$(call tool,mkfs.btrfs,btrfs-progs,cloning)
 
-# Shell completion is tested in each shell that it is for.
+# Shell completion is tested in each shell that it is for, and the documentation shows `jq`.
 shells:
 	$(call tool,bash,bash,completion)
 	$(call tool,zsh,zsh,completion)
 	$(call tool,fish,fish,completion)
 	$(call tool,shellcheck,shellcheck,completion)
+	$(call tool,jq,jq,documentation)
 
 # onnx loads the copies that `use` hands out. Not among the packages of mreg: it brings its own.
 onnx: | $(VENV)
-	@[ -d .testdata/onnx/onnx ] || { echo "fetching onnx for the tests of ready copies" && \
-	    $(PIP) install --only-binary :all: --target .testdata/onnx.new 'onnx>=1.21' 2>/dev/null && \
-	    mv .testdata/onnx.new .testdata/onnx; } || \
+	@[ -d .testdata/onnx/onnxruntime ] || { echo "fetching onnx for the tests of ready copies and of docs/load.md" && \
+	    $(PIP) install --only-binary :all: --target .testdata/onnx.new 'onnx>=1.21' onnxruntime 2>/dev/null && \
+	    rm -rf .testdata/onnx && mv .testdata/onnx.new .testdata/onnx; } || \
 	    echo "there is no onnx for this Python: the tests with it will be skipped"
+
+# The documentation loads models in these. They are large (torch alone may take gigabytes), so no other target needs them.
+frameworks: | $(VENV) ## fetch PyTorch, transformers, Keras and MLflow for the tests of docs
+	@[ -d .testdata/frameworks ] || { \
+	    $(PIP) install --target .testdata/frameworks.new torch transformers keras safetensors mlflow && \
+	    mv .testdata/frameworks.new .testdata/frameworks; }
 
 # The coverage-guided fuzzers of the slow tests.
 fuzzer: $(DEV)

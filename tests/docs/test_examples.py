@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sysconfig
 from pathlib import Path
 
@@ -15,6 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_examples_do_what_they_show(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if " jq " in page.read_text(encoding="utf-8") and shutil.which("jq") is None:
+        pytest.skip("there is no jq: run `make shells`")
     shell = Shell(tmp_path.resolve(), sysconfig.get_path("scripts"))
     for name, value in shell.environment.items():
         monkeypatch.setenv(name, value)
