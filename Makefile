@@ -48,6 +48,7 @@ fmt: $(DEV) ## format the code, and repair what can be
 docs: $(DEV) ## generate the parts of the docs that are made from the code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate_completion.py
+	$(BIN)/python docs/generate_help.py
 
 clean: ## remove all that make and the tools have made
 	rm -rf .venv .testdata .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

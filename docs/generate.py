@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from command_examples import EXAMPLES
 
 import mreg
 from mreg.cli import exit_codes as codes
@@ -151,15 +156,22 @@ def section(words: tuple[str, ...], command: Any, context: Any) -> str:
     own = own_parameters(command, context)
     arguments = [parameter for parameter in own if parameter.param_type_name == "argument"]
     options = [parameter for parameter in own if parameter.param_type_name == "option"]
-    usage = ["mreg", *words, *(required_option(option) for option in options if option.required)]
-    usage += ["[OPTIONS]"] * bool(options) + [usage_of(argument) for argument in arguments]
-    parts = [f"### mreg {' '.join(words)}\n\n    {' '.join(usage)}\n", paragraphs(command.help or "")]
+    parts = [f"### mreg {' '.join(words)}\n\n    {usage(words, arguments, options)}\n", paragraphs(command.help or "")]
     if arguments:
         rows = [(f"`{argument.metavar.strip('[]')}`", argument.help or "") for argument in arguments]
         parts.append(table(("argument", ""), rows))
     if options:
         parts.append(options_table(options))
+    if examples := EXAMPLES.get(" ".join(words)):
+        parts.append("\n".join(f"    {line}" for line in examples) + "\n")
     return "\n".join(parts)
+
+
+def usage(words: tuple[str, ...], arguments: list[Any], options: list[Any]) -> str:
+    """How the command is typed."""
+    required = [required_option(option) for option in options if option.required]
+    parts = ["mreg", *words, *map(usage_of, arguments), *required, *["[OPTIONS]"] * (len(options) > len(required))]
+    return " ".join(parts)
 
 
 def own_parameters(command: Any, context: Any) -> list[Any]:

@@ -38,6 +38,7 @@ KINDS = {
     "FILE": "files",
     "ID": "run",
     "KEY": "key",
+    "KEY[,KEY]": "key",
     "KEY=VALUE": "assignment",
     "LOCATION": "folders",
     "MODEL": "model",

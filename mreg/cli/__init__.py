@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         completion as completion,
         errors as errors,
         exit_codes as exit_codes,
+        help as help,
         parser as parser,
         report as report,
         rich_output as rich_output,

@@ -16,6 +16,14 @@ class UnknownCommand(InvalidInput):
     where: str
 
 
+class UnknownTopic(InvalidInput):
+    code = "unknown-topic"
+    template = "there is no command or topic {name!r}"
+
+    name: str
+    near: Sequence[str]
+
+
 class NoFolder(NotFound):
     code = "no-folder"
     template = "cannot enter {path!r}: {reason}"

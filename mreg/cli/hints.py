@@ -24,6 +24,7 @@ HINTS: dict[str, str] = {
     "unknown-tag": "list tags with `mreg tag ls`",
     "unknown-setting": "list the settings with `mreg config ls`, your own with `mreg config ls --user`",
     "unknown-command": "list the commands with `{where} --help`",
+    "unknown-topic": "list commands and topics with `mreg help`",
     "empty": "log one with `mreg log PATH --artifact NAME`, or link one with `mreg link REFERENCE {name}`",
     "unknown-shell": "bash, zsh or fish",
     "foreign-script": "look at it and move it away, or load what `mreg completion SHELL` prints where you like",

@@ -39,6 +39,6 @@ def _matched(text: str, shown: Iterable[str], fields: list[tuple[str, str]]) -> 
             at = value.casefold().find(needle)
             if at >= 0 or needle in f"{name}={value}".casefold():
                 start = max(0, at - BEFORE)
-                return f"{name}: {'…' if start else ''}{' '.join(value[start:].split())}"
+                return f"{name}: {'…' if start else ''}{value[start:]}"
     name, value = next((field for field in fields if field[1]), ("", ""))
-    return f"{name}: {' '.join(value.split())}" if value else ""
+    return f"{name}: {value}" if value else ""

@@ -6,8 +6,9 @@ Loading it is half of start-up: see `mreg.cli.plain`.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
@@ -17,13 +18,15 @@ from mreg.cli.context import Context
 from mreg.cli.options import common_options, version_option
 from mreg.cli.registry import COMMANDS, Entry
 
-_MARKUP: Literal["rich"] = "rich"
-
 
 class Command(TyperCommand):
     """A command with the options that every command has."""
 
     context_class = Context
+
+    def get_help(self, ctx: Any) -> str:
+        _show_help(ctx)
+        raise typer.Exit
 
     def get_params(self, ctx: Any) -> list[Any]:
         *own, help_option = super().get_params(ctx)
@@ -36,8 +39,18 @@ class Group(TyperGroup):
     context_class = Context
 
     def __init__(self, name: str, help: str, entries: dict[str, Entry], **attributes: Any) -> None:
-        super().__init__(name=name, help=help, rich_markup_mode=_MARKUP, no_args_is_help=True, **attributes)
+        super().__init__(name=name, help=help, rich_markup_mode=None, **attributes)
         self._entries = entries
+
+    def get_help(self, ctx: Any) -> str:
+        _show_help(ctx)
+        raise typer.Exit
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        if not args and not ctx.resilient_parsing:
+            _show_help(ctx)
+            raise typer.Exit(cli.exit_codes.USAGE)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self._entries)
@@ -60,7 +73,18 @@ class Group(TyperGroup):
 
 def root() -> Group:
     """The whole command line."""
-    return Group("mreg", "A model registry that needs no server.", COMMANDS, params=[version_option()])
+    return Group(
+        "mreg",
+        "A model registry that needs no server.",
+        COMMANDS,
+        params=[version_option()],
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _show_help(ctx: Any) -> None:
+    _, _, words = ctx.command_path.partition(" ")
+    cli.help.show.page(ctx.obj, words)
 
 
 def _command(name: str, entry: Entry) -> Any:
@@ -70,6 +94,6 @@ def _command(name: str, entry: Entry) -> Any:
         return group
     module = import_module(f"mreg.cli.commands.{entry.module}")
     info = CommandInfo(name=name, cls=Command, callback=getattr(module, entry.function), short_help=entry.help)
-    command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=_MARKUP)
+    command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
     command.rich_help_panel = entry.panel or None  # type: ignore[attr-defined]
     return command

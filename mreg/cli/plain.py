@@ -14,13 +14,17 @@ from mreg.values.names import composed
 
 _FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
 """Options that every command has, and the field of the state that each sets."""
+_HELP = ("-h", "--help")
 
 
 def answer(arguments: list[str], state: State) -> bool:
     """Answer a plain question; False for all other command lines."""
     flags = [word for word in arguments if word.startswith("-")]
-    if not _FLAGS.keys() >= set(flags):
+    if not {*_FLAGS, *_HELP} >= set(flags):
         return False
+    words = " ".join(word for word in arguments if not word.startswith("-"))
+    if set(flags) & set(_HELP):
+        return cli.help.show.page(state, words)
     match [word for word in arguments if not word.startswith("-")]:
         case ["resolve", reference]:
             run = partial(resolve, state, reference)
@@ -28,6 +32,8 @@ def answer(arguments: list[str], state: State) -> bool:
             run = partial(use, state, reference)
         case ["alias", "ls", *name] if len(name) < 2:
             run = partial(list_aliases, state, *name)
+        case ["help", *rest] if cli.help.show.is_explained(" ".join(rest)):
+            run = partial(cli.help.show.explain, state, " ".join(rest))
         case ["ls"]:
             run = partial(cli.tables.list_collections, state)
         case ["ls", name] if ":" not in name:

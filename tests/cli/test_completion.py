@@ -86,7 +86,7 @@ def complete(work: Path) -> Complete:
         ("mreg get digits -o ", [""]),
         ("mreg log ", [""]),
         ("mreg ls > ", [""]),
-        ("mreg ls 2> x show d", []),
+        ("mreg ls 2> x show d", ["digits"]),
         ("mreg show -- d", ["digits"]),
         ("mreg show -- -", []),
         ("mreg resolve digits --js", ["--json"]),

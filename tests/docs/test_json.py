@@ -97,7 +97,7 @@ RUNS = [
     ("mreg config ls", "config ls --user"),
     ("mreg completion", "completion fish"),
     ("mreg completion --install", "completion fish --install"),
-    ("mreg help TOPIC", "help filters"),
+    ("mreg help COMMAND or TOPIC", "help filters"),
     ("mreg version", "version"),
 ]
 

@@ -14,7 +14,7 @@ from mreg.values.names import composed
 if TYPE_CHECKING:
     from mreg import Changed
 
-DescriptionOption = Annotated[str, typer.Option("--description", "-d", help="What it is.")]
+DescriptionOption = Annotated[str, typer.Option("--description", "-d", metavar="TEXT", help="What it is.")]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
 NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.", parser=composed)]
 

@@ -23,10 +23,12 @@ WhereOption = Annotated[
     typer.Option("--where", metavar="EXPR", help="Only versions that match (`mreg help filters`). Repeatable."),
 ]
 SortOption = Annotated[
-    str | None, typer.Option("--sort", metavar="KEY,…", help="number, size, created, a metadata key, …; -KEY reverses.")
+    str | None,
+    typer.Option("--sort", metavar="KEY[,KEY]", help="number, size, created, metadata key, …; -KEY reverses."),
 ]
 ColumnsOption = Annotated[
-    list[str] | None, typer.Option("--columns", metavar="KEY", help="Metadata to show. Repeatable, or with commas.")
+    list[str] | None,
+    typer.Option("--columns", metavar="KEY[,KEY]", help="Metadata to show. Repeatable."),
 ]
 OnlyChangedOption = Annotated[bool, typer.Option("--only-changed", help="Show the metadata that differs.")]
 CountOption = Annotated[bool, typer.Option("--count", help="Print only how many there are.")]
@@ -41,7 +43,8 @@ PlaceWhereOption = Annotated[
     ),
 ]
 PlaceSortOption = Annotated[
-    str | None, typer.Option("--sort", metavar="KEY,…", help="With --where: which is the first. Default: the latest.")
+    str | None,
+    typer.Option("--sort", metavar="KEY[,KEY]", help="With --where: which is first. Default: the latest."),
 ]
 
 

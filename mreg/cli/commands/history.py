@@ -147,7 +147,7 @@ def _reason(entry: "HistoryEntry") -> str:
 
 def undo(
     ctx: Context,
-    seq: Annotated[int, typer.Argument(metavar="SEQ", min=1, help="The change's number, as `mreg history` shows it.")],
+    seq: Annotated[int, typer.Argument(metavar="N", min=1, help="The change's number, as `mreg history` shows it.")],
 ) -> None:
     """Put back what a change moved, all of it, as a change of its own; print the number of that.
 

@@ -7,6 +7,7 @@ import typer
 
 from mreg.cli import tables
 from mreg.cli.commands.filtering import (
+    ColumnsOption,
     CountOption,
     ExitCodeOption,
     KeysOption,
@@ -49,7 +50,9 @@ def ls(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME…]", help="An artifact or a registered model; or references, to be compared.", parser=composed
+            metavar="[NAME...]",
+            help="An artifact or a registered model; or references to compare.",
+            parser=composed,
         ),
     ] = None,
     where: WhereOption = None,
@@ -60,12 +63,10 @@ def ls(
     count: CountOption = False,
     keys: KeysOption = False,
     exit_code: ExitCodeOption = False,
-    columns: Annotated[
-        list[str] | None, typer.Option("--columns", metavar="KEY", help="Metadata to show. Repeatable, or with commas.")
-    ] = None,
+    columns: ColumnsOption = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="KEY", help="number, size, files, created, metadata key; -KEY reverses."),
+        typer.Option("--sort", metavar="KEY[,KEY]", help="number, size, files, created, metadata key; -KEY reverses."),
     ] = None,
     limit: Annotated[
         int | None,

@@ -28,7 +28,9 @@ RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The 
 ReasonOption = Annotated[
     str | None, typer.Option("--message", "-m", metavar="TEXT", help="The reason, for the history.")
 ]
-MessageOption = Annotated[str | None, typer.Option("--message", "-m", help="What to say of this version.")]
+MessageOption = Annotated[
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="Description of this version.")
+]
 MetaOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -23,6 +23,7 @@ COMMON: Options = {
     '-C': ('folders', 'Act as if started in DIR.'),
     '--repo': ('folders', 'The repository. Default: MREG_REPO, or the nearest .mreg upwards.'),
     '--help': ('', 'Show this message and exit.'),
+    '-h': ('', 'Show this message and exit.'),
 }
 
 COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
@@ -41,8 +42,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--alias': ('alias', 'Move this alias here. Repeatable.'),
         '--link': ('model alias', 'Link it in this model, and move this alias of it. Repeatable.'),
         '--expect': ('-', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
-        '--message': ('-', 'What to say of this version.'),
-        '-m': ('-', 'What to say of this version.'),
+        '--message': ('-', 'Description of this version.'),
+        '-m': ('-', 'Description of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--run': ('run', "The training or serving run's id."),
@@ -58,7 +59,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'use': ('Print the path of a ready-to-load copy.', {
         '--run': ('run', "The training or serving run's id."),
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
+        '--sort': ('sort key', 'With --where: which is first. Default: the latest.'),
     }, ('reference',)),
     'get': ("Write a version's files into a folder.", {
         '--output': ('folders', 'Where to write. Default: ./NAME-vN.'),
@@ -70,11 +71,11 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--reflink': ('', 'Clone from the cache, where the file system can, instead of writing.'),
         '--partial': ('', 'Leave out damaged files, instead of refusing.'),
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
+        '--sort': ('sort key', 'With --where: which is first. Default: the latest.'),
     }, ('reference',)),
     'resolve': ('Print the one version that a reference means.', {
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-        '--sort': ('sort key', 'With --where: which is the first. Default: the latest.'),
+        '--sort': ('sort key', 'With --where: which is first. Default: the latest.'),
     }, ('reference',)),
     'ls': ('List collections, or the versions of one.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
@@ -83,10 +84,10 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--count': ('', 'Print only how many there are.'),
         '--keys': ('', 'List the metadata keys, with types and ranges.'),
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
-        '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
+        '--columns': ('key', 'Metadata to show. Repeatable.'),
         '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
         '--limit': ('-', 'Show N at most (0: all): the newest, or first by --sort.'),
-    }, ('-*',)),
+    }, ('name*',)),
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
     'files': ("List a version's files.", {
@@ -107,8 +108,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exit-code': ('', 'Exit with 7 if what is shown differs.'),
     }, ('reference', 'reference', '-*')),
     'annotate': ("Change a version's message and metadata.", {
-        '--message': ('-', 'What to say of this version.'),
-        '-m': ('-', 'What to say of this version.'),
+        '--message': ('-', 'Description of this version.'),
+        '-m': ('-', 'Description of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--unset': ('key', 'Metadata key to remove. Repeatable.'),
@@ -209,8 +210,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--kind': ('-', 'version, artifact or model.'),
         '--in': ('name', 'Only versions of these. Repeatable.'),
         '--path': ('files', 'Only versions with the bytes of this file or folder.'),
-        '--sort': ('sort key', 'number, size, created, a metadata key, …; -KEY reverses.'),
-        '--columns': ('key', 'Metadata to show. Repeatable, or with commas.'),
+        '--sort': ('sort key', 'number, size, created, metadata key, …; -KEY reverses.'),
+        '--columns': ('key', 'Metadata to show. Repeatable.'),
         '--only-changed': ('', 'Show the metadata that differs.'),
         '--limit': ('-', 'Show N at most (0: all): the newest, or first by --sort.'),
         '--count': ('', 'Print only how many there are.'),

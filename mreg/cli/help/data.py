@@ -1,0 +1,984 @@
+"""The help of every command. Made from the code by `make docs`; do not edit.
+
+Each command, by its words: usage, paragraphs, commands below it, arguments, options, examples.
+"""
+# fmt: off
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    Rows = tuple[tuple[str, str], ...]
+    Page = tuple[str, tuple[str, ...], Rows, Rows, Rows, tuple[str, ...]]
+
+COMMON: Rows = (
+    ('    --json', 'Print one JSON document.'),
+    ('-q, --quiet', 'Print no notes and no progress.'),
+    ('-v, --verbose', 'Print more.'),
+    ('    --no-color', 'Print without colour.'),
+    ('-C DIR', 'Act as if started in DIR.'),
+    ('    --repo LOCATION', 'The repository. Default: MREG_REPO, or the nearest .mreg upwards.'),
+    ('-h, --help', 'Show this message and exit.'),
+    ('    --version', 'Print the version.'),
+)
+
+PAGES: dict[str, Page] = {
+    'init': (
+        'mreg init [DIR] [OPTIONS]',
+        (
+            'Make the repository DIR/.mreg. Where there is one already, say so and change nothing.',
+        ),
+        (),
+        (
+            ('DIR', 'Where to make `.mreg`. Default: --repo, MREG_REPO, or here.'),
+        ),
+        (
+            ('    --shared', "Let all members of the folder's group write to it, whatever the umask."),
+            ('    --format N', 'Repository format, for older releases. Default: the newest.'),
+        ),
+        (
+            'mreg init',
+            'mreg init /tmp/shared --shared',
+        ),
+    ),
+    'upgrade': (
+        'mreg upgrade',
+        (
+            'Raise the repository to the newest format, and print its number. Nothing is converted.',
+            'Older releases of mreg can no longer use the repository then, and there is no way back but a copy from before.',
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg upgrade',
+        ),
+    ),
+    'log': (
+        'mreg log PATH... --artifact NAME [OPTIONS]',
+        (
+            "Snapshot files as an artifact's next version, and print `NAME:vN`.",
+            "One folder stands for its contents; of several paths the names are kept. Content that equals the latest version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another run is recorded as one that used it. Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.",
+        ),
+        (),
+        (
+            ('PATH...', 'A folder, or files and folders.'),
+        ),
+        (
+            ('-a, --artifact NAME', 'The artifact that gets the version. Required.'),
+            ('    --alias ALIAS', 'Move this alias here. Repeatable.'),
+            ('    --link MODEL[:ALIAS]', 'Link it in this model, and move this alias of it. Repeatable.'),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('-m, --message TEXT', 'Description of this version.'),
+            ('    --meta KEY=VALUE', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+            ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
+            ('    --run ID', "The training or serving run's id."),
+            ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
+            ('    --type TYPE', "The artifact's type, where it is new."),
+            ('    --base REFERENCE', "Store tensors as differences to this version's. Default: the artifact's latest."),
+            ('    --include GLOB', 'Log only what matches. Repeatable.'),
+            ('    --exclude GLOB', 'Leave out what matches. Repeatable.'),
+            ('    --once', 'No new version if any version of the artifact has this content.'),
+            ('    --always', 'Make a version also of equal content.'),
+            ('    --dry-run', 'Change nothing; tell what would happen.'),
+        ),
+        (
+            'mreg log ./ckpt --artifact mnist --alias best',
+            'mreg log ./ckpt -a mnist --meta metrics.acc=0.97 --run train-7',
+            "mreg log ./ckpt -a mnist --link digits:production -m 'epoch 12'",
+        ),
+    ),
+    'use': (
+        'mreg use REFERENCE [OPTIONS]',
+        (
+            'Print the path of a read-only, verified, ready-to-load copy, made once and shared.',
+            'With --run, record that this run consumed the version.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('    --run ID', "The training or serving run's id."),
+            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+        ),
+        (
+            'mreg use digits:production',
+            'mreg use digits:production --run serve-eu',
+        ),
+    ),
+    'get': (
+        'mreg get REFERENCE [OPTIONS]',
+        (
+            "Write a version's files into a folder, verified; print the folder.",
+            'A new folder is there whole or not at all. In one that exists, files that are right are not written again, those that differ are replaced one after the other, each at once, and others stay, but are named. All files and folders of the version then bear the same time.',
+            'With --exact, files that are not of the version are removed, with folders that hold nothing else. It is refused, with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.',
+            'With --partial, files that are damaged are left out and named; exit code 5 if there are any.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('-o, --output DIR', 'Where to write. Default: ./NAME-vN.'),
+            ('    --include GLOB', 'Only files that match. Repeatable.'),
+            ('    --exclude GLOB', 'No files that match. Repeatable.'),
+            ('    --exact', 'Remove files in DIR that are not of the version.'),
+            ('    --force', 'With --exact: also files whose bytes the repository does not have.'),
+            ('    --reflink', 'Clone from the cache, where the file system can, instead of writing.'),
+            ('    --partial', 'Leave out damaged files, instead of refusing.'),
+            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+        ),
+        (
+            'mreg get mnist:best',
+            "mreg get mnist:v1 -o ./out --include '*.bin'",
+        ),
+    ),
+    'resolve': (
+        'mreg resolve REFERENCE [OPTIONS]',
+        (
+            'Print the one version meant, as `NAME:vN` of its artifact.',
+            'The answer means the same version for ever, whatever happens to aliases later.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.'),
+        ),
+        (
+            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
+            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+        ),
+        (
+            'mreg resolve digits:production',
+            "mreg resolve mnist --where 'metrics.acc > 0.9'",
+        ),
+    ),
+    'ls': (
+        'mreg ls [NAME...] [OPTIONS]',
+        (
+            'List collections, or the versions of one.',
+            'Of each collection its latest version, how many there are, the size of the latest, and when anything of it was changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model its links.',
+        ),
+        (),
+        (
+            ('NAME...', 'An artifact or a registered model; or references to compare.'),
+        ),
+        (
+            ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
+            ('    --tag TAG', 'Only versions that have this tag. Repeatable.'),
+            ('    --only-changed', 'Show the metadata that differs.'),
+            ('    --count', 'Print only how many there are.'),
+            ('    --keys', 'List the metadata keys, with types and ranges.'),
+            ('    --exit-code', 'Exit with 7 where nothing is found.'),
+            ('    --columns KEY[,KEY]', 'Metadata to show. Repeatable.'),
+            ('    --sort KEY[,KEY]', 'number, size, files, created, metadata key; -KEY reverses.'),
+            ('    --limit N', 'Show N at most (0: all): the newest, or first by --sort.'),
+        ),
+        (
+            'mreg ls',
+            'mreg ls mnist --columns metrics.acc --sort -metrics.acc --limit 3',
+            "mreg ls mnist --where 'metrics.acc >= 0.9 and age < 30d'",
+            'mreg ls mnist:best digits:production',
+        ),
+    ),
+    'show': (
+        'mreg show REFERENCE',
+        (
+            'Show everything about a version, an artifact or a registered model (its card first).',
+        ),
+        (),
+        (
+            ('REFERENCE', 'A version, or the bare name of an artifact or a model.'),
+        ),
+        (),
+        (
+            'mreg show digits:production',
+            'mreg show digits',
+        ),
+    ),
+    'files': (
+        'mreg files REFERENCE',
+        (
+            "List a version's files with size and digest; the digest equals what `b3sum FILE` prints.",
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (),
+        (
+            'mreg files mnist:best',
+        ),
+    ),
+    'cat': (
+        'mreg cat REFERENCE FILE',
+        (
+            'Write one file to standard output, verified piece by piece; with --json as base64.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+            ('FILE', "The file's path in the version."),
+        ),
+        (),
+        (
+            'mreg cat mnist:best config.json',
+        ),
+    ),
+    'diff': (
+        'mreg diff A B',
+        (
+            'Compare two versions: files added (+), removed (-) and changed (~), then metadata that differs.',
+        ),
+        (),
+        (
+            ('A', 'A version.'),
+            ('B', 'Another version.'),
+        ),
+        (),
+        (
+            'mreg diff mnist:baseline mnist:best',
+            'mreg diff digits:production mnist',
+        ),
+    ),
+    'annotate': (
+        'mreg annotate REFERENCE [OPTIONS]',
+        (
+            'Change what is said of a version after the fact; its files never change.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('-m, --message TEXT', 'Description of this version.'),
+            ('    --meta KEY=VALUE', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+            ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
+            ('    --unset KEY', 'Metadata key to remove. Repeatable.'),
+            ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
+            ('    --replace', 'Let a single value take the place of a whole group of values.'),
+        ),
+        (
+            "mreg annotate mnist:v1 -m 'clean run' --meta metrics.f1=0.9",
+            'mreg annotate mnist:v1 --unset metrics.acc',
+        ),
+    ),
+    'rm': (
+        'mreg rm REFERENCE... [OPTIONS]',
+        (
+            'Delete versions, all of them or none. Refused while an alias or a link holds one, unless --force.',
+            'Their numbers are never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the versions, with the aliases and links that --force removed.',
+        ),
+        (),
+        (
+            ('REFERENCE...', 'NAME:vN, or NAME:ALIAS.'),
+        ),
+        (
+            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg rm mnist:v2',
+            'mreg rm mnist:v0 --force',
+        ),
+    ),
+    'link': (
+        'mreg link REFERENCE MODEL [OPTIONS]',
+        (
+            'Link a version into a registered model, and print the link as `MODEL:vN`.',
+            'The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+            ('MODEL', "The registered model's name."),
+        ),
+        (
+            ('    --alias ALIAS', 'Move this alias of MODEL here. Repeatable.'),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg link mnist:best digits --alias production',
+            'mreg link mnist:v2 digits --alias staging --expect v1',
+        ),
+    ),
+    'unlink': (
+        'mreg unlink MODEL:vN [OPTIONS]',
+        (
+            'Remove a link from a registered model; the version stays.',
+        ),
+        (),
+        (
+            ('MODEL:vN', 'The link.'),
+        ),
+        (
+            ('    --force', 'Do it even if aliases of the model are on it.'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg unlink digits:v1 --force',
+        ),
+    ),
+    'alias': (
+        'mreg alias COMMAND',
+        (
+            'Set, remove, list and roll back aliases.',
+        ),
+        (
+            ('set', 'Move an alias to a version.'),
+            ('rm', 'Remove an alias.'),
+            ('rollback', 'Move an alias back to where it was.'),
+            ('ls', 'List aliases.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'alias set': (
+        'mreg alias set ALIAS REFERENCE [OPTIONS]',
+        (
+            'Let an alias of a collection point at one of its versions, and move it there atomically.',
+            'With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.',
+        ),
+        (),
+        (
+            ('ALIAS', 'The word, such as best or production.'),
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg alias set best mnist:v2',
+            "mreg alias set production digits:v1 --expect v0 -m 'canary was clean'",
+        ),
+    ),
+    'alias rm': (
+        'mreg alias rm ALIAS NAME [OPTIONS]',
+        (
+            'Remove an alias from a collection; the version stays.',
+        ),
+        (),
+        (
+            ('ALIAS', 'The word, such as best or production.'),
+            ('NAME', 'An artifact or a registered model.'),
+        ),
+        (
+            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg alias rm staging digits',
+        ),
+    ),
+    'alias rollback': (
+        'mreg alias rollback ALIAS NAME [OPTIONS]',
+        (
+            'Move an alias back to where it was before, as the journal tells.',
+            'A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.',
+        ),
+        (),
+        (
+            ('ALIAS', 'The word, such as best or production.'),
+            ('NAME', 'An artifact or a registered model.'),
+        ),
+        (
+            ('    --steps N', 'How many places back. Default: `1`.'),
+            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg alias rollback production digits',
+        ),
+    ),
+    'alias ls': (
+        'mreg alias ls [NAME]',
+        (
+            'List aliases: collection, alias, the number it points at, and the version that is.',
+        ),
+        (),
+        (
+            ('NAME', 'Only those of this collection.'),
+        ),
+        (),
+        (
+            'mreg alias ls',
+            'mreg alias ls digits',
+        ),
+    ),
+    'tag': (
+        'mreg tag COMMAND',
+        (
+            'Label registered models.',
+        ),
+        (
+            ('add', 'Add tags to a model.'),
+            ('rm', 'Remove tags from a model.'),
+            ('ls', 'List tags and the models that have them.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'tag add': (
+        'mreg tag add MODEL TAG... [OPTIONS]',
+        (
+            'Add tags to a registered model; print all that it has then.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+            ('TAG...', 'Words of letters, digits, _, - and spaces.'),
+        ),
+        (
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            "mreg tag add digits vision 'on device'",
+        ),
+    ),
+    'tag rm': (
+        'mreg tag rm MODEL TAG... [OPTIONS]',
+        (
+            'Remove tags from a registered model; print those that it has left.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+            ('TAG...', 'Words of letters, digits, _, - and spaces.'),
+        ),
+        (
+            ('-m, --message TEXT', 'The reason, for the history.'),
+        ),
+        (
+            'mreg tag rm digits vision',
+        ),
+    ),
+    'tag ls': (
+        'mreg tag ls [MODEL]',
+        (
+            'List the tags in use and the models that have them.',
+        ),
+        (),
+        (
+            ('MODEL', 'Only the tags of this model.'),
+        ),
+        (),
+        (
+            'mreg tag ls',
+            'mreg tag ls digits',
+        ),
+    ),
+    'card': (
+        'mreg card NAME [OPTIONS]',
+        (
+            "Show a registered model's card, or set it with --file or --edit.",
+            'A card may begin with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of the model, and `license` and `base_model` can be searched. In a pipe the card is printed as it is. The card of an artifact or a version is the README.md among its files.',
+        ),
+        (),
+        (
+            ('NAME', 'A registered model; to show: also an artifact or version.'),
+        ),
+        (
+            ('    --file FILE', 'Set the card to this file (-: standard input).'),
+            ('    --edit', 'Edit the card with $VISUAL or $EDITOR.'),
+        ),
+        (
+            'mreg card digits',
+            'mreg card digits --file README.md',
+        ),
+    ),
+    'artifact': (
+        'mreg artifact COMMAND',
+        (
+            'Manage artifacts.',
+        ),
+        (
+            ('create', 'Make an empty artifact.'),
+            ('ls', 'List artifacts.'),
+            ('show', 'Show an artifact.'),
+            ('describe', "Set an artifact's description."),
+            ('rename', 'Rename an artifact.'),
+            ('rm', 'Delete an artifact.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'artifact create': (
+        'mreg artifact create ARTIFACT [OPTIONS]',
+        (
+            'Make an empty artifact.',
+        ),
+        (),
+        (
+            ('ARTIFACT', "The artifact's name."),
+        ),
+        (
+            ('    --type TYPE', 'What kind of thing its versions are. Default: `model`.'),
+            ('-d, --description TEXT', 'What it is.'),
+        ),
+        (
+            "mreg artifact create bert --description 'the large one'",
+        ),
+    ),
+    'artifact ls': (
+        'mreg artifact ls',
+        (
+            'List artifacts: name, type, number of versions, latest, description.',
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg artifact ls',
+        ),
+    ),
+    'artifact show': (
+        'mreg artifact show ARTIFACT',
+        (
+            'Show an artifact.',
+        ),
+        (),
+        (
+            ('ARTIFACT', "The artifact's name."),
+        ),
+        (),
+        (
+            'mreg artifact show mnist',
+        ),
+    ),
+    'artifact describe': (
+        'mreg artifact describe ARTIFACT TEXT',
+        (
+            "Set an artifact's description.",
+        ),
+        (),
+        (
+            ('ARTIFACT', "The artifact's name."),
+            ('TEXT', 'The description.'),
+        ),
+        (),
+        (
+            "mreg artifact describe mnist 'handwritten digits'",
+        ),
+    ),
+    'artifact rename': (
+        'mreg artifact rename ARTIFACT NEW',
+        (
+            'Rename an artifact; versions keep their numbers, aliases and links follow.',
+        ),
+        (),
+        (
+            ('ARTIFACT', "The artifact's name."),
+            ('NEW', 'The new name.'),
+        ),
+        (),
+        (
+            'mreg artifact rename mnist mnist-cnn',
+        ),
+    ),
+    'artifact rm': (
+        'mreg artifact rm ARTIFACT [OPTIONS]',
+        (
+            'Delete an artifact: one that has versions only with --force.',
+        ),
+        (),
+        (
+            ('ARTIFACT', "The artifact's name."),
+        ),
+        (
+            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
+        ),
+        (
+            'mreg artifact rm mnist --force',
+        ),
+    ),
+    'model': (
+        'mreg model COMMAND',
+        (
+            'Manage registered models.',
+        ),
+        (
+            ('create', 'Make an empty registered model.'),
+            ('ls', 'List registered models.'),
+            ('show', 'Show a registered model.'),
+            ('describe', "Set a model's description."),
+            ('rename', 'Rename a registered model.'),
+            ('rm', 'Delete a registered model.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'model create': (
+        'mreg model create MODEL [OPTIONS]',
+        (
+            'Make an empty registered model.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+        ),
+        (
+            ('-d, --description TEXT', 'What it is.'),
+            ('    --tag TAG', 'A tag. Repeatable.'),
+        ),
+        (
+            'mreg model create fraud --tag tabular',
+        ),
+    ),
+    'model ls': (
+        'mreg model ls',
+        (
+            'List registered models: name, number of links, aliases, tags, description.',
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg model ls',
+        ),
+    ),
+    'model show': (
+        'mreg model show MODEL',
+        (
+            'Show a registered model: its card, tags, aliases and links.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+        ),
+        (),
+        (
+            'mreg model show digits',
+        ),
+    ),
+    'model describe': (
+        'mreg model describe MODEL TEXT',
+        (
+            "Set a registered model's description.",
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+            ('TEXT', 'The description.'),
+        ),
+        (),
+        (
+            "mreg model describe digits 'reads digits'",
+        ),
+    ),
+    'model rename': (
+        'mreg model rename MODEL NEW',
+        (
+            'Rename a registered model; links keep their numbers, aliases follow.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+            ('NEW', 'The new name.'),
+        ),
+        (),
+        (
+            'mreg model rename digits zip-codes',
+        ),
+    ),
+    'model rm': (
+        'mreg model rm MODEL [OPTIONS]',
+        (
+            'Delete a registered model: one that has links only with --force. No version is touched.',
+        ),
+        (),
+        (
+            ('MODEL', "The registered model's name."),
+        ),
+        (
+            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
+        ),
+        (
+            'mreg model rm digits --force',
+        ),
+    ),
+    'search': (
+        'mreg search [TEXT] [OPTIONS]',
+        (
+            'Find registered models, artifacts and versions by name, text, tag, alias and metadata.',
+            'With --where and the options after it, only versions: with -q their names, one per line. With --tag as well, those that a model with this tag links.',
+        ),
+        (),
+        (
+            ('TEXT', 'Text to find (case-insensitive).'),
+        ),
+        (
+            ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
+            ('    --tag TAG', 'Only models that have this tag. Repeatable.'),
+            ('    --kind KIND', 'version, artifact or model.'),
+            ('    --in NAME', 'Only versions of these. Repeatable.'),
+            ('    --path PATH', 'Only versions with the bytes of this file or folder.'),
+            ('    --sort KEY[,KEY]', 'number, size, created, metadata key, …; -KEY reverses.'),
+            ('    --columns KEY[,KEY]', 'Metadata to show. Repeatable.'),
+            ('    --only-changed', 'Show the metadata that differs.'),
+            ('    --limit N', 'Show N at most (0: all): the newest, or first by --sort.'),
+            ('    --count', 'Print only how many there are.'),
+            ('    --keys', 'List the metadata keys, with types and ranges.'),
+            ('    --exit-code', 'Exit with 7 where nothing is found.'),
+        ),
+        (
+            'mreg search cosine',
+            'mreg search --tag vision',
+            'mreg search --where "params.arch = \'cnn\'" --columns metrics.acc',
+            'mreg search --path ./ckpt',
+        ),
+    ),
+    'history': (
+        'mreg history [NAME[:ALIAS]] [OPTIONS]',
+        (
+            'Show who changed what, when, from what to what, and why; oldest first.',
+            'Of NAME:ALIAS, show where the alias was, from when to when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.',
+        ),
+        (),
+        (
+            ('NAME[:ALIAS', 'Only changes of this collection, or of one alias.'),
+        ),
+        (
+            ('    --since WHEN', 'Only changes after this entry, or since this age or date. Default: `0`.'),
+            ('    --until WHEN', 'Only changes up to this entry, age or date.'),
+            ('    --author WHO', 'Only changes of this account.'),
+            ('    --action COMMAND', 'Only changes by this command: log, alias set, …'),
+            ('    --limit N', 'Show at most N entries (0: all): the newest.'),
+        ),
+        (
+            'mreg history --limit 10',
+            'mreg history digits:production',
+            'mreg history mnist --since 7d --action log',
+        ),
+    ),
+    'undo': (
+        'mreg undo N',
+        (
+            'Put back what a change moved, all of it, as a change of its own; print the number of that.',
+            'What the change made is deleted, what it deleted comes back. Undoing the undoing change makes it again. Exit code 4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg gc` has given up the files of a version.',
+        ),
+        (),
+        (
+            ('N', "The change's number, as `mreg history` shows it."),
+        ),
+        (),
+        (
+            'mreg undo 7',
+        ),
+    ),
+    'du': (
+        'mreg du [NAME]',
+        (
+            'Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.',
+            'Of a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is over, and what chunks take that are its own, because nothing else needs them.',
+        ),
+        (),
+        (
+            ('NAME', 'An artifact or a registered model.'),
+        ),
+        (),
+        (
+            'mreg du',
+            'mreg du mnist',
+        ),
+    ),
+    'gc': (
+        'mreg gc [OPTIONS]',
+        (
+            'Delete unreachable data; before that, let versions expire where a policy says so.',
+            'Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know that no other writer is at work.',
+            'Versions expire by --keep-last, by --older-than, or, if both are given, where both say so. Without them the settings gc.keep-last and gc.older-than count. What an alias or a link holds never expires, nor does the latest version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
+        ),
+        (),
+        (),
+        (
+            ('    --dry-run', 'Change nothing; tell what would go, and the bytes.'),
+            ('    --grace AGE', 'Leave alone what was in use within AGE (14d, 2h, 0).'),
+            ('    --keep-last N', 'Let versions expire that are not among the last N of their artifact (0: no limit).'),
+            ('    --older-than AGE', 'Let only versions expire that are older than AGE (0: any).'),
+            ('    --repack', 'Write packs anew that are mostly dead, or could be much smaller.'),
+        ),
+        (
+            'mreg gc --dry-run',
+            'mreg gc --keep-last 10 --older-than 30d',
+        ),
+    ),
+    'fsck': (
+        'mreg fsck [OPTIONS]',
+        (
+            'Verify every invariant of the repository; name each damaged thing and the versions it hurts.',
+            'Exit code 5 if anything is damaged, or with --repair if anything is left so.',
+            '--repair makes refs, settings and the applied mark again from the journal, and moves what is not of mreg out of the way, into `lost-found/`. --from LOCATION gives back records, packs and chunks of the same digests; LOCATION may be any repository, and is only read. Entries of the journal come only from a copy of this very one. Damage to the bytes of files is found, and mended, with --full.',
+        ),
+        (),
+        (),
+        (
+            ('    --full', 'Read every byte too.'),
+            ('    --repair', 'Mend what can be proven; leave and name the rest.'),
+            ('    --from LOCATION', 'With --repair: take what is damaged or missing from this repository.'),
+        ),
+        (
+            'mreg fsck',
+            'mreg fsck --full',
+        ),
+    ),
+    'cache': (
+        'mreg cache COMMAND',
+        (
+            'Show and prune ready-to-load copies.',
+        ),
+        (
+            ('ls', 'Show what is in the cache.'),
+            ('prune', 'Delete ready-to-load copies.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'cache ls': (
+        'mreg cache ls',
+        (
+            'Show what is in the cache: its parts with their sizes on disk, and each ready-to-load copy.',
+            "The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.",
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg cache ls',
+        ),
+    ),
+    'cache prune': (
+        'mreg cache prune [OPTIONS]',
+        (
+            'Delete ready-to-load copies; `mreg use` makes them again. Print the bytes that this gives back.',
+            'Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.',
+        ),
+        (),
+        (),
+        (
+            ('    --older-than AGE', 'Only copies that were not used for AGE (30d, 12h).'),
+            ('    --size SIZE', 'Delete until copies take SIZE (20GiB), longest unused first.'),
+            ('    --force', 'Also what was used within the last 24 hours.'),
+            ('    --dry-run', 'Change nothing; tell what would go, and the bytes.'),
+        ),
+        (
+            'mreg cache prune --older-than 30d --dry-run',
+        ),
+    ),
+    'config': (
+        'mreg config COMMAND',
+        (
+            'Read and change settings.',
+        ),
+        (
+            ('get', 'Print a setting.'),
+            ('set', 'Change a setting.'),
+            ('ls', 'List all settings.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'config get': (
+        'mreg config get NAME [OPTIONS]',
+        (
+            "Print a setting's value.",
+        ),
+        (),
+        (
+            ('NAME', 'Such as gc.grace.'),
+        ),
+        (
+            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+        ),
+        (
+            'mreg config get gc.grace',
+        ),
+    ),
+    'config set': (
+        'mreg config set NAME VALUE [OPTIONS]',
+        (
+            'Change a setting of the repository.',
+            '`core.shared group` also gives the group its rights to what is there already. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.',
+        ),
+        (),
+        (
+            ('NAME', 'Such as gc.grace.'),
+            ('VALUE', 'The new value.'),
+        ),
+        (
+            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+        ),
+        (
+            'mreg config set gc.grace 30d',
+        ),
+    ),
+    'config ls': (
+        'mreg config ls [OPTIONS]',
+        (
+            'List all settings: name, value, meaning.',
+        ),
+        (),
+        (),
+        (
+            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+        ),
+        (
+            'mreg config ls',
+        ),
+    ),
+    'completion': (
+        'mreg completion bash|zsh|fish [OPTIONS]',
+        (
+            'Print the script that makes the tab key complete command lines of mreg.',
+            'With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial, `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.',
+        ),
+        (),
+        (
+            ('bash|zsh|fish', 'The shell.'),
+        ),
+        (
+            ('    --install', 'Write the script where the shell looks for it; print the path.'),
+        ),
+        (
+            'mreg completion bash --install',
+        ),
+    ),
+    'help': (
+        'mreg help [COMMAND|TOPIC]',
+        (
+            'Explain a command, as its --help does, or a topic.',
+            'Topics are references, filters, exit-codes, json, formats, options (those of every command) and commands (all of them, with what they do).',
+        ),
+        (),
+        (
+            ('COMMAND|TOPIC', 'A command, or a topic: see `mreg help`.'),
+        ),
+        (),
+        (
+            'mreg help log',
+            'mreg help references',
+        ),
+    ),
+    'version': (
+        'mreg version',
+        (
+            'Print the versions of mreg and of its formats.',
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg version',
+        ),
+    ),
+}
