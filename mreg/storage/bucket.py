@@ -1,0 +1,150 @@
+"""A bucket of an object store (S3, Google Cloud Storage, Azure Blob Storage, and what speaks as these do), or a part
+of one, through the library obstore: the one module, with `clouds`, that knows of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mreg import lazy
+from mreg.storage import answers, unsure
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, Value
+from mreg.storage.keys import check_key
+from mreg.storage.unsure import Answer
+from mreg.values.errors import MregError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_T = TypeVar("_T")
+
+_RANGE_BEYOND_THE_END = 416
+_REFUSALS = (answers.NoBucket, answers.AccessDenied, answers.NoCredentials, answers.WrongRegion)
+
+
+class Bucket(Remote):
+    """The keys below `prefix` in a bucket, which `name` tells to people.
+
+    patient: the store, by a client that tries again. once: by one that does not, for creating (`unsure`).
+    """
+
+    def __init__(self, name: str, patient: ObjectStore, once: ObjectStore, prefix: str = "") -> None:
+        self.name = name
+        self._patient = patient
+        self._once = once
+        self._folder = f"{prefix}/" if prefix else ""
+        self._obstore: Any = lazy.load("obstore")
+        self._faults: Any = lazy.load("obstore.exceptions")
+
+    def __repr__(self) -> str:
+        return f"Bucket({self.name!r})"
+
+    def get(self, key: str) -> Value | None:
+        path = self._path(key)
+
+        def get() -> Value | None:
+            found = self._obstore.get(self._patient, path)
+            if found.meta["size"] > MAX_VALUE:
+                return Value(self._range(path, 0, MAX_VALUE), "")
+            return Value(bytes(found.bytes()), found.meta["e_tag"] or "")
+
+        return self._unless_missing(get)
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        path = self._path(key)
+        if start < 0 or length < 0:
+            raise ValueError(f"no such range: {length} bytes from {start}")
+        found = self._unless_missing(lambda: self._range(path, start, length) if length else self._nothing_of(path))
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key)
+        return found
+
+    def stat(self, key: str) -> Stat | None:
+        path = self._path(key)
+
+        def head() -> Stat:
+            found = self._obstore.head(self._patient, path)
+            return Stat(found["size"], found["last_modified"].timestamp(), found["e_tag"] or "")
+
+        return self._unless_missing(head)
+
+    def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        if prefix:
+            check_key(prefix)
+        return self._listing(f"{prefix}/" if prefix else "", after)
+
+    def put(self, key: str, value: bytes, expect: Expect = ANY) -> None:
+        path = self._path(key)
+        if expect is ANY:
+            self._told(lambda: self._obstore.put(self._patient, path, value, use_multipart=False))
+        elif expect is not ABSENT:
+            raise ValueError(f"a bucket cannot compare: {expect!r}")
+        elif not unsure.create(key, value, lambda: self._create(path, value), lambda: self._read_back(key)):
+            raise PutLost(key=key)
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        self._unless_missing(lambda: self._obstore.delete(self._patient, path))
+
+    def _path(self, key: str) -> str:
+        check_key(key)
+        return self._folder + key
+
+    def _range(self, path: str, start: int, length: int) -> bytes:
+        try:
+            return bytes(self._obstore.get_range(self._patient, path, start=start, length=length))
+        except self._faults.BaseError as error:
+            if answers.status(error) == _RANGE_BEYOND_THE_END:
+                return b""
+            raise
+
+    def _nothing_of(self, path: str) -> bytes:
+        self._obstore.head(self._patient, path)
+        return b""
+
+    def _listing(self, folder: str, after: str) -> Iterator[Listed]:
+        # Some stores list nothing where the start sorts before the folder, and some ignore the start.
+        offset = self._folder + after if after > folder else None
+        pages = self._obstore.list(self._patient, (self._folder + folder)[:-1] or None, offset=offset)
+        pages = iter(pages)
+        while page := self._told(lambda: next(pages, None)):
+            found = (
+                Listed(one["path"][len(self._folder) :], one["size"], one["last_modified"].timestamp()) for one in page
+            )
+            yield from sorted(one for one in found if one.key > after and one.key.startswith(folder))
+
+    def _create(self, path: str, value: bytes) -> tuple[Answer, MregError | None]:
+        try:
+            self._obstore.put(self._once, path, value, mode="create", use_multipart=False)
+        except (self._faults.AlreadyExistsError, self._faults.PreconditionError):
+            return Answer.TAKEN, None
+        except (self._faults.BaseError, FileNotFoundError) as error:
+            fault = answers.meaning(error, self.name)
+            if isinstance(fault, _REFUSALS):
+                raise fault from None
+            return Answer.OPEN, fault
+        return Answer.CREATED, None
+
+    def _read_back(self, key: str) -> bytes | None:
+        found = self.get(key)
+        return found.data if found else None
+
+    def _unless_missing(self, ask: Callable[[], _T]) -> _T | None:
+        """What the store answers; None where it has no such key. Raises what `answers` makes of a refusal."""
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            if answers.code(error) in answers.NO_BUCKET:
+                raise answers.meaning(error, self.name) from None
+            return None
+        except self._faults.BaseError as error:
+            raise answers.meaning(error, self.name) from None
+
+    def _told(self, ask: Callable[[], _T]) -> _T:
+        """What the store answers, which is not that there is no such key."""
+        try:
+            return ask()
+        except (self._faults.BaseError, FileNotFoundError) as error:
+            raise answers.meaning(error, self.name) from None

@@ -1,0 +1,137 @@
+"""Buckets by their URLs: which kinds of store there are, and where the user's credentials for them lie.
+
+Credentials come from where the tools of each store look for them, and go to the client library only: nothing of them is
+kept, written or told. An object store belongs to who has its keys, so nothing that a repository says is asked here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from mreg import lazy
+from mreg.storage.bucket import Bucket
+from mreg.values.errors import Failed, InvalidInput
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+SCHEMES = ("s3", "gs", "az")
+
+_CONNECT, _REQUEST = 2.5, 60
+"""Seconds for a connection, and for a request with its body. Who cannot be reached is known to be so after three
+connections, which is within ten seconds."""
+
+_RETRIES, _RETRY_FOR = 2, 8
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_PART = re.compile(r"[A-Za-z0-9 !'()+,._=@~-]{1,255}")
+
+
+class NeedsRemote(Failed):
+    code = "needs-remote"
+    template = "buckets need the package obstore, which is not installed"
+
+
+class InvalidBucket(InvalidInput):
+    code = "invalid-bucket"
+    template = "{url!r} names no place in a bucket: {reason}"
+
+    url: str
+    reason: str
+
+
+def open_bucket(scheme: str, name: str, path: str) -> Bucket:
+    """The folder `path` of the bucket `name`. Connects to nothing yet. Raises InvalidBucket, NeedsRemote."""
+    prefix = path.strip("/")
+    url = f"{scheme}://{name}/{prefix}".rstrip("/")
+    if not _BUCKET.fullmatch(name):
+        raise InvalidBucket(url=url, reason=f"write {scheme}://BUCKET/FOLDER")
+    for part in prefix.split("/") if prefix else ():
+        if part in (".", "..") or not _PART.fullmatch(part):
+            raise InvalidBucket(url=url, reason=f"{part!r} cannot be part of a folder's name there")
+    make = _MAKERS[scheme]
+    return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+
+
+def _client(endpoint: str | None) -> dict[str, Any]:
+    """What all clients are told. Without encryption only where the user's own endpoint says so."""
+    plain = bool(endpoint and endpoint.startswith("http://"))
+    return {"connect_timeout": f"{_CONNECT}s", "timeout": f"{_REQUEST}s", "allow_http": plain}
+
+
+def _retry(retries: int) -> dict[str, Any]:
+    return {"max_retries": retries, "retry_timeout": lazy.datetime.timedelta(seconds=_RETRY_FOR)}
+
+
+def _stores() -> Any:
+    try:
+        return lazy.load("obstore.store")
+    except ImportError:
+        raise NeedsRemote() from None
+
+
+def _first(*names: str) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+def _s3(bucket: str, retries: int) -> ObjectStore:
+    stores = _stores()
+    profile = _aws_profile()
+    if _first("AWS_ACCESS_KEY_ID"):  # before those of the profile, as with the AWS tools
+        profile = {name: value for name, value in profile.items() if name in ("endpoint", "region")}
+    endpoint = _first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") or profile.pop("endpoint", None)
+    region = _first("AWS_REGION", "AWS_DEFAULT_REGION") or profile.pop("region", None) or "us-east-1"
+    options = {**profile, "region": region, **({"endpoint": endpoint} if endpoint else {})}
+    store: ObjectStore = stores.S3Store(
+        bucket, client_options=_client(endpoint), retry_config=_retry(retries), **options
+    )
+    return store
+
+
+def _gs(bucket: str, retries: int) -> ObjectStore:
+    store: ObjectStore = _stores().GCSStore(bucket, client_options=_client(None), retry_config=_retry(retries))
+    return store
+
+
+def _az(container: str, retries: int) -> ObjectStore:
+    endpoint = _first("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+    options = _client(endpoint)
+    store: ObjectStore = _stores().AzureStore(container, client_options=options, retry_config=_retry(retries))
+    return store
+
+
+_MAKERS = {"s3": _s3, "gs": _gs, "az": _az}
+
+_OF_PROFILE = {
+    "aws_access_key_id": "access_key_id",
+    "aws_secret_access_key": "secret_access_key",
+    "aws_session_token": "session_token",
+    "region": "region",
+    "endpoint_url": "endpoint",
+}
+
+
+def _aws_profile() -> dict[str, str]:
+    """What the AWS tools' files say of the profile in use, by the names of the client library."""
+    name = _first("AWS_PROFILE", "AWS_DEFAULT_PROFILE") or "default"
+    home = os.path.expanduser("~/.aws")
+    files = {
+        _first("AWS_CONFIG_FILE") or f"{home}/config": name if name == "default" else f"profile {name}",
+        _first("AWS_SHARED_CREDENTIALS_FILE") or f"{home}/credentials": name,
+    }
+    found: dict[str, str] = {}
+    for file, section in files.items():
+        found |= _section(file, section)
+    return {ours: found[theirs] for theirs, ours in _OF_PROFILE.items() if found.get(theirs)}
+
+
+def _section(file: str, section: str) -> dict[str, str]:
+    configparser = lazy.load("configparser")
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(file, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return {}  # the AWS tools say what is wrong with it
+    return dict(parser[section]) if parser.has_section(section) else {}
