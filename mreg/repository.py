@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
+    from mreg.operations.past import Moment
     from mreg.operations.search import Wanted
     from mreg.operations.upgrade import Upgraded
     from mreg.upkeep.findings import Repaired, Report
@@ -657,6 +658,12 @@ class Repository:
         begin so, such as `log` or `alias set`."""
         wanted = operations.history.Wanted(name, since, until, author, action)
         return operations.history.history(self._context, wanted, limit=limit)
+
+    def at(self, when: int | str | datetime) -> Moment:
+        """The repository as it was: after an entry of that number, or after the last entry that bears no later time
+        than `when`: a time, an age such as `2h`, or a date, which is meant to its end. Reads the journal; what it
+        answers does not change any more. Raises UnknownSequence, InvalidTime."""
+        return operations.past.Moment(self._context, when)
 
     def undo(self, seq: int) -> HistoryEntry:
         """Put all that journal entry `seq` moved back to what it was before, as one change; its entry, which can be

@@ -31,6 +31,7 @@ HINTS: dict[str, str] = {
     "no-place": "set it; or write what `mreg completion SHELL` prints to a file of your own",
     "ambiguous-digest": "give more digits, or a version number",
     "alias-moved": "`mreg alias ls` shows where aliases are, `mreg history` who moved them",
+    "not-then": "`mreg history {name}` shows what happened when",
     "no-earlier-place": "`mreg history {name}:{alias}` shows where it was",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",
     "cannot-undo": "take back first what stands in the way; `mreg history --since {seq}` shows what came since",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         links as links,
         log as log,
         owners as owners,
+        past as past,
         properties as properties,
         query as query,
         rename as rename,

@@ -136,11 +136,12 @@ def list_aliases(context: Context, name: str | None = None) -> list[Alias]:
         name = names.check_name(name)
         require_kind(context, view, name)
     index = context.tables(view.look)
-    found = [_alias(view, key, number) for key, number in listed_aliases(index, name).items()]
+    found = [alias_in(view, key, number) for key, number in listed_aliases(index, name).items()]
     return sorted(found, key=lambda one: (one.name, one.alias))
 
 
-def _alias(view: View, key: AliasKey, number: int) -> Alias:
+def alias_in(view: View, key: AliasKey, number: int) -> Alias:
+    """The alias as the API returns it."""
     name = key.collection
     if view.kind(name) is CollectionKind.ARTIFACT:
         return Alias(name, key.alias, number, f"{name}:v{number}")

@@ -20,6 +20,7 @@ from mreg.values.entities import HistoryEntry, RefChange
 from mreg.values.errors import InvalidInput
 
 DATE = len("2026-01-31")
+MOMENT = timedelta(microseconds=1)
 
 
 class UnknownSequence(InvalidInput):
@@ -111,7 +112,7 @@ def _is_by(entry: Entry, wanted: Wanted) -> bool:
 
 def _span(wanted: Wanted, head: int) -> _Span:
     """Raises UnknownSequence, InvalidTime."""
-    since, until = _bound(wanted.since, end=False), _bound(wanted.until, end=True)
+    since, until = bound(wanted.since, end=False), bound(wanted.until, end=True)
     first, begin = (since, None) if isinstance(since, int) else (0, since)
     last, end = (until, None) if isinstance(until, int) else (head, until)
     if not 0 <= first <= head:
@@ -119,27 +120,35 @@ def _span(wanted: Wanted, head: int) -> _Span:
     return _Span(first, min(last, head), begin, end)
 
 
-def _bound(given: int | str | datetime | None, *, end: bool) -> int | datetime | None:
-    """The number of an entry, or a time. end: of a date, the day after it is meant."""
+def bound(given: int | str | datetime | None, *, end: bool) -> int | datetime | None:
+    """The number of an entry, or a time. end: the first moment after what is meant, which is the whole of a date or
+    second. Raises InvalidTime."""
     if given is None or isinstance(given, int):
         return given
     if isinstance(given, str):
         if given.isascii() and given.isdecimal():
             return int(given)
         return _time(given, end=end)
-    return given.astimezone()
+    return given.astimezone() + (MOMENT if end else timedelta())
 
 
 def _time(text: str, *, end: bool) -> datetime:
     try:
         time = datetime.fromisoformat(text).astimezone()  # without a zone, local time is meant
-        return time + timedelta(days=end and len(text) == DATE)
+        return time + (_length(text) if end else timedelta())
     except (ValueError, OverflowError):
         pass
     try:
         return datetime.now(UTC) - timedelta(seconds=parse_seconds(text))
     except (ValueError, OverflowError):
         raise InvalidTime(text=text) from None
+
+
+def _length(text: str) -> timedelta:
+    """How long what is written so takes: people copy times that are shown to the second."""
+    if len(text) == DATE:
+        return timedelta(days=1)
+    return MOMENT if "." in text or "," in text else timedelta(seconds=1)
 
 
 def _require_ever(context: Context, view: View, name: str, alias: str | None) -> None:

@@ -6,7 +6,8 @@ import typer
 
 from mreg.cli import plain
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import NameArgument, ReasonOption, ReferenceArgument
+from mreg.cli.commands import past
+from mreg.cli.commands.params import AtOption, NameArgument, ReasonOption, ReferenceArgument
 from mreg.cli.context import Context
 from mreg.values.names import composed
 
@@ -68,6 +69,13 @@ def rollback(
 def ls(
     ctx: Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
+    at: AtOption = None,
 ) -> None:
-    """List aliases: collection, alias, the number it points at, and the version that is."""
-    plain.list_aliases(ctx.obj, name)
+    """List aliases: collection, alias, the number it points at, and the version that is.
+
+    With --at: where they were, and the entry that had moved them there.
+    """
+    if at is None:
+        plain.list_aliases(ctx.obj, name)
+    else:
+        past.list_aliases(ctx.obj, name, at)

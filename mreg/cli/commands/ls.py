@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from mreg.cli import tables
+from mreg.cli.commands import past
 from mreg.cli.commands.filtering import (
     ColumnsOption,
     CountOption,
@@ -18,6 +19,7 @@ from mreg.cli.commands.filtering import (
     list_versions,
     split,
 )
+from mreg.cli.commands.params import AtOption
 from mreg.cli.context import Context
 from mreg.values.errors import InvalidInput
 from mreg.values.metadata import flatten
@@ -72,15 +74,21 @@ def ls(
         int | None,
         typer.Option("--limit", metavar="N", min=0, help="Show N at most (0: all): the newest, or first by --sort."),
     ] = None,
+    at: AtOption = None,
 ) -> int:
     """List collections, or the versions of one.
 
     Of each collection its latest version, how many there are, the size of the latest, and when anything of it was
     changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model
-    its links.
+    its links. With --at: as it was, with the entry that made each row so.
     """
     wanted = split(columns)
     asked = Listing(where or (), tag or (), sort, wanted, only_changed, limit, count, keys, exit_code)
+    if at is not None:
+        if asked.is_search(names or ()) or sort:
+            raise typer.BadParameter("with --at one name, --columns and --limit may be given, and nothing else")
+        past.ls(ctx.obj, names[0] if names else None, wanted, limit or None, at)
+        return 0
     if asked.is_search(names or ()):
         return list_versions(ctx.obj, names or (), asked)
     if not names:

@@ -24,6 +24,10 @@ ExpectOption = Annotated[
         help="Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.",
     ),
 ]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME|SEQ", help="As it was then: an entry's number, a time, a date, an age (2h)."),
+]
 RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The training or serving run's id.")]
 ReasonOption = Annotated[
     str | None, typer.Option("--message", "-m", metavar="TEXT", help="The reason, for the history.")

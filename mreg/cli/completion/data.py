@@ -76,6 +76,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'resolve': ('Print the one version that a reference means.', {
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
         '--sort': ('sort key', 'With --where: which is first. Default: the latest.'),
+        '--at': ('-', "As it was then: an entry's number, a time, a date, an age (2h)."),
     }, ('reference',)),
     'ls': ('List collections, or the versions of one.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
@@ -87,6 +88,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--columns': ('key', 'Metadata to show. Repeatable.'),
         '--sort': ('sort key', 'number, size, files, created, metadata key; -KEY reverses.'),
         '--limit': ('-', 'Show N at most (0: all): the newest, or first by --sort.'),
+        '--at': ('-', "As it was then: an entry's number, a time, a date, an age (2h)."),
     }, ('name*',)),
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
@@ -151,6 +153,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '-m': ('-', 'The reason, for the history.'),
     }, ('alias', 'name')),
     'alias ls': ('List aliases.', {
+        '--at': ('-', "As it was then: an entry's number, a time, a date, an age (2h)."),
     }, ('name',)),
     'tag': ('Label registered models.', {
     }, ()),

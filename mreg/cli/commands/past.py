@@ -1,0 +1,127 @@
+"""`--at` of `mreg resolve`, `mreg alias ls` and `mreg ls`: how it was, and the entry that decided."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mreg.cli.layout import Column
+from mreg.cli.output import aliases_text, count_text, local_text, size_text, time_text, value_text
+from mreg.cli.state import State
+from mreg.values.metadata import flatten
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mreg import Decision, Moment, VersionThen
+
+_DECIDED: list[str | Column] = [Column("entry", right=True), Column("since", style="dim"), "by"]
+"""The columns that tell the entry."""
+
+_MOST = 3
+
+
+def resolve(state: State, reference: str, at: str) -> None:
+    """`mreg resolve REFERENCE --at TIME|SEQ`"""
+    moment = state.repository().at(at)
+    found = moment.resolve(reference)
+    by = found.entry
+    why = f"; {by.message}" if by.message else ""
+    state.note(f"decided by entry {by.seq}, {_when(state, by.time)}, {by.who}: {by.command}{why}")
+    _tell_ahead(state, moment)
+    if found.now is None:
+        state.note(f"{found.name} has been deleted since")
+    elif found.now != found.name:
+        state.note(f"{found.name} is called {found.now} now")
+    state.emit(
+        {"at": _said(moment), "name": found.name, **found._asdict()}, lambda out: out.line(found.now or found.name)
+    )
+
+
+def list_aliases(state: State, name: str | None, at: str) -> None:
+    """`mreg alias ls [NAME] --at TIME|SEQ`"""
+    moment = state.repository().at(at)
+    found = moment.aliases(name)
+    rows = [[one.name, one.alias, f"v{one.number}", one.version, *_decided(state, one.entry)] for one in found]
+    _tell(state, moment)
+    headings = ["name", "alias", "number", "version", *_DECIDED]
+    state.emit({"at": _said(moment), "aliases": found}, lambda out: out.table(headings, rows))
+
+
+def ls(state: State, name: str | None, columns: Sequence[str], limit: int | None, at: str) -> None:
+    """`mreg ls [NAME] --at TIME|SEQ`"""
+    moment = state.repository().at(at)
+    if name is None:
+        _collections(state, moment, limit)
+        return
+    kind, found = moment.kind(name), moment.versions(name)
+    found = found if limit is None else found[max(0, len(found) - limit) :]
+    extra = [Column(key, asked=True) for key in columns]
+    headings: list[str | Column] = ["version", "aliases", "size", "files", *extra, "message", *_DECIDED]
+    if kind == "model":
+        headings = ["link", "aliases", "version", *headings[2:]]
+    rows = [[*_row(one, columns, kind == "model"), *_decided(state, one.entry)] for one in found]
+    gone = sum(one.version is None for one in found)
+    _tell(state, moment)
+    if gone:
+        state.note(f"of {count_text(gone, 'version', 'versions')} gc has deleted all but the name")
+    state.emit(
+        {"at": _said(moment), "name": name, "kind": kind, "versions": found}, lambda out: out.table(headings, rows)
+    )
+
+
+def _collections(state: State, moment: "Moment", limit: int | None) -> None:
+    found = moment.collections()[:limit]
+    rows = [
+        [
+            one.name,
+            one.type or "registered model",
+            str(one.versions),
+            one.latest or "",
+            aliases_text(one.aliases),
+            *_decided(state, one.entry),
+        ]
+        for one in found
+    ]
+    _tell(state, moment)
+    headings = ["name", "type", "versions", "latest", "aliases", *_DECIDED]
+    state.emit({"at": _said(moment), "collections": found}, lambda out: out.table(headings, rows))
+
+
+def _row(one: "VersionThen", columns: Sequence[str], linked: bool) -> list[str]:
+    known = one.version
+    flat = flatten(known.metadata) if known else {}
+    start = [f"v{one.number}", ", ".join(one.aliases)] + ([known.name if known else ""] if linked else [])
+    sizes = [size_text(known.size), str(known.files)] if known else ["", ""]
+    extra = [value_text(flat[key]) if key in flat else "" for key in columns]
+    return [*start, *sizes, *extra, known.message.partition("\n")[0] if known else ""]
+
+
+def _decided(state: State, entry: "Decision") -> list[str]:
+    return [str(entry.seq), _when(state, entry.time), entry.who]
+
+
+def _said(moment: "Moment") -> dict[str, Any]:
+    return {"seq": moment.seq, "time": moment.time, "ahead": moment.ahead}
+
+
+def _tell(state: State, moment: "Moment") -> None:
+    if moment.time is None:
+        state.note("before the first entry")
+    else:
+        state.note(f"as of entry {moment.seq}, {_when(state, moment.time)}")
+    _tell_ahead(state, moment)
+
+
+def _tell_ahead(state: State, moment: "Moment") -> None:
+    """Clocks ran backwards, so that the time does not say which entries count."""
+    for one in moment.ahead[:_MOST]:
+        state.note(
+            f"entry {one.seq} counts, though it bears a later time, {_when(state, one.time)}: a clock ran backwards"
+        )
+    if len(moment.ahead) > _MOST:
+        state.note(f"and {len(moment.ahead) - _MOST} more such entries")
+    if moment.ahead:
+        state.note(f"`--at {moment.ahead[0].seq - 1}` leaves them out, `mreg history` shows all")
+
+
+def _when(state: State, time: "datetime") -> str:
+    return local_text(time) if state.terminal else time_text(time)
