@@ -21,6 +21,7 @@ from mreg.session.places import default_cache, find_repository
 from mreg.storage import ABSENT, PutLost, Storage
 from mreg.storage.local import LocalStorage
 from mreg.values import names
+from mreg.values.contents import Contents
 from mreg.values.errors import Refused
 from mreg.values.formats import check_known
 from mreg.values.progress import Progress
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Attachment,
         Changed,
         Checkout,
+        DataSource,
         Diff,
         File,
         HistoryEntry,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         LinkResult,
         LogResult,
         Model,
+        Origin,
         Removed,
         Surroundings,
         TagsResult,
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from mreg.values.filters.filter import Filter
 
 __all__ = [
+    "Contents",
     "Paths",
     "Progress",
     "Repository",
@@ -207,7 +211,7 @@ class Repository:
 
     def log(
         self,
-        paths: Paths,
+        paths: Paths | Contents,
         artifact: str,
         *,
         aliases: Sequence[str] = (),
@@ -224,24 +228,32 @@ class Repository:
         once: bool = False,
         always: bool = False,
         dry_run: bool = False,
+        sources: Sequence[DataSource] = (),
+        origin: Origin | None = None,
+        onto: str | None = None,
+        remove: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> LogResult:
         """Snapshot files as the artifact's next version, as one change together with all that is asked for.
 
-        paths: a folder (its contents), or files and folders (by their names). aliases: words to move to the
-        version. links: registered models to link it into; `MODEL:ALIAS` also moves an alias of the model to the
-        link. expect: where these aliases are now, see `set_alias`. message, metadata (JSON-like), run: what to say
-        of it. inputs: references of the versions it was made from. type: of the artifact, where it is new.
-        base: the version that tensors may be stored as the difference to; else the artifact's latest.
+        paths: a folder (its contents, empty folders too), or files and folders (by their names), or a mapping from
+        paths in the version to what is there: the path of a file, bytes, or a binary stream, which is read to its end.
+        onto: a version whose files and empty folders the new one has too, but those that `paths` replaces (there may be
+        none) and those that `remove` names, or that lie in folders it names. aliases: words to move to the version.
+        links: registered models to link it into; `MODEL:ALIAS` also moves an alias of the model to the link. expect:
+        where these aliases are now, see `set_alias`. message, metadata (JSON-like), run: what to say of it. inputs:
+        references of the versions it was made from. sources: what else it was made from, see `data_source`. origin:
+        where it was imported from. type: of the artifact, where it is new.
+        base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
 
-        Content (paths, bytes, and which files are executable) that equals the latest version's makes no new
-        version; aliases, links, inputs, message and metadata then apply to that one, and another run is recorded as one
-        that used it. once: no version either where the content equals that of any version of the artifact. always: a
-        version in every case.
+        Content (paths, bytes, empty folders, and which files are executable) that equals the latest version's makes no
+        new version; aliases, links, inputs, sources, message and metadata then apply to that one, and another run is
+        recorded as one that used it. once: no version either where the content equals that of any version of the
+        artifact. always: a version in every case, as where the origin is another.
         """
-        request = operations.log.LogRequest(
-            paths=_as_list(paths),
+        request = operations.log_request.LogRequest(
+            paths=paths if isinstance(paths, Mapping) else _as_list(paths),
             artifact=artifact,
             aliases=_texts(aliases),
             links=_texts(links),
@@ -256,8 +268,20 @@ class Repository:
             expect=expect,
             once=once,
             always=always,
+            sources=tuple(operations.log_request.check_source(one) for one in sources),
+            origin=None if origin is None else operations.log_request.check_origin(origin),
+            onto=onto,
+            remove=_texts(remove),
         )
         return operations.log.log(self._context, request, progress)
+
+    @staticmethod
+    def data_source(path: str | os.PathLike[str]) -> DataSource:
+        """A file or folder that a version is made from, with its size and its digest (of the bytes of a file, of the
+        manifest of a folder), for `log`. Nothing of it is kept. Raises MissingPath, Conflict where it changes while it
+        is read."""
+        found: DataSource = intake.hashing.data_source(os.fspath(path))
+        return found
 
     def resolve(self, reference: str) -> Resolved:
         """The one version meant: its artifact, number and digest."""
@@ -280,8 +304,13 @@ class Repository:
 
     def files(self, reference: str) -> tuple[File, ...]:
         """The files of a version, sorted by path."""
-        digest = self.resolve(reference).digest
-        return self._context.objects.manifest(self._context.objects.version(digest).manifest).files
+        files: tuple[File, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).files
+        return files
+
+    def folders(self, reference: str) -> tuple[str, ...]:
+        """The folders of a version that hold nothing, sorted by path."""
+        folders: tuple[str, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).folders
+        return folders
 
     def read(self, reference: str, path: str) -> Iterator[bytes]:
         """The bytes of one file, piece by piece, each piece verified before it is given out."""
@@ -773,7 +802,7 @@ def formats() -> dict[str, int]:
     return {
         "repository": config.FORMAT,
         "journal": config.FORMAT,
-        "records": values.records.FORMAT,
+        "records": values.formats.NEWEST,
         "packs": content.packs.FORMAT,
     }
 

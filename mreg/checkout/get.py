@@ -14,16 +14,19 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple
 
-from mreg.checkout.new_folder import Steps, Target, Tree, hash_file, open_folder, published_modes
-from mreg.checkout.others import Others, UnsafeDestination as UnsafeDestination, above
+from mreg.checkout.holding import Names
+from mreg.checkout.new_file import hash_file
+from mreg.checkout.new_folder import Steps, Target, Tree, open_folder, published_modes
+from mreg.checkout.others import Others, UnsafeDestination as UnsafeDestination
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
 from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, temporary_name
+from mreg.values.paths import RESERVED_COMPONENTS, above
 from mreg.values.progress import Progress
-from mreg.values.records import RESERVED_COMPONENTS, File
+from mreg.values.records import File, Manifest
 
 WORTH_A_WAIT: Final = 16 << 20
 """To read a file of this length again takes longer than to wait for its times."""
@@ -36,12 +39,12 @@ OTHERS: Final = 1000
 class Wish(NamedTuple):
     """How files are to be written.
 
-    whole: all files of the version, of which some are to be written. exact: remove what is not of the version. force:
-    also what cannot be had again. partial: leave out what is damaged. copy: a folder with the same files, which may be
-    cloned.
+    whole: all files and folders of the version, of which some are to be written. exact: remove what is not of the
+    version. force: also what cannot be had again. partial: leave out what is damaged. copy: a folder with the same
+    files, which may be cloned.
     """
 
-    whole: Sequence[File]
+    whole: Manifest
     exact: bool = False
     force: bool = False
     partial: bool = False
@@ -61,16 +64,17 @@ class Done(NamedTuple):
 
 
 def get(
-    reader: Reader, files: Sequence[File], destination: str, progress: Progress | None = None, wish: Wish | None = None
+    reader: Reader, wanted: Manifest, destination: str, progress: Progress | None = None, wish: Wish | None = None
 ) -> Done:
-    """Write `files` below the folder `destination`, all of them and their folders with one and the same time.
+    """Write the files and empty folders that are `wanted` below the folder `destination`, all with one and the same
+    time.
 
     What else lies there is left alone, unless the wish is `exact`; a file that differs is replaced. Everything is
     verified, written and flushed in a folder of its own first, so a failure changes nothing. Raises DamagedFile (with
-    `partial` only where no file is whole), UnsafeDestination, WouldLose, NoSpace, OSError.
+    `partial` only where no file is whole), NameNotHeld, UnsafeDestination, WouldLose, NoSpace, OSError.
     """
-    wish = wish or Wish(files)
-    steps = Steps(files, progress)
+    wish = wish or Wish(wanted)
+    steps = Steps(wanted.files, progress)
     destination = os.path.abspath(destination)
     if not RESERVED_COMPONENTS.isdisjoint(os.path.realpath(destination).split(os.sep)):
         raise UnsafeDestination(path=destination, reason="it is in a repository's own folder")
@@ -82,12 +86,14 @@ def get(
     filling = _Filling(reader, steps, wish)
     if not os.path.lexists(destination):
         with Tree(staging, filling.moment) as tree:
-            left_out = filling.fill(tree, files)
+            tree.check_names([file.path for file in wanted.files], wanted.folders)
+            left_out = filling.fill(tree, wanted.files)
+            tree.add_folders(wanted.folders)
             with suppress(FileExistsError):
                 tree.keep(destination)
                 reader.remember(_settled(destination, tree.written))
-                return Done(len(files) - len(left_out), 0, left_out, filling.cloned)
-    return _merge(filling, files, destination)
+                return Done(len(wanted.files) - len(left_out), 0, left_out, filling.cloned)
+    return _merge(filling, wanted, destination)
 
 
 class _Filling:
@@ -107,7 +113,8 @@ class _Filling:
         damage: list[DamagedFile] | None = [] if self.wish.partial else None
         rest = [target for target in _targets(files) if not self._clone(tree, target)]
         self.cloned = len(files) - len(rest)
-        check_space(os.path.dirname(tree.path), [target.file.size for target in rest])
+        sizes = [target.file.size for target in rest]
+        check_space(os.path.dirname(tree.path), sizes, lambda: sum(self.reader.holes(one.file) for one in rest))
         tree.fill(self.reader, rest, self.steps, damage)
         paths = {error.path for error in damage or ()}
         left_out = tuple(file for file in files if file.path in paths)
@@ -128,8 +135,8 @@ def _targets(files: Sequence[File]) -> list[Target]:
     return [Target(file.path, file, modes[file.executable]) for file in files]
 
 
-def _merge(filling: _Filling, files: Sequence[File], destination: str) -> Done:
-    wish, reader = filling.wish, filling.reader
+def _merge(filling: _Filling, wanted: Manifest, destination: str) -> Done:
+    wish, reader, files = filling.wish, filling.reader, wanted.files
     root = _open_destination(destination)
     drop_abandoned(destination, ".")
     try:
@@ -137,10 +144,16 @@ def _merge(filling: _Filling, files: Sequence[File], destination: str) -> Done:
         unwanted = others.removable(reader, force=wish.force) if wish.exact else []
         present = _Present(reader, root, destination, filling.steps)
         wrong = [file for file in files if not present.has(file)]
+        lacking = [folder for folder in wanted.folders if not present.has_folder(folder)]
+        names = Names([file.path for file in files], wanted.folders)
+        if wrong or lacking or names.similar:
+            names.check(root, destination)
         left_out = _replace(filling, wrong, destination, root, len(wrong) < len(files)) if wrong else ()
+        for folder in lacking:
+            _make_folder(root, destination, folder)
         removed = others.remove(unwanted)
-        if removed or len(left_out) < len(wrong):
-            present.give_time(files, filling.moment)
+        if removed or lacking or len(left_out) < len(wrong):
+            present.give_time(wanted, filling.moment)
         reader.remember(present.seen)
         rest = tuple(islice(others.named(), OTHERS))
         return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out, filling.cloned, removed, rest)
@@ -184,12 +197,13 @@ class _Present:
         self._right: list[tuple[File, os.stat_result]] = []
         self.seen: list[tuple[bytes, str, str]] = []
 
-    def give_time(self, files: Sequence[File], moment: int) -> None:
-        """Let what was right already, and all folders of `files`, bear this time too: some programs sort checkpoints
-        by their times, and delete the oldest."""
+    def give_time(self, wanted: Manifest, moment: int) -> None:
+        """Let what was right already, and all folders of what is `wanted`, bear this time too: some programs sort
+        checkpoints by their times, and delete the oldest."""
         touched = [(file, status) for file, before in self._right if (status := self._touch(file, before, moment))]
         self.seen = _settled(self._destination, touched)
-        for folder in {"", *(folder for file in files for folder in above(file.path))}:
+        paths = (*(file.path for file in wanted.files), *wanted.folders)
+        for folder in {"", *wanted.folders, *(folder for path in paths for folder in above(path))}:
             with suppress(OSError), open_folder(self._root, folder.split("/") if folder else []) as handle:
                 set_time(handle, moment)
 
@@ -222,6 +236,16 @@ class _Present:
         self._steps.advance(file.size)
         return True
 
+    def has_folder(self, path: str) -> bool:
+        """Is this folder there? Raises UnsafeDestination where something else is."""
+        try:
+            with open_folder(self._root, path.split("/")):
+                return True
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _in_the_way(error, path) from None
+
     def _open(self, file: File) -> int | None:
         folders, name = file.path.split("/")[:-1], os.path.basename(file.path)
         try:
@@ -230,9 +254,7 @@ class _Present:
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
-                raise UnsafeDestination(path=file.path, reason="a symbolic link or a file is in the way") from None
-            raise
+            raise _in_the_way(error, file.path) from None
 
     def _is_right(self, descriptor: int, file: File) -> bool:
         began, before = time.time(), os.fstat(descriptor)
@@ -250,6 +272,13 @@ class _Present:
         return True
 
 
+def _in_the_way(error: OSError, path: str) -> Exception:
+    """What to raise where a path cannot be followed."""
+    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+        return UnsafeDestination(path=path, reason="a symbolic link or a file is in the way")
+    return error
+
+
 def _settled(destination: str, written: Collection[tuple[File, os.stat_result]]) -> list[tuple[bytes, str, str]]:
     """What the stat cache may keep of files that were written and verified just now, each with its status when it was
     closed, so that the next `get` or `log` need not read them."""
@@ -261,6 +290,13 @@ def _settled(destination: str, written: Collection[tuple[File, os.stat_result]])
         for file, status in written
         if settled(status, now)
     ]
+
+
+def _make_folder(root: int, destination: str, path: str) -> None:
+    with open_folder(root, path.split("/"), make=True):
+        pass
+    for folder in (*above(path), ""):
+        flush_folder(os.path.join(destination, folder))
 
 
 def _move_in(staging: str, root: int, path: str) -> None:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from blake3 import blake3
-
+from mreg.checkout.holding import Names
+from mreg.checkout.new_file import NewFile
 from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.content.buffers import Buffer
-from mreg.storage.flush import Flusher, flush_file_system, flush_folder, flush_tree
-from mreg.storage.posix import clone, reserve, set_mode, set_time
+from mreg.storage.flush import flush_file_system, flush_folder, flush_tree
+from mreg.storage.posix import set_time
 from mreg.values.progress import Progress
 from mreg.values.records import File
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ_BLOCK = 1 << 20
 
 WORTH_A_FLUSH: Final = 2000
 """Number of short files that take longer to create than a flush."""
@@ -67,6 +64,16 @@ class Tree:
             if self.path:
                 shutil.rmtree(self.path, ignore_errors=True)
 
+    def check_names(self, files: Sequence[str], folders: Sequence[str]) -> None:
+        """Raises NameNotHeld where the file system cannot hold these paths."""
+        Names(files, folders).check(self._root, os.path.dirname(self.path))
+
+    def add_folders(self, folders: Sequence[str]) -> None:
+        """Make these folders."""
+        for folder in folders:
+            with open_folder(self._root, folder.split("/"), make=True):
+                pass
+
     def fill(
         self, reader: Reader, targets: Sequence[Target], steps: Steps, left_out: list[DamagedFile] | None = None
     ) -> None:
@@ -94,7 +101,8 @@ class Tree:
 
     def _make(self, target: Target, reader: Reader, parts: Iterator[Part], steps: Steps) -> None:
         """Make the file of the next parts. Raises DamagedFile, with all of its parts taken."""
-        with _NewFile(*self._place_of(target.path), target.mode, target.file.size, self._moment) as new:
+        size, holes = target.file.size, reader.holes(target.file)
+        with NewFile(*self._place_of(target.path), target.mode, size, self._moment, has_holes=bool(holes)) as new:
             for data, last, right, error in parts:
                 if error:
                     raise error
@@ -115,7 +123,7 @@ class Tree:
         except OSError:
             return False
         try:
-            with _NewFile(*self._place_of(target.path), target.mode, moment=self._moment) as new:
+            with NewFile(*self._place_of(target.path), target.mode, moment=self._moment) as new:
                 done = new.clone(descriptor, target.file)
                 status = new.end()
         finally:
@@ -128,7 +136,7 @@ class Tree:
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with _NewFile(*self._place_of(path), mode) as file:
+        with NewFile(*self._place_of(path), mode) as file:
             for block in blocks:
                 file.write(block)
             file.end()
@@ -177,66 +185,6 @@ class Tree:
         return self._folder[1], name
 
 
-class _NewFile:
-    """A file that is written from its start to its end. Use as a context manager: it is closed afterwards. size: how
-    long it will be, if that is known. moment: the time that it is to bear."""
-
-    def __init__(self, folder: int, name: str, mode: int, size: int = 0, moment: int | None = None) -> None:
-        self._descriptor = os.open(name, _NEW_FILE, mode, dir_fd=folder)
-        reserve(self._descriptor, size)
-        self._flusher = Flusher(self._descriptor) if size >= WORTH_A_THREAD else None
-        self._mode = mode
-        self._moment = moment
-
-    def __enter__(self) -> _NewFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    def write(self, data: Buffer) -> None:
-        _write_all(self._descriptor, data)
-        if self._flusher:
-            self._flusher.wrote(len(data))
-
-    def mend(self, reader: Reader, file: File) -> None:
-        """Write again what is not as it should be of `file`, all of which was written. Raises DamagedFile."""
-        start = 0
-        for piece in reader.pieces(file):
-            if blake3(os.pread(self._descriptor, piece.size, start)).digest() != piece.digest:
-                sound = reader.chunk(file, piece)
-                os.lseek(self._descriptor, start, os.SEEK_SET)
-                _write_all(self._descriptor, sound)
-            start += piece.size
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        if hash_file(self._descriptor) != file.digest:
-            raise reader.wrong_recipe(file)
-
-    def clone(self, source: int, file: File) -> bool:
-        """Let it share the room of an open file; False where that cannot be, or the bytes are not those of `file`."""
-        return clone(source, self._descriptor) and hash_file(self._descriptor) == file.digest
-
-    def end(self) -> os.stat_result:
-        """See to its mode and time; its status then."""
-        if self._moment is not None:
-            set_time(self._descriptor, self._moment)
-        return _end(self._descriptor, self._mode)
-
-
-def _write_all(descriptor: int, data: Buffer) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, memoryview(data)[written:])
-
-
-def _end(descriptor: int, mode: int) -> os.stat_result:
-    status = os.fstat(descriptor)
-    if stat.S_IMODE(status.st_mode) == mode:
-        return status
-    set_mode(descriptor, mode)  # umask, or the folder's access list, had changed it
-    return os.fstat(descriptor)
-
-
 @contextmanager
 def open_folder(root: int, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
     """A handle of the folder `parts` below the handle `root`, reached without following any link."""
@@ -252,14 +200,6 @@ def open_folder(root: int, parts: Sequence[str], *, make: bool = False) -> Itera
         yield handle
     finally:
         os.close(handle)
-
-
-def hash_file(descriptor: int) -> str:
-    """The digest of an open file's bytes, read from where it stands."""
-    whole = blake3()
-    while block := os.read(descriptor, _READ_BLOCK):
-        whole.update(block)
-    return whole.hexdigest()
 
 
 def published_modes() -> tuple[int, int]:

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from mreg.checkout.new_folder import hash_file, open_folder
+from mreg.checkout.new_file import hash_file
+from mreg.checkout.new_folder import open_folder
 from mreg.checkout.reader import Reader
 from mreg.session.statcache import key, same_file, stamp
 from mreg.storage.temporary import is_temporary
 from mreg.values.errors import Refused
 from mreg.values.names import fold
-from mreg.values.records import RESERVED_COMPONENTS, File
+from mreg.values.paths import above, is_reserved
+from mreg.values.records import File, Manifest
 
 NAMED: Final = 5
 """How many files an error names."""
@@ -53,14 +55,15 @@ class Other(NamedTuple):
 
 
 class Others:
-    """What lies in the folder `destination`, whose handle is `root`, beside the `files` of the whole version."""
+    """What lies in the folder `destination`, whose handle is `root`, beside the `whole` version."""
 
-    def __init__(self, destination: str, root: int, files: Sequence[File]) -> None:
+    def __init__(self, destination: str, root: int, whole: Manifest) -> None:
         self._destination = destination
         self._root = root
         self._device = os.fstat(root).st_dev
-        self._files = {file.path for file in files}
-        self._folders = {folder for path in self._files for folder in above(path)}
+        self._files = {file.path for file in whole.files}
+        self._folders = {folder for path in (*self._files, *whole.folders) for folder in above(path)}
+        self._folders.update(whole.folders)
         self._folded: dict[str, list[str]] | None = None
 
     def named(self) -> Iterator[str]:
@@ -73,7 +76,7 @@ class Others:
         found = list(self._find(strict=True))
         lost = [] if force else [one.path for one in found if not one.is_folder and not self._is_held(reader, one)]
         if lost:
-            names = ", ".join(lost[:NAMED]) + ", …" * (len(lost) > NAMED)
+            names = ", ".join(map(repr, lost[:NAMED])) + ", …" * (len(lost) > NAMED)
             raise WouldLose(path=self._destination, count=len(lost), files=names)
         return found
 
@@ -98,7 +101,7 @@ class Others:
                         yield Other(path, below)
                 elif self._may_enter(path, below, strict):
                     waiting.append((f"{path}/", below))
-            if prefix and not self._is_folder_of_version(prefix):
+            if prefix and not self._is_folder_of_version(prefix, status):
                 yield Other(prefix, status, not entries)
 
     def _entries(self, prefix: str, strict: bool) -> list[tuple[str, os.stat_result]]:
@@ -113,7 +116,7 @@ class Others:
 
     def _may_enter(self, path: str, status: os.stat_result, strict: bool) -> bool:
         reason = ""
-        if fold(os.path.basename(path)) in RESERVED_COMPONENTS:
+        if is_reserved(os.path.basename(path)):
             reason = "it is a repository's own folder"
         elif status.st_dev != self._device:
             reason = "another file system is mounted there"
@@ -127,9 +130,11 @@ class Others:
             self._inode(known) == status.st_ino for known in self._names_like(path) if known in self._files
         )
 
-    def _is_folder_of_version(self, prefix: str) -> bool:
+    def _is_folder_of_version(self, prefix: str, status: os.stat_result) -> bool:
         path = prefix.rstrip("/")
-        return path in self._folders or any(known in self._folders for known in self._names_like(path))
+        return path in self._folders or any(
+            self._inode(known) == status.st_ino for known in self._names_like(path) if known in self._folders
+        )
 
     def _names_like(self, path: str) -> list[str]:
         if self._folded is None:
@@ -175,10 +180,3 @@ class Others:
             os.rmdir(name, dir_fd=folder)
             return True
         return False
-
-
-def above(path: str) -> Iterator[str]:
-    """The folders that a path lies in."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from mreg import content
+from mreg.checkout.holes import zeros_of
 from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.packs import MAX_CHUNK, DamagedChunk, Located, Piece
@@ -25,6 +26,9 @@ WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are read at once: handing them over would take longer."""
 
 _UNKNOWN: Final = "its chunks are missing, or do not make up its size"
+
+WORTH_A_LOOK: Final = 16 << 20
+"""Of shorter files, it does not matter beforehand where they have holes."""
 
 RUN: Final = 256 << 10
 """Bytes of short chunks that go through the pipeline together."""
@@ -120,6 +124,10 @@ class Reader:
     def pieces(self, file: File) -> tuple[Piece, ...]:
         """The file's chunks, as far as they are known."""
         return self._index.pieces(bytes.fromhex(file.digest), file.size) or ()
+
+    def holes(self, file: File) -> int:
+        """How many bytes of a long file need no room on the disk, as far as its chunks tell by their digests."""
+        return zeros_of(self.pieces(file)) if file.size >= WORTH_A_LOOK else 0
 
     def wrong_recipe(self, file: File) -> DamagedFile:
         """What to raise where each chunk of the file is right, and the file is not."""

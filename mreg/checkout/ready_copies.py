@@ -19,7 +19,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from mreg.values.errors import Failed, InvalidInput
 if TYPE_CHECKING:  # `find`, which every `use` of a cached version calls, needs none of them
     from mreg.checkout.new_folder import Steps, Tree
     from mreg.checkout.reader import Reader
-    from mreg.values.records import File
+    from mreg.values.records import File, Manifest
 
 Stamps = dict[str, list[int]]
 
@@ -69,13 +69,13 @@ class ReadyCopies:
             return None
         return folder if self._may_be_handed_out(folder) else None
 
-    def make(self, reader: Reader, version: str, files: Sequence[File], steps: Steps, name: str = "") -> str:
+    def make(self, reader: Reader, version: str, manifest: Manifest, steps: Steps, name: str = "") -> str:
         """The folder of the version with this digest, every file verified just now. name: the version's, to be noted.
 
-        Raises DamagedFile, NoSpace, UnusableCache, OSError.
+        Raises DamagedFile, NameNotHeld, NoSpace, UnusableCache, OSError.
         """
-        folder = self._folder(version)
-        if _holds(folder, files) and self._may_be_handed_out(folder):  # a cache that was copied, or made elsewhere
+        folder, files = self._folder(version), manifest.files
+        if _holds(folder, manifest) and self._may_be_handed_out(folder):  # a cache that was copied, or made elsewhere
             with suppress(OSError, UnusableCache):  # on read-only media it is read each time
                 for file in files:
                     _set_mode(os.path.join(folder, file.path), _mode(file))
@@ -88,27 +88,31 @@ class ReadyCopies:
             _make_folder(store)
             with locked(store):  # what has no other name yet must not be pruned
                 self._fetch(reader, files, steps)
-                self._make(folder, reader, files, steps)
+                self._make(folder, reader, manifest, steps)
         else:
-            self._make(folder, reader, files, steps)
+            self._make(folder, reader, manifest, steps)
         self._write_stamps(version, _look(folder), files, name)
         return folder
 
-    def _make(self, folder: str, reader: Reader, files: Sequence[File], steps: Steps) -> None:
+    def _make(self, folder: str, reader: Reader, manifest: Manifest, steps: Steps) -> None:
+        files = manifest.files
         while True:
             with checkout.new_folder.Tree(self._scratch()) as tree:
+                tree.check_names([file.path for file in files], manifest.folders)
                 self._fill(tree, reader, files, steps)
+                tree.add_folders(manifest.folders)
                 try:
                     tree.keep(folder)
                     return
                 except FileExistsError:
-                    if _holds(folder, files) and self._may_be_handed_out(folder):  # made by another process meanwhile
+                    if _holds(folder, manifest) and self._may_be_handed_out(folder):  # another process made it
                         _note_handing_out(folder)
                         return
                     self._throw_away(folder)
 
     def _fill(self, tree: Tree, reader: Reader, files: Sequence[File], steps: Steps) -> None:
         if self._hard_links():
+            self._fetch(reader, files, steps)
             for file in files:
                 _link_or_copy(tree, file.path, self._place(file))
             return
@@ -120,7 +124,7 @@ class ReadyCopies:
                 steps.advance(target.file.size)
             else:
                 rest.append(target)
-        checkout.space.check_space(self._cache, [target.file.size for target in rest])
+        self._check_space(reader, [target.file for target in rest])
         tree.fill(reader, rest, steps)
 
     def _earlier_copies(self) -> dict[str, str]:
@@ -164,7 +168,7 @@ class ReadyCopies:
                 steps.advance(file.size)
             else:
                 missing[place] = file
-        checkout.space.check_space(self._cache, [file.size for file in missing.values()])
+        self._check_space(reader, missing.values())
         with checkout.new_folder.Tree(self._scratch()) as tree:
             targets = [
                 checkout.new_folder.Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())
@@ -177,6 +181,10 @@ class ReadyCopies:
                     os.rename(os.path.join(tree.path, str(name)), place)
                 except IsADirectoryError as error:
                     raise UnusableCache(path=place, reason=error.strerror or str(error)) from None
+
+    def _check_space(self, reader: Reader, files: Collection[File]) -> None:
+        sizes = [file.size for file in files]
+        checkout.space.check_space(self._cache, sizes, lambda: sum(map(reader.holes, files)))
 
     def _place(self, file: File) -> str:
         """The path of the one copy of these bytes."""
@@ -238,7 +246,8 @@ def _read_stamps(path: str) -> Stamps | None:
 
 
 def _look(folder: str) -> Stamps | None:
-    """Size, modification time and inode of all that lies below the folder; None where it is not there.
+    """Size, modification time and inode of all files below the folder, and nothing of folders that hold
+    nothing, whose paths end with `/`; None where it is not there.
 
     Not the change time: it moves whenever another version links the same file.
     """
@@ -248,6 +257,7 @@ def _look(folder: str) -> Stamps | None:
         while waiting:
             here, prefix = waiting.pop()
             with os.scandir(here) as entries:
+                entry = None
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((entry.path, f"{prefix}{entry.name}/"))
@@ -259,6 +269,8 @@ def _look(folder: str) -> Stamps | None:
                         status.st_ino,
                         status.st_mode,
                     ]
+                if entry is None and prefix:
+                    stamps[prefix] = []
     except (FileNotFoundError, NotADirectoryError):
         return None
     return stamps
@@ -269,10 +281,10 @@ def _has_links(folder: str) -> bool:
     return any(os.lstat(os.path.join(here, name)).st_nlink > 1 for here, _, names in os.walk(folder) for name in names)
 
 
-def _holds(folder: str, files: Sequence[File]) -> bool:
-    """Does the folder hold just these files, byte for byte?"""
-    present = _look(folder)
-    if present is None or present.keys() != {file.path for file in files}:
+def _holds(folder: str, manifest: Manifest) -> bool:
+    """Does the folder hold just these files, byte for byte, and these empty folders?"""
+    present, files = _look(folder), manifest.files
+    if present is None or present.keys() != {*(file.path for file in files), *(f"{one}/" for one in manifest.folders)}:
         return False
     return all(
         bool(present[file.path][3] & stat.S_IXUSR) == file.executable
@@ -287,7 +299,7 @@ def _hash(path: str) -> str | None:
     except OSError:
         return None
     try:
-        return checkout.new_folder.hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return checkout.new_file.hash_file(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
 

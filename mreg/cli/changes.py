@@ -178,7 +178,7 @@ def _attached(change: RefChange) -> str:
 
 def _detail(change: RefChange, detail: Detail, whole: bool) -> Row:
     what = detail.what if change.kind == "settings" else f"{detail.what} of {change.name}"
-    if detail.what in ("tags", "inputs"):
+    if detail.what in ("tags", "inputs", "sources"):
         old, new = detail.old or [], detail.new or []
         signs = [f"+ {one}" for one in new if one not in old] + [f"- {one}" for one in old if one not in new]
         return what, ", ".join(signs)

@@ -24,6 +24,11 @@ class UnknownTopic(InvalidInput):
     near: Sequence[str]
 
 
+class NoPaths(InvalidInput):
+    code = "no-paths"
+    template = "Missing argument 'PATH...'."
+
+
 class NoFolder(NotFound):
     code = "no-folder"
     template = "cannot enter {path!r}: {reason}"

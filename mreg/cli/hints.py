@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from mreg.cli.text import path_text
 from mreg.values import names
 from mreg.values.errors import Damaged, MregError
 
@@ -45,6 +46,11 @@ HINTS: dict[str, str] = {
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "choose another folder with `-o DIR`",
+    "no-paths": "see `mreg log --help`",
+    "no-content": "give the path of a file, bytes, or a binary stream",
+    "nothing-to-remove-from": "name the version with `--onto`",
+    "name-not-held": "write to another file system, or leave it out with `mreg get --exclude`",
+    "invalid-source": "`--input-file` records files, `--input-uri` addresses without passwords",
     "would-lose": "move them away, or repeat the command with --force, which removes them too",
     "untrusted": "if you trust {owner}, say `mreg config set --user safe.directory {location!r}`, or set MREG_SAFE",
     "link-in-repository": "put what it leads to in its place, or take it away",
@@ -143,7 +149,9 @@ def hint_of(error: MregError) -> str:
         return str(error.facts["hint"])
     near = error.facts.get("near")
     if near:
-        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?" + _look_alike(error, near[0])
+        return (
+            "did you mean " + " or ".join(f"`{path_text(name)}`" for name in near) + "?" + _look_alike(error, near[0])
+        )
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
 

@@ -15,8 +15,11 @@ from mreg.cli.hints import MACHINE, hint_of
 from mreg.cli.output import colourful
 from mreg.cli.state import State
 from mreg.cli.streams import output_failed
-from mreg.cli.text import safe
+from mreg.cli.text import one_line, path_text, safe
 from mreg.values.errors import MregError
+
+_OF_SEVERAL_LINES = ("invalid-filter", "unknown-key")
+"""The codes of errors that mark a place in a text on the lines below."""
 
 
 class _Told(NamedTuple):
@@ -105,7 +108,7 @@ def _explain(error: BaseException) -> _Told:
 def _explain_machine(error: OSError) -> _Told:
     words, hint = MACHINE.get(error.errno or 0, (error.strerror or str(error), ""))
     words = words or error.strerror or str(error)
-    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    where = f" ({path_text(os.fsdecode(error.filename))})" if isinstance(error.filename, str | bytes) else ""
     facts = {"errno": errno.errorcode.get(error.errno or 0, "")}
     return _Told("io-error", f"{words}{where}", hint, exit_codes.FAILED, facts)
 
@@ -118,7 +121,8 @@ def _print_json(told: _Told) -> None:
 def _print(told: _Told, *, color: bool) -> None:
     paint = layout.paint if colourful(sys.stderr, color) else layout.plainly
     encoding = sys.stderr.encoding or "utf-8"
-    text = safe(told.message).encode(encoding, "backslashreplace").decode(encoding)
+    shown = safe if told.code in _OF_SEVERAL_LINES else one_line
+    text = shown(told.message).encode(encoding, "backslashreplace").decode(encoding)
     print(f"{paint('error:', 'refused')} {text}", file=sys.stderr)
     if told.hint:
-        print(f"{paint('hint:', 'hint')} {safe(told.hint)}", file=sys.stderr)
+        print(f"{paint('hint:', 'hint')} {one_line(told.hint)}", file=sys.stderr)

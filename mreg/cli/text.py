@@ -16,3 +16,8 @@ def one_line(text: str) -> str:
     Otherwise a name or a message could pass for another line or column.
     """
     return safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def path_text(path: str) -> str:
+    """A path on one line, so that no two look alike: backslashes are doubled, as those of escapes are single."""
+    return one_line(path.replace("\\", "\\\\"))

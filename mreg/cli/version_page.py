@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import width_of, wrapped
 from mreg.cli.output import Out, age_text, count_text, local_text, size_text, time_text, value_text
-from mreg.cli.text import one_line
+from mreg.cli.text import one_line, path_text
 from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
-    from mreg import Surroundings, Version
+    from mreg import DataSource, Origin, Surroundings, Version
 
 GAP = 2
 
@@ -37,6 +37,8 @@ def _lines(out: Out, version: Version, around: Surroundings, parts: Mapping[str,
         ("author", f"{version.author} on {version.host}"),
         ("run", version.run or ""),
         ("inputs", "\n".join(f"{one.reference} ({one.version[:12]})" for one in version.inputs)),
+        ("sources", "\n".join(map(_source, version.sources))),
+        ("origin", _origin(version.origin) if version.origin else ""),
         ("used by", "\n".join(f"{one.run} ({time_text(one.time)})" for one in around.consumers)),
         ("derived", "\n".join(_derived(around))),
         ("digest", version.digest),
@@ -58,6 +60,18 @@ def told(parts: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _extent(size: int, files: int) -> str:
     return f"{size_text(size)} in {count_text(files, 'file', 'files')}"
+
+
+def _source(source: DataSource) -> str:
+    known = [source.digest[:12]] if source.digest else []
+    known += [size_text(source.size)] if source.size is not None else []
+    return path_text(source.name) + (f" ({', '.join(known)})" if known else "")
+
+
+def _origin(origin: Origin) -> str:
+    """Where the version was imported from: `mlflow runs/7 by ada, 2026-01-02T03:04:05.000006Z`."""
+    words = [origin.system, origin.id or "", f"by {origin.author}" if origin.author else ""]
+    return one_line(" ".join(filter(None, words)) + (f", {origin.time}" if origin.time else ""))
 
 
 def _links(around: Surroundings) -> list[str]:
@@ -82,7 +96,8 @@ def _page(out: Out, reference: str, version: Version, around: Surroundings, part
         out.wrapped(line)
     groups: list[tuple[str, str, str, Sequence[str]]] = [
         ("links", ", ", "", _links(around)),
-        ("made from", ", ", "", [one.reference for one in version.inputs]),
+        ("made from", ", ", "", [*(one.reference for one in version.inputs), *map(_source, version.sources)]),
+        ("imported", "", "", [_origin(version.origin)] if version.origin else []),
         ("used by", ", ", "", [f"{one.run} ({age_text(one.time)})" for one in around.consumers]),
         ("derived", ", ", "", _derived(around)),
         *((name, "   ", "", values) for name, values in _metadata(version).items()),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from mreg.storage import ABSENT, PutLost, Storage, unreadable
 from mreg.storage.base import get_known, stat_known
-from mreg.values.canonical import Malformed
+from mreg.values.canonical import Malformed, Newer
 from mreg.values.digest import digest, is_digest
 from mreg.values.errors import Damaged
+from mreg.values.formats import newer
 from mreg.values.records import Manifest, VersionRecord
 
 Died = Callable[[str], "int | None"]
@@ -21,6 +23,7 @@ Died = Callable[[str], "int | None"]
 
 _MISSING = "it is missing"
 _KEY = re.compile(r"objects/([0-9a-f]{2})/([0-9a-f]{62})(?:\.([1-9][0-9]{0,15}))?")
+R = TypeVar("R", Manifest, VersionRecord)
 
 
 class DamagedObject(Damaged):
@@ -67,16 +70,25 @@ class Objects:
         return (value.data, "") if whole else (None, "its bytes do not match its name")
 
     def manifest(self, name: str) -> Manifest:
-        try:
-            return Manifest.from_bytes(self.get(name, "manifest"))
-        except Malformed as error:
-            raise DamagedObject(what="manifest", digest=name, reason=str(error)) from None
+        """Raises DamagedObject; NewerFormat where another release wrote it."""
+        return self._parsed(name, "manifest", Manifest.from_bytes)
 
     def version(self, name: str) -> VersionRecord:
-        try:
-            return VersionRecord.from_bytes(self.get(name, "version record"))
-        except Malformed as error:
-            raise DamagedObject(what="version record", digest=name, reason=str(error)) from None
+        """Raises DamagedObject; NewerFormat where another release wrote it."""
+        return self._parsed(name, "version record", VersionRecord.from_bytes)
+
+    def _parsed(self, name: str, what: str, parse: Callable[[bytes], R]) -> R:
+        return parsed(name, what, self.get(name, what), parse)
+
+
+def parsed(name: str, what: str, data: bytes, parse: Callable[[bytes], R]) -> R:
+    """What `parse` makes of the record of this name. Raises DamagedObject, NewerFormat."""
+    try:
+        return parse(data)
+    except Newer as error:
+        raise newer(f"{what} {name}", error.found) from None
+    except Malformed as error:
+        raise DamagedObject(what=what, digest=name, reason=str(error)) from None
 
 
 class ObjectsAt(Objects):

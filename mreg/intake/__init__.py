@@ -9,6 +9,8 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.intake import (
         bases as bases,
+        hashing as hashing,
+        mapping as mapping,
         pipeline as pipeline,
         scan as scan,
     )

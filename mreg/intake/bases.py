@@ -22,6 +22,7 @@ from mreg.content.objects import DamagedObject
 from mreg.content.packs import Base, DamagedChunk, Piece
 from mreg.session.context import Context
 from mreg.session.index import Index
+from mreg.values.formats import NewerFormat
 from mreg.values.records import File
 
 MOST_FILES: Final = 256
@@ -86,7 +87,7 @@ class Bases:
         try:
             manifest = self._objects.version(self._version).manifest if self._version else None
             files = self._objects.manifest(manifest).files if manifest else ()
-        except DamagedObject:
+        except (DamagedObject, NewerFormat):
             if self._asked:
                 raise
             files = ()

@@ -5,7 +5,6 @@ What the stat cache knows is not read (`ingest`); the rest is read once, by `mre
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -13,7 +12,7 @@ from mreg.content import chunks
 from mreg.content.pack_writer import PackContents
 from mreg.content.packs import DamagedChunk, Located, Piece
 from mreg.intake.reuse import Chain, Reused
-from mreg.intake.scan import Source
+from mreg.intake.scan import Source, is_executable
 from mreg.refs.transaction import MissingPack
 from mreg.session.context import Context
 from mreg.session.index import Index
@@ -80,7 +79,7 @@ def ingest(
         intake = Intake(index, contents, encode=encode, bases=bases, buffers=buffers, progress=tell, lost=lost)
         found |= intake.read(rest)
         index.keep_known((names[path], stamp, digest) for path, stamp, digest in intake.seen)
-    files = tuple(File(one.path, found[one.path][1], found[one.path][0], _executable(one)) for one in sources)
+    files = tuple(File(one.path, found[one.path][1], found[one.path][0], is_executable(one)) for one in sources)
     return Ingested(Manifest(files), rest)
 
 
@@ -97,10 +96,6 @@ def _known(
     sizes = {bytes.fromhex(digest): size for digest, size in found.values()}
     kept = index.kept({name: size for name, size in sizes.items() if name not in lost})
     return {path: (digest, size) for path, (digest, size) in found.items() if bytes.fromhex(digest) in kept}
-
-
-def _executable(source: Source) -> bool:
-    return bool(source.status.st_mode & stat.S_IXUSR)
 
 
 def reused_by(index: Index, writer: PackContents, manifest: Manifest) -> list[Reused]:

@@ -1,4 +1,4 @@
-"""What `log` was given: which files, under which names, in which order.
+"""What `log` was given: which files and empty folders, under which names, in which order.
 
 Symbolic links are followed (a Hugging Face snapshot is made of them): what they point at is stored.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from mreg.small_files import read_start
 from mreg.values.errors import Conflict, InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.file_names import stored
+from mreg.values.paths import MAX_DEPTH, RESERVED_COMPONENTS, folder_fault, path_conflicts, path_fault
 from mreg.values.patterns import Patterns
-from mreg.values.records import MAX_DEPTH, MAX_FILES, RESERVED_COMPONENTS, path_conflicts, path_fault
+from mreg.values.records import MAX_FILES
 
 IGNORE_FILE = ".mregignore"
 MAX_IGNORE_FILE: Final = 1 << 20
@@ -52,16 +53,23 @@ class Source(NamedTuple):
     status: os.stat_result
 
 
+class Found(NamedTuple):
+    """Files to be logged, sorted by path, and the folders in which there are none, as paths in the version."""
+
+    sources: list[Source]
+    folders: tuple[str, ...] = ()
+
+
 class Selection(NamedTuple):
-    """Which files to take, as patterns in the manner of .gitignore: those that match an `include` (all,
-    where there is none) and no `exclude`."""
+    """Which files and empty folders to take, as patterns in the manner of .gitignore: those that match an `include`
+    (all, where there is none) and no `exclude`. What is left out counts as not there."""
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
 
 
-def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = None) -> list[Source]:
-    """The files below `paths`, sorted by the name each will have in the version.
+def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = None) -> Found:
+    """The files and empty folders below `paths`, sorted by the name each will have in the version.
 
     One folder stands for its contents; of several paths, and of a file, the last component is kept.
     Raises MissingPath, UnsupportedFile, UnreadableFile, NothingToLog.
@@ -69,6 +77,7 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
     given = [os.fspath(path) for path in paths]
     chosen = selection or Selection()
     sources: list[Source] = []
+    folders: list[str] = []
     for path in given:
         status = _stat(path)
         if not stat.S_ISDIR(status.st_mode):
@@ -76,74 +85,116 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
             continue
         if _last_part(path) in RESERVED_COMPONENTS:
             raise UnsupportedFile(path=path, reason="it is a repository's own folder")
-        prefix = "" if len(given) == 1 else _last_part(path) + "/"
-        below = _folder(path, status, chosen)
-        sources += (_check_path(one._replace(path=prefix + one.path)) for one in below) if prefix else below
+        walk = _Walk(path, "" if len(given) == 1 else _last_part(path) + "/", chosen)
+        sources += walk.files(status)
+        folders += walk.empty
     if not sources:
         raise NothingToLog(what=" and ".join(repr(path) for path in given) or "the command")
     sources.sort()
-    _check_names(sources)
-    return sources
+    folders.sort()
+    check_together([source.path for source in sources], folders)
+    return Found(sources, tuple(folders))
 
 
 def _last_part(path: str) -> str:
     return stored(os.path.basename(os.path.abspath(path)))
 
 
-def _folder(root: str, status: os.stat_result, selection: Selection) -> Iterator[Source]:
-    exclude = Patterns([*_read_ignore_file(root), *selection.exclude])
-    include = Patterns(selection.include) if selection.include else None
-    return _walk(root, "", [(status.st_dev, status.st_ino)], exclude, include)
+class _Walk:
+    """What is below the folder `root`, whose paths in the version begin with `prefix`. empty: the folders that hold
+    nothing to log, as far as `files` has come."""
 
+    def __init__(self, root: str, prefix: str, selection: Selection) -> None:
+        self._root = root
+        self._prefix = prefix
+        self._exclude = Patterns([*_read_ignore_file(root), *selection.exclude])
+        self._include = Patterns(selection.include) if selection.include else None
+        self.empty: list[str] = []
 
-def _walk(
-    folder: str, prefix: str, above: list[tuple[int, int]], exclude: Patterns, include: Patterns | None
-) -> Iterator[Source]:
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        raise (SourceChanged(path=folder) if has_vanished(error) else unreadable(folder, error)) from None
-    start = os.path.join(folder, "")
-    for name in names:
-        path, file = prefix + stored(name), start + name
-        if name in RESERVED_COMPONENTS or path == IGNORE_FILE:
-            continue
-        if exclude.match(path):
-            continue
-        chosen = include is None or include.match(path)
+    def files(self, status: os.stat_result) -> Generator[Source, None, bool]:
+        """status: the root's."""
+        return self._below(self._root, "", [(status.st_dev, status.st_ino)])
+
+    def _below(self, folder: str, prefix: str, above: list[tuple[int, int]]) -> Generator[Source, None, bool]:
+        """The files in a folder. prefix: of their paths below the root. Returns whether there is anything to log."""
+        holds = False
+        start = os.path.join(folder, "")
+        for name in _names_in(folder):
+            path, file = prefix + stored(name), start + name
+            if name in RESERVED_COMPONENTS or path == IGNORE_FILE or self._exclude.match(path):
+                continue
+            status = self._stat(path, file)
+            if status is None:
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                if self._is_included(path):
+                    holds = True
+                    yield _source(self._prefix + path, file, status)
+            elif not self._exclude.match(path + "/"):
+                holds |= yield from self._below(file, path + "/", _entered(file, status, above))
+        return holds or self._keep(folder, prefix)
+
+    def _stat(self, path: str, file: str) -> os.stat_result | None:
+        """None where it cannot be logged, and nobody wants it."""
         try:
-            status = _stat(file)
+            return _stat(file)
         except MissingPath:  # it was there when the folder was read
             raise SourceChanged(path=file) from None
         except UnsupportedFile:
-            if chosen:
+            if self._is_included(path):
                 raise
-            continue
-        if not stat.S_ISDIR(status.st_mode):
-            if chosen:
-                yield _source(path, file, status)
-            continue
-        if exclude.match(path + "/"):
-            continue
-        if len(above) > MAX_DEPTH:
-            raise UnsupportedFile(path=file, reason=f"folders nest more than {MAX_DEPTH} deep")
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            raise UnsupportedFile(path=file, reason="it is a symbolic link to a folder that holds it")
-        yield from _walk(file, path + "/", [*above, identity], exclude, include)
+            return None
+
+    def _is_included(self, path: str) -> bool:
+        return self._include is None or self._include.match(path)
+
+    def _keep(self, folder: str, prefix: str) -> bool:
+        """Note an empty folder, if it has a name in the version and is wanted."""
+        path = self._prefix + prefix
+        if not path or not self._is_included(prefix):
+            return False
+        fault = folder_fault(path[:-1])
+        if fault:
+            raise UnsupportedFile(path=folder, reason=_fault_of_name(path) or fault)
+        self.empty.append(path[:-1])
+        return True
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise (SourceChanged(path=folder) if has_vanished(error) else unreadable(folder, error)) from None
+
+
+def _entered(folder: str, status: os.stat_result, above: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The folders that are open while this one is walked. Raises UnsupportedFile where there are too many, or where it
+    is one of them."""
+    if len(above) > MAX_DEPTH:
+        raise UnsupportedFile(path=folder, reason=f"folders nest more than {MAX_DEPTH} deep")
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        raise UnsupportedFile(path=folder, reason="it is a symbolic link to a folder that holds it")
+    return [*above, identity]
+
+
+def source_of(path: str, file: str) -> Source:
+    """The file that is to be `path` in the version. Raises MissingPath, UnsupportedFile, UnreadableFile."""
+    return _source(path, file, _stat(file))
 
 
 def _source(path: str, file: str, status: os.stat_result) -> Source:
     if not stat.S_ISREG(status.st_mode):
         raise UnsupportedFile(path=file, reason=f"it is a {_kind(status.st_mode)}, not a file")
-    return _check_path(Source(path, file, status))
+    check_path(path, file)
+    return Source(path, file, status)
 
 
-def _check_path(source: Source) -> Source:
-    fault = path_fault(source.path)
+def check_path(path: str, file: str) -> None:
+    """Raises UnsupportedFile, for `file`, where no version may hold `path`."""
+    fault = path_fault(path)
     if fault:
-        raise UnsupportedFile(path=source.file, reason=_fault_of_name(source.path) or fault)
-    return source
+        raise UnsupportedFile(path=file, reason=_fault_of_name(path) or fault)
 
 
 def _stat(path: str) -> os.stat_result:
@@ -161,6 +212,11 @@ def _stat(path: str) -> os.stat_result:
         raise unreadable(path, error) from None
 
 
+def is_executable(source: Source) -> bool:
+    """Whether its owner may execute it, which is kept."""
+    return bool(source.status.st_mode & stat.S_IXUSR)
+
+
 def has_vanished(error: OSError) -> bool:
     """Whether the error says that there is no such file, or that its folder is one no more."""
     return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
@@ -171,7 +227,13 @@ def unreadable(path: str, error: OSError) -> UnreadableFile:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket", stat.S_ISCHR: "device", stat.S_ISBLK: "device"}
+    kinds = {
+        stat.S_ISDIR: "folder",
+        stat.S_ISFIFO: "pipe",
+        stat.S_ISSOCK: "socket",
+        stat.S_ISCHR: "device",
+        stat.S_ISBLK: "device",
+    }
     return next((name for test, name in kinds.items() if test(mode)), "special file")
 
 
@@ -180,15 +242,16 @@ def _fault_of_name(path: str) -> str | None:
     return "its name is not Unicode" if any(0xDC80 <= ord(c) <= 0xDCFF for c in path) else None
 
 
-def _check_names(sources: list[Source]) -> None:
-    paths = [source.path for source in sources]
-    if len(paths) > MAX_FILES:
-        raise UnsupportedFile(path=sources[MAX_FILES].file, reason=f"a version holds at most {MAX_FILES} files")
-    for first, second in pairwise(paths):
+def check_together(paths: Sequence[str], folders: Sequence[str]) -> None:
+    """Raises UnsupportedFile where no version may hold these files and empty folders, both sorted, side by side."""
+    if len(paths) + len(folders) > MAX_FILES:
+        raise UnsupportedFile(path=paths[-1], reason=f"a version holds at most {MAX_FILES} files and folders")
+    for first, second in (*pairwise(paths), *pairwise(folders)):
         if first == second:
             raise UnsupportedFile(path=second, reason="two of the given paths have this name")
-    for conflict in path_conflicts(paths):
-        raise UnsupportedFile(path=os.path.commonpath(paths) or ".", reason=conflict)
+    for one, other in path_conflicts(paths, folders):
+        reason = "it is a file and a folder" if one == other else f"it is one name with {one!r}, in Unicode's NFC"
+        raise UnsupportedFile(path=other, reason=reason)
 
 
 def _read_ignore_file(root: str) -> list[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         history as history,
         links as links,
         log as log,
+        log_files as log_files,
+        log_request as log_request,
         owners as owners,
         past as past,
         properties as properties,

@@ -11,7 +11,7 @@ from mreg.content.pack_writer import PackWriter
 from mreg.intake import reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
-from mreg.intake.scan import Selection, Source, scan
+from mreg.intake.scan import Found, Selection, scan
 from mreg.operations.changes import changed
 from mreg.operations.files import UnknownFile
 from mreg.operations.log import publish
@@ -85,8 +85,8 @@ def attach(
     key = AttachmentKey(owner_of(context, view, reference), names.check_name(name, "attachment name"))
     heading.check_kinds(view.value(CONFIG), [key])
     settings = context.settings(view)
-    sources = scan(paths, Selection(exclude=config.value("log.exclude", settings)))
-    job = _Job(context, reference, key.name, sources, encode=config.value("log.compress", settings))
+    found = scan(paths, Selection(exclude=config.value("log.exclude", settings)))
+    job = _Job(context, reference, key.name, found, encode=config.value("log.compress", settings))
     for _ in range(_TRIES - 1):
         try:
             return job.run(message, progress)
@@ -112,7 +112,7 @@ class _Job(NamedTuple):
     context: Context
     reference: str
     name: str
-    sources: list[Source]
+    found: Found
     encode: bool
     lost: frozenset[bytes] = frozenset()
 
@@ -122,9 +122,9 @@ class _Job(NamedTuple):
         view = context.view()
         index = context.tables(view.look)
         with PackWriter(context.storage) as writer:
-            manifest = ingest(
-                context, writer, self.sources, Near(None), progress, encode=self.encode, lost=self.lost
-            ).manifest
+            sources, folders = self.found
+            read = ingest(context, writer, sources, Near(None), progress, encode=self.encode, lost=self.lost)
+            manifest = read.manifest._replace(folders=folders)
             reused = reused_by(index, writer, manifest)
             reuse.check(context.storage, index, reused)
             packs = packs_of(reused) if writer.empty else {*packs_of(reused), publish(context, writer)}

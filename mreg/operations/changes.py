@@ -29,6 +29,7 @@ from mreg.values.annotation import Said
 from mreg.values.canonical import Malformed
 from mreg.values.entities import Changed, Detail, RefChange
 from mreg.values.errors import Damaged
+from mreg.values.formats import NewerFormat
 from mreg.values.names import parse_version
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class _Words:
         kind, name = _called(key)
         try:
             version, details = self._version(key, change.new or change.old or ""), self._details(key, change)
-        except (Damaged, Malformed):  # it is told all the same
+        except (Damaged, Malformed, NewerFormat):  # it is told all the same
             version, details = None, ()
         return RefChange(*change, kind, name, version, details)
 
@@ -139,8 +140,8 @@ class _Words:
 
 
 def _flat(said: Said) -> dict[str, Any]:
-    inputs = [one.reference for one in said.inputs]
-    return {"message": said.message, "inputs": inputs, **metadata.flatten(said.metadata)}
+    inputs, sources = [one.reference for one in said.inputs], [one.name for one in said.sources]
+    return {"message": said.message, "inputs": inputs, "sources": sources, **metadata.flatten(said.metadata)}
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Detail, ...]:

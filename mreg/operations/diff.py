@@ -35,8 +35,10 @@ def diff(
         after=new.what,
         added=_only(new_files, old_files),
         removed=_only(old_files, new_files),
-        changed=tuple((old_files[p], new_files[p]) for p in both if old_files[p].digest != new_files[p].digest),
+        changed=tuple((old_files[path], new_files[path]) for path in both if old_files[path] != new_files[path]),
         metadata=_differences(old.what, new.what),
+        added_folders=tuple(sorted({*new.folders} - {*old.folders})),
+        removed_folders=tuple(sorted({*old.folders} - {*new.folders})),
         tensors=operations.tensors.compare(old, new, tensors, progress) if tensors else None,
     )
 

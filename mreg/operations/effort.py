@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter_ns
 
 from mreg.intake.scan import Source
@@ -30,9 +30,9 @@ class Effort:
         self._bytes += sum(source.status.st_size for source in sources)
 
     def told_in(
-        self, result: LogResult, sources: Sequence[Source], given: Sequence[str | os.PathLike[str]]
+        self, result: LogResult, sources: Sequence[Source], given: Iterable[str | os.PathLike[str]]
     ) -> LogResult:
-        """The result with all of this. given: the paths that were to be logged."""
+        """The result with all of this. given: the paths that were to be logged, which are wanted."""
         return result._replace(
             files_read=self._files,
             bytes_read=self._bytes,

@@ -18,7 +18,7 @@ from mreg.values.file_names import localised, stored
 if TYPE_CHECKING:
     from mreg.values.entities import Checkout
     from mreg.values.progress import Progress
-    from mreg.values.records import File
+    from mreg.values.records import Manifest
 
 
 class UnknownFile(NotFound):
@@ -37,16 +37,16 @@ class NothingIncluded(NotFound):
     patterns: str
 
 
-def files_of(context: Context, resolved: Resolved) -> tuple[File, ...]:
-    """The files of a version, sorted by path. Raises Damaged."""
-    return context.objects.manifest(context.objects.version(resolved.digest).manifest).files
+def manifest_of(context: Context, resolved: Resolved) -> Manifest:
+    """The files and empty folders of a version, sorted by path. Raises Damaged."""
+    return context.objects.manifest(context.objects.version(resolved.digest).manifest)
 
 
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
     view = context.quick_view()
     resolved = resolve(context, reference, view)
-    files = {file.path: file for file in files_of(context, resolved)}
+    files = {file.path: file for file in manifest_of(context, resolved).files}
     if path not in files and (path := stored(path)) not in files:
         raise UnknownFile(version=resolved.name, path=path, near=values.names.near(path, list(files)))
     return checkout.reader.Reader(context, resolved.name, view.look).read(files[path])
@@ -70,13 +70,13 @@ def get(
         locations.check_folder(destination, "what get writes to")
     view = context.quick_view()
     resolved = resolve(context, reference, view)
-    whole = files_of(context, resolved)
-    files = localised(_chosen(whole, include, exclude, resolved))
+    whole = manifest_of(context, resolved)
+    wanted = localised(_chosen(whole, include, exclude, resolved))
     path = os.path.abspath(destination or resolved.name.replace(":", "-"))
     reader = checkout.reader.Reader(context, resolved.name, view.look)
     copy = _copy_to_clone(context, resolved, view.look, path) if reflink else None
     wish = checkout.get.Wish(localised(whole), exact, force, partial, copy)
-    done = checkout.get.get(reader, files, path, progress, wish)
+    done = checkout.get.get(reader, wanted, path, progress, wish)
     return values.entities.Checkout(
         path=path,
         version=resolved.name,
@@ -89,20 +89,24 @@ def get(
     )
 
 
-def _chosen(
-    files: tuple[File, ...], include: Sequence[str], exclude: Sequence[str], resolved: Resolved
-) -> tuple[File, ...]:
-    """The files that match a pattern of `include`, if there are any, and none of `exclude`. Raises NothingIncluded."""
-    if include:
-        wanted = values.patterns.Patterns(include)
-        files = tuple(file for file in files if wanted.match(file.path))
-    if exclude:
-        unwanted = values.patterns.Patterns(exclude)
-        files = tuple(file for file in files if not unwanted.match(file.path))
-    if not files and (include or exclude):
+def _chosen(whole: Manifest, include: Sequence[str], exclude: Sequence[str], resolved: Resolved) -> Manifest:
+    """What matches a pattern of `include`, if there are any, and none of `exclude`. Raises NothingIncluded."""
+    if not include and not exclude:
+        return whole
+    wanted = values.patterns.Patterns(include) if include else None
+    unwanted = values.patterns.Patterns(exclude)
+
+    def takes(path: str) -> bool:
+        return (wanted is None or wanted.match(path)) and not unwanted.match(path)
+
+    chosen = whole._replace(
+        files=tuple(file for file in whole.files if takes(file.path)),
+        folders=tuple(folder for folder in whole.folders if takes(f"{folder}/")),
+    )
+    if not any(chosen):
         patterns = [*include, *(f"!{pattern}" for pattern in exclude)]
         raise NothingIncluded(version=resolved.name, patterns=" ".join(patterns))
-    return files
+    return chosen
 
 
 def _copy_to_clone(context: Context, resolved: Resolved, look: Look, destination: str) -> str | None:
@@ -136,6 +140,7 @@ def _copies(context: Context, cache: str) -> ReadyCopies:
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:
-    files = localised(files_of(context, resolved))
+    manifest = localised(manifest_of(context, resolved))
     reader = checkout.reader.Reader(context, resolved.name, look)
-    return copies.make(reader, resolved.digest, files, checkout.new_folder.Steps(files, progress), resolved.name)
+    steps = checkout.new_folder.Steps(manifest.files, progress)
+    return copies.make(reader, resolved.digest, manifest, steps, resolved.name)

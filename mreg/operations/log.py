@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from mreg.content.pack_writer import PackContents, PackWriter
@@ -11,38 +11,36 @@ from mreg.content.packs import key_of
 from mreg.intake import reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
-from mreg.intake.scan import Selection, Source, scan
 from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed
 from mreg.operations.collections import check_free, ensure
 from mreg.operations.effort import Effort
 from mreg.operations.expect import Expected
+from mreg.operations.files import manifest_of
 from mreg.operations.links import add_link
+from mreg.operations.log_files import LogFiles, Onto, gather
+from mreg.operations.log_request import LogRequest
 from mreg.operations.resolve import Resolved, resolve
 from mreg.operations.versions import artifact_type, check_replaced, load, note, said_of
 from mreg.refs import heading
-from mreg.refs.keys import CONFIG, AliasKey, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
+from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, timestamp
 from mreg.refs.view import View
 from mreg.session import config
 from mreg.session.chunk_catalogue import WHOLE
 from mreg.session.context import Context
-from mreg.values import annotation, metadata, names
+from mreg.values import metadata
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
-from mreg.values.errors import InvalidInput, Refused
+from mreg.values.errors import Refused
+from mreg.values.formats import require
 from mreg.values.progress import Progress
 from mreg.values.records import Input, Manifest, VersionRecord
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
-
-
-class OnceOrAlways(InvalidInput):
-    code = "once-or-always"
-    template = "`once` and `always` cannot go together"
 
 
 class TypeDiffers(Refused):
@@ -54,66 +52,12 @@ class TypeDiffers(Refused):
     asked: str
 
 
-class LogRequest(NamedTuple):
-    """All that `log` was asked to do. See `Repository.log` for the meaning of each."""
-
-    paths: Sequence[str | os.PathLike[str]]
-    artifact: str
-    aliases: Sequence[str]
-    links: Sequence[str]
-    message: str | None
-    metadata: Mapping[str, Any]
-    run: str | None
-    inputs: Sequence[str]
-    type: str | None
-    base: str | None
-    selection: Selection
-    dry_run: bool
-    expect: str | Sequence[str] | None = None
-    once: bool = False
-    always: bool = False
-
-    @property
-    def says_nothing(self) -> bool:
-        """Whether files are all there is to it: then the same files again change nothing."""
-        given = self.aliases or self.links or self.metadata or self.inputs
-        return not given and self.message is None and self.run is None
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The registered models to link the version into."""
-        return tuple(dict.fromkeys(link.partition(":")[0] for link in self.links))
-
-    @property
-    def moved(self) -> list[AliasKey]:
-        """The aliases to move: of the artifact, and those that `links` name as `MODEL:ALIAS`."""
-        parts = [link.partition(":") for link in self.links]
-        own = [AliasKey(self.artifact, alias) for alias in self.aliases]
-        return own + [AliasKey(model, alias) for model, colon, alias in parts if colon]
-
-    def checked(self) -> LogRequest:
-        """The request with its names in NFC. Raises InvalidName, OnceOrAlways."""
-        if self.once and self.always:
-            raise OnceOrAlways()
-        return self._replace(
-            artifact=names.check_name(self.artifact, "artifact name"),
-            aliases=[names.check_alias(alias) for alias in self.aliases],
-            links=[_checked_link(link) for link in self.links],
-            run=None if self.run is None else names.check_name(self.run, "run"),
-        )
-
-
-def _checked_link(link: str) -> str:
-    """`MODEL` or `MODEL:ALIAS`. Raises InvalidName."""
-    model, colon, alias = link.partition(":")
-    return names.check_name(model, "model name") + (f":{names.check_alias(alias)}" if colon else "")
-
-
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
     """See `Repository.log`."""
-    request = request.checked()
-    job = _prepare(context, request, Effort())
-    return job.effort.told_in(_done(job, progress), job.sources, request.paths)
+    with ExitStack() as stack:
+        job = _prepare(context, request.checked(), Effort(), stack)
+        result = _done(job, progress)._replace(left_out=job.files.left_out)
+    return job.effort.told_in(result, job.files.sources, request.paths)
 
 
 def _done(job: _Job, progress: Progress | None) -> LogResult:
@@ -143,8 +87,8 @@ class _Job(NamedTuple):
     """A log that is bound to be refused no more: all was looked at that can be before gigabytes are read.
 
     view: as the refs were then. base: the version (its digest) that was asked for, to store differences to. expected:
-    where aliases are to be. manifests: those of versions that were looked at, by the digests of both. lost: what is
-    stored anew, as the repository's copy is damaged: digests (raw) of chunks and files."""
+    where aliases are to be. records: those of versions that were looked at, by their digests. lost: what is stored
+    anew, as the repository's copy is damaged: digests (raw) of chunks and files."""
 
     context: Context
     request: LogRequest
@@ -153,9 +97,9 @@ class _Job(NamedTuple):
     metadata: dict[str, Any]
     inputs: tuple[Input, ...]
     base: str | None
-    sources: list[Source]
+    files: LogFiles
     expected: Expected
-    manifests: dict[str, str]
+    records: dict[str, VersionRecord]
     effort: Effort
     lost: frozenset[bytes] = frozenset()
 
@@ -165,8 +109,10 @@ class _Job(NamedTuple):
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
-            done = ingest(context, contents, self.sources, self._near(), progress, encode=encode, lost=self.lost)
-            manifest = done.manifest
+            sources, kept, folders, _ = self.files
+            done = ingest(context, contents, sources, self._near(), progress, encode=encode, lost=self.lost)
+            read = done.manifest.files
+            manifest = Manifest(tuple(sorted((*read, *kept))) if kept else read, folders)
             self.effort.has_read(done.read)
             self.effort.ends("read")
             listed = manifest.to_bytes()
@@ -205,6 +151,8 @@ class _Job(NamedTuple):
             message=self.request.message or "",
             metadata=self.metadata,
             inputs=self.inputs,
+            origin=self.request.origin,
+            sources=self.request.sources,
         )
 
     def _near(self) -> Near:
@@ -213,21 +161,19 @@ class _Job(NamedTuple):
         return Near(self.base or newest, asked=self.base is not None)
 
     def _same(self, view: View, manifest: str) -> Resolved | None:
-        """The version that need not be made again: the latest if it has this content; with `once`, any that has it, and
-        with `always`, none."""
+        """The version that need not be made again: the latest if it has this content, and the origin, if one was given;
+        with `once`, any that has them, and with `always`, none."""
         artifact = self.request.artifact
         latest = None if self.request.always else view.latest(artifact)
         oldest = 0 if self.request.once else latest
         for number in () if latest is None or oldest is None else range(latest, oldest - 1, -1):
             digest = view.version(artifact, number).value
-            if digest is not None and self._manifest(digest) == manifest:
+            if digest is None:
+                continue
+            record = self.records[digest] = self.records.get(digest) or self.context.objects.version(digest)
+            if record.manifest == manifest and self.request.origin in (None, record.origin):
                 return Resolved(artifact, number, digest)
         return None
-
-    def _manifest(self, version: str) -> str:
-        if version not in self.manifests:
-            self.manifests[version] = self.context.objects.version(version).manifest
-        return self.manifests[version]
 
     def _foretell(self, view: View, record: VersionRecord, contents: PackContents, same: Resolved | None) -> LogResult:
         if same:
@@ -291,12 +237,11 @@ class _Job(NamedTuple):
         request = self.request
         said = said_of(self.context, draft, target)
         check_replaced(target, said.metadata, self.metadata)
-        now = annotation.Said(
+        now = said._replace(
             message=said.message if request.message is None else request.message,
             metadata=metadata.merge(said.metadata, self.metadata),
-            inputs=said.inputs,
         )
-        note(draft, target, said, now.with_inputs(self.inputs))
+        note(draft, target, said, now.with_inputs(self.inputs).with_sources(request.sources))
         if request.run not in (None, self.context.objects.version(target.digest).run):
             draft.set(RunKey(str(request.run), target.digest), target.name)
 
@@ -309,7 +254,8 @@ def publish(context: Context, writer: PackWriter) -> str:
     return name
 
 
-def _prepare(context: Context, request: LogRequest, effort: Effort) -> _Job:
+def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitStack) -> _Job:
+    """stack: holds what has to be there until the files have been read."""
     view = context.view()
     settings = context.settings(view)
     expected = expectations.parse(request.expect, request.moved)
@@ -325,16 +271,27 @@ def _prepare(context: Context, request: LogRequest, effort: Effort) -> _Job:
         metadata=metadata.normalise(request.metadata),
         inputs=tuple(Input(one.name, one.digest) for one in found),
         base=None if request.base is None else resolve(context, request.base, view).digest,
-        sources=[],
+        files=LogFiles(),
         expected=expected,
-        manifests={},
+        records={},
         effort=effort,
     )
-    job.record(Manifest(()), "", "").to_bytes()  # raises Unstorable
-    exclude = [*config.value("log.exclude", settings), *request.selection.exclude]
-    sources = scan(request.paths, request.selection._replace(exclude=exclude))
+    record = job.record(Manifest(()), "", "")
+    record.to_bytes()  # raises Unstorable
+    number = heading.of(view.value(CONFIG)).format
+    if record.beyond_format_1:
+        require(record.beyond_format_1, 2, number)
+    onto = _onto(context, request.onto, view)
+    files = gather(request, config.value("log.exclude", settings), onto, number, stack)
     effort.ends("scan")
-    return job._replace(sources=sources)
+    return job._replace(files=files, base=job.base or (onto.digest if onto else None))
+
+
+def _onto(context: Context, reference: str | None, view: View) -> Onto | None:
+    if reference is None:
+        return None
+    found = resolve(context, reference, view)
+    return Onto(found.name, found.digest, manifest_of(context, found))
 
 
 def _check_collections(view: View, request: LogRequest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from mreg.content.objects import DamagedObject
+from mreg.content.objects import parsed
 from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model
 from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import properties
@@ -16,7 +16,6 @@ from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
 from mreg.values import annotation, names
-from mreg.values.canonical import Malformed
 from mreg.values.entities import Artifact, Link, Model, Version
 from mreg.values.errors import Damaged
 from mreg.values.records import VersionRecord
@@ -174,10 +173,5 @@ def load_records(context: Context, index: Index, digests: list[str]) -> dict[str
     fetched = {digest: context.objects.get(digest, "version record") for digest in missing}
     if fetched:
         index.keep_records(fetched)
-    result = {}
-    for digest, data in (at_hand | fetched).items():
-        try:
-            result[digest] = VersionRecord.from_bytes(data)
-        except Malformed as error:
-            raise DamagedObject(what="version record", digest=digest, reason=str(error)) from None
-    return result
+    found = at_hand | fetched
+    return {digest: parsed(digest, "version record", data, VersionRecord.from_bytes) for digest, data in found.items()}

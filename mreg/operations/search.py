@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from blake3 import blake3
-
 from mreg import intake
 from mreg.operations.query import artifacts, describe_many, load_records, models
 from mreg.operations.resolve import Resolved, require_kind, resolve
@@ -23,7 +21,7 @@ from mreg.values import names
 from mreg.values.canonical import is_unicode
 from mreg.values.card import CardFacts
 from mreg.values.entities import Artifact, KeyFigures, Model, Version
-from mreg.values.errors import InvalidInput, Unmet, UnreadableFile
+from mreg.values.errors import InvalidInput, Unmet
 from mreg.values.filters.errors import UnknownKey
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.tokens import tokens as scanned
@@ -96,8 +94,8 @@ def key_figures(context: Context, within: Sequence[str] = (), told: Told | None 
 
 def holding(context: Context, path: str, wanted: Wanted, told: Told | None = None) -> list[Version]:
     """Those of the versions that have all bytes of the file, or of every file in the folder, under whatever names.
-    Raises MissingPath, UnreadableFile, Damaged."""
-    bytes_of = {_digest(source.file): source.status.st_size for source in intake.scan.scan([path])}
+    Raises MissingPath, UnreadableFile, SourceChanged, Damaged."""
+    bytes_of = {intake.hashing.digest_of(one): one.status.st_size for one in intake.scan.scan([path]).sources}
     large = Filter(f"size >= {sum(bytes_of.values())}")
     candidates = find(context, wanted._replace(where=(*wanted.where, large), limit=None), told)
     has: dict[str, bool] = {}
@@ -126,17 +124,6 @@ def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Se
 
 def _all_of(filters: Sequence[Filter]) -> str:
     return " and ".join(f"({one.text})" if len(filters) > 1 else one.text for one in filters)
-
-
-def _digest(path: str) -> str:
-    hasher = blake3()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                hasher.update(block)
-    except OSError as error:
-        raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
-    return hasher.hexdigest()
 
 
 def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:

@@ -42,13 +42,16 @@ class Opened(Protocol):
 
 
 class Side(Protocol):
-    """One side. what: it is, for who is told. files: sorted by path."""
+    """One side. what: it is, for who is told. files: sorted by path; folders: those that hold nothing."""
 
     @property
     def what(self) -> Version | LocalFiles: ...
 
     @property
     def files(self) -> Sequence[File]: ...
+
+    @property
+    def folders(self) -> Sequence[str]: ...
 
     def open(self, file: File) -> Opened:
         """Raises DamagedFile, UnreadableFile."""
@@ -79,7 +82,7 @@ def sides(
 class VersionSide:
     def __init__(self, context: Context, view: View, reference: str) -> None:
         self.what = load(context, view, resolve(context, reference, view))
-        self.files = context.objects.manifest(self.what.manifest).files
+        self.files, self.folders = context.objects.manifest(self.what.manifest)
         self._reader = checkout.reader.Reader(context, self.what.name, view.look)
 
     def open(self, file: File) -> Opened:
@@ -93,7 +96,7 @@ class LocalSide:
     """The files that `log` would take, hashed."""
 
     def __init__(self, path: str) -> None:
-        sources = intake.scan.scan([os.path.expanduser(path)])
+        sources, self.folders = intake.scan.scan([os.path.expanduser(path)])
         self._places = {source.path: source.file for source in sources}
         self.files = tuple(_hashed(source.path, source.file) for source in sources)
         self._is_folder = os.path.isdir(os.path.expanduser(path))
@@ -105,7 +108,7 @@ class LocalSide:
         own = self.files[0]
         alike = [file for file in other.files if posixpath.basename(file.path) == own.path]
         if not self._is_folder and len(alike) == 1:
-            other.files = tuple(alike)
+            other.files, other.folders = tuple(alike), ()
             self.files = (own._replace(path=alike[0].path),)
             self._places = {alike[0].path: self._places[own.path]}
 

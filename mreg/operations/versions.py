@@ -81,6 +81,8 @@ def describe(
         model_tags=tuple(sorted({tag for holder in holders for tag in holder.tags})),
         licenses=tuple(sorted({one for holder in holders for one in holder.card.licenses})),
         base_models=tuple(sorted({one for holder in holders for one in holder.card.base_models})),
+        origin=record.origin,
+        sources=said.sources,
     )
 
 
@@ -112,10 +114,9 @@ def annotate(
             draft,
             target,
             said,
-            Said(
+            said._replace(
                 message=said.message if message is None else message,
                 metadata=metadata.merge(kept, more),
-                inputs=said.inputs,
             ).with_inputs(tuple(Input(one.name, one.digest) for one in found)),
         )
         return target

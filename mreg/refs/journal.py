@@ -92,7 +92,7 @@ class Entry(NamedTuple):
             **texts,
             **(_parse_more(record) if number > FIRST else {}),
         )
-        canonical.check_written(entry, data)
+        canonical.check_written(entry.to_bytes, data)
         return entry
 
 

@@ -13,6 +13,7 @@ _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _RENAME_EXCL = 4
 _FALLOC_FL_KEEP_SIZE = 1
+_FALLOC_FL_PUNCH_HOLE = 2
 _SYNC_FILE_RANGE_WRITE = 2
 
 
@@ -32,7 +33,16 @@ def rename_new(old: str, new: str) -> None:
 
 def reserve(descriptor: int, length: int) -> None:
     """Set aside room for an empty file without making it longer. (Not os.posix_fallocate, which may write zeros.)"""
-    _check(_call("fallocate", descriptor, _FALLOC_FL_KEEP_SIZE, lazy.ctypes.c_int64(0), lazy.ctypes.c_int64(length)))
+    _fallocate(descriptor, _FALLOC_FL_KEEP_SIZE, 0, length)
+
+
+def punch(descriptor: int, start: int, length: int) -> None:
+    """Make a hole of a part of a file, which keeps its length."""
+    _fallocate(descriptor, _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE, start, length)
+
+
+def _fallocate(descriptor: int, mode: int, start: int, length: int) -> None:
+    _check(_call("fallocate", descriptor, mode, lazy.ctypes.c_int64(start), lazy.ctypes.c_int64(length)))
 
 
 def begin_flush(descriptor: int, start: int, length: int) -> None:

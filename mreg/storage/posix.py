@@ -31,6 +31,7 @@ _LINK_FAILS = _DISK_FAILS | {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EL
 _FICLONE = 0x40049409
 
 _WORTH_RESERVING = 16 << 20
+_HAS_FALLOCATE = sys.platform.startswith("linux") and sys.maxsize > 1 << 32
 
 
 class LinkInStore(Refused):
@@ -102,16 +103,25 @@ def clone(source: int, target: int) -> bool:
     return True
 
 
-def reserve(fd: int, length: int) -> None:
+def reserve(fd: int, length: int) -> bool:
     """Have the file system set aside the room for a long file that is to be written next, all at once: else it looks
     for room, and keeps account of it, page by page. Where that cannot be had, nothing happens; what there is no room
-    for fails when it is written.
+    for fails when it is written. Returns whether it was tried.
 
     fd: of an empty file.
     """
-    if length >= _WORTH_RESERVING and sys.platform.startswith("linux") and sys.maxsize > 1 << 32:
+    if length < _WORTH_RESERVING or not _HAS_FALLOCATE:
+        return False
+    with suppress(OSError):
+        libc.reserve(fd, length)
+    return True
+
+
+def punch(fd: int, start: int, length: int) -> None:
+    """Give back the room that was reserved for a part of a file. Where that cannot be had, it stays."""
+    if _HAS_FALLOCATE:
         with suppress(OSError):
-            libc.reserve(fd, length)
+            libc.punch(fd, start, length)
 
 
 def link_new(temp: str, path: str) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from mreg.content import objects
 from mreg.content.objects import DamagedObject, ObjectsAt
+from mreg.refs import heading
+from mreg.refs.heading import DamagedConfig
+from mreg.refs.keys import CONFIG
 from mreg.session.context import Context
 from mreg.storage import unreadable
 from mreg.upkeep.check import Check
-from mreg.values.canonical import Malformed
+from mreg.values.canonical import Malformed, Newer
 from mreg.values.digest import digest
+from mreg.values.formats import NEWEST
 from mreg.values.records import Manifest, VersionRecord
 
 
@@ -20,7 +24,7 @@ def check_records(context: Context, check: Check) -> None:
 
 
 def _check_versions(context: Context, check: Check) -> None:
-    users, manifests = check.data.users, check.data.manifests
+    users, manifests, limit = check.data.users, check.data.manifests, _format(context, check)
     records = _records(context, check)
     deleted = ((called, one.digest) for one, called in check.refs.deleted.items() if one.is_version)
     for version, name in (*check.refs.versions.items(), *deleted):
@@ -32,6 +36,10 @@ def _check_versions(context: Context, check: Check) -> None:
         except DamagedObject as error:
             check.found.add("record", records.key(error.digest), error.reason, [version])
             continue
+        if limit < 2:
+            for digest, one in ((name, record), (record.manifest, manifest)):
+                if one.beyond_format_1:
+                    check.found.add("config", records.key(digest), _beyond(2, limit), [version])
         manifests[record.manifest] = manifest
         if (record.files, record.size) != (len(manifest.files), manifest.size):
             check.found.add("record", records.key(name), "it does not agree with its manifest", [version])
@@ -63,7 +71,7 @@ def _records(context: Context, check: Check) -> ObjectsAt:
 
 def _check_loose_objects(context: Context, check: Check) -> None:
     """Every object is what its name says, whether a version needs it or not. What is dead is nothing: gc deletes it."""
-    records = _records(context, check)
+    records, limit = _records(context, check), _format(context, check)
     roots = (*check.refs.versions.values(), *check.refs.attached.values(), *(one.digest for one in check.refs.deleted))
     known = {records.key(name) for name in (*roots, *check.data.manifests)}
     for key in context.storage.list("objects"):
@@ -79,15 +87,38 @@ def _check_loose_objects(context: Context, check: Check) -> None:
         name = objects.name_of(key) or key
         if digest(value.data) != name:
             check.found.add("object", key, "its bytes do not match its name", check.data.users.get(name, ()))
-        elif not is_record(value.data):
+            continue
+        found = _format_of(value.data)
+        if found is None:
             check.found.add("object", key, "it is no record that mreg writes")
+        elif found > limit:
+            check.found.add("config", key, _beyond(found, limit))
 
 
 def is_record(data: bytes) -> bool:
+    """Is it a record of a format that this release knows?"""
+    return (_format_of(data) or NEWEST + 1) <= NEWEST
+
+
+def _format_of(data: bytes) -> int | None:
+    """The format of the record, also one to come; None for what is no record."""
     for kind in (Manifest, VersionRecord):
         try:
-            kind.from_bytes(data)
-            return True
+            return 2 if kind.from_bytes(data).beyond_format_1 else 1
+        except Newer as error:
+            return error.found
         except Malformed:
             continue
-    return False
+    return None
+
+
+def _format(context: Context, check: Check) -> int:
+    """That of the repository, as the journal has it."""
+    try:
+        return heading.of(check.refs.state[CONFIG].value).format
+    except (DamagedConfig, KeyError):  # said where the file is checked
+        return context.identity.format
+
+
+def _beyond(found: int, limit: int) -> str:
+    return f"it has format {found} in a repository of format {limit}"

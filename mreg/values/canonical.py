@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from mreg import lazy
 from mreg.values.errors import InvalidInput
@@ -42,10 +43,6 @@ class Unstorable(InvalidInput):
     reason: str
 
 
-class Record(Protocol):
-    def to_bytes(self) -> bytes: ...
-
-
 def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     """The canonical bytes of `value` (dicts with string keys, lists, str, int, float, bool, None).
 
@@ -74,11 +71,11 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def check_written(record: Record, data: bytes) -> None:
-    """Raises Malformed unless `data`, from which `record` was parsed, is its one canonical form: so nothing
-    unknown, given twice, or out of range (an infinity) can hide in it."""
+def check_written(to_bytes: Callable[[], bytes], data: bytes) -> None:
+    """Raises Malformed unless `data`, from which a record was parsed, is its one canonical form, as `to_bytes` of the
+    record gives it: so nothing unknown, given twice, or out of range (an infinity) can hide in it."""
     try:
-        same = record.to_bytes() == data
+        same = to_bytes() == data
     except (Unstorable, ValueError):
         same = False
     if not same:

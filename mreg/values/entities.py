@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mreg.values.records import File, Input
+from mreg.values.records import DataSource, File, Input, Origin
 
 if TYPE_CHECKING:
     from mreg.values.tensors import TensorDiff
@@ -21,6 +21,7 @@ __all__ = [
     "Changed",
     "Checkout",
     "Consumer",
+    "DataSource",
     "Detail",
     "Diff",
     "File",
@@ -33,6 +34,7 @@ __all__ = [
     "LogResult",
     "Model",
     "Noticed",
+    "Origin",
     "RefChange",
     "Removed",
     "Surroundings",
@@ -49,8 +51,9 @@ class Version(NamedTuple):
 
     digest: of its record, the version's identity. manifest: digest of its list of files, equal for equal
     content. size: bytes of all files. created: in UTC. aliases: of its artifact. links: `model:vN`.
-    message, metadata, inputs: as logged, or as annotated since. model_aliases (`model:alias`) and model_tags: of the
-    registered models that link it. licenses, base_models: what their cards say.
+    message, metadata, inputs, sources (files and URIs that went into it): as logged, or as annotated since.
+    model_aliases (`model:alias`) and model_tags: of the registered models that link it. licenses, base_models: what
+    their cards say. origin: of one that was imported.
     """
 
     artifact: str
@@ -73,6 +76,8 @@ class Version(NamedTuple):
     model_tags: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
     base_models: tuple[str, ...] = ()
+    origin: Origin | None = None
+    sources: tuple[DataSource, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,8 +86,8 @@ class Version(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """What differs within a ref that holds several things: a dotted metadata key, "message", "inputs", "tags",
-    "description", "type", or a setting. None: it is not there."""
+    """What differs within a ref that holds several things: a dotted metadata key, "message", "inputs", "sources",
+    "tags", "description", "type", or a setting. None: it is not there."""
 
     what: str
     old: Any
@@ -145,7 +150,8 @@ class LogResult(NamedTuple):
     `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
     links: as `model:vN`. seq, changes: see `Changed`. healed: bytes of the chunks that were damaged in the repository,
     and have been stored again. files_read, bytes_read: what was read; the others look as they did when they were logged
-    before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake."""
+    before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake.
+    left_out: empty folders that are not kept, since a repository of format 1 cannot hold them."""
 
     version: Version
     created: bool
@@ -160,6 +166,7 @@ class LogResult(NamedTuple):
     bytes_read: int = 0
     milliseconds: dict[str, int] = {}  # noqa: RUF012 - never changed
     noticed: tuple[Noticed, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class AnnotateResult(NamedTuple):
@@ -309,9 +316,10 @@ class LocalFiles(NamedTuple):
 
 
 class Diff(NamedTuple):
-    """Two versions side by side, or a version and files outside. Files by path; `metadata` holds the keys (dotted) that
-    differ, each with its value before and after (None: absent), and is empty beside files outside. tensors: None where
-    nobody asked for them."""
+    """Two versions side by side, or a version and files outside. Files by path; changed: those whose bytes
+    differ, or of which only one is executable. metadata: the keys (dotted) that differ, each with its value before and
+    after (None: absent); empty beside files outside. tensors: None where nobody asked for them. added_folders,
+    removed_folders: those that hold nothing."""
 
     before: Version | LocalFiles
     after: Version | LocalFiles
@@ -320,6 +328,8 @@ class Diff(NamedTuple):
     changed: tuple[tuple[File, File], ...]
     metadata: dict[str, tuple[Any, Any]]
     tensors: TensorDiff | None = None
+    added_folders: tuple[str, ...] = ()
+    removed_folders: tuple[str, ...] = ()
 
 
 class Checkout(NamedTuple):

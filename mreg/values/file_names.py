@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mreg.values.records import File
+    from mreg.values.records import Manifest
 
 IS_UTF8 = sys.getfilesystemencoding() == "utf-8"
 
@@ -28,6 +27,9 @@ def local(path: str) -> str:
     return path if IS_UTF8 else os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
-def localised(files: Iterable[File]) -> tuple[File, ...]:
-    """The files by the paths that the system's calls are to be given."""
-    return tuple(files) if IS_UTF8 else tuple(file._replace(path=local(file.path)) for file in files)
+def localised(manifest: Manifest) -> Manifest:
+    """The files and folders by the paths that the system's calls are to be given."""
+    if IS_UTF8:
+        return manifest
+    files = tuple(file._replace(path=local(file.path)) for file in manifest.files)
+    return manifest._replace(files=files, folders=tuple(map(local, manifest.folders)))

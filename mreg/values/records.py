@@ -7,25 +7,19 @@ rule of docs/format.md is checked before an object is built.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import is_digest
-from mreg.values.names import fold, is_version
+from mreg.values.names import is_version
+from mreg.values.paths import beyond_format_1, folder_fault, folders_with_content, path_conflicts, path_fault
 
-FORMAT = 1
 MAX_FILES = 1_000_000
+"""Files and folders of a version."""
 MAX_VERSION = 4 << 20
 """Bytes of a version record. Parsed JSON takes many times its size in memory."""
-MAX_COMPONENT = 255
-MAX_DEPTH = 200
-RESERVED_COMPONENTS = {".git", ".mreg"}
-
-_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}/){0,9}[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}").fullmatch
-"""Nearly all paths are of this kind, and none of them has a fault: there may be a million."""
 
 
 class File(NamedTuple):
@@ -38,42 +32,50 @@ class File(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """The files of a version, sorted by path."""
+    """The files of a version, and the folders that hold nothing, both sorted by path."""
 
     files: tuple[File, ...]
+    folders: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
 
+    @property
+    def beyond_format_1(self) -> str | None:
+        """What of it format 1 does not hold, in words; None where it holds all."""
+        return beyond_format_1([file.path for file in self.files], self.folders)
+
     def to_bytes(self) -> bytes:
+        """In the lowest format that can hold it."""
+        return self._in_format(2 if self.beyond_format_1 else 1)
+
+    def _in_format(self, number: int) -> bytes:
         rows = []
         for file in self.files:
             row: dict[str, Any] = {"path": file.path, "size": file.size, "digest": file.digest}
             if file.executable:
                 row["executable"] = True
             rows.append(row)
-        return canonical.dumps({"kind": "manifest", "format": FORMAT, "files": rows})
+        record = {"kind": "manifest", "format": number, "files": rows}
+        return canonical.dumps(record | {"folders": self.folders} if self.folders else record)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        """Raises Malformed for anything that the format forbids."""
-        record = _open(data, "manifest")
+        """Raises Malformed for anything that the format forbids, Newer where it is of a format to come."""
+        record = canonical.loads(data)
+        number = canonical.take_format(record, "manifest")
         rows = canonical.take(record, "files", list)
-        if len(rows) > MAX_FILES:
-            raise Malformed(f"more than {MAX_FILES} files")
-        manifest = cls(tuple(_parse_file(row) for row in rows))
+        folders = canonical.take(record, "folders", list) if "folders" in record else []
+        if len(rows) + len(folders) > MAX_FILES:
+            raise Malformed(f"more than {MAX_FILES} files and folders")
+        manifest = cls(tuple(_parse_file(row) for row in rows), tuple(map(_parse_folder, folders)))
         paths = [file.path for file in manifest.files]
-        if paths != sorted(paths):
-            raise Malformed("files are not sorted by path")
-        for problem in path_conflicts(paths):
-            raise Malformed(problem)
-        sizes: dict[str, int] = {}
-        for file in manifest.files:
-            if sizes.setdefault(file.digest, file.size) != file.size:
-                raise Malformed(f"path {file.path!r}: another file of its digest has another size")
-        canonical.check_written(manifest, data)
+        _check_lowest(number, manifest.beyond_format_1)  # what format 1 keeps apart is nowhere one name
+        _check_paths(paths, manifest.folders, same_names=number > 1)
+        _check_sizes(manifest.files)
+        canonical.check_written(lambda: manifest._in_format(number), data)
         return manifest
 
 
@@ -82,6 +84,27 @@ class Input(NamedTuple):
 
     reference: str
     version: str
+
+
+class Origin(NamedTuple):
+    """Where a version that was imported comes from: the system, and what that says of it; None where it is not known.
+
+    time: RFC 3339 in UTC with microseconds."""
+
+    system: str
+    id: str | None = None
+    time: str | None = None
+    author: str | None = None
+
+
+class DataSource(NamedTuple):
+    """What went into a version and is none itself. kind: "file" or "uri". name: its path as it was given, or the URI.
+    digest: of a file's bytes, or of the manifest of a folder; None, as `size`, where it is not known."""
+
+    kind: str
+    name: str
+    digest: str | None = None
+    size: int | None = None
 
 
 class VersionRecord(NamedTuple):
@@ -97,31 +120,30 @@ class VersionRecord(NamedTuple):
     message: str
     metadata: dict[str, Any]
     inputs: tuple[Input, ...]
+    origin: Origin | None = None
+    sources: tuple[DataSource, ...] = ()
+
+    @property
+    def beyond_format_1(self) -> str | None:
+        """What of it format 1 does not hold, in words; None where it holds all."""
+        return "the origin of a version" if self.origin else "a file or URI as input" if self.sources else None
 
     def to_bytes(self) -> bytes:
-        return canonical.dumps(
-            {
-                "kind": "version",
-                "format": FORMAT,
-                "manifest": self.manifest,
-                "files": self.files,
-                "size": self.size,
-                "created": self.created,
-                "author": self.author,
-                "host": self.host,
-                "run": self.run,
-                "message": self.message,
-                "metadata": self.metadata,
-                "inputs": [[entry.reference, entry.version] for entry in self.inputs],
-            },
-            MAX_VERSION,
-            "the record of a version, with metadata, message and inputs together,",
-        )
+        """In the lowest format that can hold it."""
+        record = self._asdict() | {"kind": "version", "format": 2 if self.beyond_format_1 else 1}
+        del record["origin"], record["sources"]
+        if self.origin:
+            record["origin"] = self.origin._asdict()
+        if self.sources:
+            record["sources"] = [source._asdict() for source in self.sources]
+        what = "the record of a version, with metadata, message and inputs together,"
+        return canonical.dumps(record, MAX_VERSION, what)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> VersionRecord:
-        """Raises Malformed for anything that the format forbids."""
-        record = _open(data, "version", MAX_VERSION)
+        """Raises Malformed for anything that the format forbids, Newer where it is of a format to come."""
+        record = canonical.loads(data, MAX_VERSION)
+        number = canonical.take_format(record, "version")
         if not is_digest(record.get("manifest")):
             raise Malformed("'manifest' is not a digest")
         version = cls(
@@ -135,63 +157,72 @@ class VersionRecord(NamedTuple):
             message=canonical.take(record, "message", str),
             metadata=canonical.take(record, "metadata", dict),
             inputs=tuple(_parse_input(row) for row in canonical.take(record, "inputs", list)),
+            origin=parse_origin(record["origin"]) if "origin" in record else None,
+            sources=tuple(map(parse_source, canonical.take(record, "sources", list))) if "sources" in record else (),
         )
         canonical.check_metadata(version.metadata)
-        canonical.check_written(version, data)
+        _check_lowest(number, version.beyond_format_1)
+        canonical.check_written(version.to_bytes, data)
         return version
 
 
-def path_fault(path: str) -> str | None:
-    """Why `path` may not stand in a manifest, or None."""
-    if _PLAIN(path):
-        return None
-    if "\\" in path or ":" in path or not (path.isprintable() or all(_is_text(c) for c in path)):
-        return "it has a control character, a backslash, a colon or a half of a surrogate pair"
-    if path.count("/") > MAX_DEPTH:
-        return f"it has more than {MAX_DEPTH} folders"
-    for part in path.split("/"):
-        if part in ("", ".", ".."):
-            return "it has an empty, `.` or `..` component"
-        if 4 * len(part) > MAX_COMPONENT and len(part.encode("utf-8")) > MAX_COMPONENT:
-            return f"it has a component longer than {MAX_COMPONENT} bytes"
-        if fold(part) in RESERVED_COMPONENTS:
-            return f"it has a component `{part}`"
-    return None
+def parse_source(row: object) -> DataSource:
+    """A source from its fields, of which those that are not known may be missing. Raises Malformed."""
+    if not isinstance(row, dict):
+        raise Malformed("a source is not an object")
+    if not row.keys() <= set(DataSource._fields):
+        raise Malformed("a source has unknown fields")
+    kind, name, digest = (row.get(key) for key in ("kind", "name", "digest"))
+    if kind not in ("file", "uri") or not isinstance(name, str) or not name:
+        raise Malformed("a source has no kind that is known, or no name")
+    if digest is not None and not is_digest(digest):
+        raise Malformed(f"source {name!r}: 'digest' is not a digest")
+    size = canonical.take_count(row, "size") if row.get("size") is not None else None
+    return DataSource(kind, name, digest, size)
 
 
-def _is_text(character: str) -> bool:
-    """No control character, and no half of a surrogate pair."""
-    number = ord(character)
-    return number >= 32 and not (127 <= number < 160 or 0xD800 <= number < 0xE000)
+def parse_origin(row: object) -> Origin:
+    """Raises Malformed."""
+    if not isinstance(row, dict):
+        raise Malformed("'origin' is not an object")
+    text = (str, type(None))
+    origin = Origin(
+        system=canonical.take(row, "system", str),
+        id=canonical.take(row, "id", text),
+        time=canonical.take_time(row, "time") if row.get("time") is not None else None,
+        author=canonical.take(row, "author", text),
+    )
+    if not origin.system:
+        raise Malformed("'origin' names no system")
+    return origin
 
 
-def path_conflicts(paths: Iterable[str]) -> Iterator[str]:
-    """A sentence for each path that some file system could not hold beside the others."""
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    checked: set[str] = set()
-    for path in paths:
-        folded = fold(path)
-        if folded in seen:
-            yield f"{seen[folded]!r} and {path!r} are one name where case or Unicode form do not count"
-        seen[folded] = path
-        folder = path
-        while (folder := folder.rpartition("/")[0]) and folder not in checked:
-            checked.add(folder)
-            other = folders.setdefault(fold(folder), folder)
-            if other != folder:
-                yield f"folders {other!r} and {folder!r} are one name where case or Unicode form do not count"
-    for key in seen.keys() & folders.keys():
-        yield f"{seen[key]!r} is both a file and a folder"
+def _check_paths(files: list[str], folders: Sequence[str], *, same_names: bool) -> None:
+    """Raises Malformed unless they are sorted, and folders are empty. same_names: look for two that are one name."""
+    if files != sorted(files):
+        raise Malformed("files are not sorted by path")
+    if list(folders) != sorted(set(folders)):
+        raise Malformed("folders are not sorted by path")
+    for one, other in path_conflicts(files, folders) if same_names else ():
+        raise Malformed(f"{one!r} and {other!r} are one name, or file and folder")
+    for folder in folders_with_content(files, folders):
+        raise Malformed(f"folder {folder!r} is not empty")
 
 
-def _open(data: bytes, kind: str, limit: int | None = None) -> dict[str, Any]:
-    record = canonical.loads(data, limit)
-    if record.get("kind") != kind:
-        raise Malformed(f"not a {kind} record")
-    if record.get("format") != FORMAT:
-        raise Malformed(f"{kind} format {record.get('format')!r} is not known")
-    return record
+def _check_lowest(number: int, beyond_format_1: str | None) -> None:
+    """Raises Malformed unless format `number` is the lowest that holds a record. beyond_format_1: what of it the first
+    does not."""
+    if number == 1 and beyond_format_1:
+        raise Malformed(f"format 1 does not hold {beyond_format_1}")
+    if number == 2 and not beyond_format_1:
+        raise Malformed("format 1 holds all of it")
+
+
+def _check_sizes(files: Sequence[File]) -> None:
+    sizes: dict[str, int] = {}
+    for file in files:
+        if sizes.setdefault(file.digest, file.size) != file.size:
+            raise Malformed(f"path {file.path!r}: another file of its digest has another size")
 
 
 def _parse_file(row: object) -> File:
@@ -206,6 +237,15 @@ def _parse_file(row: object) -> File:
     if row.get("executable", True) is not True or not row.keys() <= {"path", "size", "digest", "executable"}:
         raise Malformed(f"path {path!r}: unknown fields")
     return File(path, canonical.take_count(row, "size"), row["digest"], "executable" in row)
+
+
+def _parse_folder(path: object) -> str:
+    if not isinstance(path, str):
+        raise Malformed("a folder is not a text")
+    fault = folder_fault(path)
+    if fault:
+        raise Malformed(f"folder {path!r}: {fault}")
+    return path
 
 
 def _parse_input(row: object) -> Input:

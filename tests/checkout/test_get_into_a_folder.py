@@ -80,7 +80,7 @@ def test_exact_is_refused_where_a_file_would_be_lost(logged: Repository, there: 
     with pytest.raises(WouldLose) as caught:
         logged.get("mnist:v1", there, exact=True)
 
-    assert (caught.value.path, caught.value.count, caught.value.files) == (str(there), 1, name)
+    assert (caught.value.path, caught.value.count, caught.value.files) == (str(there), 1, repr(name))
     assert tree(str(there)) == before
 
 

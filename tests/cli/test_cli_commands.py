@@ -130,6 +130,105 @@ def test_log_of_several_paths_keeps_their_names(mreg: Any, model: Model) -> None
     assert [file["path"] for file in mreg("--json", "files", "a").json["files"]] == ["one/w", "readme.txt"]
 
 
+def test_log_on_top_of_a_version_adds_replaces_and_removes(mreg: Any, model: Model, unchanged: Unchanged) -> None:
+    mreg.must("log", model(files={"a": b"a", "b": b"b", "old/c": b"c"}), "-a", "digits")
+    (mreg.home / "b").write_bytes(b"other")
+
+    assert mreg("log", "b", "-a", "digits", "--onto", "digits:v0", "--remove", "old") == (
+        0,
+        "digits:v1\n",
+        "digits:v1  6 B in 2 files, 5 B new\n",
+    )
+    assert mreg("log", "-a", "digits", "--onto", "digits", "--remove", "a").out == "digits:v2\n"
+    assert [line.split("\t")[2] for line in mreg("files", "digits").out.splitlines()] == ["b"]
+    assert mreg("cat", "digits", "b").out == "other"
+    with unchanged():
+        refused = mreg("log", "-a", "digits", "--onto", "digits:v0", "--remove", "older")
+        assert (refused.code, refused.out) == (3, "")
+        assert refused.errors.startswith("error: digits:v0 has no file 'older'\n")
+        assert mreg("log", "-a", "digits", "b", "--remove", "a") == (
+            2,
+            "",
+            "error: `remove` names files of the version that `onto` names, and goes with it only\n"
+            "hint: name the version with `--onto`\n",
+        )
+        assert mreg("log", "-a", "digits").errors == (
+            "error: Missing argument 'PATH...'.\nhint: see `mreg log --help`\n"
+        )
+
+
+def test_log_records_files_and_addresses_that_a_version_was_made_from(mreg: Any, model: Model) -> None:
+    model("data", {"x.csv": b"1,2\n", "y/z.csv": b"3\n"})
+    given = ["--input-file", "data/x.csv", "--input-file", "data", "--input-uri", "s3://bucket/train"]
+
+    mreg.must("log", model(), "-a", "digits", *given)
+
+    file, folder, uri = mreg("show", "digits:v0", "--json").json["sources"]
+    assert file == {"kind": "file", "name": "data/x.csv", "digest": blake3(b"1,2\n").hexdigest(), "size": 4}
+    assert (folder["kind"], folder["name"], folder["size"]) == ("file", "data", 6)
+    assert folder["digest"] == mreg("log", "data", "-a", "other", "--json").json["version"]["manifest"]
+    assert uri == {"kind": "uri", "name": "s3://bucket/train", "digest": None, "size": None}
+    assert f"sources:  data/x.csv ({file['digest'][:12]}, 4 B)\n" in mreg("show", "digits:v0").out
+
+
+def test_log_of_the_same_content_adds_what_it_was_made_from(mreg: Any, model: Model) -> None:
+    mreg.must("log", model(), "-a", "digits", "--input-uri", "s3://one")
+
+    result = mreg("log", "model", "-a", "digits", "--input-uri", "s3://one", "--input-uri", "doi:10.1/2")
+
+    assert result == (
+        0,
+        "digits:v0\n",
+        "same content as digits:v0: no new version\n  sources of digits:v0  + doi:10.1/2\n",
+    )
+    assert [one["name"] for one in mreg("show", "digits:v0", "--json").json["sources"]] == ["s3://one", "doi:10.1/2"]
+    mreg.must("annotate", "digits:v0", "-m", "said later")
+    assert len(mreg("show", "digits:v0", "--json").json["sources"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "error"),
+    [
+        (["--input-uri", "bucket/data"], 2, "invalid-source"),
+        (["--input-uri", "s3://"], 2, "invalid-source"),
+        (["--input-uri", ""], 2, "invalid-source"),
+        (["--input-uri", "https://ann:secret@example.org/x"], 2, "invalid-source"),
+        (["--input-file", "nowhere"], 3, "missing-path"),
+    ],
+    ids=str,
+)
+def test_log_refuses_sources_that_say_nothing_or_too_much(
+    mreg: Any, model: Model, unchanged: Unchanged, given: list[str], code: int, error: str
+) -> None:
+    with unchanged():
+        result = mreg("log", model(), "-a", "digits", *given, "--json")
+
+    assert (result.code, result.error["code"]) == (code, error)
+    assert "secret" not in result.errors
+
+
+def test_a_repository_of_format_1_says_what_it_cannot_keep(bare: Any, model: Model, unchanged: Unchanged) -> None:
+    bare.must("init", "--format", "1")
+    folder = model(files={"a": b"a", "assets/x": b"x"})
+    os.remove(bare.home / folder / "assets" / "x")
+
+    assert bare("log", folder, "-a", "digits").errors == (
+        "digits:v0  1 B in 1 file, 1 B new\n"
+        "1 empty folder is left out: assets/; a repository of format 1 cannot hold them "
+        "(`mreg upgrade` raises the format)\n"
+    )
+    with unchanged():
+        refused = bare("log", folder, "-a", "digits", "--input-uri", "s3://data")
+        assert (refused.code, refused.out) == (6, "")
+        assert refused.errors.startswith(
+            "error: a file or URI as input needs a repository of format 2; this one has format 1\nhint: `mreg upgrade`"
+        )
+        (bare.home / folder / "e:1").write_bytes(b"")
+        refused = bare("log", folder, "-a", "digits")
+        assert (refused.code, refused.out) == (6, "")
+        assert refused.errors.startswith("error: the file name 'e:1' needs a repository of format 2")
+
+
 def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unchanged: Unchanged) -> None:
     with unchanged():
         result = mreg("log", model(), "-a", "a", "--dry-run")
@@ -435,6 +534,24 @@ def test_diff_shows_files_and_metadata(filled: Any) -> None:
         "",
     )
     assert filled("diff", "digits:v0", "Classifier:prod") == (0, "", "digits:v0 and digits:v0 do not differ\n")
+
+
+def test_diff_shows_modes_and_empty_folders(mreg: Any, model: Model) -> None:
+    folder = mreg.home / model(files={"run.sh": b"1", "tool": b"1"})
+    (folder / "old").mkdir()
+    mreg.must("log", "model", "-a", "digits")
+    (folder / "old").rmdir()
+    (folder / "new").mkdir()
+    (folder / "run.sh").chmod(0o755)
+    (folder / "tool").write_bytes(b"22")
+    (folder / "tool").chmod(0o755)
+    mreg.must("log", "model", "-a", "digits")
+
+    assert mreg("diff", "digits:v0", "digits:v1") == (
+        0,
+        "+\tnew/\tempty\n-\told/\tempty\n~\trun.sh\tnow executable\n~\ttool\t1 B -> 2 B, now executable\n",
+        "",
+    )
 
 
 def test_annotate_changes_words_and_no_file(filled: Any) -> None:
@@ -861,8 +978,7 @@ def test_every_command_has_help(bare: Any) -> None:
 
 VERSION = (
     "aliases artifact author base_models created digest files host inputs licenses links manifest message metadata "
-    "model_aliases model_tags "
-    "name number run size type"
+    "model_aliases model_tags name number origin run size sources type"
 )
 CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
@@ -880,7 +996,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("completion bash", "script shell", {}),
     (
         "log one -a digits",
-        "bytes_read changes created files_read healed links milliseconds models_created new noticed seq stored version",
+        "bytes_read changes created files_read healed left_out links milliseconds models_created new noticed seq "
+        "stored version",
         {"version": VERSION},
     ),
     ("use digits", "path", {}),
@@ -892,10 +1009,10 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("show digits:v0", with_parts(f"{VERSION} consumers derived"), {}),
     ("show digits", with_parts(ARTIFACT), {}),
     ("show Classifier", with_parts(MODEL), {"links.0": LINK}),
-    ("files digits", "files", {"files.0": "digest executable path size"}),
+    ("files digits", "files folders", {"files.0": "digest executable path size"}),
     (
         "diff digits:v0 digits:v1",
-        "added after before changed metadata removed tensors",
+        "added added_folders after before changed metadata removed removed_folders tensors",
         {
             "changed.0": "after before",
             "changed.0.after": "digest executable path size",
@@ -1025,7 +1142,8 @@ def test_get_exact_is_refused_where_something_would_be_lost(filled: Any, home: P
     assert (refused.code, refused.out) == (6, "")
     assert refused.errors == (
         "error: nothing was written or removed: the repository has no copy of 1 of the files in "
-        f"{home / 'out'}: notes.txt\nhint: move them away, or repeat the command with --force, which removes them too\n"
+        f"{home / 'out'}: 'notes.txt'\n"
+        "hint: move them away, or repeat the command with --force, which removes them too\n"
     )
     assert forced.json["removed"] == ["notes.txt"]
 

@@ -32,7 +32,7 @@ from mreg.values.canonical import Malformed
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged, InvalidInput
 from mreg.values.filters.parser import Parsed
-from mreg.values.records import File, Input, Manifest, VersionRecord
+from mreg.values.records import DataSource, File, Input, Manifest, Origin, VersionRecord
 
 D0, D1 = digest(b"0"), digest(b"1")
 
@@ -122,6 +122,7 @@ def _record(kind: Any) -> Callable[[bytes], None]:
             _refuse(error)
             return
         assert found.to_bytes() == data
+        assert json.loads(data)["format"] == (2 if found.beyond_format_1 else 1)
 
     return judge
 
@@ -133,10 +134,13 @@ def _manifest(data: bytes) -> None:
         found = Manifest.from_bytes(data)
     except Malformed:
         return
-    for file in found.files:
-        parts = file.path.split("/")
+    for path in (*(file.path for file in found.files), *found.folders):
+        parts = path.split("/")
         assert not {"", ".", ".."} & set(parts)
-        assert not set(file.path) & set("\\:\0")
+        assert "\0" not in path
+        assert not {".git", ".mreg"} & {part.casefold() for part in parts}
+    if not found.beyond_format_1:
+        assert not any(set(file.path) & set("\\:\n\x1b") for file in found.files)
 
 
 def _mark(data: bytes) -> None:
@@ -305,6 +309,7 @@ def _zip(method: int) -> bytes:
 # The samples.
 
 MANIFEST = Manifest((File("config.json", 2, D0), File("sub/weights.bin", 1 << 40, D1, executable=True)))
+MANIFEST_2 = Manifest((File("A", 2, D0), File("a", 1, D1), File("e:1\n\\", 2, D0)), ("assets", "sub/empty"))
 VERSION = VersionRecord(
     manifest=D0,
     files=2,
@@ -317,6 +322,8 @@ VERSION = VersionRecord(
     metadata={"acc": 0.5, "nested": {"list": [1, 2.5, "NaN", True]}},
     inputs=(Input("base:v0", D1),),
 )
+SOURCES = (DataSource("file", "data\n.csv", D0, 3), DataSource("uri", "s3://bucket/data"))
+VERSION_2 = VERSION._replace(origin=Origin("mlflow", "runs/7", VERSION.created, None), sources=SOURCES)
 ENTRY = Entry(
     seq=3,
     prev=D0,
@@ -350,8 +357,11 @@ TARGETS: dict[str, Target] = {
     "metadata-pair": Target((b"a.b=1", b"acc=0.5", b"x=true", b"n=-1e308", b"t=text=more"), _pair),
     "metadata-json": Target((b'{"a": [1, 2.5, true], "b": {"c": "x"}}', b'{"n": NaN}'), _metadata_file("m.json")),
     "metadata-toml": Target((b'a = 1\n[b]\nc = [1.5, "x"]\nd = 2026-01-02T03:04:05Z\n',), _metadata_file("m.toml")),
-    "manifest": Target((MANIFEST.to_bytes(), Manifest(()).to_bytes()), _manifest),
-    "version": Target((VERSION.to_bytes(), VERSION._replace(run=None, inputs=()).to_bytes()), _record(VersionRecord)),
+    "manifest": Target((MANIFEST.to_bytes(), Manifest(()).to_bytes(), MANIFEST_2.to_bytes()), _manifest),
+    "version": Target(
+        (VERSION.to_bytes(), VERSION._replace(run=None, inputs=()).to_bytes(), VERSION_2.to_bytes()),
+        _record(VersionRecord),
+    ),
     "entry": Target((ENTRY.to_bytes(), ENTRY._replace(changes=(), packs=()).to_bytes()), _record(Entry)),
     "mark": Target((journal.format_mark(Mark(0, D0)), journal.format_mark(Mark(123456, D1))), _mark),
     "ref": Target(
@@ -363,7 +373,9 @@ TARGETS: dict[str, Target] = {
     ),
     "table": Target((TABLE, TABLE.rsplit(b"\n", 2)[0]), _table),
     "config": Target((ref_files.encode(CONFIG, Ref(CONFIG_TEXT, 0)), CONFIG_TEXT.encode()), _config),
-    "annotation": Target((annotation.encode(SAID).encode(),), _annotation),
+    "annotation": Target(
+        (annotation.encode(SAID).encode(), annotation.encode(SAID._replace(sources=SOURCES)).encode()), _annotation
+    ),
     "properties": Target((b'type = "model"\ndescription = ""\n', b'description = "x"\ntags = ["a"]\n'), _properties),
     "pack": Target((PACK,), _pack),
     "pack-index": Target((PackIndex(ENTRIES, {bytes(32): (Piece(bytes(32), 5),)}).to_bytes(),), _pack_index),

@@ -27,13 +27,14 @@ from mreg.storage.memory import MemoryStorage
 from mreg.values import canonical
 from mreg.values.digest import EMPTY, digest
 from mreg.values.errors import InvalidInput, MissingPath, MregError, UnreadableFile
-from mreg.values.records import MAX_DEPTH, path_fault
+from mreg.values.formats import NeedsFormat
+from mreg.values.paths import MAX_DEPTH, path_fault
 
 LARGE = random.Random(11).randbytes(1_500_000)
 
 
 def paths_of(*given: str | os.PathLike[str], **selection: list[str]) -> list[str]:
-    return [source.path for source in scan(list(given), Selection(**selection))]
+    return [source.path for source in scan(list(given), Selection(**selection)).sources]
 
 
 @pytest.fixture
@@ -96,8 +97,8 @@ def test_two_paths_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.M
         scan(given)
 
 
-@pytest.mark.parametrize("names", [["Readme", "README"], ["A/x", "a/y"], ["e\u0301", "é"]], ids=ascii)
-def test_names_that_collide_on_another_file_system_are_refused(tmp_path: Path, names: list[str]) -> None:
+@pytest.mark.parametrize("names", [["e\u0301", "é"], ["e\u0301/x", "é/y"]], ids=ascii)
+def test_names_that_are_one_in_another_normal_form_are_refused(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         path = tmp_path / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,17 +108,19 @@ def test_names_that_collide_on_another_file_system_are_refused(tmp_path: Path, n
         scan([tmp_path / "model"])
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", b"a:b", b"a\\b", b"a\nb", b"\x7f", b".GIT"], ids=ascii)
-@pytest.mark.parametrize("where", ["in the folder", "as the folder", "as one of two folders", "as the file"])
-def test_a_name_that_no_manifest_may_hold_is_refused(
-    repo: Repository, tmp_path: Path, name: bytes, where: str, content: Callable[..., Any], storage: MemoryStorage
-) -> None:
+WHERE = ["in the folder", "as the folder", "as an empty folder", "as one of two folders", "as the file"]
+
+
+def with_name(tmp_path: Path, name: bytes, where: str) -> list[str]:
+    """What to log, so that something called `name` is part of it."""
     root = os.fsencode(tmp_path / "model")
     odd = os.path.join(root, name)
     os.makedirs(odd if "folder" in where and where != "in the folder" else root)
     if where in ("in the folder", "as the file"):
         with open(odd, "wb") as file:
             file.write(b"x")
+    elif where == "as an empty folder":
+        (tmp_path / "model" / "file").write_bytes(b"x")
     else:
         with open(os.path.join(odd, b"inner"), "wb") as file:
             file.write(b"x")
@@ -125,16 +128,136 @@ def test_a_name_that_no_manifest_may_hold_is_refused(
     given: dict[str, list[bytes]] = {
         "in the folder": [root],
         "as the folder": [root],
+        "as an empty folder": [root],
         "as one of two folders": [odd, os.fsencode(tmp_path / "other")],
         "as the file": [odd],
     }
+    return [os.fsdecode(path) for path in given[where]]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b".GIT", b".mReg"], ids=ascii)
+@pytest.mark.parametrize("where", WHERE)
+def test_a_name_that_no_manifest_may_hold_is_refused(
+    repo: Repository, tmp_path: Path, name: bytes, where: str, content: Callable[..., Any], storage: MemoryStorage
+) -> None:
+    given = with_name(tmp_path, name, where)
     before = content(storage)
 
     with pytest.raises(UnsupportedFile) as raised:
-        repo.log([os.fsdecode(path) for path in given[where]], "mnist")
+        repo.log(given, "mnist")
 
     assert str(raised.value).isprintable()
     assert content(storage) == before
+
+
+@pytest.mark.parametrize("name", [b"a:b", b"a\\b", b"a\nb", b"\x7f", b"\xc2\x85", b"\n"], ids=ascii)
+@pytest.mark.parametrize("where", WHERE)
+def test_an_odd_name_is_kept_as_it_is(repo: Repository, tmp_path: Path, name: bytes, where: str) -> None:
+    given = with_name(tmp_path, name, where)
+
+    repo.log(given, "mnist")
+
+    paths = [file.path for file in repo.files("mnist")] + list(repo.folders("mnist"))
+    assert any(name.decode() in path.split("/") for path in paths)
+
+
+@pytest.mark.parametrize("name", [b"a:b", b"a\\b", b"a\nb"], ids=ascii)
+@pytest.mark.parametrize("where", [one for one in WHERE if "empty" not in one])
+def test_an_odd_name_needs_a_repository_of_format_2(
+    tmp_path: Path, name: bytes, where: str, content: Callable[..., Any]
+) -> None:
+    storage = MemoryStorage()
+    given = with_name(tmp_path, name, where)
+    with Repository.init_storage(storage, "old", format=1, cache=str(tmp_path / "cache")) as repo:
+        before = content(storage)
+
+        with pytest.raises(NeedsFormat, match=r"the file name .* needs a repository of format 2; this"):
+            repo.log(given, "mnist")
+
+        assert content(storage) == before
+
+
+@pytest.mark.parametrize("names", [["Readme", "README"], ["A/x", "a/y"], ["A", "a/y"]], ids=ascii)
+def test_names_that_differ_in_case_are_kept_apart_from_format_2_on(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        path = tmp_path / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    with Repository.init_storage(MemoryStorage(), "old", format=1, cache=str(tmp_path / "cache")) as repo:
+        with pytest.raises(NeedsFormat, match=r"keeping .* apart needs a repository of format 2"):
+            repo.log(tmp_path / "model", "mnist")
+        repo.upgrade()
+
+        repo.log(tmp_path / "model", "mnist")
+
+        assert [file.path for file in repo.files("mnist")] == sorted(names)
+
+
+# Empty folders.
+
+
+def folders_of(*given: Path, **selection: Any) -> list[str]:
+    return list(scan(list(given), Selection(**selection)).folders)
+
+
+@pytest.fixture
+def hollow(root: Path) -> Path:
+    """`root` with empty folders in it."""
+    for name in ("assets", "sub/empty", "one/in/another", "only excluded", "only git/.git"):
+        (root / name).mkdir(parents=True)
+    (root / "only excluded" / "x.tmp").write_bytes(b"x")
+    return root
+
+
+def test_folders_without_files_are_found(hollow: Path) -> None:
+    assert folders_of(hollow) == ["assets", "empty folder", "one/in/another", "only git", "sub/empty"]
+    assert paths_of(hollow, exclude=["*.tmp"]) == ALL
+
+
+def test_what_is_excluded_counts_as_not_there(hollow: Path) -> None:
+    assert folders_of(hollow, exclude=["*.tmp", "assets/", "in", "sub/empty"]) == [
+        "empty folder",
+        "one",
+        "only excluded",
+        "only git",
+    ]
+
+
+def test_empty_folders_are_included_by_patterns_as_files_are(hollow: Path) -> None:
+    assert folders_of(hollow, include=["*.json"]) == []
+    assert folders_of(hollow, include=["*.json", "assets/", "one/"]) == ["assets", "one/in/another"]
+
+
+def test_of_several_paths_an_empty_folder_is_one_of_them(hollow: Path) -> None:
+    assert folders_of(hollow / "assets", hollow / "one", hollow / "a.json") == ["assets", "one/in/another"]
+
+
+def test_a_version_of_format_1_leaves_empty_folders_out_and_says_so(hollow: Path, tmp_path: Path) -> None:
+    with Repository.init_storage(MemoryStorage(), "old", format=1, cache=str(tmp_path / "cache")) as repo:
+        told = [repo.log(hollow, "mnist", dry_run=True), repo.log(hollow, "mnist"), repo.log(hollow, "mnist")]
+
+        assert [one.created for one in told] == [True, True, False]
+        assert {one.left_out for one in told} == {("assets", "empty folder", "one/in/another", "only git", "sub/empty")}
+        assert repo.folders("mnist") == ()
+
+
+def test_an_empty_folder_alone_makes_a_new_version(repo: Repository, root: Path) -> None:
+    repo.log(root, "mnist")
+    (root / "assets").mkdir()
+
+    done = repo.log(root, "mnist")
+
+    assert (done.created, done.left_out) == (True, ())
+    diff = repo.diff("mnist:v0", "mnist:v1")
+    assert (diff.added_folders, diff.removed_folders) == (("assets",), ())
+    assert not diff.added and not diff.changed
+
+
+def test_a_folder_that_two_paths_bring_is_refused(hollow: Path, tmp_path: Path) -> None:
+    (tmp_path / "other" / "assets").mkdir(parents=True)
+
+    with pytest.raises(UnsupportedFile, match="two of the given paths have this name"):
+        scan([hollow / "assets", tmp_path / "other" / "assets", hollow / "a.json"])
 
 
 def test_folders_that_versions_systems_keep_are_left_out(root: Path) -> None:
@@ -181,7 +304,7 @@ def test_links_to_files_and_folders_are_followed(root: Path, tmp_path: Path) -> 
     (root / "linked").symlink_to(outside / "more")
     (root / "twice").symlink_to(root / "weights.bin")
 
-    found = {source.path: source for source in scan([root])}
+    found = {source.path: source for source in scan([root]).sources}
 
     assert set(found) == {*ALL, "weights.bin", "linked/x", "twice"}
     assert found["twice"].status.st_size == len(b"pointed at")
@@ -234,7 +357,7 @@ def test_a_pipe_that_took_a_files_place_does_not_block(repo: Repository, root: P
         os.mkfifo(root / "b.bin")
         return found
 
-    monkeypatch.setattr("mreg.operations.log.scan", scan_then_swap)
+    monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_swap)
 
     with pytest.raises(UnsupportedFile):
         repo.log(root, "mnist")
@@ -490,7 +613,7 @@ def test_a_file_that_vanished_since_the_look_is_told(
         (root / "b.bin").unlink()
         return found
 
-    monkeypatch.setattr("mreg.operations.log.scan", scan_then_remove)
+    monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_remove)
 
     with pytest.raises(SourceChanged, match=r"b\.bin"):
         repo.log(root, "mnist")
@@ -588,7 +711,7 @@ def test_a_short_file_that_changed_before_it_was_read_is_logged_as_it_is(
         (root / "b.bin").write_bytes(data)
         return found
 
-    monkeypatch.setattr("mreg.operations.log.scan", scan_then_change)
+    monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_change)
 
     repo.log(root, "mnist")
 
@@ -608,7 +731,7 @@ def test_a_file_whose_place_something_else_has_taken_is_named(
         make(root / name)
         return found
 
-    monkeypatch.setattr("mreg.operations.log.scan", scan_then_replace)
+    monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_replace)
 
     with pytest.raises(UnsupportedFile, match=rf"{name}' cannot be logged: it stopped being a file"):
         repo.log(root, "mnist")

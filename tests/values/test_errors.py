@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 
 CALLS = """\
 from mreg.operations.expect import AliasMoved
-from mreg.operations.files import NoCache, UnknownFile
+from mreg.checkout.ready_copies import NoCache
+from mreg.operations.files import UnknownFile
 from mreg.session.config import DamagedSetting
 from mreg.values.errors import InvalidInput
 

@@ -11,10 +11,12 @@ from hypothesis import example, given, settings, strategies as st
 from mreg.content.objects import DamagedObject, ObjectsAt, key_of
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
-from mreg.values import canonical, records
-from mreg.values.canonical import Malformed, Unstorable
+from mreg.values import canonical, paths as paths_module, records
+from mreg.values.canonical import Malformed, Newer, Unstorable
 from mreg.values.digest import EMPTY, digest, is_digest
-from mreg.values.records import File, Input, Manifest, VersionRecord, path_conflicts, path_fault
+from mreg.values.names import fold
+from mreg.values.paths import folder_fault, path_conflicts, path_fault
+from mreg.values.records import DataSource, File, Input, Manifest, Origin, VersionRecord
 
 D0, D1 = digest(b"0"), digest(b"1")
 MANIFEST = Manifest((File("a", 1, D0), File("b/c.bin", 1 << 40, D1), File("run.sh", 0, EMPTY, executable=True)))
@@ -31,6 +33,12 @@ VERSION = VersionRecord(
     inputs=(Input("base:v0", D1),),
 )
 
+MANIFEST_2 = Manifest((File("A", 1, D0), File("a", 2, D1), File("b\n\\:", 1, D0)), ("assets", "c/empty"))
+VERSION_2 = VERSION._replace(
+    origin=Origin("mlflow", "runs/7", "2026-01-01T00:00:00.000000Z", None),
+    sources=(DataSource("file", "data.csv", D0, 3), DataSource("uri", "s3://bucket/data")),
+)
+
 
 def raw(record: Any) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(record.to_bytes())
@@ -44,6 +52,8 @@ def test_records_are_read_as_they_were_written() -> None:
     assert Manifest.from_bytes(MANIFEST.to_bytes()) == MANIFEST
     assert VersionRecord.from_bytes(VERSION.to_bytes()) == VERSION
     assert Manifest.from_bytes(Manifest(()).to_bytes()) == Manifest(())
+    assert Manifest.from_bytes(MANIFEST_2.to_bytes()) == MANIFEST_2
+    assert VersionRecord.from_bytes(VERSION_2.to_bytes()) == VERSION_2
 
 
 def test_the_bytes_of_a_manifest_never_change() -> None:
@@ -56,7 +66,22 @@ def test_the_bytes_of_a_manifest_never_change() -> None:
     )
 
 
-names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\:"), min_size=1, max_size=12)
+def test_the_bytes_of_records_of_format_2_never_change() -> None:
+    assert MANIFEST_2.to_bytes().decode() == (
+        f'{{"files":[{{"digest":"{D0}","path":"A","size":1}},{{"digest":"{D1}","path":"a","size":2}},'
+        f'{{"digest":"{D0}","path":"b\\n\\\\:","size":1}}],"folders":["assets","c/empty"],"format":2,"kind":"manifest"}}'
+    )
+    assert VERSION_2.to_bytes().decode() == (
+        f'{{"author":"ann","created":"2026-01-01T00:00:00.000000Z","files":2,"format":2,"host":"host",'
+        f'"inputs":[["base:v0","{D1}"]],"kind":"version","manifest":"{D0}","message":"first\\n",'
+        '"metadata":{"acc":0.5,"params":{"bias":true,"layers":[1,2],"name":"ä\u2028"}},'
+        '"origin":{"author":null,"id":"runs/7","system":"mlflow","time":"2026-01-01T00:00:00.000000Z"},'
+        f'"run":"train-1","size":3,"sources":[{{"digest":"{D0}","kind":"file","name":"data.csv","size":3}},'
+        '{"digest":null,"kind":"uri","name":"s3://bucket/data","size":null}]}'
+    )
+
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=12)
 json_values = st.recursive(
     st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | names,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
@@ -67,24 +92,46 @@ json_values = st.recursive(
 @given(paths=st.lists(st.lists(names, min_size=1, max_size=3).map("/".join), max_size=8, unique=True), data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_every_manifest_of_allowed_paths_is_read_as_it_was_written(paths: list[str], data: st.DataObject) -> None:
-    if any(path_fault(path) for path in paths) or list(path_conflicts(sorted(paths))):
+    folders = data.draw(st.lists(names, max_size=3, unique=True).map(sorted).map(tuple))
+    if any(path_fault(path) for path in paths) or any(map(folder_fault, folders)):
+        return
+    if list(path_conflicts(sorted(paths), folders)) or any(
+        path.startswith(f"{one}/") for path in paths for one in folders
+    ):
         return
     sizes = st.integers(0, 2**53)
     drawn = [data.draw(sizes) for _ in paths]  # files of one digest have one size
     rows = zip(sorted(paths), drawn, strict=True)
     files = tuple(File(path, size, digest(b"%d" % size), data.draw(st.booleans())) for path, size in rows)
 
-    assert Manifest.from_bytes(Manifest(files).to_bytes()) == Manifest(files)
+    assert Manifest.from_bytes(Manifest(files, folders).to_bytes()) == Manifest(files, folders)
+
+
+sources = st.lists(
+    st.builds(
+        DataSource, st.sampled_from(["file", "uri"]), names, st.none() | st.just(D0), st.none() | st.integers(0, 2**53)
+    ),
+    max_size=3,
+)
+origins = st.none() | st.builds(
+    Origin, names, st.none() | names, st.none() | st.just(VERSION.created), st.none() | names
+)
 
 
 @given(
-    metadata=st.dictionaries(names, json_values, max_size=4), message=st.text(st.characters(exclude_categories=["Cs"]))
+    metadata=st.dictionaries(names, json_values, max_size=4),
+    message=st.text(st.characters(exclude_categories=["Cs"])),
+    origin=origins,
+    sources=sources,
 )
 @settings(max_examples=100, deadline=None)
-def test_every_version_record_is_read_as_it_was_written(metadata: dict[str, Any], message: str) -> None:
-    record = VERSION._replace(metadata=metadata, message=message)
+def test_every_version_record_is_read_as_it_was_written(
+    metadata: dict[str, Any], message: str, origin: Origin | None, sources: list[DataSource]
+) -> None:
+    record = VERSION._replace(metadata=metadata, message=message, origin=origin, sources=tuple(sources))
 
     assert VersionRecord.from_bytes(record.to_bytes()) == record
+    assert raw(record)["format"] == (2 if origin or sources else 1)
 
 
 # What a manifest may not hold.
@@ -102,15 +149,8 @@ BAD_PATHS = [
     "a/..",
     "a/../b",
     "a/./b",
-    "a\\b",
-    "..\\a",
-    "C:a",
-    "a:stream",
     "a\0b",
-    "a\nb",
-    "a\x1bb",
-    "a\x7fb",
-    "a\x85b",
+    "a\0",
     ".git",
     ".git/config",
     "a/.GIT/hooks",
@@ -134,6 +174,77 @@ def test_a_path_that_could_lead_astray_is_refused(path: str) -> None:
         Manifest.from_bytes(Manifest((File(path, 1, D0),)).to_bytes())
 
 
+ODD_PATHS = ["a\\b", "..\\a", "C:a", "a:stream", "a\nb", "a\n", "\n", "a\x1bb", "a\x7fb", "a\x85b", "e:1/x"]
+
+
+@pytest.mark.parametrize("path", ODD_PATHS, ids=ascii)
+def test_a_path_that_format_1_cannot_hold_makes_a_manifest_of_format_2(path: str) -> None:
+    manifest = Manifest((File(path, 1, D0),))
+
+    assert raw(manifest)["format"] == 2
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    with pytest.raises(Malformed, match="format 1 does not hold the file name"):
+        Manifest.from_bytes(canonical.dumps(raw(manifest) | {"format": 1}))
+
+
+@pytest.mark.parametrize("record", [MANIFEST, VERSION], ids=["manifest", "version"])
+def test_a_record_in_a_higher_format_than_it_needs_is_refused(record: Any) -> None:
+    with pytest.raises(Malformed, match="format 1 holds all of it"):
+        type(record).from_bytes(canonical.dumps(raw(record) | {"format": 2}))
+
+
+@pytest.mark.parametrize("record", [MANIFEST_2, VERSION_2], ids=["manifest", "version"])
+@pytest.mark.parametrize("change", [{}, {"files": "of another form", "more": 1}])
+def test_a_record_of_a_format_to_come_is_told_from_damage(record: Any, change: dict[str, Any]) -> None:
+    with pytest.raises(Newer) as raised:
+        type(record).from_bytes(canonical.dumps(raw(record) | change | {"format": 3}))
+
+    assert raised.value.found == 3
+
+
+BAD_FOLDERS: list[Any] = [
+    None,
+    {},
+    "assets",
+    [],
+    [1],
+    [None],
+    [""],
+    ["/"],
+    ["assets/"],
+    ["/assets"],
+    ["a/../b"],
+    ["."],
+    [".git"],
+    ["x/.Mreg"],
+    ["a\0"],
+    ["b", "a"],
+    ["a", "a"],
+    ["e\u0301", "é"],
+    ["c", "c/d"],
+    ["dir"],
+    ["file"],
+    ["file/x"],
+    ["d/" * 201 + "x"],
+    ["x" * 256],
+]
+
+
+@pytest.mark.parametrize("folders", BAD_FOLDERS, ids=lambda value: ascii(value)[:40])
+def test_folders_of_another_form_are_refused(folders: Any) -> None:
+    files = [{"path": path, "size": 1, "digest": D0} for path in ("dir/x", "file")]
+
+    with pytest.raises(Malformed):
+        Manifest.from_bytes(canonical.dumps({"kind": "manifest", "format": 2, "files": files, "folders": folders}))
+
+
+def test_folders_count_as_files_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MAX_FILES", 4)
+
+    with pytest.raises(Malformed, match="more than 4"):
+        Manifest.from_bytes(MANIFEST_2.to_bytes())
+
+
 @pytest.mark.parametrize(
     "path", ["a", "a b", "..a", "a..", "...", ".gitignore", "a/.github", "ü", "x" * 255, "日本/語", "~", "-rf"]
 )
@@ -152,7 +263,7 @@ def test_an_unusual_path_is_taken(path: str) -> None:
 @settings(max_examples=500)
 def test_paths_that_are_let_through_at_a_glance_have_no_fault(path: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "_PLAIN", lambda _: None)
+        patch.setattr(paths_module, "_PLAIN", lambda _: None)
         slowly = path_fault(path)
 
     assert path_fault(path) == slowly
@@ -162,23 +273,42 @@ def test_paths_that_are_let_through_at_a_glance_have_no_fault(path: str) -> None
     "paths",
     [
         ["a", "a"],
+        ["a", "a/b"],
+        ["a/b", "a/b/c"],
+        ["é", "e\u0301"],
+        ["é/x", "e\u0301/y"],
+        ["é", "e\u0301/y"],
+        ["K", "\u212a"],
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("number", [1, 2])
+def test_paths_that_are_one_name_are_refused_together(paths: list[str], number: int) -> None:
+    with pytest.raises(Malformed):
+        Manifest.from_bytes(Manifest(tuple(File(path, 1, D0) for path in sorted(paths)))._in_format(number))
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
         ["A", "a"],
         ["README", "readme"],
         ["A/x", "a/y"],
         ["dir/A/x", "dir/a/y"],
-        ["a", "a/b"],
         ["A", "a/b"],
-        ["a/b", "a/b/c"],
-        ["é", "e\u0301"],
         ["STRASSE", "straße"],
-        ["K", "\u212a"],
         ["\ufb01", "fi"],
     ],
     ids=ascii,
 )
-def test_paths_that_are_one_on_some_file_system_are_refused_together(paths: list[str]) -> None:
-    with pytest.raises(Malformed):
-        Manifest.from_bytes(Manifest(tuple(File(path, 1, D0) for path in sorted(paths))).to_bytes())
+def test_paths_that_differ_in_case_are_two_in_format_2(paths: list[str]) -> None:
+    manifest = Manifest(tuple(File(path, 1, D0) for path in sorted(paths)))
+
+    assert raw(manifest)["format"] == 2
+    assert Manifest.from_bytes(manifest.to_bytes()) == manifest
+    assert list(path_conflicts(paths, same=fold)) and not list(path_conflicts(paths))
+    with pytest.raises(Malformed, match="format 1 does not hold keeping"):
+        Manifest.from_bytes(manifest._in_format(1))
 
 
 def test_a_folder_may_hold_many_files() -> None:
@@ -262,7 +392,10 @@ def test_a_manifest_that_lacks_something_is_refused(key: str) -> None:
     [
         {"kind": "manifest"},
         {"format": True},
+        {"format": 0},
         {"format": 2},
+        {"origin": raw(VERSION_2)["origin"]},
+        {"sources": raw(VERSION_2)["sources"]},
         {"manifest": "x"},
         {"manifest": None},
         {"manifest": D0.upper()},
@@ -310,6 +443,46 @@ def test_a_manifest_that_lacks_something_is_refused(key: str) -> None:
 def test_a_version_record_of_another_form_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         VersionRecord.from_bytes(canonical.dumps(raw(VERSION) | change))
+
+
+SOURCE = {"kind": "file", "name": "a", "digest": D0, "size": 1}
+ORIGIN = {"system": "mlflow", "id": None, "time": None, "author": None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"origin": None, "sources": [SOURCE]},
+        {"origin": []},
+        {"origin": {}},
+        {"origin": ORIGIN | {"system": ""}},
+        {"origin": ORIGIN | {"system": None}},
+        {"origin": ORIGIN | {"time": "2026-01-01"}},
+        {"origin": ORIGIN | {"author": 1}},
+        {"origin": ORIGIN | {"more": None}},
+        {"origin": {"system": "mlflow"}},
+        {"sources": None, "origin": ORIGIN},
+        {"sources": [], "origin": ORIGIN},
+        {"sources": []},
+        {"sources": {}},
+        {"sources": [None]},
+        {"sources": [[*SOURCE.values()]]},
+        {"sources": [SOURCE | {"kind": "version"}]},
+        {"sources": [SOURCE | {"kind": None}]},
+        {"sources": [SOURCE | {"name": ""}]},
+        {"sources": [SOURCE | {"name": None}]},
+        {"sources": [SOURCE | {"digest": "x"}]},
+        {"sources": [SOURCE | {"size": -1}]},
+        {"sources": [SOURCE | {"size": True}]},
+        {"sources": [SOURCE | {"size": 1.5}]},
+        {"sources": [SOURCE | {"more": 1}]},
+        {"sources": [{"kind": "file", "name": "a", "digest": D0}]},
+    ],
+    ids=lambda change: ascii(change)[:60],
+)
+def test_origin_and_sources_of_another_form_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        VersionRecord.from_bytes(canonical.dumps(raw(VERSION) | {"format": 2} | change))
 
 
 @pytest.mark.parametrize("key", sorted(raw(VERSION)))
@@ -413,7 +586,7 @@ tokens = st.sampled_from(
 @st.composite
 def mutants(draw: st.DrawFn) -> bytes:
     """The bytes of a record, changed at a few places."""
-    text = draw(st.sampled_from([TEXT, MANIFEST.to_bytes().decode()]))
+    text = draw(st.sampled_from([one.to_bytes().decode() for one in (VERSION, MANIFEST, VERSION_2, MANIFEST_2)]))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(text)))
         end = draw(st.integers(start, min(len(text), start + 12)))

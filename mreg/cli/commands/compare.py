@@ -12,10 +12,10 @@ from mreg.cli.layout import width_of
 from mreg.cli.output import Out, count_text, size_text, value_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
-from mreg.cli.text import one_line
+from mreg.cli.text import one_line, path_text
 
 if TYPE_CHECKING:
-    from mreg import Diff
+    from mreg import Diff, File
 
 SORTS = ("relative", "name", "size", "max")
 
@@ -86,7 +86,9 @@ class _Shown:
 
     def differs(self, found: "Diff") -> bool:
         """Whether any of them is not the same on both sides."""
-        by_files = self.files and (found.added or found.removed or found.changed)
+        by_files = self.files and any(
+            (found.added, found.removed, found.changed, found.added_folders, found.removed_folders)
+        )
         by_tensors = (self.tensors or self.stat) and found.tensors and found.tensors.differs
         return bool(by_files or by_tensors or (self.metadata and found.metadata))
 
@@ -118,6 +120,8 @@ def _body(found: "Diff", table: "cli.tensor_table.Table | None") -> dict[str, An
         "added": found.added,
         "removed": found.removed,
         "changed": [{"before": old, "after": new} for old, new in found.changed],
+        "added_folders": found.added_folders,
+        "removed_folders": found.removed_folders,
         "metadata": {
             key: {"before": old, "after": new, "difference": _difference(old, new)}
             for key, (old, new) in found.metadata.items()
@@ -165,11 +169,13 @@ def _show(out: Out, rows: list[_Row]) -> None:
 
 def _file_rows(found: "Diff", counted: dict[str, str]) -> Iterator[_Row]:
     """counted: by file or set of shards, how many tensors differ."""
-    files = [("+", file, size_text(file.size)) for file in found.added]
-    files += [("-", file, size_text(file.size)) for file in found.removed]
-    files += [("~", new, f"{size_text(old.size)} -> {size_text(new.size)}") for old, new in found.changed]
-    yield from (_Row(sign, file.path, text, counted.pop(file.path, "")) for sign, file, text in files)
-    yield from (_Row("~", group, "", text) for group, text in counted.items())
+    files = [("+", file.path, size_text(file.size)) for file in found.added]
+    files += [("+", f"{folder}/", "empty") for folder in found.added_folders]
+    files += [("-", file.path, size_text(file.size)) for file in found.removed]
+    files += [("-", f"{folder}/", "empty") for folder in found.removed_folders]
+    files += [("~", new.path, _change(old, new)) for old, new in found.changed]
+    yield from (_Row(sign, path_text(path), text, counted.pop(path, "")) for sign, path, text in files)
+    yield from (_Row("~", path_text(group), "", text) for group, text in counted.items())
 
 
 def _metadata_row(out: Out, key: str, old: Any, new: Any) -> _Row:
@@ -190,6 +196,15 @@ def _difference(old: Any, new: Any) -> float | None:
     if isinstance(by, float):
         by = float(f"{by:.12g}")
     return by if abs(by) < float("inf") else None
+
+
+def _change(old: "File", new: "File") -> str:
+    """What differs in a file."""
+    bits = "executable" if new.executable else "not executable"
+    if old.digest == new.digest:
+        return f"now {bits}"
+    sizes = f"{size_text(old.size)} -> {size_text(new.size)}"
+    return sizes if old.executable == new.executable else f"{sizes}, now {bits}"
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.output import count_text
 from mreg.cli.progress import Bar
+from mreg.cli.text import path_text
 
 NAMED = 10
 """How many files a note names."""
@@ -93,17 +94,16 @@ def get(
         ctx.obj.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, ctx.obj.verbose)}")
         ctx.obj.note("`mreg get --exact` removes what is not of the version")
     for path in done.damaged:
-        ctx.obj.warn(f"damaged, not written: {path}")
+        ctx.obj.warn(f"damaged, not written: {path_text(path)}")
     ctx.obj.emit(done, lambda out: out.path(done.path))
     return DAMAGED if done.damaged else 0
 
 
 def _some(paths: tuple[str, ...], every: bool) -> str:
     """The first of them, and how many more there are."""
-    rest = 0 if every else len(paths) - NAMED
-    if rest <= 0:
-        return ", ".join(paths)
-    return f"{', '.join(paths[:NAMED])} and {rest} more"
+    rest = 0 if every else max(0, len(paths) - NAMED)
+    named = ", ".join(map(path_text, paths[: len(paths) - rest]))
+    return f"{named} and {rest} more" if rest else named
 
 
 def cat(

@@ -16,22 +16,32 @@ from mreg.cli.commands.params import (
     RunOption,
 )
 from mreg.cli.context import Context
+from mreg.cli.errors import NoPaths
 from mreg.cli.output import Out, count_text, size_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
+from mreg.cli.text import path_text
 from mreg.small_files import read_named
 from mreg.values.metadata import MAX_FILE, merge, parse_file, parse_pairs
+from mreg.values.records import DataSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mreg import LogResult, Noticed
+
+MOST_NAMED = 5
+"""How many folders a note names."""
 
 
 def log(
     ctx: Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="A folder, or files and folders.")],
     artifact: Annotated[
         str, typer.Option("--artifact", "-a", metavar="NAME", help="The artifact that gets the version.")
     ],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="A folder, or files and folders.", show_default=False)
+    ] = None,
     alias: Annotated[
         list[str] | None, typer.Option("--alias", metavar="ALIAS", help="Move this alias here. Repeatable.")
     ] = None,
@@ -49,7 +59,31 @@ def log(
     meta_file: MetaFileOption = None,
     run: RunOption = None,
     inputs: InputOption = None,
+    input_files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-file",
+            metavar="PATH",
+            help="A file or folder that it was made from (digest and size). Repeatable.",
+        ),
+    ] = None,
+    input_uris: Annotated[
+        list[str] | None,
+        typer.Option("--input-uri", metavar="URI", help="An address of data that it was made from. Repeatable."),
+    ] = None,
     type_: Annotated[str | None, typer.Option("--type", help="The artifact's type, where it is new.")] = None,
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            "--onto",
+            metavar="REFERENCE",
+            help="The version has the files of this one too, where PATH... does not replace them.",
+        ),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="PATH", help="With --onto: but not this file or folder. Repeatable."),
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -76,11 +110,17 @@ def log(
     version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another
     run is recorded as one that used it.
     Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.
+
+    With --onto, no PATH... is needed where --remove says what changes.
     """
+    if not paths and onto is None:
+        raise NoPaths()
     metadata = _metadata(meta, meta_file)
+    repository = ctx.obj.repository()
+    sources = [*map(repository.data_source, input_files or ()), *(DataSource("uri", uri) for uri in input_uris or ())]
     with Bar("logging", ctx.obj, sums_up=False) as bar:
-        result = ctx.obj.repository().log(
-            list(paths),
+        result = repository.log(
+            paths or (),
             artifact,
             aliases=alias or (),
             links=link or (),
@@ -96,6 +136,9 @@ def log(
             once=once,
             always=always,
             dry_run=dry_run,
+            sources=sources,
+            onto=onto,
+            remove=remove or (),
             progress=bar,
         )
     ctx.obj.emit(result, lambda out: _render(ctx.obj, out, result, dry_run))
@@ -109,6 +152,8 @@ def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
     tell(state, others, result.seq, headline)
     if state.verbose:
         _tell_effort(state, result)
+    if result.left_out:
+        state.note(_left_out(result.left_out))
     if result.noticed:
         _tell_unwanted(state, result.noticed)
     out.line(result.version.name)
@@ -119,6 +164,12 @@ def _made(result: "LogResult", dry_run: bool) -> str:
     stored = f", stored in {size_text(result.stored)}" if result.stored < result.new else ""
     new = f"{size_text(result.new)} new{stored}"
     return f"{version.name}  {would}{size_text(version.size)} in {count_text(version.files, 'file', 'files')}, {new}"
+
+
+def _left_out(folders: "Sequence[str]") -> str:
+    named = ", ".join(path_text(f"{folder}/") for folder in folders[:MOST_NAMED]) + ", …" * (len(folders) > MOST_NAMED)
+    count = count_text(len(folders), "empty folder is", "empty folders are")
+    return f"{count} left out: {named}; a repository of format 1 cannot hold them (`mreg upgrade` raises the format)"
 
 
 def _tell_effort(state: State, result: "LogResult") -> None:
@@ -141,7 +192,7 @@ def _tell_unwanted(state: State, noticed: "tuple[Noticed, ...]") -> None:
 
 
 def _shown(one: "Noticed") -> str:
-    return one.example if one.files == 1 else f"{one.pattern} ({one.files} files)"
+    return path_text(one.example) if one.files == 1 else f"{one.pattern} ({one.files} files)"
 
 
 def annotate(

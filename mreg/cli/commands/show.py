@@ -11,6 +11,7 @@ from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out, aliases_text, size_text
 from mreg.cli.state import State
+from mreg.cli.text import path_text
 from mreg.values.front_matter import front_matter
 
 if TYPE_CHECKING:
@@ -113,7 +114,13 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
 
 
 def files(ctx: Context, reference: ReferenceArgument) -> None:
-    """List a version's files with size and digest; the digest equals what `b3sum FILE` prints."""
-    found = ctx.obj.repository().files(reference)
-    rows = [[file.digest, str(file.size), file.path] for file in found]
-    ctx.obj.emit({"files": found}, lambda out: out.table(["digest", "size", "path"], rows))
+    """List a version's files with size and digest; the digest equals what `b3sum FILE` prints.
+
+    Folders that hold nothing end with a slash.
+    """
+    repository = ctx.obj.repository()
+    version = repository.resolve(reference).name
+    found, folders = repository.files(version), repository.folders(version)
+    lines = [(file.path, file.digest, str(file.size)) for file in found] + [(f"{one}/", "-", "-") for one in folders]
+    rows = [[digest, size, path_text(path)] for path, digest, size in sorted(lines)]
+    ctx.obj.emit({"files": found, "folders": folders}, lambda out: out.table(["digest", "size", "path"], rows))

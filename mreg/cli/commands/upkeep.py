@@ -9,6 +9,7 @@ from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.output import Out, count_text, size_text
 from mreg.cli.progress import Bar
+from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
 
@@ -181,6 +182,6 @@ def _advice(found: "Report", repaired: bool) -> str:
 
 
 def _render_report(out: Out, found: "Report") -> None:
-    rows = [[one.code, one.what, one.reason, ", ".join(one.hurts)] for one in found.findings]
+    rows = [[one.code, path_text(one.what), one.reason, ", ".join(one.hurts)] for one in found.findings]
     if rows:
         out.table(["damage", "where", "what", "hurts"], rows)

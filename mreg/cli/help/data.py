@@ -60,6 +60,7 @@ PAGES: dict[str, Page] = {
         (
             "Snapshot files as an artifact's next version, and print `NAME:vN`.",
             "One folder stands for its contents; of several paths the names are kept. Content that equals the latest version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another run is recorded as one that used it. Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.",
+            'With --onto, no PATH... is needed where --remove says what changes.',
         ),
         (),
         (
@@ -75,7 +76,11 @@ PAGES: dict[str, Page] = {
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
             ('    --run ID', "The training or serving run's id."),
             ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
+            ('    --input-file PATH', 'A file or folder that it was made from (digest and size). Repeatable.'),
+            ('    --input-uri URI', 'An address of data that it was made from. Repeatable.'),
             ('    --type TYPE', "The artifact's type, where it is new."),
+            ('    --onto REFERENCE', 'The version has the files of this one too, where PATH... does not replace them.'),
+            ('    --remove PATH', 'With --onto: but not this file or folder. Repeatable.'),
             ('    --base REFERENCE', "Store tensors as differences to this version's. Default: the artifact's latest."),
             ('    --include GLOB', 'Log only what matches. Repeatable.'),
             ('    --exclude GLOB', 'Leave out what matches. Repeatable.'),
@@ -203,6 +208,7 @@ PAGES: dict[str, Page] = {
         'mreg files REFERENCE',
         (
             "List a version's files with size and digest; the digest equals what `b3sum FILE` prints.",
+            'Folders that hold nothing end with a slash.',
         ),
         (),
         (
