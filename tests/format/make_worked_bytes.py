@@ -1,6 +1,7 @@
 """Makes section 11 of docs/format.md again, from real commands:
 
-    python tests/format/make_worked_bytes.py
+    python tests/format/make_worked_bytes.py         # what is there in format 2, on top of the bytes that the page has
+    python tests/format/make_worked_bytes.py all     # the beginning too, which names all that follows it
 
 What is random is `11…`, `22…` and so on, in the order of its making; each look at the clock is a second after the
 one before. The sentences between the blocks are here too: whoever changes the format reads them again. They
@@ -14,7 +15,9 @@ import io
 import itertools
 import json
 import os
+import re
 import shlex
+import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -29,6 +32,7 @@ from mreg.values.records import VersionRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 TITLE = "## 11. Worked bytes\n"
+BLOCK = re.compile(r"<!-- worked (\S+) \((.+?)\) -->\n```\n(.*?)\n```\n", re.DOTALL)
 
 COMMANDS = """\
 mreg init --format 1
@@ -39,6 +43,27 @@ mreg alias rm best digits                            # entry 3
 mreg card Reader --file card.md                      # entry 4
 mreg unlink Reader:v0                                # entry 5
 mreg log FOLDER --artifact digits -m "second epoch"  # entry 6
+"""
+
+TITLE_2 = "### Format 2\n"
+
+COMMANDS_2 = """\
+mreg upgrade                                                  # entry 7
+mreg log FOLDER --artifact producción --alias 最良            # entry 8
+mreg log FOLDER --artifact producción --always \\
+    --input-file data.csv --input-uri s3://data/train         # entry 9
+"""
+
+# Not shown yet, as it is not written yet: tags of a version, a property, an attachment, a reserved number, `drops`, a
+# record under its second key.
+
+INTRODUCTION_2 = """
+The same repository goes on. The folder now holds an empty folder `assets`, and a file `epoch:3`, which is the text
+`weights` and a newline, and is executable. data.csv is `1,2` and a newline. What follows is what is new or has changed.
+"""
+
+RECORDS_2 = """
+The records: of producción:v0 in format 1, which can hold all of it, of producción:v1 in format 2; one manifest.
 """
 
 INTRODUCTION = """
@@ -72,30 +97,57 @@ def model(epoch: int) -> bytes:
 
 def make(root: Path) -> dict[str, bytes]:
     """Run the commands in the folder `root`; the repository's files by key."""
-    from mreg.cli.main import run
-
     source = root / "FOLDER"
     source.mkdir()
     (source / "empty.txt").write_bytes(b"")
     (root / "meta.json").write_text('{"accuracy": 0.5, "layers": [64, 10]}')
     (root / "card.md").write_text("# Reader\n\nReads digits.\n")
-    told = {"MREG_CACHE": str(root / "cache"), "MREG_AUTHOR": "ann"}
-    with _nothing_by_chance(), patch.dict(os.environ, told), contextlib.chdir(root):
-        for line in COMMANDS.replace("\\\n", "").splitlines():
+    with _nothing_by_chance(root, "123456789abcdef", 1767323045):  # 2026-01-02T03:04:05Z
+        for line in _lines(COMMANDS):
             (source / "model.safetensors").write_bytes(model(epoch=int("second epoch" in line)))
-            with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-                assert run(shlex.split(line, comments=True)[1:]) == 0, line
-    here = root / ".mreg"
+            _run(line)
+    return _files(root / ".mreg")
+
+
+def make_2(root: Path, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Go on with these files of the repository; those that there are then."""
+    for key, data in files.items():
+        (root / ".mreg" / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / ".mreg" / key).write_bytes(data)
+    (root / "data.csv").write_text("1,2\n")
+    (root / "FOLDER" / "assets").mkdir(parents=True)
+    (root / "FOLDER" / "epoch:3").write_text("weights\n")
+    (root / "FOLDER" / "epoch:3").chmod(0o755)
+    with _nothing_by_chance(root, "abcdef123456789", 1767409445):  # a day later
+        for line in _lines(COMMANDS_2):
+            _run(line)
+    return _files(root / ".mreg")
+
+
+def _lines(commands: str) -> list[str]:
+    return commands.replace("\\\n", "").splitlines()
+
+
+def _run(line: str) -> None:
+    from mreg.cli.main import run
+
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+        assert run(shlex.split(line, comments=True)[1:]) == 0, line
+
+
+def _files(here: Path) -> dict[str, bytes]:
     keys = sorted(path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file())
     return {key: (here / key).read_bytes() for key in keys if not key.startswith(("tmp/", "lock"))}
 
 
 @contextlib.contextmanager
-def _nothing_by_chance() -> Iterator[None]:
-    seconds = itertools.count(1767323045)  # 2026-01-02T03:04:05Z
-    digits = itertools.cycle("123456789abcdef")
-    real = os.urandom
+def _nothing_by_chance(root: Path, random: str, start: int) -> Iterator[None]:
+    """In the folder `root`. random: the digits that what is random consists of; start: the first second."""
+    seconds, digits, real = itertools.count(start), itertools.cycle(random), os.urandom
+    told = {"MREG_CACHE": str(root / "cache"), "MREG_AUTHOR": "ann"}
     with (
+        patch.dict(os.environ, told),
+        contextlib.chdir(root),
         patch("os.urandom", lambda size: bytes.fromhex(next(digits) * 32) if size == 16 else real(size)),
         patch("time.time_ns", lambda: next(seconds) * 10**9 + 6000),
         patch("os.uname", lambda: os.uname_result(("Linux", "alpha", "", "", ""))),
@@ -103,8 +155,25 @@ def _nothing_by_chance() -> Iterator[None]:
         yield
 
 
-def section(files: dict[str, bytes]) -> str:
-    """Section 11 of the page."""
+def part_2(files: dict[str, bytes]) -> str:
+    """What the page says of format 2. files: those that are new or have changed."""
+    keys = sorted(files)
+    objects, packs = ([key for key in keys if key.startswith(start)] for start in ("objects/", "packs/"))
+    parts = [TITLE_2, "\n", _filled(INTRODUCTION_2), *(f"    {line}\n" for line in COMMANDS_2.splitlines()), "\n"]
+    for text, shown in (
+        ("The config, whose first line entry 7 has changed.", ["config.toml"]),
+        ("The refs.", [key for key in keys if key.startswith(("artifacts/", "aliases/"))]),
+        (RECORDS_2, sorted(objects, key=lambda key: (b'"files":[' in files[key], b'"format":2' in files[key]))),
+        ("The pack. Its file is one chunk, as it is, and has no recipe.", packs),
+        ("The entries, of format 2.", [key for key in keys if key.startswith("journal/0")]),
+        ("The mark.", ["journal/applied"]),
+    ):
+        parts += [_filled(text), *(_block(key, files[key]) for key in shown)]
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def part_1(files: dict[str, bytes]) -> str:
+    """Section 11 of the page, as far as format 1 goes."""
     first, second = (_Version(files, number) for number in range(2))
     packs = {key: _index(data) for key, data in files.items() if key.startswith("packs/")}
     old, new = sorted(packs, key=lambda key: any(entry.base for entry in packs[key].chunks))
@@ -211,12 +280,42 @@ the first pack, at `{entry + 56:x}`; the recipe at `{entry + 88:x}`.
 """
 
 
+def blocks(text: str) -> dict[str, bytes]:
+    """The files that a text of the page shows, by key."""
+    return {key: _bytes_of(kind, shown) for key, kind, shown in BLOCK.findall(text)}
+
+
+def _bytes_of(kind: str, text: str) -> bytes:
+    if kind == "hexdump":
+        return _undump(text)
+    return text.encode() + (b"" if "no newline" in kind else b"\n")
+
+
+def _undump(text: str) -> bytes:
+    """The bytes of what `hexdump -C` prints."""
+    data, repeat = b"", b""
+    for line in text.split("\n"):
+        if line == "*":
+            repeat = data[-16:]
+            continue
+        offset, _, rest = line.partition("  ")
+        missing = int(offset, 16) - len(data)
+        if missing:
+            data += repeat * (missing // 16)
+        assert len(data) == int(offset, 16)
+        data += bytes.fromhex(rest.partition("|")[0])
+    return data
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        made = section(make(Path(folder)))
-    before, title, _ = PAGE.read_text("utf-8").partition(TITLE)
-    assert title
-    PAGE.write_text(before + made, "utf-8")
+    before, _, rest = PAGE.read_text("utf-8").partition(TITLE)
+    first = TITLE + rest.partition(TITLE_2)[0]
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        if sys.argv[1:] == ["all"]:
+            first = part_1(make(Path(one))) + "\n"
+        files = blocks(first)
+        made = make_2(Path(other), files)
+    PAGE.write_text(before + first + part_2({key: made[key] for key in made if files.get(key) != made[key]}), "utf-8")
 
 
 if __name__ == "__main__":

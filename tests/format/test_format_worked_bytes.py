@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from make_worked_bytes import COMMANDS, make, model
+from make_worked_bytes import COMMANDS, TITLE_2, blocks, make, make_2, model, part_2
 
 from mreg.content import packs
 from mreg.content.codecs import DELTA, PLANES, RAW, Encoded, decode
@@ -22,13 +22,12 @@ from mreg.session.context import Context
 from mreg.storage.memory import MemoryStorage
 from mreg.upkeep.fsck import fsck
 from mreg.values import annotation
+from mreg.values.canonical import Malformed
 from mreg.values.digest import digest
-from mreg.values.records import Manifest, VersionRecord
+from mreg.values.records import DataSource, Manifest, VersionRecord
 
 ROOT = Path(__file__).parents[2]
 FORMAT = (ROOT / "docs" / "format.md").read_text("utf-8")
-BLOCK = re.compile(r"<!-- worked (\S+) \((.+?)\) -->\n```\n(.*?)\n```\n", re.DOTALL)
-
 CONFIG = "config.toml"
 TABLE = "registered/Reader/links"
 VERSIONS = ["artifacts/digits/v0", "artifacts/digits/v1"]
@@ -36,40 +35,26 @@ ANNOTATION = "artifacts/digits/v0.toml"
 TOMBSTONE = "aliases/digits/best"
 
 
-def bytes_of(kind: str, text: str) -> bytes:
-    if kind == "hexdump":
-        return undump(text)
-    return text.encode() + (b"" if "no newline" in kind else b"\n")
-
-
-def undump(text: str) -> bytes:
-    """The bytes of what `hexdump -C` prints."""
-    data, repeat = b"", b""
-    for line in text.split("\n"):
-        if line == "*":
-            repeat = data[-16:]
-            continue
-        offset, _, rest = line.partition("  ")
-        missing = int(offset, 16) - len(data)
-        if missing:
-            data += repeat * (missing // 16)
-        assert len(data) == int(offset, 16)
-        data += bytes.fromhex(rest.partition("|")[0])
-    return data
-
-
-WORKED = {key: bytes_of(kind, text) for key, kind, text in BLOCK.findall(FORMAT)}
-REFS = [key for key in WORKED if not key.startswith(("objects/", "packs/", "journal/"))]
-ENTRIES = [key for key in WORKED if key.startswith("journal/0")]
+PART_1, _, PART_2 = FORMAT.partition(f"\n{TITLE_2}")
+WORKED, CHANGED = blocks(PART_1), blocks(PART_2)
+WORKED_2 = WORKED | CHANGED
+REFS, REFS_2 = (
+    [key for key in worked if not key.startswith(("objects/", "packs/", "journal/"))] for worked in (WORKED, WORKED_2)
+)
+ENTRIES, ENTRIES_2 = ([key for key in worked if key.startswith("journal/0")] for worked in (WORKED, WORKED_2))
 PACKS = [key for key in WORKED if key.startswith("packs/")]
+
+
+def stored(worked: dict[str, bytes]) -> MemoryStorage:
+    storage = MemoryStorage()
+    for key, data in worked.items():
+        storage.put(key, data)
+    return storage
 
 
 @pytest.fixture
 def storage() -> MemoryStorage:
-    storage = MemoryStorage()
-    for key, data in WORKED.items():
-        storage.put(key, data)
-    return storage
+    return stored(WORKED)
 
 
 @pytest.fixture
@@ -159,6 +144,53 @@ def test_the_worked_records_are_named_by_their_digests_and_written_as_they_were_
     assert (record.files, record.size) == (len(manifest.files), manifest.size)
 
 
+def test_the_worked_bytes_of_format_2_are_a_sound_repository() -> None:
+    report = fsck(Context(stored(WORKED_2), "worked"), full=True)
+
+    assert report.findings == ()
+    assert (report.entries, report.versions, report.packs, report.chunks_read) == (len(ENTRIES_2), 4, 3, 4)
+
+
+def test_what_the_worked_repository_of_format_2_holds_is_what_the_page_says() -> None:
+    repo = Repository(Context(stored(WORKED_2), "worked", author="test"))
+
+    assert [(file.path, file.executable) for file in repo.files("producción:最良")] == [("epoch:3", True)]
+    assert repo.folders("producción:最良") == ("assets",)
+    assert b"".join(repo.read("producción:v1", "epoch:3")) == b"weights\n"
+    assert repo.version("producción:v0").manifest == repo.version("producción:v1").manifest
+    assert repo.version("producción:v0").sources == ()
+    assert repo.version("producción:v1").sources == (
+        DataSource("file", "data.csv", digest(b"1,2\n"), 4),
+        DataSource("uri", "s3://data/train"),
+    )
+
+
+@pytest.mark.parametrize("key", [key for key in CHANGED if key.startswith("objects/")])
+def test_a_worked_record_of_format_2_is_written_as_it_was_read(key: str) -> None:
+    data = CHANGED[key]
+    kind = Manifest if b'"kind":"manifest"' in data else VersionRecord
+
+    assert key == f"objects/{digest(data)[:2]}/{digest(data)[2:]}"
+    assert kind.from_bytes(data).to_bytes() == data
+    with pytest.raises(Malformed):
+        kind.from_bytes(data.replace(*((b'"format":2', b'"format":1') if b'"format":2' in data else (b":1,", b":2,"))))
+
+
+@pytest.mark.parametrize("key", [key for key in CHANGED if key in REFS_2])
+def test_a_worked_ref_of_format_2_is_written_as_it_was_read(key: str) -> None:
+    assert ref_files.encode(key, ref_files.decode(key, CHANGED[key])) == CHANGED[key]
+
+
+def test_the_worked_entries_of_both_formats_are_a_chain() -> None:
+    previous = config.identify(WORKED[CONFIG]).id
+    for number, key in enumerate(ENTRIES_2, 1):
+        entry = Entry.from_bytes(WORKED_2[key])
+        assert (entry.seq, entry.format, entry.prev) == (number, 1 if number < 7 else 2, previous)
+        assert entry.to_bytes() == WORKED_2[key]
+        previous = digest(WORKED_2[key])
+    assert journal.format_mark(Mark(len(ENTRIES_2), previous)) == WORKED_2[journal.APPLIED]
+
+
 @pytest.mark.parametrize("key", PACKS)
 def test_a_worked_pack_is_written_as_it_was_read(
     storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch, key: str
@@ -228,24 +260,33 @@ def test_the_worked_bytes_are_made_by_the_commands_of_the_page(tmp_path: Path) -
     """All but the packs and the journal, which names them: with another release of zstd they may differ."""
     made = make(tmp_path)
 
-    assert textwrap.indent(COMMANDS, "    ") in FORMAT
+    assert textwrap.indent(COMMANDS, "    ") in PART_1
     assert {key for key in made if not key.startswith("packs/")} == WORKED.keys() - set(PACKS)
     for key, data in made.items():
         if not key.startswith(("packs/", "journal/")):
             assert data == WORKED[key], key
 
 
-def test_the_refs_can_be_made_again_from_the_journal(storage: MemoryStorage, repo: Repository) -> None:
-    for key in [*REFS, journal.APPLIED]:
+def test_the_worked_bytes_of_format_2_are_made_by_the_commands_of_the_page(tmp_path: Path) -> None:
+    made = make_2(tmp_path, WORKED)
+
+    assert made == WORKED_2
+    assert FORMAT.endswith(part_2(CHANGED))
+
+
+@pytest.mark.parametrize(("worked", "refs"), [(WORKED, REFS), (WORKED_2, REFS_2)], ids=["1", "2"])
+def test_the_refs_can_be_made_again_from_the_journal(worked: dict[str, bytes], refs: list[str]) -> None:
+    storage = stored(worked)
+    for key in [*refs, journal.APPLIED]:
         if key != CONFIG:
             storage.delete(key)
 
-    repo.create_artifact("digits")  # a writer that has nothing to change
+    Repository(Context(storage, "worked", author="test")).create_artifact("digits")  # which has nothing to change
 
-    for key in [*REFS, journal.APPLIED]:
+    for key in [*refs, journal.APPLIED]:
         value = storage.get(key)
         assert value is not None, key
-        assert value.data == WORKED[key]
+        assert value.data == worked[key]
 
 
 def test_every_finding_of_fsck_stands_in_the_table_of_invariants() -> None:
