@@ -1,0 +1,59 @@
+"""The checkpoints of a Lightning `Trainer` as versions:
+
+    from mreg.integrations.lightning import MregCheckpointIO
+
+    saving = MregCheckpointIO("mnist", best="min:val_loss")
+    trainer = Trainer(plugins=[saving], callbacks=[ModelCheckpoint(monitor="val_loss")])
+
+A plugin, and no callback: `on_save_checkpoint` comes before the file is there. In each version the file is called
+`checkpoint.ckpt`, wherever Lightning wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from mreg.integrations.training import Checkpoints
+
+__all__ = ["FILE", "MregCheckpointIO"]
+
+FILE = "checkpoint.ckpt"
+
+
+class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
+    """Writes a checkpoint as Lightning does, and logs it when it is whole.
+
+    The options are those of `mreg.integrations.training.Checkpoints`. The metrics of a version are what each
+    `ModelCheckpoint` monitors, and those that `metrics()` returns: `metrics=lambda: trainer.callback_metrics`. One step
+    is one version, also where it is saved under several names.
+    """
+
+    def __init__(
+        self, artifact: str, *, metrics: Callable[[], Mapping[str, Any]] | None = None, **options: Any
+    ) -> None:
+        super().__init__()
+        self.checkpoints = Checkpoints(artifact, **options)
+        self._metrics = metrics
+        self._step: int | None = None
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        self.checkpoints.flush()  # it may be a file that is being logged
+        super().save_checkpoint(checkpoint, path, storage_options)
+        step = checkpoint.get("global_step")
+        if step is None or step != self._step:
+            metrics = {**_monitored(checkpoint), **(self._metrics() if self._metrics else {})}
+            about = {"epoch": checkpoint["epoch"]} if "epoch" in checkpoint else None
+            self.checkpoints.save(path, step=step, metrics=metrics, metadata=about, name=FILE)
+            self._step = step
+
+    def teardown(self) -> None:
+        self.checkpoints.flush()
+
+
+def _monitored(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What the callbacks of the trainer say of themselves in the checkpoint: the metric, and its value now."""
+    states = [state for state in checkpoint.get("callbacks", {}).values() if isinstance(state, Mapping)]
+    return {state["monitor"]: state.get("current_score") for state in states if state.get("monitor")}

@@ -1,0 +1,306 @@
+"""The checkpoints of a training, logged as versions of an artifact beside the training, without ever stopping it.
+
+What the callbacks for each framework share; use it by itself where a framework has none:
+
+    from mreg.integrations.training import Checkpoints
+
+    with Checkpoints("mnist", best="max:accuracy") as checkpoints:
+        for step, accuracy in train():
+            checkpoints.save("out/ckpt", step=step, metrics={"accuracy": accuracy})
+
+Of many processes that train one model, the first one (rank 0) logs; in the others nothing happens.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mreg.integrations import snapshot
+from mreg.repository import Repository
+from mreg.values import names
+from mreg.values.errors import InvalidInput, NotFound, Unmet
+
+if TYPE_CHECKING:
+    from mreg.values.entities import Version
+
+__all__ = ["BEST", "LAST", "Checkpoints", "Goal", "first_rank", "numbers"]
+
+StrPath = str | os.PathLike[str]
+
+BEST = "best"
+LAST = "last"
+TRIES = 100
+"""How often the best version is looked at again because somebody else has moved the alias meanwhile."""
+
+_logger = logging.getLogger("mreg")
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+
+
+class InvalidGoal(InvalidInput):
+    code = "invalid-goal"
+    template = "{text!r} does not say what is best: write max:METRIC, or min:METRIC for a loss"
+
+    text: str
+
+
+class Goal(NamedTuple):
+    """What makes a version the best one: the highest, or the lowest, value of a metric."""
+
+    highest: bool
+    metric: str
+
+    @classmethod
+    def parse(cls, text: str) -> Goal:
+        """Of `max:METRIC` or `min:METRIC`. Raises InvalidGoal."""
+        direction, _, metric = text.partition(":")
+        metric = metric.removeprefix("metrics.")
+        if direction not in ("max", "min") or not metric:
+            raise InvalidGoal(text=text)
+        return cls(direction == "max", metric)
+
+    def prefers(self, value: float, other: float | None) -> bool:
+        """Is it better than the other? NaN is better than nothing, and whatever is better than NaN."""
+        if math.isnan(value):
+            return False
+        if other is None or math.isnan(other):
+            return True
+        return value > other if self.highest else value < other
+
+
+class _Save(NamedTuple):
+    folder: str
+    metadata: dict[str, Any]
+    message: str | None
+
+
+class Checkpoints:
+    """Logs checkpoints as versions of `artifact`, one after the other in a thread of its own.
+
+    best: `max:METRIC` or `min:METRIC`: the alias `best` moves to a version whose metric is better than that of the
+    version it is at; `last` moves always. Both move in the same change that makes the version. links: registered
+    models to link each version into, as `Repository.log` takes them. run: recorded with each version. metadata:
+    stored with each version. exclude: patterns of files that are left out. repository: an open one, or where it is;
+    without it the one that `Repository.find()` gives. strict: raise what the registry raises, at the next call;
+    else the logger `mreg` warns once, and the training goes on without that version. background: False logs before
+    `save` returns.
+
+    What is wrong before the training begins is raised in either case: InvalidName, InvalidGoal, NoRepository.
+    """
+
+    def __init__(
+        self,
+        artifact: str,
+        *,
+        best: str | None = None,
+        links: Sequence[str] = (),
+        run: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        repository: Repository | StrPath | None = None,
+        strict: bool = False,
+        background: bool = True,
+    ) -> None:
+        self.artifact = names.check_name(artifact)
+        self.goal = None if best is None else Goal.parse(best)
+        self.strict = strict
+        self.missed = 0
+        self._links, self._run, self._exclude = tuple(links), run, tuple(exclude)
+        self._metadata = dict(metadata or {})
+        self._given = repository
+        self._repository = _open(repository) if first_rank() else None
+        self._thread = ThreadPoolExecutor(1, "mreg") if background and self._repository else None
+        self._pending: Future[None] | None = None
+        self._last: Version | None = None
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def save(
+        self,
+        path: StrPath,
+        *,
+        step: int | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        message: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Log the folder (its contents) or the file as the next version.
+
+        It may be changed or deleted as soon as this returns: what is logged is a folder of hard links to its files
+        (copies, where there can be none), which is made here. Files must be replaced, not written to. step, metrics
+        (numbers, or tensors of one element): stored as `step` and `metrics` in the version's metadata. name: what a
+        file is called in the version.
+
+        Where the last checkpoint is still being logged, this waits: at most one is under way.
+        """
+        told = self._told(step, metrics, metadata)
+        self._save(lambda: snapshot.of(os.fspath(path), name), told, message)
+
+    def save_by(
+        self,
+        write: Callable[[str], object],
+        *,
+        step: int | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Log what `write(folder)` writes into a temporary folder, called at once if this process logs at all. The
+        other arguments are those of `save`."""
+        told = self._told(step, metrics, metadata)
+        self._save(lambda: _written(write), told, message)
+
+    def flush(self) -> Version | None:
+        """Wait until what was saved is logged; the version that was made last. With `strict`, raises what failed."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+        return self._last
+
+    def close(self) -> None:
+        """Wait until all is logged. May be called twice."""
+        try:
+            self.flush()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+                self._thread = None
+            if self._repository is not None and self._repository is not self._given:
+                self._repository.close()
+            self._repository = None
+            if self.missed > 1:
+                _logger.warning("%d checkpoints of %s were not logged", self.missed, self.artifact)
+
+    def _told(
+        self, step: int | None, metrics: Mapping[str, Any] | None, metadata: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        told: dict[str, Any] = {**self._metadata, **(metadata or {})}
+        if step is not None:
+            told["step"] = step
+        if metrics:
+            told["metrics"] = numbers(metrics)
+        return told
+
+    def _save(self, make: Callable[[], str], metadata: dict[str, Any], message: str | None) -> None:
+        if self._repository is None:
+            return
+        try:
+            save = _Save(make(), metadata, message)
+        except Exception as error:
+            self._failed(error)
+            return
+        try:
+            self.flush()
+        except BaseException:
+            shutil.rmtree(save.folder, ignore_errors=True)
+            raise
+        if self._thread is None:
+            self._settle(save)
+        else:
+            self._pending = self._thread.submit(self._settle, save)
+
+    def _settle(self, save: _Save) -> None:
+        try:
+            self._last = self._log(save)
+        except Exception as error:
+            self._failed(error)
+        finally:
+            shutil.rmtree(save.folder, ignore_errors=True)
+
+    def _failed(self, error: Exception) -> None:
+        if self.strict:
+            raise error
+        self.missed += 1
+        if self.missed == 1:
+            _logger.warning("a checkpoint of %s was not logged, and the training goes on: %s", self.artifact, error)
+
+    def _log(self, save: _Save) -> Version:
+        """Log it, and move the alias for the best one if it is better than what is best at that very moment."""
+        assert self._repository is not None
+        for _ in range(TRIES):
+            place, better = self._compare(save.metadata.get("metrics", {}))
+            try:
+                return self._repository.log(
+                    save.folder,
+                    self.artifact,
+                    aliases=[LAST, BEST] if better else [LAST],
+                    links=self._links,
+                    message=save.message,
+                    metadata=save.metadata,
+                    run=self._run,
+                    exclude=self._exclude,
+                    always=True,  # one checkpoint is one version: what was said of an earlier one stays as it is
+                    expect=f"{self.artifact}:{BEST}={place}" if better else None,
+                ).version
+            except Unmet as error:
+                met = error
+        raise met
+
+    def _compare(self, metrics: Mapping[str, float]) -> tuple[str, bool]:
+        """Where `best` is, and whether a version with these metrics is better."""
+        assert self._repository is not None
+        best: Version | None = None
+        try:
+            best = self._repository.version(f"{self.artifact}:{BEST}")
+        except NotFound:
+            pass
+        place = "none" if best is None else f"v{best.number}"
+        if self.goal is None or self.goal.metric not in metrics:
+            return place, False
+        known = best.metadata.get("metrics") if best else None
+        value = known.get(self.goal.metric) if isinstance(known, Mapping) else None
+        return place, self.goal.prefers(metrics[self.goal.metric], _number(value))
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are numbers, or arrays of one element of any framework, as numbers."""
+    found = {str(name): _number(value) for name, value in metrics.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def first_rank() -> bool:
+    """Is this the process that logs? True where one process trains by itself."""
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return bool(distributed.get_rank() == 0)
+    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str | bytes | bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return value
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):  # of several elements; torch says the last
+        return None
+
+
+def _written(write: Callable[[str], object]) -> str:
+    folder = tempfile.mkdtemp(prefix="mreg-")
+    try:
+        write(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _open(given: Repository | StrPath | None) -> Repository:
+    if isinstance(given, Repository):
+        return given
+    return Repository.find() if given is None else Repository.open(given)
