@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks servers fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks mlflow servers fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,11 +138,20 @@ onnx: | $(VENV)
 	    rm -rf .testdata/onnx && mv .testdata/onnx.new .testdata/onnx; } || \
 	    echo "there is no onnx for this Python: the tests with it will be skipped"
 
-# The documentation loads models in these. They are large (torch alone may take gigabytes), so no other target needs them.
-frameworks: | $(VENV) ## fetch PyTorch, transformers, Keras and MLflow for the tests of docs
-	@[ -d .testdata/frameworks ] || { \
-	    $(PIP) install --target .testdata/frameworks.new torch transformers keras safetensors mlflow && \
-	    mv .testdata/frameworks.new .testdata/frameworks; }
+# The frameworks that callbacks are for, and that the documentation loads models in: 2 GB. Of torch, one release, since a
+# range may bring a build for GPUs, of gigabytes.
+FRAMEWORKS := torch==2.13.0 'transformers>=5,<6' 'accelerate>=1' 'lightning>=2.6,<3' 'keras>=3.15,<4' 'xgboost>=3,<4' \
+    'scikit-learn>=1.4' 'safetensors>=0.4'
+frameworks: | $(VENV)
+	@[ -d .testdata/frameworks/lightning ] || { echo "fetching the training frameworks for the tests of callbacks" && \
+	    rm -rf .testdata/frameworks .testdata/frameworks.new && \
+	    $(PIP) install --only-binary :all: --target .testdata/frameworks.new $(FRAMEWORKS) 2>/dev/null && \
+	    mv .testdata/frameworks.new .testdata/frameworks; } || \
+	    echo "there are no training frameworks for this Python: the tests with them will be skipped"
+
+mlflow: | $(VENV) ## fetch MLflow for the tests of docs (900 MB)
+	@[ -d .testdata/mlflow ] || { $(PIP) install --target .testdata/mlflow.new mlflow && \
+	    mv .testdata/mlflow.new .testdata/mlflow; }
 
 # Object stores that run here, each in a folder of its own: they bring much that mreg's tests must not see. A test that
 # finds one missing says so, and fails under `make test`. Azurite needs Node; 3.35.0 is the last one for Node 20.

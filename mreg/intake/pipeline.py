@@ -27,7 +27,7 @@ from mreg.content.parallel import in_order
 from mreg.intake.bases import Bases
 from mreg.intake.scan import Source, SourceChanged, UnsupportedFile, has_vanished, unreadable
 from mreg.session.index import Index
-from mreg.session.statcache import hiding_time, same_file, settled, stamp
+from mreg.session.statcache import hiding_time, same_bytes, same_file, settled, stamp
 
 AT_ONCE: Final = 256
 """Short files per batch. Together they fit into one buffer."""
@@ -159,7 +159,7 @@ class Intake:
                 yield _Batch([_Read(source.path, chunk.data, None, chunk.span, chunk.offset)], (), chunk.data)
             if not before.st_size and file.read(1):  # as those of /proc do
                 raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
-            if not same_file(before, os.fstat(descriptor)):
+            if not same_bytes(before, os.fstat(descriptor)):
                 raise SourceChanged(path=source.file)
         looks = stamp(before) if settled(before, began) else None
         yield _Batch((), [_Ended(source.path, whole.digest(), before.st_size, looks)])

@@ -44,6 +44,13 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     )
 
 
+def same_bytes(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether nothing shows that an open file was written to between the two. A file that gets or loses a name (a hard
+    link) meanwhile, as by a backup or a deletion, has another ctime, and is the same."""
+    renamed = one.st_nlink != other.st_nlink and one.st_mtime_ns == other.st_mtime_ns and one.st_size == other.st_size
+    return renamed or same_file(one, other)
+
+
 def settled(status: os.stat_result, now: float) -> bool:
     """Whether any later change is bound to show in the stat. now: when the file was looked at, in seconds since
     1970."""

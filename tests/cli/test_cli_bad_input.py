@@ -203,6 +203,20 @@ def test_a_file_that_shrinks_while_it_is_read_is_a_conflict(
     assert_refused(result, 4, "'shrinking.bin' changed while it was read", hint="wait until the program")
 
 
+def test_a_file_that_loses_another_name_while_it_is_read_is_the_same(
+    filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ctime changes, and nothing of what it holds."""
+    path, other = filled.home / "linked.bin", filled.home / "other"
+    path.write_bytes(os.urandom(1 << 20))
+    os.link(path, other)
+    _at_first_piece(monkeypatch, other.unlink)
+
+    result = filled("log", "linked.bin", "-a", "digits", "-q")
+
+    assert (result.code, result.stdout, result.stderr) == (0, "digits:v2\n", "")
+
+
 def test_a_file_that_is_removed_before_it_is_read_is_named(
     filled: Any, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:

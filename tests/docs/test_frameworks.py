@@ -1,7 +1,7 @@
 """Blocks of the documentation that name packages run where these are installed (```python torch safetensors).
 
-Packages are looked for in this environment, and where `make onnx` (the light ones, which `make test` fetches) and `make
-frameworks` (the heavy ones) install them. A block whose packages are nowhere is skipped, by name.
+Packages are looked for in this environment, and where `make onnx`, `make frameworks` (which `make test` fetches) and `make
+mlflow` install them. A block whose packages are nowhere is skipped, by name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from documented import ROOT, Block, Shell, check_python
 
 from mreg.repository import Repository
 
-INSTALLED = [ROOT / ".testdata" / name for name in ("onnx", "frameworks")]
+INSTALLED = [ROOT / ".testdata" / name for name in ("onnx", "frameworks", "mlflow")]
 
 
 def snippets(page: Path) -> dict[str, Block]:
@@ -49,7 +49,7 @@ def test_a_block_that_needs_packages_does_what_it_shows(
 ) -> None:
     missing = [package for package in packages.split() if not is_there(package)]
     if missing:
-        pytest.skip(f"there is no {' and no '.join(missing)}: run `make onnx frameworks`")
+        pytest.skip(f"there is no {' and no '.join(missing)}: run `make onnx frameworks mlflow`")
     Repository.init(tmp_path).close()
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, INSTALLED)),
