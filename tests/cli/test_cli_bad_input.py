@@ -214,7 +214,7 @@ def test_a_file_that_loses_another_name_while_it_is_read_is_the_same(
 
     result = filled("log", "linked.bin", "-a", "digits", "-q")
 
-    assert (result.code, result.stdout, result.stderr) == (0, "digits:v2\n", "")
+    assert (result.code, result.out, result.errors) == (0, "digits:v2\n", "")
 
 
 def test_a_file_that_is_removed_before_it_is_read_is_named(

@@ -1,7 +1,7 @@
 """Blocks of the documentation that name packages run where these are installed (```python torch safetensors).
 
-Packages are looked for in this environment, and where `make onnx`, `make frameworks` (which `make test` fetches) and `make
-mlflow` install them. A block whose packages are nowhere is skipped, by name.
+Packages are looked for in this environment, and where `make onnx`, `make frameworks` (which `make test` fetches) and
+`make mlflow` install them. A block whose packages are nowhere is skipped, by name.
 """
 
 from __future__ import annotations
