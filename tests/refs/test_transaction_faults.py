@@ -25,7 +25,7 @@ def state_of(repo: Repository) -> dict[str, Any]:
     """All that a user can see, without the times."""
     versions = [version for artifact in repo.artifacts() for version in repo.versions(artifact.name)]
     return {
-        "artifacts": repo.artifacts(),
+        "artifacts": [one._replace(changed=None) for one in repo.artifacts()],
         "models": [
             (m.name, m.description, m.tags, m.card, m.aliases, [(link.name, link.version) for link in m.links])
             for m in repo.models()
