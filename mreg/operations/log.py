@@ -63,12 +63,14 @@ def log(context: Context, request: LogRequest, progress: Progress | None = None)
 def _done(job: _Job, progress: Progress | None) -> LogResult:
     """Do it, again where something that it rests on turns out to be gone or damaged."""
     context = job.context
-    for _ in range(_TRIES - 1):
+    for attempt in range(_TRIES - 1):
         try:
             return job.run(progress)
         except MissingPack:
+            told = job.view.moved() and not attempt  # else it may have been lost by other hands, which no entry tells
             job = job._replace(view=context.view())
-            context.index.start_anew(job.view.look)  # a pack may have been lost by other hands, which no entry tells
+            if not told:
+                context.index.start_anew(job.view.look)
         except DamagedReuse as error:
             job = job._replace(lost=job.lost | error.lost)
     return job.run(progress)

@@ -26,6 +26,11 @@ def note(dead: dict[str, int], entry: Entry) -> None:
         dead.setdefault(key, entry.seq)
 
 
+def folder(key: str) -> str:
+    """The name of the folder that the key is in: `ab` of `objects/ab/…` and `packs/ab/…`."""
+    return key.split("/")[1]
+
+
 def after(entries: Iterable[Entry]) -> dict[str, int]:
     """The dead keys after these entries, which are all from the first on."""
     dead: dict[str, int] = {}

@@ -9,7 +9,7 @@ writes nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from mreg.refs import dead, keys, ref_files, rules
@@ -50,8 +50,9 @@ class Tables(Protocol):
     def next_number(self, artifact: str) -> int:
         """One more than the highest version number the artifact ever had."""
 
-    def died(self, key: str) -> int | None:
-        """The number of the entry that first dropped a storage key for ever, None if none did."""
+    def dead(self, folder: str) -> Mapping[str, int]:
+        """The storage keys in folders of this name that were dropped for ever, each with the entry that did it
+        first."""
 
     def distrust(self) -> None:
         """Have the tables rebuilt: something in them contradicts the journal."""
@@ -144,7 +145,7 @@ class View(Refs):
         self._known: dict[RefKey, Ref] = {}
         self._ends: dict[str, int] = {}
         self._replayed: dict[RefKey, Ref] | None = None
-        self._dead: dict[str, int] | None = None
+        self._dead: dict[str, Mapping[str, int]] = {}
         for mark, entry in self.look.beyond:
             self._overlay |= {keys.parse(one.ref): ref_files.left_by(one, mark.seq) for one in entry.changes}
 
@@ -198,12 +199,12 @@ class View(Refs):
 
     def died(self, key: str) -> int | None:
         """The number of the entry that first dropped this storage key for ever, None if none has up to `head`."""
-        if self._tables is not None:
-            seq = self._tables.died(key)  # they may have read beyond `head`
-            return seq if seq is not None and seq <= self.head.seq else None
-        if self._dead is None:
-            self._dead = dead.after(self._journal.upto(self.head))
-        return self._dead.get(key)
+        folder = dead.folder(key)
+        if folder not in self._dead:
+            here = dead.after(self._journal.upto(self.head)) if self._tables is None else self._tables.dead(folder)
+            self._dead[folder] = here
+        seq = self._dead[folder].get(key)
+        return seq if seq is not None and seq <= self.head.seq else None  # tables may have read beyond `head`
 
     # Numbers, which are given in order and never reused.
 

@@ -18,16 +18,16 @@ TABLES = ("CREATE TABLE dead (folder TEXT PRIMARY KEY, keys TEXT, proof TEXT) WI
 
 
 class DeadNames(Database):
-    def died(self, key: str) -> int | None:
-        """The number of the entry that first dropped a storage key for ever, None if none did."""
+    def dead(self, folder: str) -> dict[str, int]:
+        """The storage keys in folders of this name that were dropped for ever, each with the entry that did it
+        first."""
         with self._guard:
             try:
-                keys = self._dead_in(_folder(key))
+                return self._dead_in(folder)
             except sqlite3.DatabaseError as error:
                 self._start_over(error)
                 self._catch_up()
-                keys = self._dead_in(_folder(key))
-        return keys.get(key)
+                return self._dead_in(folder)
 
     def _make_dead(self) -> None:
         self._write_dead({f"{number:02x}": {} for number in range(256)})
@@ -60,21 +60,16 @@ class Dying:
     def follow(self, entry: Entry) -> None:
         for key in dead.dying(entry):
             self._of(key).setdefault(key, entry.seq)
-            self._changed.add(_folder(key))
+            self._changed.add(dead.folder(key))
 
     def keep(self) -> None:
         self._tables._write_dead({folder: self._folders[folder] for folder in self._changed})
 
     def _of(self, key: str) -> dict[str, int]:
-        folder = _folder(key)
+        folder = dead.folder(key)
         if folder not in self._folders:
             self._folders[folder] = self._tables._dead_in(folder)
         return self._folders[folder]
-
-
-def _folder(key: str) -> str:
-    """`ab` of `objects/ab/…` and `packs/ab/…`."""
-    return key.split("/")[1]
 
 
 def _proof(folder: str, text: str) -> str:

@@ -179,16 +179,39 @@ def test_a_key_that_only_a_later_entry_makes_is_left_alone(
     assert bytes_of(repo, "mnist") == b"the same"
 
 
+def test_content_that_came_back_a_thousand_times_is_logged_as_fast_as_ever(
+    tmp_path: Path, storage: Unlocked, folder: Callable[..., str]
+) -> None:
+    """The rows of the tables that tell what is dead are read once, not for each key that was tried."""
+    repo = Repository.init_storage(storage, "memory", cache=str(tmp_path / "own"))
+    at = folder({"a": b"the same"})
+    first = objects.key_of(repo.log(at, "mnist").version.manifest)
+    repo.remove("mnist:v0")
+    for seq in range(3, 1003):
+        drop_in(repo._context, f"{first}.{seq - 1}" if seq > 3 else first)
+    asked: list[str] = []
+    told = repo._context.index.dead
+    repo._context.index.dead = lambda folder: asked.append(folder) or told(folder)  # type: ignore[method-assign,func-returns-value]
+
+    repo.log(at, "mnist")
+
+    assert f"{first}.1002" in set(storage.list("objects"))
+    assert len(asked) < 10
+
+
 # A drop of something live is void.
 
 
 def drop(storage: Storage, *keys: str) -> None:
     """What only a faulty or forged entry does."""
+    drop_in(Context(storage, "memory"), *keys)
 
+
+def drop_in(context: Context, *keys: str) -> None:
     def build(draft: Draft) -> None:
         draft.drops = keys
 
-    Context(storage, "memory").commit("planted", build)
+    context.commit("planted", build)
 
 
 def test_a_drop_of_live_records_lets_gc_delete_nothing_and_a_repair_writes_them_under_fresh_names(
