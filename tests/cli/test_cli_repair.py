@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mreg.values import canonical
+from mreg.values.digest import digest
 
 
 def rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:
@@ -63,6 +67,29 @@ def test_refs_are_mended_from_the_journal(copied: Any) -> None:
     assert told[2].startswith("no damage left")
     assert copied("resolve", "digits:best").out == "digits:v0\n"
     assert len(list((copied.home / ".mreg" / "lost-found").rglob("best"))) == 1
+
+
+def test_records_and_packs_that_an_entry_drops_by_mistake_are_mended_here(copied: Any) -> None:
+    root = copied.home / ".mreg"
+    seq = len(list((root / "journal" / "000000").iterdir()))
+    last = (root / "journal" / "000000" / f"{seq:09}.json").read_bytes()
+    drops = [str(path.relative_to(root)) for folder in ("objects", "packs") for path in (root / folder).rglob("*.*")]
+    drops += [str(path.relative_to(root)) for path in (root / "objects").glob("*/*")]
+    entry = json.loads(last) | {"seq": seq + 1, "prev": digest(last), "id": "f" * 32}
+    forged = canonical.dumps(entry | {"changes": [], "packs": [], "drops": sorted(set(drops))}) + b"\n"
+    (root / "journal" / "000000" / f"{seq + 1:09}.json").write_bytes(forged)
+
+    refused = copied("gc", "--grace", "0")
+    assert refused.code == 5 and f"entry {seq + 1} dropped it, and it is needed" in refused.errors
+    found = copied("fsck")
+    assert found.code == 5 and "`mreg fsck --repair` looks for what is missing" in found.errors
+    mended = copied("fsck", "--repair")
+
+    assert (mended.code, mended.out) == (0, "")
+    assert "written anew into pack" in mended.errors and "put back from a key that was dropped" in mended.errors
+    assert copied("gc", "--grace", "0").code == 0
+    assert copied("fsck", "--full").code == 0
+    assert not any((root / key).exists() for key in drops)
 
 
 def test_a_lost_config_is_mended_from_the_journal(copied: Any) -> None:

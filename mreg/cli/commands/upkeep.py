@@ -173,10 +173,16 @@ def fsck(
 
 
 def _advice(found: "Report", repaired: bool) -> str:
-    """What to do about damage. Of what the journal tells, a repair needs no other repository."""
-    if not repaired and any(one.code in ("ref", "config", "applied-mark", "foreign-file") for one in found.findings):
+    """What to do about damage. What the journal tells needs no other repository, nor what was dropped by mistake."""
+    codes = {one.code for one in found.findings}
+    if not repaired and codes & {"ref", "config", "applied-mark", "foreign-file"}:
         return (
             "`mreg fsck --repair` mends what the journal tells; with `--from LOCATION` also what another repository has"
+        )
+    if not repaired and codes & {"record", "file"}:
+        return (
+            "`mreg fsck --repair` looks for what is missing among what was dropped, and in the cache; "
+            "with `--from LOCATION` also in another repository"
         )
     return "`mreg fsck --full --repair --from LOCATION` takes what another repository has"
 
