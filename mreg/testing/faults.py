@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from mreg.storage.base import ANY, Expect, Staged, Stat, Storage, Value
+from mreg.storage.base import ABSENT, ANY, Expect, PutLost, Staged, Stat, Storage, Value
 
 _T = TypeVar("_T")
 
@@ -164,10 +164,19 @@ class UnreadableStorage(FaultyStorage):
 
 
 class UnlockedStorage(FaultyStorage):
-    """`inner`, whose lock excludes nobody: as `flock` on a file system where it is a call without effect."""
+    """`inner`, whose lock excludes nobody: as `flock` on a file system where it is a call without effect. Nor does it
+    keep a compare-and-swap together."""
 
     def __init__(self, inner: Storage) -> None:
         super().__init__(inner, 0, Crash)
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        if expect is not ANY and expect is not ABSENT:
+            present = self.inner.get(key)
+            if present is None or present.etag != expect:
+                raise PutLost(key=key)
+            expect = ANY
+        super().put(key, value, expect)
 
     @contextmanager
     def lock(self, timeout: float = 30.0) -> Iterator[None]:

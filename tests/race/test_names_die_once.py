@@ -44,7 +44,7 @@ def test_no_acknowledged_version_is_lost_where_a_lock_excludes_nobody(
     assert set(dead_names.live(journal)) == acknowledged
     assert dead_names.lost(keys_in(root), bytes_under(root)) == []
     assert any(entry["drops"] for entry in journal), "nothing was collected: this was no race"
-    assert repository.fsck(full=True, repair=True).findings == ()
+    assert repository.fsck(full=True, repair=True).findings == ()  # of ref files, see guarantees.md 5.1
     for worker, found in enumerate(kept):
         for number, drawn in found.items():
             data = b"".join(repository.read(f"a{worker}:v{number}", "weights.bin"))
@@ -58,4 +58,4 @@ def test_writers_whose_lock_excludes_nobody_call_nothing_damaged(race: Any, repo
 
     assert sorted(number for numbers in given for number in numbers) == list(range(150))
     assert [entry.seq for entry in repository.history()] == list(range(1, before + 151))
-    assert repository.fsck(full=True, repair=True).findings == ()
+    assert repository.fsck(full=True, repair=True).findings == ()  # of ref files, see guarantees.md 5.1
