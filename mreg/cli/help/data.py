@@ -146,7 +146,7 @@ PAGES: dict[str, Page] = {
         'mreg resolve REFERENCE [OPTIONS]',
         (
             'Print the one version meant, as `NAME:vN` of its artifact.',
-            'The answer means the same version for ever, whatever happens to aliases later.',
+            'The answer means the same version for ever, whatever happens to aliases later. With --at, it is what the reference meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.',
         ),
         (),
         (
@@ -155,6 +155,7 @@ PAGES: dict[str, Page] = {
         (
             ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
             ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
         ),
         (
             'mreg resolve digits:production',
@@ -165,7 +166,7 @@ PAGES: dict[str, Page] = {
         'mreg ls [NAME...] [OPTIONS]',
         (
             'List collections, or the versions of one.',
-            'Of each collection its latest version, how many there are, the size of the latest, and when anything of it was changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model its links.',
+            'Of each collection its latest version, how many there are, the size of the latest, and when anything of it was changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model its links. With --at: as it was, with the entry that made each row so.',
         ),
         (),
         (
@@ -181,6 +182,7 @@ PAGES: dict[str, Page] = {
             ('    --columns KEY[,KEY]', 'Metadata to show. Repeatable.'),
             ('    --sort KEY[,KEY]', 'number, size, files, created, metadata key; -KEY reverses.'),
             ('    --limit N', 'Show N at most (0: all): the newest, or first by --sort.'),
+            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
         ),
         (
             'mreg ls',
@@ -418,15 +420,18 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'alias ls': (
-        'mreg alias ls [NAME]',
+        'mreg alias ls [NAME] [OPTIONS]',
         (
             'List aliases: collection, alias, the number it points at, and the version that is.',
+            'With --at: where they were, and the entry that had moved them there.',
         ),
         (),
         (
             ('NAME', 'Only those of this collection.'),
         ),
-        (),
+        (
+            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
+        ),
         (
             'mreg alias ls',
             'mreg alias ls digits',
