@@ -1,7 +1,8 @@
 """Can the place where files are to be written hold their names? It is asked itself, before anything is written.
 
 File systems differ in which characters, lengths and pairs of names they take, by mount options and by folder, so names
-that any of them may not hold are tried: made, and looked for. Nearly all versions have no such name.
+that any of them may not hold are tried: made, and looked for. Nearly all versions have no such name. Where there are
+many, names of every such kind are tried first: a file system that takes these takes all.
 """
 
 from __future__ import annotations
@@ -15,10 +16,26 @@ from mreg.storage.posix import disk_fails
 from mreg.storage.temporary import temporary_name
 from mreg.values.errors import Refused
 from mreg.values.names import composed, fold
-from mreg.values.paths import above, is_plain, path_conflicts
+from mreg.values.paths import MAX_COMPONENT, above, is_plain, path_conflicts
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_OF_EVERY_KIND = (
+    "a:b",
+    "a\\b",
+    'a"*?<>|b',
+    "a\nb",
+    "a\x7f",
+    "a.",
+    "a ",
+    "con",
+    "Aa",
+    "aA",
+    "\u00e9",
+    "x" * MAX_COMPONENT,
+)
+"""Names that some file systems do not take, or not side by side."""
 
 
 class NameNotHeld(Refused):
@@ -41,13 +58,20 @@ class Names:
         for path in (path for path in paths if not is_plain(path)):
             doubtful.update(_folder_of(part) for part in (path, *above(path)) if not is_plain(_name_of(part)))
         self._names = _siblings(paths, doubtful) if doubtful else {}
+        self._many = sum(map(len, self._names.values())) > len(_OF_EVERY_KIND)
 
     def check(self, root: int, path: str) -> None:
         """Raises NameNotHeld where the folder `path`, whose handle is `root`, cannot hold one of them."""
+        takes_all: dict[tuple[int, int], bool] = {}
         for folder, names in self._names.items():
-            with _deepest(root, folder) as handle, _scratch(handle) as scratch:
-                for name, reason in _refused(scratch, names):
-                    raise NameNotHeld(folder=path, path=os.path.join(folder, name), reason=reason)
+            with _deepest(root, folder) as handle:
+                status = os.fstat(handle)
+                place = status.st_dev, status.st_ino
+                if self._many and place not in takes_all:
+                    takes_all[place] = _refused(handle, _OF_EVERY_KIND) is None
+                refused = None if takes_all.get(place) else _refused(handle, names)
+            if refused:
+                raise NameNotHeld(folder=path, path=os.path.join(folder, refused[0]), reason=refused[1])
 
 
 def _siblings(paths: Iterable[str], doubtful: set[str]) -> dict[str, list[str]]:
@@ -61,8 +85,13 @@ def _siblings(paths: Iterable[str], doubtful: set[str]) -> dict[str, list[str]]:
     return {folder: list(names) for folder, names in found.items()}
 
 
-def _refused(folder: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The names that an empty folder does not take beside those before them, and why."""
+def _refused(folder: int, names: Sequence[str]) -> tuple[str, str] | None:
+    """The first of the names that a new folder in this one does not take beside those before, and why."""
+    with _scratch(folder) as scratch:
+        return next(_refused_in(scratch, names), None)
+
+
+def _refused_in(folder: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name in names:
         try:
             os.close(os.open(name, _NEW_FILE, 0o600, dir_fd=folder))

@@ -65,6 +65,21 @@ def no_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def created(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are created from now on."""
+    created: list[str] = []
+    real = os.open
+
+    def open_(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_CREAT:
+            created.append(os.fsdecode(path))
+        return real(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", open_)
+    return created
+
+
+@pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders that are made from now on."""
     made: list[str] = []
@@ -171,6 +186,28 @@ def test_only_names_that_may_not_be_held_are_tried(repo: Repository, tmp_path: P
 
     assert (len(plainly), len(oddly)) == (1, 2)  # where files are written first, and where names are tried
     assert sorted(os.listdir(tmp_path / "out")) == ["config.json", "e:1", "weights"]
+
+
+def test_of_many_odd_names_only_kinds_are_tried(repo: Repository, tmp_path: Path, created: list[str]) -> None:
+    names = [f"sub-{number % 3}/größe:{number}" for number in range(300)]
+    repo.log(dict.fromkeys(names, b"x"), "m")
+    created.clear()
+
+    repo.get("m", tmp_path / "out")
+
+    assert len([name for name in created if "größe" in name]) == 300
+    assert len(created) < 400
+
+
+def test_of_many_odd_names_the_one_that_cannot_be_held_is_named(
+    repo: Repository, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    repo.log({f"größe-{number}": b"x" for number in range(300)} | {"a:1": b"x"}, "m")
+    request.getfixturevalue("no_colons")
+
+    with pytest.raises(NameNotHeld, match="'a:1'"):
+        repo.get("m", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 # Empty folders.
