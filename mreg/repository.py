@@ -437,13 +437,19 @@ class Repository:
         kind = self._context.view().kind(names.check_name(name))
         return None if kind is None else kind.value
 
-    def create_artifact(self, name: str, *, type: str = "model", description: str = "") -> Changed:
-        """Make an empty artifact; false where it exists already."""
-        return operations.collections.create_artifact(self._context, name, type, description)
+    def create_artifact(self, name: str, *, type: str = "model", description: str = "", first: int = 0) -> Changed:
+        """Make an empty artifact; false where it exists already. first: the number of its first version; the numbers
+        below are given to nothing, which needs a repository of format 2."""
+        return operations.collections.create_artifact(self._context, name, type, description, first)
 
-    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = ()) -> Changed:
-        """Make an empty registered model; false where it exists already."""
-        return operations.collections.create_model(self._context, name, description, list(tags))
+    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = (), first: int = 0) -> Changed:
+        """Make an empty registered model; false where it exists already. first: see `create_artifact`."""
+        return operations.collections.create_model(self._context, name, description, list(tags), first)
+
+    def awaited(self, name: str) -> dict[int, str]:
+        """The numbers of a collection that are kept for versions which are not here yet, each with the digest of the
+        version's record. Such a number means this version, or nothing."""
+        return operations.query.awaited(self._context, name)
 
     def remove_artifact(self, name: str, *, force: bool = False) -> Changed:
         """Delete an artifact; one that has versions only with `force`, aliases and links then go too."""

@@ -92,19 +92,27 @@ def _number(change: RefChange) -> int:
 
 def _is_numbered(change: RefChange) -> bool:
     """Is it a version, or what came or went with one?"""
-    return change.kind == "version" or (change.kind == "annotation" and not change.details)
+    return (
+        change.kind == "version"
+        or (change.kind == "link" and _done(change) == "reserved")
+        or (change.kind == "annotation" and not change.details)
+    )
 
 
 def _versions(changes: list[RefChange]) -> list[Row]:
-    """Versions that were added or deleted, those of an artifact in one row."""
+    """Versions that were added, deleted or reserved, those of an artifact in one row."""
     rows = []
-    versions = [one for one in changes if one.kind == "version"]
-    for (artifact, made), group in groupby(versions, lambda one: (_owner(one), one.new is not None)):
+    versions = [one for one in changes if one.kind in ("version", "link")]
+    for (artifact, done), group in groupby(versions, lambda one: (_owner(one), _done(one))):
         numbers = [_number(one) for one in group]
-        done = "added" if made else "deleted"
         alone = len(numbers) == 1
         rows.append((f"{artifact}:v{numbers[0]}", done) if alone else (artifact, f"{_ranges(numbers)} {done}"))
     return rows
+
+
+def _done(change: RefChange) -> str:
+    """What happened to a version, or to a link that was reserved."""
+    return "added" if change.new else "reserved" if (change.old or "").startswith("reserved") else "deleted"
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -14,6 +14,8 @@ HINTS: dict[str, str] = {
     "unknown-artifact": "list artifacts with `mreg artifact ls`",
     "unknown-model": "list registered models with `mreg model ls`",
     "unknown-version": "list the versions with `mreg ls {name}`",
+    "not-here": "list the versions with `mreg ls {name}`",
+    "numbers-given": "a number is never given twice; choose another name",
     "deleted-version": "list the versions with `mreg ls {name}`; `mreg history {name}` tells which entry to undo",
     "renamed-version": "use {now}; `mreg history {name}` shows who renamed it",
     "unknown-alias": "list its aliases with `mreg alias ls {name}`",

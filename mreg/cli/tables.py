@@ -87,6 +87,7 @@ def list_one(state: State, name: str) -> None:
         emit_links(state, repository, name, links_of(repository, name), ())
     else:
         emit_versions_of(state, name, repository.versions(name), ())
+    tell_awaited(state, repository, name)
 
 
 def emit_versions_of(state: State, name: str, versions: Sequence[Version], columns: Sequence[str]) -> None:
@@ -97,6 +98,13 @@ def emit_versions_of(state: State, name: str, versions: Sequence[Version], colum
         out.table(headings, [version_row(out, one, f"v{one.number}", extra) for one in versions])
 
     state.emit({"name": name, "kind": "artifact", "versions": versions}, render)
+
+
+def tell_awaited(state: State, repository: Repository, name: str) -> None:
+    """Say which numbers are kept for versions that are not here."""
+    awaited = repository.awaited(name)
+    if awaited:
+        state.note(f"not here: {', '.join(f'v{number} (@{digest[:12]})' for number, digest in awaited.items())}")
 
 
 def links_of(repository: Repository, name: str) -> list[tuple[Link, Version]]:

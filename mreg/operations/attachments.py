@@ -83,7 +83,7 @@ def attach(
     """See `Repository.attach`. Raises InvalidName, NotFound, NeedsFormat, and as `scan` does."""
     view = context.view()
     key = AttachmentKey(owner_of(context, view, reference), names.check_name(name, "attachment name"))
-    heading.check_kinds(view.value(CONFIG), [key])
+    heading.check_refs(view.value(CONFIG), [(key, None)])
     settings = context.settings(view)
     found = scan(paths, Selection(exclude=config.value("log.exclude", settings)))
     job = _Job(context, reference, key.name, found, encode=config.value("log.compress", settings))

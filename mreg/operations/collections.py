@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mreg.operations import numbers
 from mreg.operations.changes import changed
 from mreg.operations.resolve import require_artifact, require_kind, require_model
 from mreg.refs import heading, properties
@@ -101,20 +102,24 @@ def change_properties(draft: Draft, key: CollectionKey, change: Callable[[dict[s
     draft.set(key, properties.encode(said))
 
 
-def create_artifact(context: Context, name: str, type_: str, description: str) -> Changed:
-    """Make an empty artifact, unless it exists already."""
+def create_artifact(context: Context, name: str, type_: str, description: str, first: int) -> Changed:
+    """See `Repository.create_artifact`. Raises InvalidFirst, NumbersGiven, NameTaken."""
     name = names.check_name(name, "artifact name")
+    numbers.check_first(first)
 
     def build(draft: Draft) -> None:
         if ensure(context, draft, CollectionKind.ARTIFACT, name, type_) and description:
             change_properties(draft, ArtifactKey(name), lambda has: has.update(description=description))
+        if first:
+            numbers.count_from(draft, ArtifactKey(name), first)
 
     return changed(context, context.commit(f"artifact create {name}", build))
 
 
-def create_model(context: Context, name: str, description: str, tags: list[str]) -> Changed:
-    """Make an empty registered model, unless it exists already."""
+def create_model(context: Context, name: str, description: str, tags: list[str], first: int) -> Changed:
+    """See `Repository.create_model`. Raises InvalidFirst, NumbersGiven, NameTaken."""
     name = names.check_name(name, "model name")
+    numbers.check_first(first)
     wanted = [names.check_tag(tag) for tag in tags]
 
     def build(draft: Draft) -> None:
@@ -123,6 +128,8 @@ def create_model(context: Context, name: str, description: str, tags: list[str])
         if made:
             fields = {"description": description, "tags": sorted(set(wanted))}
             change_properties(draft, ModelKey(name), lambda has: has.update(fields))
+        if first:
+            numbers.count_from(draft, ModelKey(name), first)
 
     return changed(context, context.commit(f"model create {name}", build))
 

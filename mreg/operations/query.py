@@ -126,6 +126,14 @@ def tags(context: Context) -> dict[str, tuple[str, ...]]:
     return {tag: tuple(found[tag]) for tag in sorted(found)}
 
 
+def awaited(context: Context, name: str) -> dict[int, str]:
+    """See `Repository.awaited`. Raises UnknownName."""
+    name = names.check_name(name)
+    view = context.view()
+    kind = require_kind(context, view, name)
+    return context.tables(view.look).awaited(kind.key(name))
+
+
 def versions(context: Context, name: str, newest: int | None = None) -> list[Version]:
     """The versions of an artifact in ascending order, or those linked in a registered model, in link order; of many
     only the newest, which costs what these cost.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mreg.operations.renamed import moved_to
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
-from mreg.refs.rules import LinkTarget
+from mreg.refs.rules import LinkTarget, reserved
 from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
 from mreg.session.listing import listed_aliases, listed_names
@@ -54,6 +54,16 @@ class UnknownVersion(NotFound):
 class DeletedVersion(NotFound):
     code = "deleted-version"
     template = "version {selector} of {name!r} was deleted"
+
+    name: str
+    selector: str
+
+
+class NotHere(NotFound):
+    """The number is given, and what it means may come, or never was."""
+
+    code = "not-here"
+    template = "version {selector} of {name!r} is not here: its number is reserved"
 
     name: str
     selector: str
@@ -218,6 +228,8 @@ def _missing(context: Context, view: View, key: VersionKey | LinkKey) -> NotFoun
     name, selector = key.artifact if isinstance(key, VersionKey) else key.model, f"v{key.number}"
     if view.ref(key).seq == 0:
         return UnknownVersion(name=name, selector=selector, near=[])
+    if reserved(key, view.ref(key).last):
+        return NotHere(name=name, selector=selector, near=[])
     match moved_to(context, view, key):
         case VersionKey() as moved:
             return RenamedVersion(name=name, selector=selector, now=moved.version, near=[])

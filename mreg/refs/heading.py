@@ -107,11 +107,12 @@ def check_names(config: str | None, names: Iterable[str]) -> None:
             formats.require(f"the name {name!r}", 2, of(config).format)
 
 
-def check_kinds(config: str | None, moved: Iterable[RefKey]) -> None:
-    """Raises NeedsFormat where a repository with this config cannot hold one of these refs."""
-    for key in moved:
-        if key.since > formats.FIRST:
-            formats.require(rules.words(key), key.since, of(config).format)
+def check_refs(config: str | None, refs: Iterable[tuple[RefKey, str | None]]) -> None:
+    """Raises NeedsFormat where a repository with this config cannot hold one of these refs, with this value."""
+    for key, value in refs:
+        what = rules.of_format_2(key, value)
+        if what:
+            formats.require(what, 2, of(config).format)
 
 
 def check_tags(config: str | None, tags: Iterable[str]) -> None:

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from mreg import values
 from mreg.storage.keys import is_key
 from mreg.values.digest import is_digest
-from mreg.values.formats import FIRST
 from mreg.values.names import InvalidName, check_alias, is_beyond_ascii, is_name, parse_version
 
 if TYPE_CHECKING:
@@ -53,8 +52,6 @@ class RefKey(str):
 
     lines: ClassVar[bool] = False
     """Whether many refs of this kind share a file."""
-    since: ClassVar[int] = FIRST
-    """The first format of repositories that may hold refs of this kind."""
 
     @property
     def file(self) -> str:
@@ -226,6 +223,12 @@ Owner = CollectionKey | VersionKey | LinkKey
 """What can have properties and attachments."""
 
 
+def numbered(collection: CollectionKey, number: int) -> VersionKey | LinkKey:
+    """What bears the number in the collection."""
+    kind = VersionKey if collection.kind is CollectionKind.ARTIFACT else LinkKey
+    return kind(collection.name, number)
+
+
 class PartKey(RefKey):
     """One line of a table of its owner, renamed and deleted along with that. name: as people write it."""
 
@@ -236,7 +239,6 @@ class PartKey(RefKey):
     name: str
     table: ClassVar[str]
     lines = True
-    since = 2
 
     def __new__(cls, owner: Owner, name: str) -> Self:
         self = super().__new__(cls, in_table(owner, cls) + cls.spelt(name))

@@ -56,6 +56,18 @@ class Root(NamedTuple):
     is_version: bool = True
 
 
+class Reserved(NamedTuple):
+    """What the number of a version or link is kept for: the version record of this digest, or nothing."""
+
+    digest: str | None
+
+    def __str__(self) -> str:
+        return _RESERVED if self.digest is None else f"{_RESERVED} {self.digest}"
+
+
+_RESERVED = "reserved"
+
+
 class Need(NamedTuple):
     """One of these refs must exist, with this value if one is given."""
 
@@ -71,6 +83,26 @@ def parse_link(value: str) -> LinkTarget | None:
     if number is None or not is_digest(digest) or not is_name(artifact):
         return None
     return LinkTarget(artifact, number, digest)
+
+
+def reserved(key: RefKey, last: str | None) -> Reserved | None:
+    """What the number is kept for. last: the value that the ref, which does not exist, had before; a number is reserved
+    by making its ref a deleted one with such a value."""
+    if last is None or not isinstance(key, VersionKey | LinkKey):
+        return None
+    word, _, digest = last.partition(" ")
+    found = Reserved(digest or None)
+    return found if word == _RESERVED and str(found) == last and (not digest or is_digest(digest)) else None
+
+
+def of_format_2(key: RefKey, value: str | None) -> str | None:
+    """What only a repository of format 2 can hold of this ref and this value, in words; None where any can."""
+    match key:
+        case PartKey():
+            return words(key)
+        case VersionKey() | LinkKey() if reserved(key, value):
+            return f"the reserved number of {words(key)}"
+    return None
 
 
 def fault(key: RefKey, value: str) -> str | None:

@@ -18,16 +18,16 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from mreg.content import packs
-from mreg.refs import heading, ref_files
+from mreg.refs import heading, ref_files, rules
 from mreg.refs.journal import MAX_MESSAGE, Change, Entry, Journal, Look, Mark
-from mreg.refs.keys import CONFIG, RefKey
+from mreg.refs.keys import CONFIG, LinkKey, RefKey, VersionKey
 from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
 from mreg.storage.base import stat_known
 from mreg.values import formats
 from mreg.values.canonical import is_unicode
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict, Incomplete, InvalidInput, MregError
+from mreg.values.errors import Conflict, Incomplete, InvalidInput, MregError, Refused
 
 _T = TypeVar("_T")
 _Key = TypeVar("_Key", bound=RefKey)
@@ -40,6 +40,15 @@ class MissingPack(Conflict):
     template = "pack {pack} was removed by a garbage collection meanwhile"
 
     pack: str
+
+
+class ReservedNumber(Refused):
+    """A number that is kept for one content is given to no other."""
+
+    code = "reserved-number"
+    template = "{what} cannot be made: its number is reserved"
+
+    what: str
 
 
 class Uncertain(Incomplete):
@@ -142,6 +151,7 @@ def commit(
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
                 return Committed(None, value, look, draft.view)
+            _check_reserved(draft)
             number = _format_of(draft)
             if message:
                 formats.require("the reason of a change", 2, number)
@@ -194,12 +204,22 @@ def _check_message(message: str | None) -> None:
         raise InvalidMessage(reason=f"is longer than {MAX_MESSAGE >> 10} KiB")
 
 
+def _check_reserved(draft: Draft) -> None:
+    """Raises ReservedNumber where a number is drafted to mean something else than it is kept for."""
+    for key, value in draft.new.items():
+        if value is not None and isinstance(key, VersionKey | LinkKey):
+            kept = rules.reserved(key, draft.view.ref(key).last)
+            root = rules.root(key, value)
+            if kept and (root is None or root.digest != kept.digest):
+                raise ReservedNumber(what=rules.words(key))
+
+
 def _format_of(draft: Draft) -> int:
     """The format of the entry: that of the repository after the change. It is looked at here, where the entry gets its
     place: the repository may have been raised since it was opened. Raises NeedsNewer, DamagedConfig, NewerFormat, and
     NeedsFormat where it cannot hold what is drafted."""
     heading.of(draft.view.value(CONFIG)).check_writable()
-    heading.check_kinds(draft.value(CONFIG), draft.new)
+    heading.check_refs(draft.value(CONFIG), [*draft.new.items(), *draft.buried.items()])
     heading.check_names(draft.value(CONFIG), (part for key in draft.new for part in key.split("/")))
     return heading.of(draft.value(CONFIG)).format
 

@@ -6,13 +6,15 @@ from collections.abc import Collection
 
 from mreg.refs import keys
 from mreg.refs.journal import Entry
-from mreg.refs.keys import CollectionKey, CollectionKind, VersionKey
+from mreg.refs.keys import CollectionKey, CollectionKind, LinkKey, VersionKey, numbered
 from mreg.refs.ref_files import Ref
+from mreg.refs.rules import reserved
 from mreg.session.database import Database
 
 _LAST = "\U0010ffff"  # sorts behind every character that can follow
 TABLES = (
     "CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",
+    "CREATE TABLE reserved (key TEXT PRIMARY KEY, digest TEXT) WITHOUT ROWID",
     "CREATE TABLE times (seq INTEGER PRIMARY KEY, time TEXT)",
 )
 
@@ -29,6 +31,13 @@ class RefMirror(Database):
         query = "SELECT key, value, seq FROM refs WHERE key >= ? AND key < ? AND key LIKE ?"
         rows = self._fetch(query, (prefix, prefix + _LAST, f"%{ending}"))
         return {key: Ref(value, seq) for key, value, seq in rows}
+
+    def awaited(self, collection: CollectionKey) -> dict[int, str]:
+        """The numbers that are kept for versions which are not here yet, with the digests of these."""
+        first = str(numbered(collection, 0))[:-1]
+        query = "SELECT key, digest FROM reserved WHERE key >= ? AND key < ?"
+        rows = ((keys.parse(key), digest) for key, digest in self._fetch(query, (first, first + _LAST)))
+        return dict(sorted((key.number, digest) for key, digest in rows if isinstance(key, VersionKey | LinkKey)))
 
     def values(self, names: Collection[str]) -> dict[str, str]:
         """Those of the refs that exist, with their values."""
@@ -95,3 +104,11 @@ class RefMirror(Database):
         self._db.execute("INSERT OR REPLACE INTO times VALUES (?, ?)", (entry.seq, entry.time))
         rows = ((change.ref, change.new, entry.seq) for change in entry.changes)
         self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", rows)
+        for ref, old, new in entry.changes:
+            key = keys.parse(ref)
+            if isinstance(key, VersionKey | LinkKey):
+                kept = reserved(key, old) if new is None else None
+                if kept and kept.digest:
+                    self._db.execute("INSERT OR REPLACE INTO reserved VALUES (?, ?)", (ref, kept.digest))
+                elif new is not None:
+                    self._db.execute("DELETE FROM reserved WHERE key = ?", (ref,))

@@ -4,7 +4,7 @@ from a damaged one by its entry number."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mreg.content import packs
 from mreg.refs import dead, heading, keys, ref_files, rules
@@ -88,27 +88,37 @@ def _all_versions(context: Context) -> list[str]:
 
 
 def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
-    """kept: the digest that each version ref was made with, which it has for ever."""
+    """kept: the digest that each number means for ever."""
     for fault in (*_wrong_drops(entry), *_revived(check, entry)):
         check.found.add("journal-change", key_of(entry.seq), fault)
     config_before = check.refs.state[CONFIG].value
     for change in entry.changes:
         ref, old, new = change
         key = keys.parse(ref)
-        if key.since > entry.format:
-            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref}, which format {key.since} has first")
+        if entry.format == FIRST and any(rules.of_format_2(key, one) for one in (old, new)):
+            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref}, as only format 2 can")
         before = check.refs.state.get(key, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:
             check.found.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
-        if isinstance(key, VersionKey) and any(
-            kept.setdefault(key, one) != one for one in (old, new) if one is not None
-        ):
-            check.found.add(
-                "journal-change", key_of(entry.seq), f"it makes another version of {key.version}", [key.version]
-            )
+        if isinstance(key, VersionKey | LinkKey) and _means_another(key, (old, new), kept):
+            name, hurt = (key.version, [key.version]) if isinstance(key, VersionKey) else (key.link, [])
+            check.found.add("journal-change", key_of(entry.seq), f"it makes another version of {name}", hurt)
         check.refs.state[key] = ref_files.left_by(change, entry.seq)
     _check_format(check, entry, config_before)
+
+
+def _means_another(key: VersionKey | LinkKey, values: Iterable[str | None], kept: dict[RefKey, str]) -> bool:
+    """Does the number mean something else with one of these values? A version has one digest for ever, a link only if
+    its number was reserved for one."""
+    for value in values:
+        promised = rules.reserved(key, value)
+        root = rules.root(key, value)
+        said = str(promised.digest) if promised else root.digest if root else None
+        bound = promised or key in kept or isinstance(key, VersionKey)
+        if said is not None and bound and kept.setdefault(key, said) != said:
+            return True
+    return False
 
 
 def _check_format(check: Check, entry: Entry, before: str | None) -> None:

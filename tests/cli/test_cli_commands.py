@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
+from mreg.operations.numbers import reserve
+from mreg.refs.keys import VersionKey
+from mreg.repository import Repository
+
 Model = Callable[..., str]
 Unchanged = Callable[[], Any]
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -1153,3 +1157,38 @@ def test_get_force_goes_with_exact(filled: Any) -> None:
 
     assert (result.code, result.out) == (2, "")
     assert "--exact" in result.errors
+
+
+def test_a_collection_may_count_from_one(mreg: Any, model: Model) -> None:
+    """As MLflow does."""
+    made = mreg("artifact", "create", "counted", "--first", "1")
+    again = mreg("artifact", "create", "counted", "--first", "1")
+    mreg("model", "create", "Digits", "--first", "1")
+    logged = mreg("log", model(), "-a", "counted", "--link", "Digits")
+    missing = mreg("show", "counted:v0")
+    refused = mreg("artifact", "create", "counted", "--first", "3")
+
+    assert made == (0, "counted\n", "made artifact counted\n")
+    assert again == (0, "counted\n", "artifact counted exists already\n")
+    assert logged[1] == "counted:v1\n"
+    assert "Digits:v1" in mreg("show", "counted:v1")[1]
+    assert missing == (
+        3,
+        "",
+        "error: version v0 of 'counted' is not here: its number is reserved\n"
+        "hint: list the versions with `mreg ls counted`\n",
+    )
+    assert refused[:2] == (6, "")
+    assert "'counted' cannot count from 3: v1 was given already" in refused[2]
+    assert "reserved" in mreg("history", "counted")[1]
+
+
+def test_ls_names_the_numbers_whose_versions_are_not_here(mreg: Any, model: Model, home: Path) -> None:
+    mreg.must("log", model(), "-a", "a")
+    with Repository.open(home) as repo:
+        repo._context.commit("pull", lambda draft: reserve(draft, VersionKey("a", 1), "ab" * 32))
+
+    code, out, err = mreg("ls", "a")
+
+    assert (code, out.count("\n")) == (0, 1)
+    assert err == "not here: v1 (@abababababab)\n"

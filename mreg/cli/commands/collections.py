@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mreg import Changed
 
 DescriptionOption = Annotated[str, typer.Option("--description", "-d", metavar="TEXT", help="What it is.")]
+FirstOption = Annotated[
+    int, typer.Option("--first", metavar="N", min=0, help="Number of the first one: 0, or 1 as in MLflow.")
+]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
 NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.", parser=composed)]
 
@@ -24,9 +27,10 @@ def artifact_create(
     name: ArtifactArgument,
     type_: Annotated[str, typer.Option("--type", help="What kind of thing its versions are.")] = "model",
     description: DescriptionOption = "",
+    first: FirstOption = 0,
 ) -> None:
     """Make an empty artifact."""
-    done = ctx.obj.repository().create_artifact(name, type=type_, description=description)
+    done = ctx.obj.repository().create_artifact(name, type=type_, description=description, first=first)
     _created(ctx.obj, "artifact", name, done)
 
 
@@ -67,9 +71,10 @@ def model_create(
     name: ModelArgument,
     description: DescriptionOption = "",
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
+    first: FirstOption = 0,
 ) -> None:
     """Make an empty registered model."""
-    done = ctx.obj.repository().create_model(name, description=description, tags=tag or ())
+    done = ctx.obj.repository().create_model(name, description=description, tags=tag or (), first=first)
     _created(ctx.obj, "model", name, done)
 
 
@@ -131,8 +136,9 @@ def _described(state: State, name: str, text: str, done: "Changed") -> None:
 
 
 def _created(state: State, kind: str, name: str, done: "Changed") -> None:
-    state.note(f"made {kind} {name}" if done else f"{kind} {name} exists already")
-    state.emit({"name": name, "created": bool(done), **done._asdict()}, lambda out: out.line(name))
+    made = any(one.kind == kind for one in done.changes)
+    state.note(f"made {kind} {name}" if made else f"{kind} {name} exists already")
+    state.emit({"name": name, "created": made, **done._asdict()}, lambda out: out.line(name))
 
 
 def _renamed(state: State, name: str, new: str, done: "Changed") -> None:

@@ -100,6 +100,7 @@ def ls(
         found = _sorted(tables.links_of(repository, name), sort, lambda pair: pair[1])
         shown = limited(found, limit, sort)
         tables.emit_links(ctx.obj, repository, name, shown, wanted)
+        tables.tell_awaited(ctx.obj, repository, name)
         tables.tell_left_out(ctx.obj, len(found) - len(shown), *_words("link", sort))
         return 0
     if limit and not sort:
@@ -109,6 +110,7 @@ def ls(
         every = _sorted(repository.versions(name), sort, lambda version: version)
         versions, total = limited(every, limit, sort), len(every)
     tables.emit_versions_of(ctx.obj, name, versions, wanted)
+    tables.tell_awaited(ctx.obj, repository, name)
     tables.tell_left_out(ctx.obj, total - len(versions), *_words("version", sort))
     return 0
 

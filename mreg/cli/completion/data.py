@@ -181,6 +181,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--type': ('-', 'What kind of thing its versions are. Default: `model`.'),
         '--description': ('-', 'What it is.'),
         '-d': ('-', 'What it is.'),
+        '--first': ('-', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
     }, ('-',)),
     'artifact ls': ('List artifacts.', {
     }, ()),
@@ -199,6 +200,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--description': ('-', 'What it is.'),
         '-d': ('-', 'What it is.'),
         '--tag': ('tag', 'A tag. Repeatable.'),
+        '--first': ('-', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
     }, ('-',)),
     'model ls': ('List registered models.', {
     }, ()),

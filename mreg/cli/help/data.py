@@ -548,6 +548,7 @@ PAGES: dict[str, Page] = {
         (
             ('    --type TYPE', 'What kind of thing its versions are. Default: `model`.'),
             ('-d, --description TEXT', 'What it is.'),
+            ('    --first N', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
         ),
         (
             "mreg artifact create bert --description 'the large one'",
@@ -654,6 +655,7 @@ PAGES: dict[str, Page] = {
         (
             ('-d, --description TEXT', 'What it is.'),
             ('    --tag TAG', 'A tag. Repeatable.'),
+            ('    --first N', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
         ),
         (
             'mreg model create fraud --tag tabular',
