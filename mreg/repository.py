@@ -6,11 +6,12 @@ all that mreg can do.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from mreg import content, intake, lazy, operations, session, upkeep, values
+from mreg import checkout, content, intake, lazy, operations, session, upkeep, values
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG
@@ -315,6 +316,21 @@ class Repository:
     def read(self, reference: str, path: str) -> Iterator[bytes]:
         """The bytes of one file, piece by piece, each piece verified before it is given out."""
         return operations.files.read(self._context, reference, path)
+
+    def open_file(self, reference: str, path: str) -> io.BufferedReader:
+        """One file of a version, open for reading anywhere in it, as `open(path, "rb")` gives it; no copy is made.
+
+        The reference is resolved once. What is read is verified chunk by chunk (1 MiB or so); that all chunks together
+        are the file, only `read` and `get` prove. Raises UnknownFile; DamagedFile while reading.
+        """
+        opened = operations.files.open_file(self._context, reference, path)
+        return io.BufferedReader(checkout.stored_file.StoredFile(opened), io.DEFAULT_BUFFER_SIZE)
+
+    def read_range(self, reference: str, path: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes of one file from `start` to `stop`, as a slice of all of them would give. See `open_file`."""
+        opened = operations.files.open_file(self._context, reference, path)
+        first, end, _ = slice(start, stop).indices(opened.size)
+        return bytes(opened.read_at(first, max(0, end - first)))
 
     def get(
         self,

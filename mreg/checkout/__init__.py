@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         opened as opened,
         reader as reader,
         space as space,
+        stored_file as stored_file,
     )
 else:
     __getattr__ = modules_of(__name__)

@@ -16,9 +16,11 @@ from mreg.values.errors import NotFound
 from mreg.values.file_names import localised, stored
 
 if TYPE_CHECKING:
+    from mreg.checkout.opened import OpenFile
+    from mreg.checkout.reader import Reader
     from mreg.values.entities import Checkout
     from mreg.values.progress import Progress
-    from mreg.values.records import Manifest
+    from mreg.values.records import File, Manifest
 
 
 class UnknownFile(NotFound):
@@ -44,12 +46,22 @@ def manifest_of(context: Context, resolved: Resolved) -> Manifest:
 
 def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
+    reader, found = _one(context, reference, path)
+    return reader.read(found)
+
+
+def open_file(context: Context, reference: str, path: str) -> OpenFile:
+    """One file, to be read anywhere in it. Raises UnknownFile, and DamagedFile where its chunks are not known."""
+    return checkout.opened.OpenFile(*_one(context, reference, path))
+
+
+def _one(context: Context, reference: str, path: str) -> tuple[Reader, File]:
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     files = {file.path: file for file in manifest_of(context, resolved).files}
     if path not in files and (path := stored(path)) not in files:
         raise UnknownFile(version=resolved.name, path=path, near=values.names.near(path, list(files)))
-    return checkout.reader.Reader(context, resolved.name, view.look).read(files[path])
+    return checkout.reader.Reader(context, resolved.name, view.look), files[path]
 
 
 def get(
