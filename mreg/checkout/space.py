@@ -10,7 +10,7 @@ from mreg.values.errors import Failed
 
 class NoSpace(Failed):
     code = "no-space"
-    template = "{folder!r} has room for {free:,} {things}, and {needed:,} are needed"
+    template = "{folder!r} has room for {free:,} {things}, but {needed:,} are needed"
 
     folder: str
     things: str

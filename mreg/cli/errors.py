@@ -39,7 +39,7 @@ class NoFolder(NotFound):
 
 class NoWorkingFolder(NotFound):
     code = "no-working-folder"
-    template = "the working folder does not exist any more"
+    template = "the working folder no longer exists"
 
 
 class OutputFailed(Incomplete):
@@ -53,14 +53,14 @@ class OutputFailed(Incomplete):
 
 class UnknownShell(InvalidInput):
     code = "unknown-shell"
-    template = "{name!r} is no shell that mreg has completion for"
+    template = "there is no completion for the shell {name!r}"
 
     name: str
 
 
 class ForeignScript(Refused):
     code = "foreign-script"
-    template = "{path} is there already, and mreg did not write it"
+    template = "{path} exists already, and was not written by mreg"
 
     path: str
 

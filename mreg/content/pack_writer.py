@@ -18,7 +18,7 @@ WRITE_AT_ONCE: Final = 64 << 10
 
 class TooManyChunks(Refused):
     code = "too-many-chunks"
-    template = "the pack would hold so many chunks that their index is larger than {limit} bytes"
+    template = "too many chunks for one pack: their index would exceed {limit} bytes"
 
     limit: int
 

@@ -29,7 +29,7 @@ class DamagedReuse(Damaged):
     they, or recipes in damaged packs, belong to."""
 
     code = "damaged-reuse"
-    template = "what earlier versions have in common with this one is damaged: {reason}"
+    template = "data shared with earlier versions is damaged: {reason}"
 
     lost = frozenset[bytes]()  # no fact to be told
 

@@ -33,7 +33,7 @@ class UnknownSequence(InvalidInput):
 
 class InvalidTime(InvalidInput):
     code = "invalid-time"
-    template = "{text!r} is no number of an entry, age, date or time"
+    template = "{text!r} is not an entry number, age, date or time"
 
     text: str
 

@@ -37,7 +37,7 @@ class NoEarlierPlace(NotFound):
 
 class InvalidSteps(InvalidInput):
     code = "invalid-steps"
-    template = "{steps} is no number of steps; the least is 1"
+    template = "{steps} is not a valid number of steps; the minimum is 1"
 
     steps: int
 

@@ -37,7 +37,7 @@ class MissingPack(Conflict):
     """A gc has deleted a pack that the change relies on since it was looked up."""
 
     code = "missing-pack"
-    template = "pack {pack} was removed by a garbage collection meanwhile"
+    template = "pack {pack} was deleted by a concurrent gc"
 
     pack: str
 

@@ -35,7 +35,7 @@ class DamagedSetting(DamagedConfig):
     """Written by other hands: `config set` takes no such value."""
 
     code = "damaged-setting"
-    template = "config.toml gives the setting {name!r} a value that it cannot have: {reason}"
+    template = "config.toml gives the setting {name!r} an invalid value: {reason}"
 
     name: str
 
@@ -49,7 +49,7 @@ class UnknownSetting(NotFound):
 
 class InvalidSetting(InvalidInput):
     code = "invalid-setting"
-    template = "{value!r} is no value for the setting {name!r}: {reason}"
+    template = "{value!r} is not a valid value for the setting {name!r}: {reason}"
 
     name: str
     value: str
@@ -97,18 +97,16 @@ SETTINGS: dict[str, Setting] = {
     SHARED: Setting(
         "umask", _sharing, "group: all members of the folder's group may write; umask: the umask of each writer decides"
     ),
-    "gc.grace": Setting("14d", _age, "how long gc leaves unreachable data alone"),
-    "gc.keep-last": Setting(
-        0, _count, "gc lets versions expire that are not among the last so many of their artifact; 0: no limit"
-    ),
-    "gc.older-than": Setting("0", _age, "gc lets versions expire that are older than this; 0: of any age"),
+    "gc.grace": Setting("14d", _age, "how long gc keeps unreachable data"),
+    "gc.keep-last": Setting(0, _count, "gc expires versions beyond the newest N of their artifact; 0: no limit"),
+    "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
-    "log.compress": Setting(True, _switch, "whether log makes chunks smaller, or stores them as they are"),
+    "log.compress": Setting(True, _switch, "whether log compresses chunks"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
     "use.hard-links": Setting(
         False,
         _switch,
-        "whether copies that use hands out share files by hard links; onnx refuses such files",
+        "whether ready-to-load copies share files by hard links; onnx refuses such files",
     ),
 }
 

@@ -16,7 +16,7 @@ SCHEMES = ("file",)
 
 class InvalidLocation(InvalidInput):
     code = "invalid-location"
-    template = "{location!r} is no location: {reason}"
+    template = "{location!r} is not a valid location: {reason}"
 
     location: str
     reason: str

@@ -42,19 +42,19 @@ class Untrusted(Refused):
 
 class DamagedUserConfig(Damaged):
     code = "damaged-user-config"
-    template = "{path} is no settings file: {reason}"
+    template = "{path} is not a valid settings file: {reason}"
 
     path: str
 
 
 class NoHome(Failed):
     code = "no-home"
-    template = "you have no home folder, in which your settings could be kept"
+    template = "you have no home folder for your settings"
 
 
 class UnknownUserSetting(NotFound):
     code = "unknown-user-setting"
-    template = "there is no setting {name!r} of a user"
+    template = "there is no user setting {name!r}"
 
     name: str
 

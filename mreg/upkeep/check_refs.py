@@ -175,7 +175,7 @@ def _check_config(context: Context, check: Check) -> None:
     for name in sorted(settings.keys() & config.SETTINGS.keys()):
         fault = config.fault(name, settings[name])
         if fault:
-            check.found.add("config", CONFIG, f"it gives the setting {name!r} a value that it cannot have: {fault}")
+            check.found.add("config", CONFIG, f"it gives the setting {name!r} an invalid value: {fault}")
 
 
 def _check_files(context: Context, check: Check, applied: Mark, head: Mark) -> None:

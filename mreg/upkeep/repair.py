@@ -27,7 +27,7 @@ _ROUNDS = 8
 
 class RepairOnly(InvalidInput):
     code = "repair-only"
-    template = "another repository is looked at only for a repair"
+    template = "a source repository is used only for a repair"
 
 
 def repair(context: Context, *, full: bool, source: Context | None, progress: Progress | None) -> Report:

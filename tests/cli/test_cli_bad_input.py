@@ -312,7 +312,7 @@ def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unc
             ("gc", "gc.grace"),
             ("config get gc.grace", "gc.grace"),
         ):
-            words = f"the setting '{name}' a value that it cannot have"
+            words = f"the setting '{name}' an invalid value"
             assert_refused(filled(*line.split()), 5, words, hint=f"`mreg config set {name} VALUE`")
         listed, told = filled("config", "ls"), filled("config", "ls", "--json").json
     assert listed.code == 0 and len(listed.out.splitlines()) == 8
@@ -520,7 +520,7 @@ def test_a_working_folder_that_is_gone_is_told(filled: Any, unchanged: Unchanged
     with unchanged():
         result = _run_where_it_goes(filled, gone, *options, *line.split())
 
-    assert_refused(result, 3, "the working folder does not exist any more", hint="-C DIR")
+    assert_refused(result, 3, "the working folder no longer exists", hint="-C DIR")
 
 
 def test_where_the_working_folder_is_gone_another_can_be_named(filled: Any) -> None:

@@ -28,7 +28,7 @@ def test_init_prints_the_place_and_changes_nothing_when_repeated(bare: Any, unch
 
     assert bare("init") == (0, f"{location}\n", f"made an empty repository: {location}\n")
     with unchanged():
-        assert bare("init") == (0, f"{location}\n", f"there is a repository already: {location}\n")
+        assert bare("init") == (0, f"{location}\n", f"there is already a repository: {location}\n")
         assert bare("--json", "init").json["created"] is False
 
 
@@ -865,7 +865,7 @@ def test_gc_says_what_is_free_now_and_what_later_and_how_it_comes_back(mreg: Any
     assert done.errors.splitlines() == [
         "2 versions of digits expired: v2 v3",
         "0 B freed: 0 packs, 0 records",
-        f"{kept / 1024:.1f} KiB more are given back when the grace period is over",
+        f"{kept / 1024:.1f} KiB more will be freed after the grace period",
         "until then `mreg undo 8` brings back what expired",
     ]
     assert disk_use(mreg.home) == before
@@ -889,7 +889,7 @@ def test_gc_gives_back_what_it_says_after_the_grace(filled: Any, unchanged: Unch
         kept = filled("gc")  # the journal remembers the version, so that it can be taken back
         would = filled("gc", "--dry-run", "--grace", "0")
     assert (kept.code, kept.out) == (0, "0\n")
-    assert re.fullmatch(r"0 B freed: 0 packs, 0 records\n.* more are given back when .*\n", kept.errors)
+    assert re.fullmatch(r"0 B freed: 0 packs, 0 records\n.* more will be freed after .*\n", kept.errors)
     before = sum(path.stat().st_size for path in (filled.home / ".mreg").rglob("*") if path.is_file())
 
     done = filled("gc", "--grace", "0")
@@ -932,7 +932,7 @@ def test_du_and_gc_repack_tell_what_a_deletion_gives_back(mreg: Any, model: Mode
     assert shown[:5] == ["one:v0", "1", "341.8 KiB", "341.8 KiB", "341.8 KiB"]
     assert item["frees"] < 1000 < 300_000 <= item["own"]
     assert would.out == done.out
-    assert "1 pack would be written anew\n" in would.errors and "1 pack was written anew\n" in done.errors
+    assert "1 pack would be rewritten\n" in would.errors and "1 pack was rewritten\n" in done.errors
     assert int(done.out) == before - after + item["frees"]
     assert mreg("fsck", "--full").code == 0
 

@@ -23,7 +23,7 @@ FAILURES = [
     (2, "usage", "log", "Missing argument", "mreg log --help"),
     (2, "usage", "log one", "Missing option", "mreg log --help"),
     (2, "usage", "resolve digits --nope", "No such option", "mreg resolve --help"),
-    (2, "invalid-time", "history --since x", "'x' is no number of an entry, age, date or time", "2026-01-31"),
+    (2, "invalid-time", "history --since x", "'x' is not an entry number, age, date or time", "2026-01-31"),
     (2, "invalid-time", "history --until 2026-13-01", "'2026-13-01'", "2026-01-31"),
     (2, "invalid-message", "alias set best digits:v0 -m \udcff", "the message is not Unicode", "UTF-8"),
     (2, "invalid-reference", "history digits:v0", "a history is that of NAME, or of NAME:ALIAS", "NAME:ALIAS"),

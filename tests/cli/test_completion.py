@@ -415,7 +415,7 @@ def test_a_script_that_somebody_else_wrote_is_kept(bare: Any, account: Path) -> 
     result = bare("completion", "fish", "--install")
 
     assert (result.code, result.out) == (6, "")
-    assert result.errors.startswith(f"error: {theirs} is there already, and mreg did not write it\nhint: ")
+    assert result.errors.startswith(f"error: {theirs} exists already, and was not written by mreg\nhint: ")
     assert theirs.read_text() == "# mine\n"
 
 
@@ -423,7 +423,7 @@ def test_an_unknown_shell_is_refused(bare: Any) -> None:
     result = bare("completion", "tcsh")
 
     assert (result.code, result.out) == (2, "")
-    assert result.errors == "error: 'tcsh' is no shell that mreg has completion for\nhint: bash, zsh or fish\n"
+    assert result.errors == "error: there is no completion for the shell 'tcsh'\nhint: bash, zsh or fish\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -29,7 +29,7 @@ def init(
         repository, created = Repository.init(place, shared=shared, format=format_), True
     except AlreadyInitialised as error:
         repository, created = Repository.open(error.location), False
-    ctx.obj.note(f"{'made an empty repository' if created else 'there is a repository already'}: {repository.location}")
+    ctx.obj.note(f"{'made an empty repository' if created else 'there is already a repository'}: {repository.location}")
     if shared and not created:
         ctx.obj.note("`mreg config set core.shared group` shares it")
     elif shared:

@@ -49,7 +49,7 @@ def ls(ctx: Context, user: UserOption = False) -> None:
     rows += [[name, "", meanings[name]] for name in faults]
     ctx.obj.emit({"settings": values, "faults": faults}, lambda out: out.table(["name", "value", "meaning"], rows))
     for name, fault in faults.items():
-        ctx.obj.warn(f"{name} has a value that it cannot have: {fault}; correct it with `mreg config set {name} VALUE`")
+        ctx.obj.warn(f"{name} has an invalid value: {fault}; correct it with `mreg config set {name} VALUE`")
 
 
 def _text(value: Any) -> str:

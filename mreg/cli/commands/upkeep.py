@@ -21,10 +21,10 @@ def du(
     ctx: Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
 ) -> None:
-    """Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.
+    """Show where the bytes are: of all files, after deduplication, and as stored on disk.
 
-    Of a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period
-    is over, and what chunks take that are its own, because nothing else needs them.
+    For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is
+    over, and what its own chunks take, which nothing else needs.
     """
     found = ctx.obj.repository().usage(name)
     ctx.obj.emit(found, lambda out: _render_usage(out, found))
@@ -62,7 +62,7 @@ def gc(
     ] = False,
     grace: Annotated[
         str | None,
-        typer.Option("--grace", metavar="AGE", help="Leave alone what was in use within AGE (14d, 2h, 0)."),
+        typer.Option("--grace", metavar="AGE", help="Keep what was reachable within AGE (14d, 2h, 0)."),
     ] = None,
     keep_last: Annotated[
         int | None,
@@ -70,31 +70,30 @@ def gc(
             "--keep-last",
             metavar="N",
             min=0,
-            help="Let versions expire that are not among the last N of their artifact (0: no limit).",
+            help="Expire versions beyond the newest N of their artifact (0: no limit).",
         ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Let only versions expire that are older than AGE (0: any)."),
+        typer.Option("--older-than", metavar="AGE", help="Expire only versions older than AGE (0: any)."),
     ] = None,
     repack: Annotated[
-        bool, typer.Option("--repack", help="Write packs anew that are mostly dead, or could be much smaller.")
+        bool, typer.Option("--repack", help="Rewrite packs that are mostly dead, or could be much smaller.")
     ] = False,
 ) -> None:
     """Delete unreachable data; before that, let versions expire where a policy says so.
 
-    Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know
-    that no other writer is at work.
+    Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs
+    meanwhile may have to read its files several times.
 
-    Versions expire by --keep-last, by --older-than, or, if both are given, where both say so. Without them the
-    settings gc.keep-last and gc.older-than count. What an alias or a link holds never expires, nor does the latest
-    version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the
-    grace period.
+    Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the
+    settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of
+    an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.
     """
     seconds = parsed("--grace", grace, parse_seconds)
     age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
-        ctx.obj.note("grace 0: what a writer has not committed yet may be deleted under its hands")
+        ctx.obj.note("grace 0: a `log` that runs now may have to read its files again")
     found = ctx.obj.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
     verb = "would expire" if dry_run else "expired"
     for artifact, gone in _by_artifact(found.expired).items():
@@ -106,9 +105,9 @@ def gc(
         ctx.obj.note(f"{size_text(found.unfinished)} of unfinished work {verb}")
     if found.repacked:
         verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
-        ctx.obj.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} written anew")
+        ctx.obj.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} rewritten")
     if found.kept:
-        ctx.obj.note(f"{size_text(found.kept)} more are given back when the grace period is over")
+        ctx.obj.note(f"{size_text(found.kept)} more will be freed after the grace period")
         if found.seq is not None:
             ctx.obj.note(f"until then `mreg undo {found.seq}` brings back what expired")
     ctx.obj.emit(found, lambda out: out.line(str(found.bytes)))
@@ -126,7 +125,7 @@ def _by_artifact(names: tuple[str, ...]) -> dict[str, list[str]]:
 def fsck(
     ctx: Context,
     full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be proven; leave and name the rest.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be proven; name the rest.")] = False,
     source: Annotated[
         str | None,
         typer.Option(
@@ -138,9 +137,9 @@ def fsck(
 
     Exit code 5 if anything is damaged, or with --repair if anything is left so.
 
-    --repair makes refs, settings and the applied mark again from the journal, and moves what is not of mreg out of the
-    way, into `lost-found/`. --from LOCATION gives back records, packs and chunks of the same digests; LOCATION may be
-    any repository, and is only read. Entries of the journal come only from a copy of this very one. Damage to the
+    --repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into
+    `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any
+    repository, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the
     bytes of files is found, and mended, with --full.
     """
     other = None if source is None else Repository.open(source)

@@ -240,14 +240,14 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('name',)),
     'gc': ('Delete unreachable data.', {
         '--dry-run': ('', 'Change nothing; tell what would go, and the bytes.'),
-        '--grace': ('-', 'Leave alone what was in use within AGE (14d, 2h, 0).'),
-        '--keep-last': ('-', 'Let versions expire that are not among the last N of their artifact (0: no limit).'),
-        '--older-than': ('-', 'Let only versions expire that are older than AGE (0: any).'),
-        '--repack': ('', 'Write packs anew that are mostly dead, or could be much smaller.'),
+        '--grace': ('-', 'Keep what was reachable within AGE (14d, 2h, 0).'),
+        '--keep-last': ('-', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
+        '--older-than': ('-', 'Expire only versions older than AGE (0: any).'),
+        '--repack': ('', 'Rewrite packs that are mostly dead, or could be much smaller.'),
     }, ()),
     'fsck': ('Verify the repository.', {
         '--full': ('', 'Read every byte too.'),
-        '--repair': ('', 'Mend what can be proven; leave and name the rest.'),
+        '--repair': ('', 'Repair what can be proven; name the rest.'),
         '--from': ('folders', 'With --repair: take what is damaged or missing from this repository.'),
     }, ()),
     'cache': ('Show and prune ready-to-load copies.', {
@@ -282,11 +282,11 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
 
 SETTINGS = {
     'core.shared': "group: all members of the folder's group may write; umask: the umask of each writer decides",
-    'gc.grace': 'how long gc leaves unreachable data alone',
-    'gc.keep-last': 'gc lets versions expire that are not among the last so many of their artifact; 0: no limit',
-    'gc.older-than': 'gc lets versions expire that are older than this; 0: of any age',
+    'gc.grace': 'how long gc keeps unreachable data',
+    'gc.keep-last': 'gc expires versions beyond the newest N of their artifact; 0: no limit',
+    'gc.older-than': 'gc expires only versions older than this; 0: of any age',
     'lock.timeout': 'how long a writer waits for another one',
-    'log.compress': 'whether log makes chunks smaller, or stores them as they are',
+    'log.compress': 'whether log compresses chunks',
     'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
-    'use.hard-links': 'whether copies that use hands out share files by hard links; onnx refuses such files',
+    'use.hard-links': 'whether ready-to-load copies share files by hard links; onnx refuses such files',
 }

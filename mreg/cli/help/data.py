@@ -805,8 +805,8 @@ PAGES: dict[str, Page] = {
     'du': (
         'mreg du [NAME]',
         (
-            'Show where the bytes are: of all files, after storing equal chunks once, and as kept on disk.',
-            'Of a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is over, and what chunks take that are its own, because nothing else needs them.',
+            'Show where the bytes are: of all files, after deduplication, and as stored on disk.',
+            'For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is over, and what its own chunks take, which nothing else needs.',
         ),
         (),
         (
@@ -822,17 +822,17 @@ PAGES: dict[str, Page] = {
         'mreg gc [OPTIONS]',
         (
             'Delete unreachable data; before that, let versions expire where a policy says so.',
-            'Deleted versions stay on disk until the grace period (setting gc.grace) is over. `--grace 0` is for those who know that no other writer is at work.',
-            'Versions expire by --keep-last, by --older-than, or, if both are given, where both say so. Without them the settings gc.keep-last and gc.older-than count. What an alias or a link holds never expires, nor does the latest version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
+            'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
+            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
         ),
         (),
         (),
         (
             ('    --dry-run', 'Change nothing; tell what would go, and the bytes.'),
-            ('    --grace AGE', 'Leave alone what was in use within AGE (14d, 2h, 0).'),
-            ('    --keep-last N', 'Let versions expire that are not among the last N of their artifact (0: no limit).'),
-            ('    --older-than AGE', 'Let only versions expire that are older than AGE (0: any).'),
-            ('    --repack', 'Write packs anew that are mostly dead, or could be much smaller.'),
+            ('    --grace AGE', 'Keep what was reachable within AGE (14d, 2h, 0).'),
+            ('    --keep-last N', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
+            ('    --older-than AGE', 'Expire only versions older than AGE (0: any).'),
+            ('    --repack', 'Rewrite packs that are mostly dead, or could be much smaller.'),
         ),
         (
             'mreg gc --dry-run',
@@ -844,13 +844,13 @@ PAGES: dict[str, Page] = {
         (
             'Verify every invariant of the repository; name each damaged thing and the versions it hurts.',
             'Exit code 5 if anything is damaged, or with --repair if anything is left so.',
-            '--repair makes refs, settings and the applied mark again from the journal, and moves what is not of mreg out of the way, into `lost-found/`. --from LOCATION gives back records, packs and chunks of the same digests; LOCATION may be any repository, and is only read. Entries of the journal come only from a copy of this very one. Damage to the bytes of files is found, and mended, with --full.',
+            '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
         ),
         (),
         (),
         (
             ('    --full', 'Read every byte too.'),
-            ('    --repair', 'Mend what can be proven; leave and name the rest.'),
+            ('    --repair', 'Repair what can be proven; name the rest.'),
             ('    --from LOCATION', 'With --repair: take what is damaged or missing from this repository.'),
         ),
         (
