@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import comparing
 import copying
 import real_models
 import report
@@ -35,6 +36,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),
     searching.GROUP: (searching.measure, 1),
+    comparing.GROUP: (comparing.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),
 }

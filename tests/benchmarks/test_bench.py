@@ -24,6 +24,10 @@ NAMES = {
     "search": {
         f"{what}, 20 versions" for what in ("first search", "resolve", "top 20", "three tests, top 20", "count", "text")
     },
+    "diff": {
+        f"{what}, 2 x 2 MiB"
+        for what in ("nothing differs", "10 % of the bytes changed", "all changed a little", "most memory")
+    },
     "checkpoints: 10 % changed": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},
     "checkpoints: full fine-tune": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},
     "checkpoints: small learning rate": {"log, 10 x 4 MiB", "bytes kept, 10 x 4 MiB"},

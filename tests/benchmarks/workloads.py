@@ -98,6 +98,12 @@ def fine_tuned(size: int) -> list[list[Tensor]]:
     ]
 
 
+def compared(size: int) -> list[list[Tensor]]:
+    """A checkpoint in bf16, the same with every weight a little away, and with the last two layers drawn anew."""
+    tensors = _transformer(size)
+    return [tensors, [tensor._replace(moved=1) for tensor in tensors], trained_in_part(size)[1]]
+
+
 def fine_tuned_slowly(size: int) -> list[list[Tensor]]:
     """Ten checkpoints in bf16, one weight in twenty of each another one than in the one before."""
     tensors = [tensor._replace(nudge=SMALL_NUDGE) for tensor in _transformer(size)]
