@@ -70,12 +70,15 @@ def gguf(arrays: Mapping[str, Any], *, alignment: int = 32, **metadata: Any) -> 
         return path.read_bytes()
 
 
-def h5(arrays: Mapping[str, Any], **options: Any) -> bytes:
-    """An HDF5 file with a dataset in a group of its own for each array, as Keras lays them out."""
+def h5(arrays: Mapping[str, Any], *, chunked: Mapping[str, Any] | None = None, **options: Any) -> bytes:
+    """An HDF5 file with a dataset in a group of its own for each array, as Keras lays them out. chunked: others, of
+    which each row is apart."""
     file = io.BytesIO()
     with h5py.File(file, "w", **options) as writer:
         for name, array in arrays.items():
             writer[f"layers/{name}/vars/0"] = array
+        for name, array in (chunked or {}).items():
+            writer.create_dataset(name, data=array, chunks=(1, *array.shape[1:]))
     return file.getvalue()
 
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from mreg.checkout.reader import Reader
+from mreg.content.chunks import Kept
 from mreg.values.records import File
 
 KEPT: Final = 2
@@ -65,12 +66,13 @@ class OpenFile:
         self._position += len(found)
         return len(found)
 
-    def read_at(self, start: int, size: int) -> memoryview:
-        """`size` bytes from `start` on, fewer where the file ends. `Reader.done_with` takes them back."""
+    def read_at(self, start: int, size: int, kept: Kept | None = None) -> memoryview:
+        """`size` bytes from `start` on, fewer where the file ends. `Reader.done_with` takes them back, or all that is
+        in `kept` (see `ChunkReader.verified`)."""
         size = max(0, min(size, self.size - start))
         at = bisect_right(self._starts, start) - 1
         if size and start == self._starts[at] and size == self._pieces[at].size:
-            return self._reader.chunk(self.file, self._pieces[at])
+            return self._reader.chunk(self.file, self._pieces[at], kept)
         out = memoryview(bytearray(size))
         done = 0
         while done < size:

@@ -12,7 +12,7 @@ from blake3 import blake3
 from mreg import content
 from mreg.checkout.holes import zeros_of
 from mreg.content.buffers import Buffer, Buffers
-from mreg.content.chunks import ChunkReader
+from mreg.content.chunks import ChunkReader, Kept
 from mreg.content.packs import MAX_CHUNK, DamagedChunk, Located, Piece
 from mreg.refs.journal import Look, Mark
 from mreg.session.context import Context
@@ -72,11 +72,13 @@ _Read = tuple[_Step, memoryview | DamagedChunk]
 
 class Reader:
     """Reads the files of one version. version: its name, for messages. look: at the journal; without it, one is
-    taken."""
+    taken. buffers: whose memory is used, its own where there are none."""
 
-    def __init__(self, context: Context, version: str, look: Look | None = None) -> None:
+    def __init__(
+        self, context: Context, version: str, look: Look | None = None, buffers: Buffers | None = None
+    ) -> None:
         self._index = context.tables(look or context.journal.look())
-        self._buffers = Buffers()
+        self._buffers = buffers or Buffers()
         self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
         self._version = version
         self._journal = context.journal
@@ -112,11 +114,12 @@ class Reader:
                 if step.last:
                     whole, failed = blake3(), False
 
-    def chunk(self, file: File, piece: Piece) -> memoryview:
-        """The bytes of a chunk of the file, verified, from wherever they may be found. Raises DamagedFile."""
+    def chunk(self, file: File, piece: Piece, kept: Kept | None = None) -> memoryview:
+        """The bytes of a chunk of the file, verified, from wherever they may be found. kept: see
+        `ChunkReader.verified`. Raises DamagedFile."""
         while True:
             try:
-                return self._chunks.verified(self._locate(piece))
+                return self._chunks.verified(self._locate(piece), kept)
             except DamagedChunk as error:
                 if not self._look_again():
                     raise self._damaged(file, str(error)) from None

@@ -16,6 +16,8 @@ Locate = Callable[[bytes], Located | None]
 """Where the chunk with a digest (raw) is kept. Of several copies it tells the one with the lowest position, so
 that what a chunk was stored as the difference to is still found below it."""
 
+Kept = dict[bytes, memoryview]
+"""Decoded chunks by their digests (raw)."""
 
 TOGETHER: Final = 32 << 10
 """Stored forms shorter than this are read together with their neighbours,"""
@@ -33,9 +35,13 @@ class ChunkReader:
         self._locate = locate
         self._buffers = buffers or Buffers()
 
-    def verified(self, located: Located) -> memoryview:
-        """The bytes of a chunk. Raises DamagedChunk rather than hand out anything else."""
-        data = self.read(located)
+    def verified(self, located: Located, kept: Kept | None = None) -> memoryview:
+        """The bytes of a chunk. Raises DamagedChunk rather than hand out anything else.
+
+        kept: what was decoded already of chunks that are to be read together, as those of two versions, of which one
+        may be the difference to the other. It is added to; the memory is for the caller to give back, all at once.
+        """
+        data = self.read(located) if kept is None else self._read_beside(located, kept)
         _verify(located, data)
         return data
 
@@ -73,6 +79,20 @@ class ChunkReader:
         for link in others:
             base, data = data, self._decode(link, data, stored if link is located else None)
             self._buffers.give_back(base)
+        return data
+
+    def _read_beside(self, located: Located, kept: Kept) -> memoryview:
+        """Keeps the chunk and its base, not what that is the difference to."""
+        links = chain(located, self._locate)
+        known = next((at for at, link in enumerate(links) if link.entry.digest in kept), None)
+        data = None if known is None else kept[links[known].entry.digest]
+        for at in reversed(range(len(links) if known is None else known)):
+            base, data = data, self._decode(links[at], data)
+            if base is not None and links[at + 1].entry.digest not in kept:
+                self._buffers.give_back(base)
+            if at < 2:
+                kept[links[at].entry.digest] = data
+        assert data is not None
         return data
 
     def _decode(self, link: Located, base: memoryview | None, stored: memoryview | None = None) -> memoryview:

@@ -7,6 +7,7 @@ processor's cache, so that it neither takes memory for a tensor's length nor los
 from __future__ import annotations
 
 import math
+import threading
 from functools import cache
 from typing import Any, Final
 
@@ -108,12 +109,13 @@ class Comparison:
         else:
             self._cast(old, bits_new)
         if self._floats:
-            self._add_floats(_values(old, self._before), _values(new, self._after))
+            room = _ROOM
+            self._add_floats(_values(old, self._before, room.old), _values(new, self._after, room.new))
         else:
             self._largest = max(self._largest, _largest_of_integers(old, new, self._before, self._after))
 
     def _cast(self, old: Array, bits_new: Array) -> None:
-        made = cast(old, self._before, self._after)
+        made = _cast(old, self._before, self._after)
         self._changed += len(bits_new) if made is None else int(np.count_nonzero(made != bits_new))
 
     def _add_floats(self, old: Array, new: Array) -> None:
@@ -122,7 +124,7 @@ class Comparison:
         if not all(map(math.isfinite, sums)):
             old, new = self._leave_out(old, new)
             sums = _squares(old), _squares(new)
-        difference = new - old
+        difference = np.subtract(new, old, out=_ROOM.difference[: len(new)])
         self._before_squared += sums[0]
         self._after_squared += sums[1]
         self._product += float(np.dot(old, new))
@@ -139,13 +141,13 @@ class Comparison:
         return old[finite], new[finite]
 
 
-def cast(data: Array, before: str, after: str) -> Array | None:
+def _cast(data: Array, before: str, after: str) -> Array | None:
     """The bits of the values (bytes of dtype `before`), rounded to `after`: to nearest, ties to even, as PyTorch does:
     to BF16 and to 8 bits by way of F32. None between dtypes for which this is not done here."""
     if "C64" in (before, after) or (is_float(before) and not is_float(after)):
         return None
     if is_float(before):
-        numbers = _values(data, before).astype(_FLOATS.get(after, "<f4"))
+        numbers = _values(data, before, _ROOM.old).astype(_FLOATS.get(after, "<f4"))
     else:
         numbers = data.view(_INTEGERS[before]).astype(_FLOATS.get(after) or _INTEGERS.get(after, "<f4"))
     if after == "BF16":
@@ -184,17 +186,30 @@ def _bits(data: Array, dtype: str) -> Array:
     return data.view(_BITS[ITEM_SIZE[dtype]])
 
 
-def _values(data: Array, dtype: str) -> Array:
-    """As float64; of complex numbers both parts, one behind the other."""
+class _Room(threading.local):
+    """Memory that each thread uses again: fresh memory takes longer than the sums."""
+
+    def __init__(self) -> None:
+        self.old, self.new, self.difference = (np.empty(2 * BLOCK) for _ in range(3))
+        self.bits = np.empty(BLOCK, "<u4")
+
+
+_ROOM: Final = _Room()
+
+
+def _values(data: Array, dtype: str, room: Array) -> Array:
+    """As float64, in `room`; of complex numbers both parts, one behind the other."""
     if dtype == "F64":
         return data.view("<f8")
-    if dtype == "C64":
-        return data.view("<f4").astype(np.float64)
-    if dtype == "BF16":
-        return (data.view("<u2").astype("<u4") << 16).view("<f4").astype(np.float64)
     if dtype.startswith("F8_"):
-        return _table(dtype)[data]
-    return data.view(_FLOATS.get(dtype) or _INTEGERS[dtype]).astype(np.float64)
+        return np.take(_table(dtype), data, out=room[: len(data)], mode="clip")
+    if dtype == "BF16":
+        halves = data.view("<u2")
+        numbers = np.left_shift(halves, 16, out=_ROOM.bits[: len(halves)], dtype="<u4").view("<f4")
+    else:
+        numbers = data.view("<f4" if dtype == "C64" else _FLOATS.get(dtype) or _INTEGERS[dtype])
+    np.copyto(room[: len(numbers)], numbers)
+    return room[: len(numbers)]
 
 
 @cache

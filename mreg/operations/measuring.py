@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mreg import content
+from mreg.content.chunks import Kept
 from mreg.content.formats.spans import ITEM_SIZE
 from mreg.operations.tensor_source import Source, Unreadable
 from mreg.values.progress import Progress
@@ -101,13 +102,14 @@ class Measuring:
     def _compare(self, segment: _Segment) -> tuple[_Segment, Comparison | SkippedTensor]:
         """In any thread."""
         comparison = content.statistics.Comparison(segment.pair.before.dtype, segment.pair.after.dtype)
+        kept: Kept = {}
         try:
-            old = self._before.read(segment.pair.before, *segment.before)
-            new = old if segment.same else self._after.read(segment.pair.after, *segment.after)
+            old = self._before.read(segment.pair.before, *segment.before, kept)
+            new = old if segment.same else self._after.read(segment.pair.after, *segment.after, kept)
+            comparison.add(old, new)
         except Unreadable as error:
             return segment, error.skipped
-        comparison.add(old, new)
-        self._before.done_with(old)
-        if not segment.same:
-            self._after.done_with(new)
+        finally:
+            for data in kept.values():
+                self._before.done_with(data)
         return segment, comparison

@@ -12,6 +12,8 @@ from blake3 import blake3
 
 from mreg import checkout, intake
 from mreg.checkout.opened import Stretch
+from mreg.content.buffers import Buffers
+from mreg.content.chunks import Kept
 from mreg.operations.resolve import resolve
 from mreg.operations.versions import load
 from mreg.refs.view import View
@@ -35,7 +37,8 @@ class Opened(Protocol):
     def read(self, size: int, /) -> bytes: ...
     def readinto(self, buffer: memoryview, /) -> int | None: ...
 
-    def read_at(self, start: int, size: int) -> memoryview: ...
+    def read_at(self, start: int, size: int, kept: Kept | None = None) -> memoryview:
+        """See `OpenFile.read_at`."""
 
     def stretches(self, start: int, size: int) -> tuple[Stretch, ...] | None:
         """What the bytes are made of, where that is known without reading them."""
@@ -69,10 +72,14 @@ def sides(
     context: Context, view: View, before: str | os.PathLike[str], after: str | os.PathLike[str]
 ) -> tuple[Side, Side]:
     """Raises what `resolve` and `scan` raise."""
-    old, new = (
-        VersionSide(context, view, one) if isinstance(one, str) and not is_local(one) else LocalSide(os.fspath(one))
-        for one in (before, after)
-    )
+    buffers = Buffers()
+
+    def side(one: str | os.PathLike[str]) -> VersionSide | LocalSide:
+        if isinstance(one, str) and not is_local(one):
+            return VersionSide(context, view, one, buffers)
+        return LocalSide(os.fspath(one))
+
+    old, new = side(before), side(after)
     for one, other in ((old, new), (new, old)):
         if isinstance(one, LocalSide) and isinstance(other, VersionSide):
             one.only_its_like(other)
@@ -80,10 +87,12 @@ def sides(
 
 
 class VersionSide:
-    def __init__(self, context: Context, view: View, reference: str) -> None:
+    """buffers: of both sides, so that either may give back what the other has taken."""
+
+    def __init__(self, context: Context, view: View, reference: str, buffers: Buffers) -> None:
         self.what = load(context, view, resolve(context, reference, view))
         self.files, self.folders = context.objects.manifest(self.what.manifest)
-        self._reader = checkout.reader.Reader(context, self.what.name, view.look)
+        self._reader = checkout.reader.Reader(context, self.what.name, view.look, buffers)
 
     def open(self, file: File) -> Opened:
         return checkout.opened.OpenFile(self._reader, file)
@@ -105,9 +114,11 @@ class LocalSide:
 
     def only_its_like(self, other: VersionSide) -> None:
         """A single file stands beside the one of its name, not beside all of the version."""
-        own = self.files[0]
+        if self._is_folder:
+            return
+        (own,) = self.files
         alike = [file for file in other.files if posixpath.basename(file.path) == own.path]
-        if not self._is_folder and len(alike) == 1:
+        if len(alike) == 1:
             other.files, other.folders = tuple(alike), ()
             self.files = (own._replace(path=alike[0].path),)
             self._places = {alike[0].path: self._places[own.path]}
@@ -141,7 +152,7 @@ class _LocalFile:
         buffer[: len(found)] = found
         return len(found)
 
-    def read_at(self, start: int, size: int) -> memoryview:
+    def read_at(self, start: int, size: int, kept: Kept | None = None) -> memoryview:
         out = memoryview(bytearray(size))
         done = 0
         with open(_open(self._place), "rb", buffering=0) as file:

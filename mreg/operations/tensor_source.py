@@ -10,6 +10,7 @@ from typing import Final
 from mreg import lazy
 from mreg.checkout.opened import Stretch
 from mreg.checkout.reader import DamagedFile
+from mreg.content.chunks import Kept
 from mreg.content.formats import listing
 from mreg.operations import matching
 from mreg.operations.sides import Opened, Side
@@ -62,10 +63,10 @@ class Source:
         Unreadable."""
         return self._opened(tensor).stretches(tensor.start + start, tensor.size if size is None else size)
 
-    def read(self, tensor: Tensor, start: int, size: int) -> memoryview:
-        """These bytes of the tensor, which `done_with` takes back. Raises Unreadable."""
+    def read(self, tensor: Tensor, start: int, size: int, kept: Kept | None = None) -> memoryview:
+        """These bytes of the tensor, which `done_with` takes back, or all in `kept`. Raises Unreadable."""
         try:
-            return self._opened(tensor).read_at(tensor.start + start, size)
+            return self._opened(tensor).read_at(tensor.start + start, size, kept)
         except DamagedFile as error:
             raise self._unreadable(tensor, error) from None
 
@@ -79,7 +80,6 @@ class Source:
         try:
             found = listing.tensors_of(self._open(file.path), file.size, file.path)
         except DamagedFile as error:
-            found = listing.Listing(reason=error.reason)
             self.skipped.append(SkippedTensor(file.path, None, error.reason, True, self._before))
             return ()
         if found.reason:

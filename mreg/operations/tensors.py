@@ -91,17 +91,19 @@ class _Comparing:
                 del old[key], new[key]
         old_tensors = {key: self._before.tensors(files, key) for key, files in old.items()}
         new_tensors = {key: self._after.tensors(files, key) for key, files in new.items()}
-        unclear = {skipped.file for source in (self._before, self._after) for skipped in source.skipped}
-        old, new = _with_tensors(old, old_tensors, unclear), _with_tensors(new, new_tensors, unclear)
+        unclear = {(one.file, one.before) for source in (self._before, self._after) for one in source.skipped}
+        old = {key: files for key, files in old.items() if old_tensors[key] or _any(files, True, unclear)}
+        new = {key: files for key, files in new.items() if new_tensors[key] or _any(files, False, unclear)}
         found = _Matches([], [], [])
         for one, other in matching.paired(old, new):
             matched = matching.matched(
                 old_tensors[one] if one else [], new_tensors[other] if other else [], self._wish.strip
             )
             found.pairs.extend(TensorPair(*pair) for pair in matched.pairs)
-            files = [*old.get(one or "", ()), *new.get(other or "", ())]
-            if not any(file.path in unclear for file in files):  # else they may have counterparts that are not known
+            # Beside a file of which not all is known, they may have counterparts.
+            if not _any(new.get(other or "", ()), False, unclear):
                 found.removed.extend(matched.before)
+            if not _any(old.get(one or "", ()), True, unclear):
                 found.added.extend(matched.after)
         return found
 
@@ -183,11 +185,9 @@ class _Comparing:
         return done
 
 
-def _with_tensors(
-    groups: dict[str, list[File]], tensors: dict[str, list[Tensor]], unclear: set[str]
-) -> dict[str, list[File]]:
-    """Those that hold tensors, or may."""
-    return {key: files for key, files in groups.items() if tensors[key] or any(file.path in unclear for file in files)}
+def _any(files: Iterable[File], before: bool, unclear: set[tuple[str, bool]]) -> bool:
+    """Is any file of this side among them?"""
+    return any((file.path, before) in unclear for file in files)
 
 
 def _form(tensor: Tensor) -> Hashable:

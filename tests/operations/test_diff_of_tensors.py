@@ -375,3 +375,22 @@ def test_only_tensors_that_differ_are_read_for_statistics(counted: Callable[...,
     (_, before), (_, after) = random_model(), random_model(changed=1)
 
     assert counted(before, after) < (6 << 20) + (32 << 10)
+
+
+def test_what_a_tensor_is_stored_as_the_difference_to_is_read_once(counted: Callable[..., int]) -> None:
+    before = np.random.default_rng(1).standard_normal(1 << 20).astype("f4")
+    after = before + np.random.default_rng(2).standard_normal(1 << 20).astype("f4") / 1000
+
+    read = counted(model({"a": before}), model({"a": after}))
+
+    assert read < 1.9 * before.nbytes  # a chunk and the difference to it are less than two
+
+
+def test_beside_a_file_of_which_not_all_is_known_no_tensor_is_told_as_removed(compare: Compare) -> None:
+    """What the other file has besides may be among those that are not known."""
+    before = model_files.h5({"a": np.arange(50.0), "b": np.arange(60.0)})
+    after = model_files.h5({"a": np.arange(50.0), "new": np.arange(80.0)}, chunked={"c": np.arange(70.0)})
+
+    found = compare({"m.h5": before}, {"m.h5": after})
+
+    assert counts(found) == {"equal": 1, "added": 1, "skipped": 1}

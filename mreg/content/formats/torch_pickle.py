@@ -106,7 +106,7 @@ def listed(file: SeekableFile, path: str, members: Sequence[Member], pickle: Mem
     storages = {member.name.removeprefix(folder + "data/"): member for member in members if member.stored}
     views = list(_named(whole))
     found = [tensor for name, view in views if (tensor := _tensor(name, view, storages, path))]
-    return found, "" if len(found) == len(views) else "some of its tensors are of dtypes that have no name here"
+    return found, "" if len(found) == len(views) else "some of its tensors are sparse, quantised or of other dtypes"
 
 
 def _tensor(name: str, view: _View, storages: dict[str, Member], path: str) -> Tensor | None:
@@ -319,6 +319,8 @@ def _called(function: Any, arguments: Any) -> object:
             return view
         case _Name("collections", "OrderedDict" | "defaultdict"), _:
             return dict[Any, Any]()
+        case _Name("torch._utils", name), _ if name.startswith("_rebuild_"):
+            return _View(_Storage("", ""), 0, (), ())  # sparse, quantised, …: one that is not known
     return _Opaque()
 
 
