@@ -108,7 +108,7 @@ class Repository:
     ) -> Repository:
         """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
 
-        shared: let the folder's group write to it, whatever the umask is. format: an older one, for who shares the
+        shared: let the folder's group write to it, whatever the umask is. format: an older one, to share the
         repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
         """
         path = places.place_for_new(location)
@@ -648,7 +648,7 @@ class Repository:
 
         With `where`, the versions that match the filter (docs/filters.md), or all of several; `()` takes all. sort:
         keys, each with a minus before it for descending order; versions without the key come last. Else they are in
-        the order of their names. limit: the first so many. within: artifacts and registered models. told: is told how
+        the order of their names. limit: at most so many. within: artifacts and registered models. told: is told how
         many refs have to be read, where any have: the first search reads all.
         """
         if where is None:
@@ -741,8 +741,8 @@ class Repository:
         latest one, and what an alias or a link holds, always stay. `undo` brings back what expired until its
         data are deleted, a grace period later.
 
-        repack: afterwards write anew the packs of which little is needed any more, or that were stored
-        uncompressed and would be much smaller.
+        repack: afterwards rewrite packs of which little is still needed, or that were stored uncompressed and would
+        be much smaller.
         """
         policy = upkeep.retention.Policy(
             self.setting("gc.keep-last") if keep_last is None else keep_last,

@@ -27,7 +27,7 @@ from mreg.storage import temporary
 __all__ = ["Cache", "CacheContents", "Pruned", "ReadyCopy"]
 
 DAY: Final = 24 * 3600.0
-"""What was handed out within so many seconds is pruned by force only: a program may be reading it still."""
+"""What was handed out within this many seconds is pruned only by force: a program may still be reading it."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ORIGIN = ("name", "repository")
@@ -121,9 +121,9 @@ class Cache:
     ) -> Pruned:
         """Delete copies, and what only they needed; they are made again when they are used.
 
-        older_than: those that were not handed out for so many seconds. size: then further ones, those unused for
-        longest first, until all take no more than so many bytes. Without either, all. What was handed out within the
-        last 24 hours stays, unless `force`. dry_run: change nothing, tell what would go.
+        older_than: only those not handed out for this many seconds. size: then more, longest unused first, until the
+        rest takes at most this many bytes. Without either, all. What was handed out within the last 24 hours stays,
+        unless `force`. dry_run: change nothing; return what would be deleted.
         """
         now = time.time()
         found = self._found()

@@ -6,10 +6,11 @@
     <cache>/files/ab/cdef…         one file per digest (`…x` where executable), for hard links to it
 
 A folder is whole from the moment it has its name. It is checked at each use by the stats; what does not
-look as it did is read again, and made anew where its bytes are wrong. All of it may be deleted at any time:
+look as it did is read again, and replaced if its bytes are wrong. All of it may be deleted at any time:
 `mreg.checkout.cache` does so beside others that use it.
 
-Each file has one name, since some programs refuse others (onnx), and since two names are one file to who writes to it.
+Each file has one name: some programs (onnx) refuse files with several, and a write through one name would show under
+the others.
 With the setting `use.hard-links` versions share files: they are links to those in `files`.
 """
 

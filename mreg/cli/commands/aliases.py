@@ -29,9 +29,9 @@ def set_(
     expect: ExpectOption = None,
     message: ReasonOption = None,
 ) -> None:
-    """Let an alias of a collection point at one of its versions, and move it there atomically.
+    """Point an alias of a collection at one of its versions, atomically.
 
-    With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.
+    With --expect, a compare-and-swap: exit code 7, and no change, if the alias is elsewhere.
     """
     done = ctx.obj.repository().set_alias(alias, reference, expect=expect, message=message)
     already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
@@ -71,7 +71,7 @@ def ls(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
     at: AtOption = None,
 ) -> None:
-    """List aliases: collection, alias, the number it points at, and the version that is.
+    """List aliases: collection, alias, number, and version.
 
     With --at: where they were, and the entry that had moved them there.
     """

@@ -62,7 +62,7 @@ def artifact_rename(ctx: Context, name: ArtifactArgument, new: NewNameArgument) 
 
 
 def artifact_rm(ctx: Context, name: ArtifactArgument, force: ForceOption = False) -> None:
-    """Delete an artifact: one that has versions only with --force."""
+    """Delete an artifact; if it has versions, only with --force."""
     _removed(ctx.obj, "artifact", name, ctx.obj.repository().remove_artifact(name, force=force))
 
 
@@ -106,7 +106,7 @@ def model_rename(ctx: Context, name: ModelArgument, new: NewNameArgument) -> Non
 
 
 def model_rm(ctx: Context, name: ModelArgument, force: ForceOption = False) -> None:
-    """Delete a registered model: one that has links only with --force. No version is touched."""
+    """Delete a registered model; if it has links, only with --force. No version is touched."""
     _removed(ctx.obj, "model", name, ctx.obj.repository().remove_model(name, force=force))
 
 
@@ -116,9 +116,9 @@ def rm(
     force: ForceOption = False,
     message: ReasonOption = None,
 ) -> None:
-    """Delete versions, all of them or none. Refused while an alias or a link holds one, unless --force.
+    """Delete versions, all or none. Refused while an alias or a link holds one, unless --force is given.
 
-    Their numbers are never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the
+    Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the
     versions, with the aliases and links that --force removed.
     """
     repository = ctx.obj.repository()

@@ -22,7 +22,7 @@ def completion(
         bool, typer.Option("--install", help="Write the script where the shell looks for it; print the path.")
     ] = False,
 ) -> None:
-    """Print the script that makes the tab key complete command lines of mreg.
+    """Print the script for shell completion.
 
     With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial,
     `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.

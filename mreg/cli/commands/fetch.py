@@ -67,7 +67,7 @@ def get(
     with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository
     or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.
 
-    With --partial, files that are damaged are left out and named; exit code 5 if there are any.
+    With --partial, damaged files are left out and named; exit code 5 if there are any.
     """
     if force and not exact:
         raise typer.BadParameter("it says what --exact may remove, and goes with that only", param_hint="--force")
@@ -111,7 +111,7 @@ def cat(
     reference: ReferenceArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file's path in the version.")],
 ) -> None:
-    """Write one file to standard output, verified piece by piece; with --json as base64."""
+    """Write one file to standard output, verified chunk by chunk; with --json as base64."""
     blocks = ctx.obj.repository().read(reference, file)
     if ctx.obj.json:
         _print_encoded(file, blocks)

@@ -37,7 +37,7 @@ def history(
 ) -> None:
     """Show who changed what, when, from what to what, and why; oldest first.
 
-    Of NAME:ALIAS, show where the alias was, from when to when. WHEN is the number of an entry (27), an age (2h, 14d), a
+    For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
     date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
     """
     more = limit + 1 if limit else None  # to know whether there are more
@@ -149,9 +149,9 @@ def undo(
     ctx: Context,
     seq: Annotated[int, typer.Argument(metavar="N", min=1, help="The change's number, as `mreg history` shows it.")],
 ) -> None:
-    """Put back what a change moved, all of it, as a change of its own; print the number of that.
+    """Take back a whole change, as a new change; print the new change's number.
 
-    What the change made is deleted, what it deleted comes back. Undoing the undoing change makes it again. Exit code
+    What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code
     4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg
     gc` has given up the files of a version.
     """

@@ -23,7 +23,7 @@ def init(
         typer.Option("--format", metavar="N", help="Repository format, for older releases. Default: the newest."),
     ] = None,
 ) -> None:
-    """Make the repository DIR/.mreg. Where there is one already, say so and change nothing."""
+    """Create the repository DIR/.mreg. If there is one already, say so and change nothing."""
     place = directory or ctx.obj.repo or os.environ.get("MREG_REPO") or "."
     try:
         repository, created = Repository.init(place, shared=shared, format=format_), True
@@ -42,7 +42,7 @@ def init(
 def upgrade(ctx: Context) -> None:
     """Raise the repository to the newest format, and print its number. Nothing is converted.
 
-    Older releases of mreg can no longer use the repository then, and there is no way back but a copy from before.
+    Older releases of mreg can no longer use the repository afterwards. The only way back is a copy made before.
     """
     done = ctx.obj.repository().upgrade()
     if done.seq is None:

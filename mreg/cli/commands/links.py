@@ -22,7 +22,8 @@ def link(
 ) -> None:
     """Link a version into a registered model, and print the link as `MODEL:vN`.
 
-    The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.
+    The model is created if it does not exist. A model links a version only once; repeating the command prints the
+    existing link.
     """
     result = ctx.obj.repository().link(reference, model, aliases=alias or (), expect=expect, message=message)
     already = "" if result.created else f"{result.link.name} is {result.link.version} already"

@@ -209,7 +209,7 @@ def annotate(
         bool, typer.Option("--replace", help="Let a single value take the place of a whole group of values.")
     ] = False,
 ) -> None:
-    """Change what is said of a version after the fact; its files never change."""
+    """Change the message, metadata and inputs of a version; its files never change."""
     metadata = _metadata(meta, meta_file)
     done = ctx.obj.repository().annotate(
         reference, message=message, metadata=metadata, unset=unset or (), inputs=inputs or (), replace=replace

@@ -19,7 +19,7 @@ def resolve(
 ) -> None:
     """Print the one version meant, as `NAME:vN` of its artifact.
 
-    The answer means the same version for ever, whatever happens to aliases later. With --at, it is what the reference
+    The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference
     meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.
     """
     if at is not None:

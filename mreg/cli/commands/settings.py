@@ -28,7 +28,7 @@ def set_(
 ) -> None:
     """Change a setting of the repository.
 
-    `core.shared group` also gives the group its rights to what is there already. `--user safe.directory PATH` adds a
+    `core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a
     repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.
     """
     stored = mreg.set_user_setting(name, value) if user else ctx.obj.repository().set_setting(name, value)

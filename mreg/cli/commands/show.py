@@ -26,7 +26,7 @@ def show(
         str, typer.Argument(metavar="REFERENCE", help="A version, or the bare name of an artifact or a model.")
     ],
 ) -> None:
-    """Show everything about a version, an artifact or a registered model (its card first)."""
+    """Show everything about a version, an artifact or a registered model."""
     repository = ctx.obj.repository()
     if ":" in reference or "/" in reference:
         version, around = repository.version(reference), repository.surroundings(reference, told=told(ctx.obj))

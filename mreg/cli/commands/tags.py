@@ -16,12 +16,12 @@ TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words
 
 
 def add(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
-    """Add tags to a registered model; print all that it has then."""
+    """Add tags to a registered model; print all its tags."""
     _changed(ctx.obj, ctx.obj.repository().add_tags(model, tags, message=message))
 
 
 def rm(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
-    """Remove tags from a registered model; print those that it has left."""
+    """Remove tags from a registered model; print the remaining ones."""
     _changed(ctx.obj, ctx.obj.repository().remove_tags(model, tags, message=message))
 
 

@@ -20,8 +20,7 @@ def help_(
 ) -> None:
     """Explain a command, as its --help does, or a topic.
 
-    Topics are references, filters, exit-codes, json, formats, options (those of every command) and commands (all of
-    them, with what they do).
+    Topics: references, filters, exit-codes, json, formats, options (of every command), commands (all of them).
     """
     wanted = " ".join(words or ())
     if wanted and not show.is_explained(wanted):

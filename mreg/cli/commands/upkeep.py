@@ -81,7 +81,7 @@ def gc(
         bool, typer.Option("--repack", help="Rewrite packs that are mostly dead, or could be much smaller.")
     ] = False,
 ) -> None:
-    """Delete unreachable data; before that, let versions expire where a policy says so.
+    """Delete unreachable data, after expiring the versions that a policy gives up.
 
     Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs
     meanwhile may have to read its files several times.
@@ -135,7 +135,7 @@ def fsck(
 ) -> int:
     """Verify every invariant of the repository; name each damaged thing and the versions it hurts.
 
-    Exit code 5 if anything is damaged, or with --repair if anything is left so.
+    Exit code 5 if anything is damaged; with --repair, if any damage is left.
 
     --repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into
     `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any

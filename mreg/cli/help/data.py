@@ -27,7 +27,7 @@ PAGES: dict[str, Page] = {
     'init': (
         'mreg init [DIR] [OPTIONS]',
         (
-            'Make the repository DIR/.mreg. Where there is one already, say so and change nothing.',
+            'Create the repository DIR/.mreg. If there is one already, say so and change nothing.',
         ),
         (),
         (
@@ -46,7 +46,7 @@ PAGES: dict[str, Page] = {
         'mreg upgrade',
         (
             'Raise the repository to the newest format, and print its number. Nothing is converted.',
-            'Older releases of mreg can no longer use the repository then, and there is no way back but a copy from before.',
+            'Older releases of mreg can no longer use the repository afterwards. The only way back is a copy made before.',
         ),
         (),
         (),
@@ -120,7 +120,7 @@ PAGES: dict[str, Page] = {
             "Write a version's files into a folder, verified; print the folder.",
             'A new folder is there whole or not at all. In one that exists, files that are right are not written again, those that differ are replaced one after the other, each at once, and others stay, but are named. All files and folders of the version then bear the same time.',
             'With --exact, files that are not of the version are removed, with folders that hold nothing else. It is refused, with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.',
-            'With --partial, files that are damaged are left out and named; exit code 5 if there are any.',
+            'With --partial, damaged files are left out and named; exit code 5 if there are any.',
         ),
         (),
         (
@@ -146,7 +146,7 @@ PAGES: dict[str, Page] = {
         'mreg resolve REFERENCE [OPTIONS]',
         (
             'Print the one version meant, as `NAME:vN` of its artifact.',
-            'The answer means the same version for ever, whatever happens to aliases later. With --at, it is what the reference meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.',
+            'The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.',
         ),
         (),
         (
@@ -194,7 +194,7 @@ PAGES: dict[str, Page] = {
     'show': (
         'mreg show REFERENCE',
         (
-            'Show everything about a version, an artifact or a registered model (its card first).',
+            'Show everything about a version, an artifact or a registered model.',
         ),
         (),
         (
@@ -224,7 +224,7 @@ PAGES: dict[str, Page] = {
     'cat': (
         'mreg cat REFERENCE FILE',
         (
-            'Write one file to standard output, verified piece by piece; with --json as base64.',
+            'Write one file to standard output, verified chunk by chunk; with --json as base64.',
         ),
         (),
         (
@@ -270,7 +270,7 @@ PAGES: dict[str, Page] = {
     'annotate': (
         'mreg annotate REFERENCE [OPTIONS]',
         (
-            'Change what is said of a version after the fact; its files never change.',
+            'Change the message, metadata and inputs of a version; its files never change.',
         ),
         (),
         (
@@ -292,8 +292,8 @@ PAGES: dict[str, Page] = {
     'rm': (
         'mreg rm REFERENCE... [OPTIONS]',
         (
-            'Delete versions, all of them or none. Refused while an alias or a link holds one, unless --force.',
-            'Their numbers are never given again; the space comes back with `mreg gc`, and until then `mreg undo` brings back the versions, with the aliases and links that --force removed.',
+            'Delete versions, all or none. Refused while an alias or a link holds one, unless --force is given.',
+            'Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the versions, with the aliases and links that --force removed.',
         ),
         (),
         (
@@ -312,7 +312,7 @@ PAGES: dict[str, Page] = {
         'mreg link REFERENCE MODEL [OPTIONS]',
         (
             'Link a version into a registered model, and print the link as `MODEL:vN`.',
-            'The model is made if it does not exist. A model links a version once; repeating it prints the link that is there.',
+            'The model is created if it does not exist. A model links a version only once; repeating the command prints the existing link.',
         ),
         (),
         (
@@ -364,8 +364,8 @@ PAGES: dict[str, Page] = {
     'alias set': (
         'mreg alias set ALIAS REFERENCE [OPTIONS]',
         (
-            'Let an alias of a collection point at one of its versions, and move it there atomically.',
-            'With --expect it is compare-and-swap: exit code 7, and nothing changed, if the alias is elsewhere.',
+            'Point an alias of a collection at one of its versions, atomically.',
+            'With --expect, a compare-and-swap: exit code 7, and no change, if the alias is elsewhere.',
         ),
         (),
         (
@@ -422,7 +422,7 @@ PAGES: dict[str, Page] = {
     'alias ls': (
         'mreg alias ls [NAME] [OPTIONS]',
         (
-            'List aliases: collection, alias, the number it points at, and the version that is.',
+            'List aliases: collection, alias, number, and version.',
             'With --at: where they were, and the entry that had moved them there.',
         ),
         (),
@@ -454,7 +454,7 @@ PAGES: dict[str, Page] = {
     'tag add': (
         'mreg tag add MODEL TAG... [OPTIONS]',
         (
-            'Add tags to a registered model; print all that it has then.',
+            'Add tags to a registered model; print all its tags.',
         ),
         (),
         (
@@ -471,7 +471,7 @@ PAGES: dict[str, Page] = {
     'tag rm': (
         'mreg tag rm MODEL TAG... [OPTIONS]',
         (
-            'Remove tags from a registered model; print those that it has left.',
+            'Remove tags from a registered model; print the remaining ones.',
         ),
         (),
         (
@@ -613,7 +613,7 @@ PAGES: dict[str, Page] = {
     'artifact rm': (
         'mreg artifact rm ARTIFACT [OPTIONS]',
         (
-            'Delete an artifact: one that has versions only with --force.',
+            'Delete an artifact; if it has versions, only with --force.',
         ),
         (),
         (
@@ -720,7 +720,7 @@ PAGES: dict[str, Page] = {
     'model rm': (
         'mreg model rm MODEL [OPTIONS]',
         (
-            'Delete a registered model: one that has links only with --force. No version is touched.',
+            'Delete a registered model; if it has links, only with --force. No version is touched.',
         ),
         (),
         (
@@ -768,7 +768,7 @@ PAGES: dict[str, Page] = {
         'mreg history [NAME[:ALIAS]] [OPTIONS]',
         (
             'Show who changed what, when, from what to what, and why; oldest first.',
-            'Of NAME:ALIAS, show where the alias was, from when to when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.',
+            'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.',
         ),
         (),
         (
@@ -790,8 +790,8 @@ PAGES: dict[str, Page] = {
     'undo': (
         'mreg undo N',
         (
-            'Put back what a change moved, all of it, as a change of its own; print the number of that.',
-            'What the change made is deleted, what it deleted comes back. Undoing the undoing change makes it again. Exit code 4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg gc` has given up the files of a version.',
+            "Take back a whole change, as a new change; print the new change's number.",
+            'What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code 4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg gc` has given up the files of a version.',
         ),
         (),
         (
@@ -821,7 +821,7 @@ PAGES: dict[str, Page] = {
     'gc': (
         'mreg gc [OPTIONS]',
         (
-            'Delete unreachable data; before that, let versions expire where a policy says so.',
+            'Delete unreachable data, after expiring the versions that a policy gives up.',
             'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
             'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
         ),
@@ -843,7 +843,7 @@ PAGES: dict[str, Page] = {
         'mreg fsck [OPTIONS]',
         (
             'Verify every invariant of the repository; name each damaged thing and the versions it hurts.',
-            'Exit code 5 if anything is damaged, or with --repair if anything is left so.',
+            'Exit code 5 if anything is damaged; with --repair, if any damage is left.',
             '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
         ),
         (),
@@ -936,7 +936,7 @@ PAGES: dict[str, Page] = {
         'mreg config set NAME VALUE [OPTIONS]',
         (
             'Change a setting of the repository.',
-            '`core.shared group` also gives the group its rights to what is there already. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.',
+            '`core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.',
         ),
         (),
         (
@@ -967,7 +967,7 @@ PAGES: dict[str, Page] = {
     'completion': (
         'mreg completion bash|zsh|fish [OPTIONS]',
         (
-            'Print the script that makes the tab key complete command lines of mreg.',
+            'Print the script for shell completion.',
             'With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial, `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.',
         ),
         (),
@@ -985,7 +985,7 @@ PAGES: dict[str, Page] = {
         'mreg help [COMMAND|TOPIC]',
         (
             'Explain a command, as its --help does, or a topic.',
-            'Topics are references, filters, exit-codes, json, formats, options (those of every command) and commands (all of them, with what they do).',
+            'Topics: references, filters, exit-codes, json, formats, options (of every command), commands (all of them).',
         ),
         (),
         (
