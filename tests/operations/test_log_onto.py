@@ -79,7 +79,7 @@ def test_a_mapping_of_what_a_folder_holds_is_the_same_content(repo: Repository, 
         ({}, NothingToLog),
         ({"a": None}, NoContent),
         ({"a": 7}, NoContent),
-        ({"a": io.StringIO("text")}, NoContent),
+        pytest.param({"a": io.StringIO("text")}, NoContent, id="text"),  # its own would hold an address
         ({"../a": b""}, UnsupportedFile),
         ({"/a": b""}, UnsupportedFile),
         ({"a/": b""}, UnsupportedFile),
