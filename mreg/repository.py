@@ -458,9 +458,18 @@ class Repository:
         below are given to nothing, which needs a repository of format 2."""
         return operations.collections.create_artifact(self._context, name, type, description, first)
 
-    def create_model(self, name: str, *, description: str = "", tags: Sequence[str] = (), first: int = 0) -> Changed:
-        """Make an empty registered model; false where it exists already. first: see `create_artifact`."""
-        return operations.collections.create_model(self._context, name, description, list(tags), first)
+    def create_model(
+        self,
+        name: str,
+        *,
+        description: str = "",
+        tags: Sequence[str] = (),
+        first: int = 0,
+        type: str | None = None,
+    ) -> Changed:
+        """Make an empty registered model; false where it exists already. type: of the versions that it is for, `model`
+        where nothing is said; another one needs a repository of format 2. first: see `create_artifact`."""
+        return operations.collections.create_model(self._context, name, description, list(tags), first, type)
 
     def awaited(self, name: str) -> dict[int, str]:
         """The numbers of a collection that are kept for versions which are not here yet, each with the digest of the
@@ -497,11 +506,15 @@ class Repository:
         aliases: Sequence[str] = (),
         expect: str | Sequence[str] | None = None,
         message: str | None = None,
+        force: bool = False,
     ) -> LinkResult:
-        """Link a version into a registered model (made if it does not exist), and move the model's `aliases` to
-        it. A model links a version once; repeating it returns the link that is there. expect: where these aliases are
-        now, see `set_alias`. message: the reason, for the history."""
-        return operations.links.link(self._context, reference, model, _texts(aliases), expect=expect, message=message)
+        """Link a version into a registered model, and move the model's `aliases` to it. A model that does not exist is
+        made, for versions of this type; a version of another type than the model's is refused, unless `force`. A model
+        links a version once; repeating it returns the link that is there. expect: where these aliases are now, see
+        `set_alias`. message: the reason, for the history."""
+        return operations.links.link(
+            self._context, reference, model, _texts(aliases), expect=expect, message=message, force=force
+        )
 
     def unlink(self, reference: str, *, force: bool = False, message: str | None = None) -> Unlinked:
         """Remove the link `MODEL:vN`; the version stays. Refused while an alias of the model is on it, unless

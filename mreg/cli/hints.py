@@ -14,6 +14,7 @@ HINTS: dict[str, str] = {
     "unknown-artifact": "list artifacts with `mreg artifact ls`",
     "unknown-model": "list registered models with `mreg model ls`",
     "unknown-version": "list the versions with `mreg ls {name}`",
+    "other-type": "`mreg link --force` links it all the same; `mreg model create --type` makes a model for other types",
     "not-here": "list the versions with `mreg ls {name}`",
     "numbers-given": "a number is never given twice; choose another name",
     "deleted-version": "list the versions with `mreg ls {name}`; `mreg history {name}` tells which entry to undo",

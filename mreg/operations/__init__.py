@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         settings as settings,
         surroundings as surroundings,
         tensors as tensors,
+        types as types,
         undo as undo,
         upgrade as upgrade,
         versions as versions,

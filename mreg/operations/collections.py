@@ -22,7 +22,7 @@ from mreg.refs.keys import (
 )
 from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.rules import holds, words
-from mreg.refs.view import View
+from mreg.refs.view import Refs, View
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.entities import Changed
@@ -43,6 +43,16 @@ class NameTaken(Refused):
     what: str
     kind: str
     other: str
+
+
+class TypeDiffers(Refused):
+    code = "type-differs"
+    template = "{kind} {name!r} is of type {found!r}, not {asked!r}"
+
+    kind: str
+    name: str
+    found: str
+    asked: str
 
 
 class NotEmpty(Refused):
@@ -116,14 +126,17 @@ def create_artifact(context: Context, name: str, type_: str, description: str, f
     return changed(context, context.commit(f"artifact create {name}", build))
 
 
-def create_model(context: Context, name: str, description: str, tags: list[str], first: int) -> Changed:
-    """See `Repository.create_model`. Raises InvalidFirst, NumbersGiven, NameTaken."""
+def create_model(
+    context: Context, name: str, description: str, tags: list[str], first: int, type_: str | None
+) -> Changed:
+    """See `Repository.create_model`. Raises InvalidFirst, NumbersGiven, NameTaken, TypeDiffers."""
     name = names.check_name(name, "model name")
     numbers.check_first(first)
     wanted = [names.check_tag(tag) for tag in tags]
 
     def build(draft: Draft) -> None:
-        made = ensure(context, draft, CollectionKind.MODEL, name)
+        made = ensure(context, draft, CollectionKind.MODEL, name, type_ or DEFAULT_TYPE)
+        check_type(draft, ModelKey(name), type_)
         heading.check_tags(draft.value(CONFIG), wanted)
         if made:
             fields = {"description": description, "tags": sorted(set(wanted))}
@@ -132,6 +145,14 @@ def create_model(context: Context, name: str, description: str, tags: list[str],
             numbers.count_from(draft, ModelKey(name), first)
 
     return changed(context, context.commit(f"model create {name}", build))
+
+
+def check_type(refs: Refs, key: CollectionKey, asked: str | None) -> None:
+    """Raises TypeDiffers where the collection is there, and of another type than the one asked for."""
+    said = refs.value(key)
+    found = properties.type_of(properties.read(key, said))
+    if said is not None and asked not in (None, found):
+        raise TypeDiffers(kind=key.kind.noun, name=key.name, found=found, asked=str(asked))
 
 
 def describe(context: Context, name: str, text: str) -> Changed:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mreg import checkout
-from mreg.operations import expect as expectations
+from mreg.operations import expect as expectations, types
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed, report
-from mreg.operations.collections import change_properties, check_not_held, drop, ensure, release
+from mreg.operations.collections import change_properties, check_not_held, drop, release
 from mreg.operations.resolve import Resolved, require_model, resolve, resolve_in
 from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
@@ -56,6 +56,7 @@ def link(
     *,
     expect: str | Sequence[str] | None = None,
     message: str | None = None,
+    force: bool = False,
 ) -> LinkResult:
     """See `Repository.link`."""
     wanted = names.parse_reference(reference)
@@ -66,8 +67,10 @@ def link(
     def build(draft: Draft) -> LinkResult:
         target = resolve_in(context, draft.view, wanted)
         expectations.check(draft, expected)
-        model_created = ensure(context, draft, CollectionKind.MODEL, model)
+        model_created = types.ensure_model(context, draft, model, target.artifact)
         number, created = add_link(draft, model, target)
+        if created and not force:
+            types.check_link(draft, model, target.name, types.type_of_artifact(draft, target.artifact))
         for alias in aliases:
             set_in_draft(draft, model, alias, number)
         made = Link(model, number, target.artifact, target.number, target.digest, aliases)

@@ -14,7 +14,7 @@ from mreg.intake.reuse import DamagedReuse
 from mreg.operations import expect as expectations
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed
-from mreg.operations.collections import check_free, ensure
+from mreg.operations.collections import check_free, check_type, ensure
 from mreg.operations.effort import Effort
 from mreg.operations.expect import Expected
 from mreg.operations.files import manifest_of
@@ -22,7 +22,8 @@ from mreg.operations.links import add_link
 from mreg.operations.log_files import LogFiles, Onto, gather
 from mreg.operations.log_request import LogRequest
 from mreg.operations.resolve import Resolved, resolve
-from mreg.operations.versions import artifact_type, check_replaced, load, note, said_of
+from mreg.operations.types import check_link, ensure_model, type_of_artifact
+from mreg.operations.versions import check_replaced, load, note, said_of
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
@@ -34,22 +35,12 @@ from mreg.session.context import Context
 from mreg.values import metadata
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
-from mreg.values.errors import Refused
 from mreg.values.formats import require
 from mreg.values.progress import Progress
 from mreg.values.records import Input, Manifest, VersionRecord
 
 _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
-
-
-class TypeDiffers(Refused):
-    code = "type-differs"
-    template = "artifact {name!r} is of type {found!r}, not {asked!r}"
-
-    name: str
-    found: str
-    asked: str
 
 
 def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
@@ -194,14 +185,14 @@ class _Job(NamedTuple):
         def build(draft: Draft) -> _Done:
             draft.looked_up = self.view.head
             expectations.check(draft, self.expected)
-            _check_type(draft.view, request)
+            _check_types(draft.view, request)
             ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
             same = self._same(draft.view, record.manifest)
             target = same or self._add_version(draft, record, packs)
             if same:
                 draft.packs = packs if heals else ()
                 self._annotate(draft, same)
-            models = tuple(name for name in request.models if ensure(context, draft, CollectionKind.MODEL, name))
+            models = tuple(one for one in request.models if ensure_model(context, draft, one, request.artifact))
             numbers = {model: add_link(draft, model, target)[0] for model in request.models}
             for key in request.moved:
                 set_in_draft(draft, key.collection, key.alias, numbers.get(key.collection, target.number))
@@ -262,7 +253,7 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     settings = context.settings(view)
     expected = expectations.parse(request.expect, request.moved)
     expectations.check(view, expected)
-    _check_type(view, request)
+    _check_types(view, request)
     _check_collections(view, request)
     found = [resolve(context, reference, view) for reference in request.inputs]
     job = _Job(
@@ -305,9 +296,10 @@ def _check_collections(view: View, request: LogRequest) -> None:
             check_free(view, key)
 
 
-def _check_type(view: View, request: LogRequest) -> None:
-    """Raises TypeDiffers where the artifact is there, and of another type than the one given."""
-    said = view.value(ArtifactKey(request.artifact))
-    found = artifact_type(request.artifact, said)
-    if said is not None and request.type not in (None, found):
-        raise TypeDiffers(name=request.artifact, found=found, asked=str(request.type))
+def _check_types(view: View, request: LogRequest) -> None:
+    """Raises TypeDiffers where the artifact is there, and of another type than the one given; OtherType where a
+    registered model is for versions of another type."""
+    check_type(view, ArtifactKey(request.artifact), request.type)
+    for model in request.models:
+        found = request.type or type_of_artifact(view, request.artifact)
+        check_link(view, model, f"a version of {request.artifact!r}", found)

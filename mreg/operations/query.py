@@ -98,6 +98,7 @@ def _model(index: Index, key: CollectionKey, said: str | None) -> Model:
         name=key.name,
         description=str(has.get("description", "")),
         tags=tuple(str(tag) for tag in has.get("tags", [])),
+        type=properties.type_of(has),
         card=(card.value or "") if card else "",
         links=tuple(_links(index, key.name, aliases)),
         aliases=aliases,

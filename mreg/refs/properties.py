@@ -14,6 +14,7 @@ from mreg.values.names import is_tag
 DEFAULT_TYPE = "model"
 
 _FIELDS = {CollectionKind.ARTIFACT: {"type", "description"}, CollectionKind.MODEL: {"description", "tags"}}
+_TYPE = "type"
 
 
 class DamagedProperties(Damaged):
@@ -43,7 +44,22 @@ def encode(properties: dict[str, Any]) -> str:
 
 def initial(kind: CollectionKind, type_: str = DEFAULT_TYPE) -> dict[str, Any]:
     """The properties of a new collection."""
-    return {"type": type_, "description": ""} if kind is CollectionKind.ARTIFACT else {"description": "", "tags": []}
+    if kind is CollectionKind.ARTIFACT:
+        return {_TYPE: type_, "description": ""}
+    return ({} if type_ == DEFAULT_TYPE else {_TYPE: type_}) | {"description": "", "tags": []}
+
+
+def type_of(properties: dict[str, Any]) -> str:
+    """What kind of thing the versions are: of a registered model, those that it is for."""
+    return str(properties.get(_TYPE, DEFAULT_TYPE))
+
+
+def has_type(key: CollectionKey, text: str) -> bool:
+    """Does a registered model say its type, which it can in format 2 only?"""
+    try:
+        return key.kind is CollectionKind.MODEL and _TYPE in read(key, text)
+    except DamagedProperties:
+        return False
 
 
 def fault(key: CollectionKey, text: str) -> str | None:
@@ -53,7 +69,8 @@ def fault(key: CollectionKey, text: str) -> str | None:
     except DamagedProperties as error:
         return str(error.reason)
     wanted = _FIELDS[key.kind]
-    if properties.keys() != wanted:
+    typed = key.kind is CollectionKind.MODEL and properties.get(_TYPE, DEFAULT_TYPE) != DEFAULT_TYPE
+    if properties.keys() - ({_TYPE} if typed else set()) != wanted:
         return f"it has not the keys {' and '.join(sorted(wanted))}"
     tags = properties.get("tags", [])
     strange = next((tag for tag in tags if not is_tag(tag)), None)

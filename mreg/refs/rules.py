@@ -102,6 +102,8 @@ def of_format_2(key: RefKey, value: str | None) -> str | None:
             return words(key)
         case VersionKey() | LinkKey() if reserved(key, value):
             return f"the reserved number of {words(key)}"
+        case ModelKey() if value is not None and properties.has_type(key, value):
+            return f"the type of {words(key)}"
     return None
 
 

@@ -281,7 +281,7 @@ class TagsResult(NamedTuple):
 
 class Model(NamedTuple):
     """A registered model: a named collection of links, with a card and tags. changed: when anything of it, its aliases
-    included, was changed last."""
+    included, was changed last. type: of the versions that it is for."""
 
     name: str
     description: str
@@ -290,6 +290,7 @@ class Model(NamedTuple):
     links: tuple[Link, ...]
     aliases: dict[str, str]
     changed: datetime | None = None
+    type: str = "model"
 
 
 class HistoryEntry(NamedTuple):

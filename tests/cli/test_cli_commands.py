@@ -439,6 +439,7 @@ def test_show_of_a_model_begins_with_tags_and_card(filled: Any) -> None:
         "",
         "Tells *digits*.",
         "",
+        "type:    model",
         "aliases: prod=v0",
         "changed: TIME",
         "v0\tdigits:v0\tprod",
@@ -986,7 +987,7 @@ VERSION = (
 )
 CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
-MODEL = "aliases card changed description links name tags"
+MODEL = "aliases card changed description links name tags type"
 ARTIFACT = "aliases changed description latest name size type versions"
 
 
@@ -1192,3 +1193,25 @@ def test_ls_names_the_numbers_whose_versions_are_not_here(mreg: Any, model: Mode
 
     assert (code, out.count("\n")) == (0, 1)
     assert err == "not here: v1 (@abababababab)\n"
+
+
+def test_a_version_of_another_type_is_linked_only_by_force(mreg: Any, model: Model) -> None:
+    mreg.must("log", model(), "-a", "images", "--type", "dataset")
+    mreg.must("model", "create", "Digits")
+    mreg.must("model", "create", "Pictures", "--type", "dataset")
+
+    refused = mreg("link", "images:v0", "Digits")
+    forced = mreg("link", "images:v0", "Digits", "--force")
+    fits = mreg("link", "images:v0", "Pictures")
+    listed = mreg("model", "ls")
+
+    assert refused == (
+        6,
+        "",
+        "error: images:v0 is of type 'dataset', and registered model 'Digits' is for type 'model'\n"
+        "hint: `mreg link --force` links it all the same; `mreg model create --type` makes a model for other types\n",
+    )
+    assert forced[:2] == (0, "Digits:v0\n")
+    assert fits[:2] == (0, "Pictures:v0\n")
+    assert "Pictures\tdataset\t1" in listed[1]
+    assert "dataset" in mreg("model", "show", "Pictures")[1]

@@ -72,19 +72,26 @@ def model_create(
     description: DescriptionOption = "",
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
     first: FirstOption = 0,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="Type of the versions that it is for; without it, `model`.")
+    ] = None,
 ) -> None:
     """Make an empty registered model."""
-    done = ctx.obj.repository().create_model(name, description=description, tags=tag or (), first=first)
+    repository = ctx.obj.repository()
+    done = repository.create_model(name, description=description, tags=tag or (), first=first, type=type_)
     _created(ctx.obj, "model", name, done)
 
 
 def model_ls(ctx: Context) -> None:
-    """List registered models: name, number of links, aliases, tags, description."""
+    """List registered models: name, type, number of links, aliases, tags, description."""
     found = ctx.obj.repository().models()
     rows = [
-        [one.name, str(len(one.links)), " ".join(one.aliases), ", ".join(one.tags), one.description] for one in found
+        [one.name, one.type, str(len(one.links)), " ".join(one.aliases), ", ".join(one.tags), one.description]
+        for one in found
     ]
-    ctx.obj.emit({"models": found}, lambda out: out.table(["name", "links", "aliases", "tags", "description"], rows))
+    ctx.obj.emit(
+        {"models": found}, lambda out: out.table(["name", "type", "links", "aliases", "tags", "description"], rows)
+    )
 
 
 def model_show(ctx: Context, name: ModelArgument) -> None:

@@ -19,13 +19,17 @@ def link(
     ] = None,
     expect: ExpectOption = None,
     message: ReasonOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do it even if MODEL is for versions of another type.")
+    ] = False,
 ) -> None:
     """Link a version into a registered model, and print the link as `MODEL:vN`.
 
     The model is created if it does not exist. A model links a version only once; repeating the command prints the
     existing link.
     """
-    result = ctx.obj.repository().link(reference, model, aliases=alias or (), expect=expect, message=message)
+    repository = ctx.obj.repository()
+    result = repository.link(reference, model, aliases=alias or (), expect=expect, message=message, force=force)
     already = "" if result.created else f"{result.link.name} is {result.link.version} already"
     tell(ctx.obj, result.changes, result.seq, already)
     ctx.obj.emit(result, lambda out: out.line(result.link.name))

@@ -104,7 +104,13 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
             out.line("")
         links = "none yet" if not model.links else ""
         changed = _when(out, model.changed)
-        pairs = [*_fields(parts), ("aliases", aliases_text(model.aliases)), ("changed", changed), ("links", links)]
+        pairs = [
+            ("type", model.type),
+            *_fields(parts),
+            ("aliases", aliases_text(model.aliases)),
+            ("changed", changed),
+            ("links", links),
+        ]
         out.fields(pairs)
         rows = [[f"v{link.number}", link.version, " ".join(link.aliases)] for link in model.links]
         if rows:

@@ -132,6 +132,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--expect': ('-', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
         '--message': ('-', 'The reason, for the history.'),
         '-m': ('-', 'The reason, for the history.'),
+        '--force': ('', 'Do it even if MODEL is for versions of another type.'),
     }, ('reference', 'model')),
     'unlink': ('Remove a link.', {
         '--force': ('', 'Do it even if aliases of the model are on it.'),
@@ -201,6 +202,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '-d': ('-', 'What it is.'),
         '--tag': ('tag', 'A tag. Repeatable.'),
         '--first': ('-', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
+        '--type': ('-', 'Type of the versions that it is for; without it, `model`.'),
     }, ('-',)),
     'model ls': ('List registered models.', {
     }, ()),

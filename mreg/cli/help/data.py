@@ -323,6 +323,7 @@ PAGES: dict[str, Page] = {
             ('    --alias ALIAS', 'Move this alias of MODEL here. Repeatable.'),
             ('    --expect [[MODEL:]ALIAS=]vN', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
             ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --force', 'Do it even if MODEL is for versions of another type.'),
         ),
         (
             'mreg link mnist:best digits --alias production',
@@ -656,6 +657,7 @@ PAGES: dict[str, Page] = {
             ('-d, --description TEXT', 'What it is.'),
             ('    --tag TAG', 'A tag. Repeatable.'),
             ('    --first N', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
+            ('    --type TYPE', 'Type of the versions that it is for; without it, `model`.'),
         ),
         (
             'mreg model create fraud --tag tabular',
@@ -664,7 +666,7 @@ PAGES: dict[str, Page] = {
     'model ls': (
         'mreg model ls',
         (
-            'List registered models: name, number of links, aliases, tags, description.',
+            'List registered models: name, type, number of links, aliases, tags, description.',
         ),
         (),
         (),
