@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         completion as completion,
         errors as errors,
         exit_codes as exit_codes,
+        guesses as guesses,
         help as help,
         parser as parser,
         report as report,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         state as state,
         tables as tables,
         tensor_table as tensor_table,
+        usage as usage,
     )
 else:
     __getattr__ = modules_of(__name__)

@@ -155,8 +155,19 @@ def hint_of(error: MregError) -> str:
         return (
             "did you mean " + " or ".join(f"`{path_text(name)}`" for name in near) + "?" + _look_alike(error, near[0])
         )
+    if error.code == "invalid-name":
+        return _for_name(error)
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
+
+
+def _for_name(error: MregError) -> str:
+    """What a name may be, or another one."""
+    text, grammar = str(error.facts.get("text", "")), HINTS["invalid-name"]
+    if error.facts.get("kind") == "alias" and names.is_name(text):
+        return "choose another word"
+    plain = text.removeprefix("hf://").replace("/", "-")
+    return f"write `{plain}`; {grammar}" if plain != text and names.is_name(plain) else grammar
 
 
 def _look_alike(error: MregError, near: str) -> str:

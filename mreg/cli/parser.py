@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from mreg import cli, values
+from mreg import cli
 from mreg.cli.context import Context
 from mreg.cli.options import common_options, version_option
 from mreg.cli.registry import COMMANDS, Entry
@@ -62,7 +62,7 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self._entries:
-            near = values.names.near(args[0], list(self._entries))
+            near = cli.guesses.command(args[0], list(self._entries), group=ctx.command_path.partition(" ")[2])
             raise cli.errors.UnknownCommand(name=args[0], near=near, where=ctx.command_path)
         return super().resolve_command(ctx, args)
 

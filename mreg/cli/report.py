@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from mreg import lazy
+from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
 from mreg.cli.hints import MACHINE, hint_of
@@ -44,18 +44,28 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
         error = NoWorkingFolder()
     if os.environ.get("MREG_DEBUG") == "1" and not isinstance(error, SystemExit):
         lazy.traceback.print_exception(error)
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
-        return exit_codes.USAGE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else exit_codes.FAILED
-    told = _explain(error)
-    if told.message:  # else a group was named and no command of it: the help has been printed instead
-        with suppress(OSError):  # then the exit code has to do
-            if state.json or "--json" in arguments:
-                _print_json(told)
-            else:
-                _print(told, color=state.color)
+    told = _with_guess(_explain(error, arguments), arguments)
+    with suppress(OSError):  # then the exit code has to do
+        if state.json or "--json" in arguments:
+            _print_json(told)
+        else:
+            _print(told, color=state.color)
     return told.exit_code
+
+
+def _with_guess(told: _Told, arguments: list[str]) -> _Told:
+    """With the command line that was meant as the hint, where it can be told."""
+    if told.code not in cli.guesses.CODES:
+        return told
+    meant = cli.guesses.line(arguments, told.code)
+    if not meant:
+        return told
+    hint = f"write `{meant}`"
+    if told.code == "unknown-remote":
+        hint += "; names have no owner, and `--repo` chooses the repository"
+    return told._replace(hint=hint)
 
 
 def _is_of_parser(error: BaseException, name: str) -> bool:
@@ -87,17 +97,15 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _explain(error: BaseException) -> _Told:
+def _explain(error: BaseException, arguments: list[str]) -> _Told:
     if isinstance(error, MregError):
         return _Told(error.code, str(error), hint_of(error), exit_codes.of(type(error)), error.facts)
     if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
         hint = "no change and no file is half done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
     if _is_of_parser(error, "TyperException"):
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "mreg"
-        return _Told("usage", message, f"see `{where} --help`", exit_codes.USAGE, {})
+        message, hint = cli.usage.explain(error, arguments)
+        return _Told("usage", message, hint, exit_codes.USAGE, {})
     if isinstance(error, OSError):
         return _explain_machine(error)
     message = f"an unexpected error: {type(error).__name__}: {error}"

@@ -22,6 +22,8 @@ MAX_BYTES = 200
 LATEST = "latest"
 
 _ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+_BEGUN = 3
+"""Letters with which a name is begun that may be meant."""
 _MOST_SHOWN = 3
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
@@ -190,9 +192,31 @@ def parse_exact(text: str, reason: str) -> Reference:
 
 
 def near(word: str, words: list[str]) -> list[str]:
-    """Those of `words` that somebody who typed `word` may have meant, best first."""
+    """Those of `words` that somebody who typed `word` may have meant, best first: near by a few letters, or begun."""
     folded = {fold(candidate): candidate for candidate in reversed(words)}
-    return [folded[match] for match in lazy.difflib.get_close_matches(fold(word), list(folded), n=3, cutoff=0.6)]
+    typed = fold(word)
+    found = lazy.difflib.get_close_matches(typed, list(folded), n=3, cutoff=0.6)
+    return [folded[match] for match in found if _is_near(typed, match)]
+
+
+def _is_near(typed: str, known: str) -> bool:
+    begun = len(typed) >= _BEGUN and known.startswith(typed)
+    return begun or edits(typed, known) <= max(1, len(typed) // 3)
+
+
+def edits(one: str, other: str) -> int:
+    """How many letters have to be added, left out, replaced or exchanged with the next one to make the other."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for n, letter in enumerate(one, 1):
+        above, last = before, row
+        row, before = [n], last
+        for m, wanted in enumerate(other, 1):
+            cost = min(row[m - 1] + 1, last[m] + 1, last[m - 1] + (letter != wanted))
+            if n > 1 and m > 1 and letter == other[m - 2] and one[n - 2] == wanted:
+                cost = min(cost, above[m - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def look_alikes(word: str, other: str) -> str:

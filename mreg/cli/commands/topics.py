@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
+from mreg.cli import guesses
 from mreg.cli.context import Context
 from mreg.cli.errors import UnknownTopic
 from mreg.cli.help import show
 from mreg.cli.help.topics import NAMES
 from mreg.cli.registry import COMMANDS
-from mreg.values.names import near
 
 
 def help_(
@@ -24,5 +24,5 @@ def help_(
     """
     wanted = " ".join(words or ())
     if wanted and not show.is_explained(wanted):
-        raise UnknownTopic(name=wanted, near=near(wanted, [*COMMANDS, *NAMES]))
+        raise UnknownTopic(name=wanted, near=guesses.command(wanted, [*COMMANDS, *NAMES]))
     show.explain(ctx.obj, wanted)

@@ -1,0 +1,195 @@
+"""What somebody meant who wrote as in other tools, or put things into the wrong places: the command line to write."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from mreg.cli.completion.data import COMMANDS, COMMON
+from mreg.values import names
+
+CODES = {
+    "invalid-name",
+    "invalid-reference",
+    "unknown-alias",
+    "unknown-name",
+    "unknown-remote",
+    "unknown-version",
+    "usage",
+}
+"""Errors that such a mistake leads to."""
+
+OTHER_WORDS = {
+    "add": "log",
+    "aliases": "alias ls",
+    "artifacts": "artifact ls",
+    "audit": "history",
+    "check": "fsck",
+    "checkout": "get",
+    "clean": "gc",
+    "commit": "log",
+    "compare": "diff",
+    "create": "log",
+    "delete": "rm",
+    "deploy": "alias set",
+    "download": "get",
+    "fetch": "get",
+    "find": "search",
+    "info": "show",
+    "inspect": "show",
+    "label": "tag",
+    "list": "ls",
+    "load": "use",
+    "log-artifact": "log",
+    "log-model": "log",
+    "models": "model ls",
+    "move": "alias set",
+    "mv": "artifact rename",
+    "new": "init",
+    "promote": "alias set",
+    "prune": "gc",
+    "query": "search",
+    "register": "link",
+    "remove": "rm",
+    "rename": "artifact rename",
+    "restore": "undo",
+    "revert": "undo",
+    "rollback": "alias rollback",
+    "save": "log",
+    "settings": "config ls",
+    "size": "du",
+    "stage": "alias set",
+    "stats": "du",
+    "status": "history",
+    "tags": "tag ls",
+    "transition": "alias set",
+    "upload": "log",
+    "validate": "fsck",
+    "verify": "fsck",
+    "versions": "ls",
+    "view": "show",
+}
+"""Commands of other tools, and those of mreg that do the same."""
+_IN_GROUPS = {
+    "add": ("add", "create", "set"),
+    "create": ("set", "add"),
+    "del": ("rm",),
+    "delete": ("rm", "prune"),
+    "edit": ("set",),
+    "info": ("show",),
+    "list": ("ls",),
+    "move": ("set", "rename"),
+    "mv": ("rename",),
+    "new": ("create",),
+    "read": ("get",),
+    "remove": ("rm", "prune"),
+    "revert": ("rollback",),
+    "show": ("ls",),
+    "undo": ("rollback",),
+    "unset": ("rm",),
+    "write": ("set",),
+}
+"""The same, of the commands in a group: the first of these that the group has."""
+
+_OF_ONE_VERSION = {"use", "get", "resolve", "show", "files", "ls", "rm", "diff", "annotate"}
+_MODELS_URI = re.compile(r"models:/+([^/@]+)(?:/(\d+)|/([^/@]+)|@([^/@]+))?$")
+_NUMBER = re.compile(r"([^/:@]+)[@/]v?(\d+)$|([^/:@]+):(\d+)$")
+_ALIAS = re.compile(r"([^/:@]+)@([^/:@]+)$")
+_OWNER = re.compile(r"(?:hf://)?[^/:@]+/([^/:@]+)(?:[:@]([^/:@]+))?$")
+
+
+def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
+    """The commands that somebody may have meant who typed `word`, best first."""
+    folded = word.casefold().replace("_", "-")
+    if not group and folded in OTHER_WORDS:
+        return [OTHER_WORDS[folded]]
+    known = [one for one in _IN_GROUPS.get(folded, ()) if one in among] if group else []
+    return known[:1] or names.near(word, list(among))
+
+
+def line(arguments: Sequence[str], code: str) -> str:
+    """The command line that was meant, with words in capitals for what is missing; "" where there is no telling."""
+    if code not in CODES:
+        return ""
+    words, places = _positionals(arguments)
+    texts = [arguments[place] for place in places]
+    better = _in_other_places(words, texts)
+    if better is None:
+        better = [reference(text) or text for text in texts]
+    if better == texts:
+        return ""
+    return _spelt(arguments, words, places, better)
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """The words of the command, as far as there is one."""
+    return _positionals(arguments)[0]
+
+
+def reference(text: str) -> str:
+    """The reference of mreg for one of another tool; "" where it is none of these."""
+    if found := _MODELS_URI.match(text):
+        name, number, stage, alias = found.groups()
+        selector = f"v{number}" if number else alias or (stage or "").lower()
+        return name if selector in ("", names.LATEST) else f"{name}:{selector}"
+    if found := _NUMBER.match(text):
+        name, number, other, second = found.groups()
+        return f"{name or other}:v{int(number or second)}"
+    if found := _ALIAS.match(text):
+        return f"{found[1]}:{found[2]}"
+    if found := _OWNER.match(text):
+        return f"{found[1]}:{found[2]}" if found[2] else found[1]
+    return ""
+
+
+def _in_other_places(words: str, texts: list[str]) -> list[str] | None:
+    """The arguments in the order and the form that the command wants."""
+    match [words, *texts]:
+        case ["alias rm" | "alias rollback", named] | ["alias rm" | "alias rollback", named, _] if ":" in named:
+            name, _, alias = named.partition(":")
+            return [alias, name]
+        case ["alias rm" | "alias rollback", alias]:
+            return [alias, "NAME"]
+        case ["alias set", named] if ":" in named:
+            name, _, alias = named.partition(":")
+            return ["ALIAS", named] if names.parse_version(alias) is not None else [alias, f"{name}:vN"]
+        case ["alias set", alias]:
+            return [alias, "NAME:vN"]
+        case ["alias set", named, alias] if ":" in named and ":" not in alias:
+            return [alias, named]
+        case ["alias set", name, alias, number] if names.parse_version(f"v{number.removeprefix('v')}") is not None:
+            return [alias, f"{name}:v{number.removeprefix('v')}"]
+        case ["link", model, version] if ":" in version and ":" not in model:
+            return [version, model]
+        case [one, name, number] if one in _OF_ONE_VERSION and ":" not in name:
+            if names.parse_version(f"v{number.removeprefix('v')}") is not None:
+                return [f"{name}:v{number.removeprefix('v')}"]
+    return None
+
+
+def _positionals(arguments: Sequence[str]) -> tuple[str, list[int]]:
+    """The words of the command, and the places of its arguments."""
+    words: list[str] = []
+    places: list[int] = []
+    options: dict[str, tuple[str, str]] = dict(COMMON)
+    skip = False
+    for place, word in enumerate(arguments):
+        if skip:
+            skip = False
+        elif word.startswith("-") and len(word) > 1:
+            skip = bool(options.get(word, ("", ""))[0])
+        elif not places and " ".join([*words, word]) in COMMANDS:
+            words.append(word)
+            options = {**COMMON, **COMMANDS[" ".join(words)][1]}
+        else:
+            places.append(place)
+    return " ".join(words), places
+
+
+def _spelt(arguments: Sequence[str], words: str, places: list[int], better: list[str]) -> str:
+    """The command line with other arguments where the first of its own stood."""
+    own = {*words.split(), "--json"}
+    rest = [word for place, word in enumerate(arguments) if place not in places and word not in own]
+    spelt = [shlex.quote(word) if not word.isupper() else word for word in (*better, *rest)]
+    return " ".join(["mreg", words, *spelt])

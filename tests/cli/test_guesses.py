@@ -1,0 +1,160 @@
+"""Mistakes of people who come from other tools, or put things into the wrong places: the hint is what to write."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mreg.cli.guesses import _IN_GROUPS, OTHER_WORDS
+from mreg.cli.help.data import PAGES
+from mreg.values.names import edits, near
+
+Unchanged = Callable[[], Any]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("list", "ls"),
+        ("delete digits:v0", "rm"),
+        ("remove digits:v0", "rm"),
+        ("download digits", "get"),
+        ("upload ./ckpt", "log"),
+        ("register digits:v0 Classifier", "link"),
+        ("promote digits:v0", "alias set"),
+        ("status", "history"),
+        ("verify", "fsck"),
+        ("revert 3", "undo"),
+        ("log_model x", "log"),
+        ("LIST", "ls"),
+        ("serach x", "search"),
+        ("hitsory", "history"),
+        ("alias list", "ls"),
+        ("alias delete best digits", "rm"),
+        ("alias add best digits", "set"),
+        ("alias revert best digits", "rollback"),
+        ("tag create Classifier x", "add"),
+        ("model new x", "create"),
+        ("artifact mv a b", "rename"),
+        ("config show", "ls"),
+        ("help serach", "search"),
+        ("help exitcodes", "exit-codes"),
+    ],
+)
+def test_words_of_other_tools_lead_to_the_command(filled: Any, unchanged: Unchanged, line: str, meant: str) -> None:
+    with unchanged():
+        result = filled(*line.split())
+        document = filled("--json", *line.split()).error
+
+    assert (result.code, result.out) == (2, "")
+    assert result.errors.splitlines()[1] == f"hint: did you mean `{meant}`?"
+    assert document["near"] == [meant]
+
+
+@pytest.mark.parametrize("line", ["frobnicate", "xx", "alias frobnicate", "help frobnicate", "zip", "deploy-now"])
+def test_a_word_that_is_far_from_all_commands_suggests_none(filled: Any, line: str) -> None:
+    result = filled(*line.split())
+
+    assert (result.code, result.out) == (2, "")
+    assert "did you mean" not in result.errors
+    assert "--help`" in result.errors or "`mreg help`" in result.errors
+
+
+def test_every_word_of_other_tools_leads_to_a_command() -> None:
+    commands = set(PAGES)
+    groups = [words for words, page in PAGES.items() if page[2]]
+
+    assert set(OTHER_WORDS.values()) <= commands
+    assert not set(OTHER_WORDS) & commands, "a command of that name exists"
+    for candidates in _IN_GROUPS.values():
+        assert any(f"{group} {one}" in commands for group in groups for one in candidates)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("alias rm zoo:production", "alias rm production zoo"),
+        ("alias rm zoo:production zoo", "alias rm production zoo"),
+        ("alias rm production", "alias rm production NAME"),
+        ("alias rollback zoo:production", "alias rollback production zoo"),
+        ("alias set mnist:v0 best", "alias set best mnist:v0"),
+        ("alias set best", "alias set best NAME:vN"),
+        ("alias set mnist:v0", "alias set ALIAS mnist:v0"),
+        ("alias set mnist:best", "alias set best mnist:vN"),
+        ("alias set fraud champion 1", "alias set champion fraud:v1"),
+        ("link Classifier digits:v0", "link digits:v0 Classifier"),
+        ("use fraud@champion", "use fraud:champion"),
+        ("use models:/fraud/1", "use fraud:v1"),
+        ("use models:/fraud@champion", "use fraud:champion"),
+        ("use models:/fraud/Production", "use fraud:production"),
+        ("get models:/fraud/latest -o out", "get fraud -o out"),
+        ("use google/bert", "use bert"),
+        ("get hf://google/bert -o out", "get bert -o out"),
+        ("diff digits@best digits@1", "diff digits:best digits:v1"),
+        ("resolve digits/v0", "resolve digits:v0"),
+        ("resolve digits:0", "resolve digits:v0"),
+        ("use digits v0", "use digits:v0"),
+        ("rm digits 0", "rm digits:v0"),
+        ("link fraud@champion Classifier --alias prod", "link fraud:champion Classifier --alias prod"),
+    ],
+)
+def test_a_reference_in_the_wrong_place_or_form_leads_to_the_right_command(
+    filled: Any, unchanged: Unchanged, line: str, meant: str
+) -> None:
+    with unchanged():
+        result = filled(*line.split())
+        document = filled("--json", *line.split()).error
+
+    assert result.code in (2, 3)
+    assert result.out == ""
+    told, hint = result.errors.splitlines()
+    assert told.startswith("error: ")
+    assert hint.startswith(f"hint: write `mreg {meant}`")
+    assert document["hint"] == hint.removeprefix("hint: ")
+
+
+@pytest.mark.parametrize("line", ["use digits:bset", "resolve zzz", "show digits:v9", "alias set best digits:v9"])
+def test_a_reference_in_the_form_of_mreg_is_not_rewritten(filled: Any, line: str) -> None:
+    assert "hint: write" not in filled(*line.split()).errors
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ls --limit x", "--limit: 'x' is no whole number"),
+        ("ls --limit -1", "--limit: -1 is less than 0"),
+        ("ls --limit", "--limit needs a value"),
+        ("ls --limt 3", "there is no option --limt"),
+        ("get digits --force=3", "--force takes no value"),
+        ("resolve digits more", "too many arguments: more"),
+        ("resolve", "REFERENCE is missing"),
+        ("log one", "--artifact NAME is missing"),
+        ("-x ls", "there is no option -x"),
+        ("search --kind nope", "--kind: 'nope' is none of model, artifact, version"),
+    ],
+)
+def test_the_parser_speaks_as_mreg_does(filled: Any, line: str, told: str) -> None:
+    result = filled(*shlex.split(line))
+
+    first, hint = result.errors.splitlines()
+    assert (result.code, result.out, first) == (2, "", f"error: {told}")
+    assert "--help`" in hint or hint == "hint: did you mean `--limit`?"
+    assert not first.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [("", "abc", 3), ("abc", "abc", 0), ("serach", "search", 1), ("lst", "list", 1), ("kitten", "sitting", 3)],
+)
+def test_letters_are_counted_that_differ(one: str, other: str, distance: int) -> None:
+    assert (edits(one, other), edits(other, one)) == (distance, distance)
+
+
+def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
+    assert near("weight.bin", ["weights.bin", "bias.bin"]) == ["weights.bin"]
+    assert near("customer", ["customer-support"]) == ["customer-support"]
+    assert near("list", ["init", "lift"]) == ["lift"]
+    assert near("ls", ["gc", "rm", "lz"]) == []
