@@ -29,6 +29,7 @@ _PUBLIC = (
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
+    "mreg.operations.metrics",
     "mreg.operations.past",
     "mreg.operations.upgrade",
     "mreg.upkeep.findings",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.checkout.cache import *
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
+    from mreg.operations.metrics import *
     from mreg.operations.past import *
     from mreg.operations.upgrade import *
     from mreg.repository import *

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
+    from mreg.operations.metrics import Metrics
     from mreg.operations.past import Moment
     from mreg.operations.search import Wanted
     from mreg.operations.upgrade import Upgraded
@@ -705,6 +706,21 @@ class Repository:
     ) -> list[KeyFigures]:
         """The keys of metadata in use, with the types and ranges of their values."""
         return operations.search.key_figures(self._context, _texts(within), told)
+
+    def metrics(
+        self,
+        name: str,
+        keys: str | Sequence[str] = (),
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        last: int | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> Metrics:
+        """The numbers in the metadata of the versions of an artifact, or of those linked in a registered model, in the
+        order of their numbers. keys: `metrics.acc`, or `acc` for short; none: all that are numbers. where: only
+        versions that match. last: only so many, the newest. told: as for `search`."""
+        filters = _wanted("", where, (), None, ()).where
+        return operations.metrics.metrics(self._context, name, _texts(keys), where=filters, last=last, told=told)
 
     def history(
         self,

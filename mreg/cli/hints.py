@@ -36,6 +36,8 @@ HINTS: dict[str, str] = {
     "ambiguous-digest": "give more digits, or a version number",
     "alias-moved": "`mreg alias ls` shows where aliases are, `mreg history` who moved them",
     "not-then": "`mreg history {name}` shows what happened when",
+    "unknown-metric": "`mreg metrics {name}` lists those that there are",
+    "not-logarithmic": "leave --log out, or choose versions with --where",
     "no-earlier-place": "`mreg history {name}:{alias}` shows where it was",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",
     "cannot-undo": "take back first what stands in the way; `mreg history --since {seq}` shows what came since",

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "files": Entry("List a version's files.", VERSIONS, "show", "files"),
     "cat": Entry("Write one file to standard output.", VERSIONS, "fetch", "cat"),
     "diff": Entry("Compare two versions.", VERSIONS, "compare", "diff"),
+    "metrics": Entry("Show metrics over versions, as table or chart.", VERSIONS, "metrics", "metrics"),
     "annotate": Entry("Change a version's message and metadata.", VERSIONS, "log", "annotate"),
     "rm": Entry("Delete a version.", VERSIONS, "collections", "rm"),
     "link": Entry("Link a version into a registered model.", MODELS, "links", "link"),

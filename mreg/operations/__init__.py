@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         log as log,
         log_files as log_files,
         log_request as log_request,
+        metrics as metrics,
         numbers as numbers,
         owners as owners,
         past as past,

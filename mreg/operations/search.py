@@ -67,7 +67,7 @@ def find(context: Context, wanted: Wanted, told: Told | None = None) -> list[Ver
     if not is_unicode(wanted.text):  # nothing that is kept holds such a text
         return []
     for attempt in range(3):
-        search = _Search(context, wanted, told)
+        search = Search(context, wanted, told)
         versions = describe_many(context, search.index, search.ask(search.rows))
         right = [one for one in versions if search.matches(one)]
         if len(right) == len(versions) or not search.is_exact:
@@ -79,7 +79,7 @@ def find(context: Context, wanted: Wanted, told: Told | None = None) -> list[Ver
 
 def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
     """How many versions there are, as the tables have it."""
-    search = _Search(context, wanted, told)
+    search = Search(context, wanted, told)
     if not search.is_exact or not is_unicode(wanted.text):
         return len(find(context, wanted, told))
     return int(search.ask(lambda query: query.count(*search.condition(query))))
@@ -87,7 +87,7 @@ def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
 
 def key_figures(context: Context, within: Sequence[str] = (), told: Told | None = None) -> list[KeyFigures]:
     """The keys of metadata, as the tables have it."""
-    search = _Search(context, Wanted(within=tuple(within)), told)
+    search = Search(context, Wanted(within=tuple(within)), told)
     rows = search.ask(lambda query: query.key_figures(*search.condition(query)))
     return [_figures(*row) for row in rows]
 
@@ -150,8 +150,9 @@ def _stands_in(needle: str, words: Iterable[str]) -> bool:
     return any(needle in word.casefold() for word in words)
 
 
-class _Search:
-    """is_exact: whether one statement says all that is wanted; else the versions it gives are a superset."""
+class Search:
+    """A search in the tables. is_exact: whether one statement says all that is wanted; else the versions it gives are a
+    superset."""
 
     def __init__(self, context: Context, wanted: Wanted, told: Told | None) -> None:
         self._context = context

@@ -85,6 +85,10 @@ def _globs(text: str) -> list[str]:
     return text.split()
 
 
+def _directions(text: str) -> list[str]:
+    return values.directions.parse(text)
+
+
 def _sharing(text: str) -> str:
     if text not in (GROUP, "umask"):
         raise ValueError("write group or umask")
@@ -103,6 +107,11 @@ SETTINGS: dict[str, Setting] = {
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
     "log.compress": Setting(True, _switch, "whether log compresses chunks"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
+    "metrics.direction": Setting(
+        [],
+        _directions,
+        "which values of metrics are better: max:KEY or min:KEY, several with spaces; KEY may be a glob",
+    ),
     "use.hard-links": Setting(
         False,
         _switch,

@@ -6,6 +6,7 @@ functions as `Filter.matches` has, and not of every version.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -138,6 +139,31 @@ class Query:
             f"JOIN versions v ON v.id = f.version WHERE {where} GROUP BY k.id ORDER BY k.name"
         )
         return self._db.execute(query, (FALSE, TRUE, NAN, NO_VALUE, *values)).fetchall()
+
+    def numbered(self, where: str, values: Sequence[Any]) -> list[tuple[int, str, int]]:
+        """The versions: their ids here, names and numbers."""
+        return self._db.execute(
+            f"SELECT v.id, {_COLUMNS['name']}, v.number FROM versions v WHERE {where}", values
+        ).fetchall()
+
+    def numeric_keys(self, where: str, values: Sequence[Any]) -> list[str]:
+        """The keys for which some of these versions have a number, or NaN, sorted."""
+        query = (
+            "SELECT k.name FROM keys k WHERE EXISTS (SELECT 1 FROM facts f JOIN versions v ON v.id = f.version "
+            f"WHERE f.key = k.id AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?) AND {where}) "
+            "ORDER BY 1"
+        )
+        return [name for (name,) in self._db.execute(query, (NAN, *values))]
+
+    def numbers_of(self, key: str, where: str, values: Sequence[Any]) -> list[tuple[int, float]]:
+        """The numbers of a key, by the ids of these versions; NaN too."""
+        query = (
+            "SELECT f.version, CASE WHEN f.value = ? THEN NULL ELSE f.value END FROM facts f JOIN versions v "
+            f"ON v.id = f.version WHERE f.key = ? AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?) "
+            f"AND {where}"
+        )
+        found = self._db.execute(query, (NAN, self.key(key), NAN, *values)).fetchall()
+        return [(version, math.nan if value is None else value) for version, value in found]
 
     # Conditions.
 

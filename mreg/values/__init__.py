@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         alphabet as alphabet,
         annotation as annotation,
         digest as digest,
+        directions as directions,
         entities as entities,
         filters as filters,
         names as names,

@@ -1060,6 +1060,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         {"entries.0": "changes command host message move seq time who", "entries.0.changes.0": CHANGE},
     ),
     ("undo 2", "changes command host message move seq time who", {"changes.0": CHANGE}),
+    ("metrics digits m.acc", "aliases metrics name versions", {}),
     ("du", "items logical stored unfinished unique versions", {}),
     ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),

@@ -70,7 +70,7 @@ SILENT = {
 }
 READS = {
     "get", "resolve", "ls", "show", "files", "cat", "diff", "alias ls", "tag ls", "artifact ls", "artifact show",
-    "model ls", "model show", "search", "history", "du", "config get", "config ls", "help", "version",
+    "model ls", "model show", "search", "metrics", "history", "du", "config get", "config ls", "help", "version",
 }  # fmt: skip
 
 

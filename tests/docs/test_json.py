@@ -74,6 +74,8 @@ RUNS = [
     ("mreg search", "search --where metrics.acc>=0.5"),
     ("mreg search --keys", "search --keys"),
     ("mreg search --count", "search --count"),
+    ("mreg metrics", "metrics tuned"),
+    ("mreg metrics", "metrics tuned acc"),
     ("mreg rm", "rm tuned:v1"),
     ("mreg undo", "undo 23"),
     ("mreg history", "history"),

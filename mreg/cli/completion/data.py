@@ -113,6 +113,13 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--strip-prefix-b': ('-', "The same, of B's names only."),
         '--exit-code': ('', 'Exit with 7 if what is shown differs.'),
     }, ('reference', 'reference', '-*')),
+    'metrics': ('Show metrics over versions, as table or chart.', {
+        '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
+        '--last': ('-', 'Only the newest N versions.'),
+        '--log': ('', 'Draw on a logarithmic axis.'),
+        '--svg': ('files', 'Write the chart to this file.'),
+        '--ascii': ('', 'Draw with ASCII letters.'),
+    }, ('name', '-*')),
     'annotate': ("Change a version's message and metadata.", {
         '--message': ('-', 'Description of this version.'),
         '-m': ('-', 'Description of this version.'),
@@ -290,5 +297,6 @@ SETTINGS = {
     'lock.timeout': 'how long a writer waits for another one',
     'log.compress': 'whether log compresses chunks',
     'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
+    'metrics.direction': 'which values of metrics are better: max:KEY or min:KEY, several with spaces; KEY may be a glob',
     'use.hard-links': 'whether ready-to-load copies share files by hard links; onnx refuses such files',
 }

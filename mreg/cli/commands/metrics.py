@@ -1,0 +1,170 @@
+"""`mreg metrics`."""
+
+import math
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mreg.cli import chart, chart_svg
+from mreg.cli.commands.filtering import WhereOption, told
+from mreg.cli.commands.params import NameArgument
+from mreg.cli.context import Context
+from mreg.cli.layout import Column
+from mreg.cli.output import Out, value_text
+from mreg.cli.plot import GAP, label
+from mreg.values.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mreg import Metric, Metrics, MetricValue
+
+MOST = 4
+"""Metrics in one chart."""
+
+
+class NotLogarithmic(InvalidInput):
+    code = "not-logarithmic"
+    template = "{metric} is {value} at {version}, which has no place on a logarithmic axis"
+
+    metric: str
+    value: float
+    version: str
+
+
+def metrics(
+    ctx: Context,
+    name: NameArgument,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[METRIC…]", help="Keys of metadata that are numbers; `acc` for `metrics.acc`."),
+    ] = None,
+    where: WhereOption = None,
+    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N versions.")] = None,
+    log: Annotated[bool, typer.Option("--log", help="Draw on a logarithmic axis.")] = False,
+    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Write the chart to this file.")] = None,
+    ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII letters.")] = False,
+) -> None:
+    """Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.
+
+    The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each
+    version, with the values of the metrics.
+    """
+    state, drawn = ctx.obj, bool(svg) or (bool(keys) and ctx.obj.terminal)
+    if svg is not None and not keys:
+        raise typer.BadParameter("name one to four metrics to draw", param_hint="--svg")
+    if drawn and len(keys or ()) > MOST:
+        raise typer.BadParameter(f"a chart shows at most {MOST} metrics")
+    found = state.repository().metrics(name, keys or (), where=where or (), last=last, told=told(state))
+    if log:
+        _check_logarithmic(found)
+    if not found.metrics:
+        state.note("no version has a number in its metadata")
+    if svg is not None:
+        _write(svg, chart_svg.svg(found, log))
+    state.emit(
+        _document(found, bool(keys)) | ({"svg": svg} if svg else {}),
+        lambda out: _render(out, found, bool(keys), log, ascii_, svg),
+    )
+    if not keys and state.terminal and not any(one.direction for one in found.metrics):
+        state.note("`mreg config set metrics.direction 'max:*acc min:*loss'` has the best shown")
+
+
+def _render(out: Out, found: "Metrics", named: bool, log: bool, ascii_: bool, svg: str | None) -> None:
+    letters = chart.ASCII if ascii_ or not _shows_braille() else chart.BRAILLE
+    if svg is not None:
+        out.path(svg)
+    elif not named:
+        _table(out, found, letters)
+    elif not out.terminal:
+        rows = zip(found.versions, *(one.values for one in found.metrics), strict=True)
+        out.table([], [[version, *map(_exact, values)] for version, *values in rows])
+    else:
+        for line in chart.charts(found, out.width, letters, log):
+            out.styled(*line)
+
+
+def _shows_braille() -> bool:
+    """Whether the output can encode it, and the terminal is more than a typewriter."""
+    try:
+        f"⠿█{GAP}▲".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return os.environ.get("TERM") != "dumb"
+
+
+def _table(out: Out, found: "Metrics", letters: chart.Letters) -> None:
+    """On a terminal, of each metric what fits 80 columns."""
+    if not out.terminal:
+        out.table([], [_exact_row(one) for one in found.metrics])
+        return
+    judged = any(one.direction for one in found.metrics)
+    headings = ["first", "last", *(("best",) if judged else ("smallest", "largest"))]
+    rows = []
+    for one in found.metrics:
+        marked = (one.best,) if judged else (one.smallest, one.largest)
+        ends = [label(value.value) if value else "" for value in (one.first, one.last)]
+        rows.append([one.key, *ends, *map(_at, marked), chart.sparkline(one.values, letters)])
+    out.table(["metric", *(Column(heading, right=True) for heading in headings), "trend"], rows)
+
+
+def _exact_row(one: "Metric") -> list[str]:
+    """For scripts: how many versions have it; first and last; smallest, largest and best, each with its version."""
+    ends = [_exact(value and value.value) for value in (one.first, one.last)]
+    marked = [
+        cell
+        for value in (one.smallest, one.largest, one.best)
+        for cell in (_exact(value and value.value), value.version if value else "")
+    ]
+    return [one.key, str(one.versions), *ends, *marked]
+
+
+def _at(value: "MetricValue | None") -> str:
+    return f"{label(value.value)} {value.version}" if value else ""
+
+
+def _exact(value: float | None) -> str:
+    plain = _plain(value)
+    return "" if plain is None else value_text(plain)
+
+
+def _plain(value: float | None) -> Any:
+    """As JSON has it: numbers that are not finite are texts, as in metadata."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _document(found: "Metrics", named: bool) -> dict[str, Any]:
+    metrics = []
+    for one in found.metrics:
+        fields = one._asdict()
+        for key in ("first", "last", "smallest", "largest", "best"):
+            value = fields[key]
+            fields[key] = value and {"value": _plain(value.value), "version": value.version}
+        metrics.append(fields | {"values": [_plain(value) for value in one.values] if named else []})
+    return {
+        "name": found.name,
+        "versions": found.versions if named else [],
+        "aliases": found.aliases,
+        "metrics": metrics,
+    }
+
+
+def _check_logarithmic(found: "Metrics") -> None:
+    for one in found.metrics:
+        if one.smallest is not None and one.smallest.value <= 0:
+            raise NotLogarithmic(metric=one.key, value=one.smallest.value, version=one.smallest.version)
+
+
+def _write(path: str, text: str) -> None:
+    """Write the file whole, or leave what is there."""
+    new = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(new, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(new, path)
+    except BaseException:
+        if os.path.lexists(new):
+            os.unlink(new)
+        raise

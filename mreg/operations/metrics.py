@@ -1,0 +1,134 @@
+"""`metrics`: the numbers in the metadata of versions, from version to version. As the tables of facts have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mreg.operations.resolve import require_kind
+from mreg.operations.search import Search, Told, Wanted
+from mreg.refs.keys import CollectionKind
+from mreg.session.context import Context
+from mreg.session.fact_queries import Query
+from mreg.session.listing import listed_aliases, listed_links
+from mreg.values import names
+from mreg.values.directions import MAX, direction_of
+from mreg.values.errors import NotFound
+from mreg.values.filters.filter import Filter
+
+__all__ = ["Metric", "MetricValue", "Metrics"]
+
+GROUP = "metrics."
+"""The group of metadata that a short name is looked for in."""
+
+
+class UnknownMetric(NotFound):
+    code = "unknown-metric"
+    template = "no version of {name!r} has a number called {metric!r}"
+
+    name: str
+    metric: str
+
+
+class MetricValue(NamedTuple):
+    """A value, and the version (`vN`) that has it: of several, the first."""
+
+    value: float
+    version: str
+
+
+class Metric(NamedTuple):
+    """One key of metadata over versions. direction: `max`, `min`, or None where the setting metrics.direction says
+    nothing of it; then there is no best. versions: how many have a number; nan: how many have NaN. values: one for each
+    version, None where it has no number."""
+
+    key: str
+    direction: str | None
+    versions: int
+    nan: int
+    first: MetricValue | None
+    last: MetricValue | None
+    smallest: MetricValue | None
+    largest: MetricValue | None
+    best: MetricValue | None
+    values: tuple[float | None, ...]
+
+
+class Metrics(NamedTuple):
+    """Metrics of the versions of an artifact, or of those linked in a registered model, by number. versions: `vN` of
+    each. aliases: those of the collection, each with its version."""
+
+    name: str
+    versions: tuple[str, ...]
+    aliases: dict[str, str]
+    metrics: tuple[Metric, ...]
+
+
+def metrics(
+    context: Context,
+    name: str,
+    keys: Sequence[str] = (),
+    *,
+    where: tuple[Filter, ...] = (),
+    last: int | None = None,
+    told: Told | None = None,
+) -> Metrics:
+    """See `Repository.metrics`. Raises UnknownName, UnknownMetric, UnknownKey."""
+    name = names.check_name(name)
+    search = Search(context, Wanted(where=where, within=(name,)), told)
+    kind = require_kind(context, search.view, name)
+    rules: list[str] = context.setting("metrics.direction", search.view)
+    if kind is CollectionKind.MODEL:
+        links = listed_links(search.index, name)
+        places = {target.version: link.number for link, target in links.items()}
+    else:
+        places = {}
+
+    def read(query: Query) -> tuple[list[int], list[Metric]]:
+        condition = search.condition(query)
+        rows = [(places.get(one, number), id) for id, one, number in query.numbered(*condition)]
+        rows = sorted(rows)[-last if last else 0 :]
+        numeric = query.numeric_keys(*condition)
+        wanted = [_known(key, numeric, name) for key in keys] if keys else numeric
+        at = {id: place for place, (_, id) in enumerate(rows)}
+        numbers = [number for number, _ in rows]
+        every = [_metric(key, query.numbers_of(key, *condition), at, numbers, rules) for key in wanted]
+        return numbers, [one for one in every if keys or one.versions or one.nan]
+
+    numbers, found = search.ask(read)
+    aliases = {key.alias: f"v{number}" for key, number in listed_aliases(search.index, name).items()}
+    return Metrics(name, tuple(f"v{number}" for number in numbers), aliases, tuple(found))
+
+
+def _known(key: str, numeric: Sequence[str], name: str) -> str:
+    """The key that is meant: `acc` is short for `metrics.acc`."""
+    for one in (key, GROUP + key):
+        if one in numeric:
+            return one
+    near = names.near(key, [*numeric, *(one.removeprefix(GROUP) for one in numeric)])
+    raise UnknownMetric(name=name, metric=key, near=near)
+
+
+def _metric(
+    key: str, found: Sequence[tuple[int, float]], at: dict[int, int], numbers: Sequence[int], rules: Sequence[str]
+) -> Metric:
+    """found: the values, by the ids of versions. at: the place of each id."""
+    values: list[float | None] = [None] * len(numbers)
+    for id, value in found:
+        if id in at:
+            values[at[id]] = value
+    known = [(value, place) for place, value in enumerate(values) if value is not None and not math.isnan(value)]
+
+    def told(one: tuple[float, int]) -> MetricValue:
+        return MetricValue(one[0], f"v{numbers[one[1]]}")
+
+    direction = direction_of(key, rules)
+    nan = sum(value is not None and math.isnan(value) for value in values)
+    if not known:
+        return Metric(key, direction, 0, nan, None, None, None, None, None, tuple(values))
+    smallest, largest = told(min(known)), told(max(known, key=lambda one: (one[0], -one[1])))
+    best = None if direction is None else largest if direction == MAX else smallest
+    return Metric(
+        key, direction, len(known), nan, told(known[0]), told(known[-1]), smallest, largest, best, tuple(values)
+    )
