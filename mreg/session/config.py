@@ -110,7 +110,7 @@ SETTINGS: dict[str, Setting] = {
     "metrics.direction": Setting(
         [],
         _directions,
-        "which values of metrics are better: max:KEY or min:KEY, several with spaces; KEY may be a glob",
+        "which values of metrics are better: max:KEY or min:KEY, with spaces; KEY may be a glob",
     ),
     "use.hard-links": Setting(
         False,

@@ -297,6 +297,6 @@ SETTINGS = {
     'lock.timeout': 'how long a writer waits for another one',
     'log.compress': 'whether log compresses chunks',
     'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
-    'metrics.direction': 'which values of metrics are better: max:KEY or min:KEY, several with spaces; KEY may be a glob',
+    'metrics.direction': 'which values of metrics are better: max:KEY or min:KEY, with spaces; KEY may be a glob',
     'use.hard-links': 'whether ready-to-load copies share files by hard links; onnx refuses such files',
 }
