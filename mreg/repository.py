@@ -762,6 +762,7 @@ class Repository:
         older_than: float | None = None,
         repack: bool = False,
         dry_run: bool = False,
+        progress: Progress | None = None,
     ) -> Swept:
         """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace).
 
@@ -778,7 +779,9 @@ class Repository:
             values.ages.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
         )
         seconds = values.ages.parse_seconds(self.setting("gc.grace")) if grace is None else grace
-        return upkeep.gc.gc(self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run)
+        return upkeep.gc.gc(
+            self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run, progress=progress
+        )
 
     def fsck(
         self,

@@ -25,6 +25,7 @@ from mreg.upkeep.retention import Policy
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Repacked
     from mreg.values.entities import RefChange
+    from mreg.values.progress import Progress
 
 __all__ = ["Swept"]
 
@@ -47,12 +48,20 @@ class Swept(NamedTuple):
     changes: tuple[RefChange, ...] = ()
 
 
-def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, dry_run: bool = False) -> Swept:
+def gc(
+    context: Context,
+    *,
+    grace: float,
+    policy: Policy,
+    repack: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Swept:
     """Let versions expire, and delete what nothing has reached for `grace` seconds, in one change: if it fails, nothing
     expires. Returns what that gave back.
 
     repack: then write anew the packs of which little is needed, or that could be much smaller.
-    dry_run: only tell what would happen.
+    dry_run: only tell what would happen. progress: of the repacking.
 
     Raises Damaged if a record cannot be read; nothing is deleted, as a damaged repository may need what seems to be
     garbage. Raises Moved if writers were faster every time; Unfinished if the machine failed after the change was made.
@@ -62,7 +71,7 @@ def gc(context: Context, *, grace: float, policy: Policy, repack: bool = False, 
     plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy))
     unfinished = sweep.carry_out(context, plan.doomed, announced)
     swept = _report(plan, announced, unfinished)._replace(changes=told)
-    return _with(swept, upkeep.repack.repack(context, grace)) if repack else swept
+    return _with(swept, upkeep.repack.repack(context, grace, progress)) if repack else swept
 
 
 def _foretell(context: Context, grace: float, policy: Policy, *, repack: bool) -> Swept:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -27,6 +27,7 @@ from mreg.upkeep import garbage, reach, sweep
 from mreg.upkeep.garbage import Moved, Plan, unless_moved, until_unmoved
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy
+from mreg.values.progress import Progress
 
 MOSTLY: Final = 0.5
 """The part of a pack that must be dead, or uncompressed and compressible, for the pack to be written anew."""
@@ -54,27 +55,53 @@ class Repacked(NamedTuple):
         return Repacked(self.packs + other.packs, self.freed + other.freed)
 
 
-def repack(context: Context, grace: float) -> Repacked:
-    """Write packs anew, one batch per change. Raises Moved, Damaged, Unfinished."""
-    done = Repacked()
-    while batch := until_unmoved(lambda: _repack_batch(context, grace)):
+class _Steps:
+    """Tells how far the work is: bytes of chunks that were rewritten, and of all that are to be."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._total: int | None = None
+        self._done = self._kept = 0
+
+    def begin(self, rewriter: Rewriter) -> None:
+        """Look once how much there is to do."""
+        if self._progress and self._total is None:
+            self._total = sum(rewriter.needed_of(batch) for batch in rewriter.batches())
+        self._done = self._kept  # a batch that a writer came before begins again
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        if self._progress and self._total is not None:
+            self._progress(self._done, max(self._done, self._total))
+
+    def batch_done(self) -> None:
+        self._kept = self._done
+
+
+def repack(context: Context, grace: float, progress: Progress | None = None) -> Repacked:
+    """Rewrite packs, one batch per change. Raises Moved, Damaged, Unfinished."""
+    done, steps = Repacked(), _Steps(progress)
+    while batch := until_unmoved(lambda: _repack_batch(context, grace, steps)):
         done = done.and_also(batch)
+        steps.batch_done()
     return done
 
 
-def _repack_batch(context: Context, grace: float) -> Repacked | None:
-    """Write the first batch anew; None where there is none. Raises Moved."""
+def _repack_batch(context: Context, grace: float, steps: _Steps) -> Repacked | None:
+    """Rewrite the first batch; None where there is none. Raises Moved."""
     plan = garbage.mark(context, grace, Policy())
     with unless_moved(context, plan.head):
-        batch = next(_rewriter(context, plan).batches(), None)
-        return _rewrite(context, plan, batch) if batch else None
+        rewriter = _rewriter(context, plan)
+        steps.begin(rewriter)
+        batch = next(rewriter.batches(), None)
+        return _rewrite(context, plan, batch, steps) if batch else None
 
 
-def _rewrite(context: Context, plan: Plan, batch: list[str]) -> Repacked:
+def _rewrite(context: Context, plan: Plan, batch: list[str], steps: _Steps) -> Repacked:
     """Replace these packs by a new one. Raises Moved, DamagedChunk."""
     doomed = {packs.key_of(name): _size(context, name) for name in batch}
     with PackWriter(context.storage) as writer:
-        _rewriter(context, plan).write(batch, writer)
+        _rewriter(context, plan).write(batch, writer, steps.advance)
         size = 0 if writer.empty else writer.file_size
         new = () if writer.empty else (writer.publish(),)
 
@@ -129,20 +156,26 @@ class Rewriter:
             if not (self._packs.is_dead(name, self._needed) or (self._encode and self._is_loose(name))):
                 continue
             batch.append(name)
-            size += sum(entry.stored for entry in self._packs.live(name, self._needed))
+            size += self.needed_of([name])
             if size >= BATCH:
                 yield batch
                 batch, size = [], 0
         if batch:
             yield batch
 
-    def write(self, batch: Iterable[str], writer: PackContents) -> None:
-        """Add all that is needed of these packs to the writer. Raises DamagedChunk."""
+    def needed_of(self, batch: Iterable[str]) -> int:
+        """Bytes of the chunks of these packs that are needed, as they are stored."""
+        return sum(entry.stored for name in batch for entry in self._packs.live(name, self._needed))
+
+    def write(self, batch: Iterable[str], writer: PackContents, told: Callable[[int], None] = lambda _: None) -> None:
+        """Add all that is needed of these packs to the writer. told: is told the bytes of each chunk, as it was stored.
+        Raises DamagedChunk."""
         names = list(batch)
         live = (Located(name, entry) for name in names for entry in self._packs.live(name, self._needed))
         for again in in_order(self._again, live):
             if again.entry.digest not in writer:
                 writer.add(again.entry.digest, again.data, again.form, again.base)
+            told(again.entry.stored)
             self._give_back(again)
         for name in names:
             for file, pieces in self._packs.indexes[name].recipes.items():

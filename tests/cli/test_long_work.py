@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -105,6 +106,19 @@ def test_every_command_that_moves_bytes_tells_so_in_a_pipe(mreg: Any, model: Mod
     assert re.search(r"^\w+: [\d.]+ (B|KiB) of [\d.]+ (B|KiB), [\d.]+ (B|KiB)/s$", told.errors, re.MULTILINE)
     assert "B/s" not in told.out
     assert quiet.errors == ""
+
+
+@pytest.mark.usefixtures("slow")
+def test_repacking_tells_how_far_it_is_in_a_pipe(mreg: Any, model: Model) -> None:
+    noise = {f"{number}.bin": os.urandom(9000) for number in range(9)}
+    mreg.must("log", model("big", noise), "-a", "big")
+    mreg.must("log", model("small", {name: noise[name] for name in ("0.bin", "1.bin", "2.bin")}), "-a", "small")
+    mreg.must("rm", "big:v0")
+
+    result = mreg("gc", "--grace", "0", "--repack")
+
+    assert (result.code, int(result.out) > 50_000) == (0, True)
+    assert re.search(r"^repacking: [\d.]+ KiB of [\d.]+ KiB, [\d.]+ B/s$", result.errors, re.MULTILINE)
 
 
 # With -v.

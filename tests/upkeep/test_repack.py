@@ -78,6 +78,44 @@ def test_what_is_needed_of_a_mostly_dead_pack_is_kept_and_the_rest_is_given_back
         assert anyone.fsck(full=True).findings == ()
 
 
+def test_repacking_tells_how_far_it_is(repo: Repository, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mreg.upkeep.repack.BATCH", CHUNK)
+    kept = [os.urandom(CHUNK), os.urandom(CHUNK)]
+    for number, shared in enumerate(kept):
+        log("mnist", a=shared, b=os.urandom(5 * CHUNK))
+        log("other", a=shared, n=b"%d" % number)
+        repo.remove(f"mnist:v{number}")
+    told: list[tuple[int, int]] = []
+
+    repo.gc(grace=0, repack=True, progress=lambda done, total: told.append((done, total)))
+
+    assert told[-1][0] == told[-1][1] >= 2 * CHUNK
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert len({total for _, total in told}) == 1
+
+
+def test_repacking_that_begins_again_does_not_count_twice(
+    repo: Repository, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = os.urandom(CHUNK)
+    log("mnist", a=shared, b=os.urandom(5 * CHUNK))
+    log("other", a=shared)
+    repo.remove("mnist:v0")
+    real, again = Rewriter.write, []
+
+    def write(self: Rewriter, *arguments: Any) -> None:
+        real(self, *arguments)
+        if not again:
+            again.append(repo.set_setting("gc.keep-last", "9"))
+
+    monkeypatch.setattr(Rewriter, "write", write)
+    told: list[tuple[int, int]] = []
+
+    repo.gc(grace=0, repack=True, progress=lambda done, total: told.append((done, total)))
+
+    assert max(done for done, _ in told) == told[-1][1]
+
+
 def test_a_dry_run_of_a_repack_changes_nothing(repo: Repository, storage: MemoryStorage, log: Log) -> None:
     shared = os.urandom(CHUNK)
     log("mnist", a=shared, b=os.urandom(5 * CHUNK))

@@ -94,7 +94,10 @@ def gc(
     age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
         ctx.obj.note("grace 0: a `log` that runs now may have to read its files again")
-    found = ctx.obj.repository().gc(grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run)
+    with Bar("repacking", ctx.obj) as bar:
+        found = ctx.obj.repository().gc(
+            grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run, progress=bar
+        )
     verb = "would expire" if dry_run else "expired"
     for artifact, gone in _by_artifact(found.expired).items():
         ctx.obj.note(f"{count_text(len(gone), 'version', 'versions')} of {artifact} {verb}: {' '.join(gone)}")

@@ -267,6 +267,26 @@ PAGES: dict[str, Page] = {
             'mreg diff digits:production mnist',
         ),
     ),
+    'metrics': (
+        'mreg metrics NAME [METRIC…] [OPTIONS]',
+        (
+            'Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.',
+            'The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each version, with the values of the metrics.',
+        ),
+        (),
+        (
+            ('NAME', 'An artifact or a registered model.'),
+            ('METRIC…', 'Keys of metadata that are numbers; `acc` for `metrics.acc`.'),
+        ),
+        (
+            ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
+            ('    --last N', 'Only the newest N versions.'),
+            ('    --log', 'Draw on a logarithmic axis.'),
+            ('    --svg FILE', 'Write the chart to this file.'),
+            ('    --ascii', 'Draw with ASCII letters.'),
+        ),
+        (),
+    ),
     'annotate': (
         'mreg annotate REFERENCE [OPTIONS]',
         (
