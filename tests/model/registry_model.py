@@ -396,6 +396,8 @@ class Registry:
         model.tags.difference_update(tags)
 
     def set_card(self, name: str, text: str) -> None:
+        if name in self.artifacts and self.artifacts[name].there:
+            raise InvalidInput(message=name)
         self._model_there(name).card = text
 
     def set_setting(self, name: str, text: str) -> None:
