@@ -64,6 +64,24 @@ def test_content_logged_again_while_a_gc_is_about_to_delete_it_can_be_read(
     assert reopen(storage).fsck(full=True).findings == ()
 
 
+def test_a_file_attached_again_while_a_gc_is_about_to_delete_it_can_be_read(
+    repo: Repository, storage: Unlocked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
+) -> None:
+    at = folder({"a": b"the same"})
+    repo.log(folder({"b": b"another"}), "mnist")
+    repo.attach("mnist", "report", at)
+    repo.detach("mnist", "report")
+    sweeper, writer = reopen(storage), reopen(storage)
+    storage.meanwhile = lambda: writer.attach("mnist", "report", at)
+
+    sweeper.gc(grace=0)
+
+    (attached,) = reopen(storage).attachments("mnist")
+    assert attached.name == "report"
+    assert {objects.dropped_by(key) for key in storage.list("objects")} == {0, 4}
+    assert reopen(storage).fsck(full=True).findings == ()
+
+
 def test_what_comes_back_lies_under_the_name_that_counts_and_keeps_its_digest(
     repo: Repository, storage: Unlocked, folder: Callable[..., str], reopen: Callable[[Storage], Repository]
 ) -> None:
