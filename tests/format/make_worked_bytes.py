@@ -28,6 +28,7 @@ from mreg.content.objects import key_of as object_key
 from mreg.content.packs import PackIndex
 from mreg.refs import ref_files
 from mreg.refs.journal import key_of as entry_key
+from mreg.values.digest import digest
 from mreg.values.records import VersionRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
@@ -52,10 +53,13 @@ mreg upgrade                                                  # entry 7
 mreg log FOLDER --artifact producción --alias 最良            # entry 8
 mreg log FOLDER --artifact producción --always \\
     --input-file data.csv --input-uri s3://data/train         # entry 9
+mreg log data.csv --artifact data                             # entry 10
+mreg rm data:v0                                               # entry 11
+mreg gc --grace 0                                             # entry 12
+mreg log data.csv --artifact data                             # entry 13
 """
 
-# Not shown yet, as it is not written yet: tags of a version, a property, an attachment, a reserved number, `drops`, a
-# record under its second key.
+# Not shown yet: tags of a version, a property, an attachment, a reserved number.
 
 INTRODUCTION_2 = """
 The same repository goes on. The folder now holds an empty folder `assets`, and a file `epoch:3`, which is the text
@@ -64,6 +68,11 @@ The same repository goes on. The folder now holds an empty folder `assets`, and 
 
 RECORDS_2 = """
 The records: of producción:v0 in format 1, which can hold all of it, of producción:v1 in format 2; one manifest.
+"""
+
+AGAIN_2 = """
+The records of data:v1. Entry 12 dropped the manifest that data:v0 had. Its first key is dead; the one that counts has
+the number of that entry. Nothing of data:v0 is left, but for its ref.
 """
 
 INTRODUCTION = """
@@ -159,12 +168,16 @@ def part_2(files: dict[str, bytes]) -> str:
     """What the page says of format 2. files: those that are new or have changed."""
     keys = sorted(files)
     objects, packs = ([key for key in keys if key.startswith(start)] for start in ("objects/", "packs/"))
+    again = [key for key in objects if key.endswith(".12")]
+    again += [key for key in objects if any(digest(files[other]).encode() in files[key] for other in again)]
+    records = [key for key in objects if key not in again]
     parts = [TITLE_2, "\n", _filled(INTRODUCTION_2), *(f"    {line}\n" for line in COMMANDS_2.splitlines()), "\n"]
     for text, shown in (
         ("The config, whose first line entry 7 has changed.", ["config.toml"]),
         ("The refs.", [key for key in keys if key.startswith(("artifacts/", "aliases/"))]),
-        (RECORDS_2, sorted(objects, key=lambda key: (b'"files":[' in files[key], b'"format":2' in files[key]))),
-        ("The pack. Its file is one chunk, as it is, and has no recipe.", packs),
+        (RECORDS_2, sorted(records, key=lambda key: (b'"files":[' in files[key], b'"format":2' in files[key]))),
+        (AGAIN_2, again),
+        ("The packs. Each file is one chunk, as it is, and has no recipe.", packs),
         ("The entries, of format 2.", [key for key in keys if key.startswith("journal/0")]),
         ("The mark.", ["journal/applied"]),
     ):
