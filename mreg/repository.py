@@ -277,12 +277,11 @@ class Repository:
         )
         return operations.log.log(self._context, request, progress)
 
-    @staticmethod
-    def data_source(path: str | os.PathLike[str]) -> DataSource:
+    def data_source(self, path: str | os.PathLike[str]) -> DataSource:
         """A file or folder that a version is made from, with its size and its digest (of the bytes of a file, of the
-        manifest of a folder), for `log`. Nothing of it is kept. Raises MissingPath, Conflict where it changes while it
-        is read."""
-        found: DataSource = intake.hashing.data_source(os.fspath(path))
+        manifest of a folder), for `log`. Nothing of it is kept, and what is known by its stat is not read again. Raises
+        MissingPath, Conflict where it changes while it is read."""
+        found: DataSource = intake.hashing.data_source(self._context.index, os.fspath(path))
         return found
 
     def resolve(self, reference: str) -> Resolved:

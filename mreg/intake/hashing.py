@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 
 from blake3 import blake3
 
 from mreg.intake.scan import Source, SourceChanged, has_vanished, is_executable, scan, unreadable
-from mreg.session.statcache import same_file
+from mreg.session.index import Index
+from mreg.session.statcache import hiding_time, keys, same_bytes, settled, stamp
 from mreg.values.digest import digest
 from mreg.values.file_names import stored
 from mreg.values.records import DataSource, File, Manifest
@@ -15,8 +18,24 @@ from mreg.values.records import DataSource, File, Manifest
 _BLOCK = 1 << 20
 
 
-def digest_of(source: Source) -> str:
-    """Raises SourceChanged, UnreadableFile."""
+def digests_of(index: Index, sources: Sequence[Source]) -> list[str]:
+    """The digests of these files. Those that look as they did when they were read are not read again. Raises
+    SourceChanged, UnreadableFile."""
+    names = list(keys(source.file for source in sources))
+    known = index.known({name: stamp(source.status) for name, source in zip(names, sources, strict=True)})
+    rest = {name: source for name, source in zip(names, sources, strict=True) if name not in known}
+    now = time.time()
+    time.sleep(max((hiding_time(source.status, now) for source in rest.values()), default=0.0))
+    began = time.time()
+    read = {name: _read(source) for name, source in rest.items()}
+    index.keep_known(
+        (name, stamp(source.status), read[name]) for name, source in rest.items() if settled(source.status, began)
+    )
+    found = known | read
+    return [found[name] for name in names]
+
+
+def _read(source: Source) -> str:
     hasher = blake3()
     try:
         with open(source.file, "rb", buffering=0, opener=_open) as file:
@@ -25,7 +44,7 @@ def digest_of(source: Source) -> str:
             after = os.fstat(file.fileno())
     except OSError as error:
         raise (SourceChanged(path=source.file) if has_vanished(error) else unreadable(source.file, error)) from None
-    if not same_file(source.status, after):
+    if not same_bytes(source.status, after):
         raise SourceChanged(path=source.file)
     return hasher.hexdigest()
 
@@ -35,13 +54,16 @@ def _open(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def data_source(path: str) -> DataSource:
+def data_source(index: Index, path: str) -> DataSource:
     """What is to be recorded of a file that a version was made from, or of a folder: the digest of its manifest.
 
     Raises MissingPath, NothingToLog, UnsupportedFile, UnreadableFile, SourceChanged."""
-    found = scan([path])
-    files = tuple(File(one.path, one.status.st_size, digest_of(one), is_executable(one)) for one in found.sources)
+    sources, folders = scan([path])
+    digests = digests_of(index, sources)
+    files = tuple(
+        File(one.path, one.status.st_size, name, is_executable(one)) for one, name in zip(sources, digests, strict=True)
+    )
     size = sum(file.size for file in files)
     if os.path.isdir(path):
-        return DataSource("file", stored(path), digest(Manifest(files, found.folders).to_bytes()), size)
+        return DataSource("file", stored(path), digest(Manifest(files, folders).to_bytes()), size)
     return DataSource("file", stored(path), files[0].digest, size)

@@ -95,7 +95,9 @@ def key_figures(context: Context, within: Sequence[str] = (), told: Told | None 
 def holding(context: Context, path: str, wanted: Wanted, told: Told | None = None) -> list[Version]:
     """Those of the versions that have all bytes of the file, or of every file in the folder, under whatever names.
     Raises MissingPath, UnreadableFile, SourceChanged, Damaged."""
-    bytes_of = {intake.hashing.digest_of(one): one.status.st_size for one in intake.scan.scan([path]).sources}
+    sources = intake.scan.scan([path]).sources
+    digests = intake.hashing.digests_of(context.index, sources)
+    bytes_of = {digest: one.status.st_size for digest, one in zip(digests, sources, strict=True)}
     large = Filter(f"size >= {sum(bytes_of.values())}")
     candidates = find(context, wanted._replace(where=(*wanted.where, large), limit=None), told)
     has: dict[str, bool] = {}

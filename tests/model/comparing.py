@@ -15,7 +15,7 @@ CONTENTS = [
     {"weights.bin": b"B" * 50, "sub/config.json": b"{}", "vocab.txt": b"a b c " * 20},
     {"weights.bin": b"C" * 200, "sub/config.json": b"{}", "head.bin": b"head" * 10},
     {"weights.bin": b"D" * 300, "sub/config.json": b"{}", "head.bin": b"head" * 10, "copy.bin": b"D" * 300},
-    {"weights.bin": b"E" * 100},
+    {"weights.bin": b"E" * 100, "epoch:3\n\\": b"odd"},
 ]
 TAGS = ("vision", "small one")
 
