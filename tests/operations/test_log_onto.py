@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mreg.intake.mapping import NoContent
+from mreg.intake.reuse import DamagedReuse
 from mreg.intake.scan import NothingToLog, UnsupportedFile
 from mreg.operations.files import UnknownFile
 from mreg.operations.log_request import NothingToRemoveFrom
@@ -238,6 +239,23 @@ def test_what_cannot_be_put_on_top_is_refused_and_changes_nothing(
 
     with pytest.raises(error):
         based.log(paths, "m", **options)
+
+    assert content(storage) == before
+
+
+def test_damage_of_what_is_taken_over_is_told_and_nothing_changes(
+    based: Repository, storage: MemoryStorage, content: Callable[..., Any]
+) -> None:
+    for key in list(storage.list("packs")):
+        value = storage.get(key)
+        assert value is not None
+        data = bytearray(value.data)
+        data[32] ^= 1  # of the first chunk
+        storage.put(key, bytes(data))
+    before = content(storage)
+
+    with pytest.raises(DamagedReuse, match="have in common with this one is damaged"):
+        based.log({"new": b"new"}, "m", onto="m:v0")
 
     assert content(storage) == before
 
