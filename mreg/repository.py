@@ -557,16 +557,17 @@ class Repository:
         """The aliases of a collection, or all."""
         return operations.aliases.list_aliases(self._context, name)
 
-    def add_tags(self, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-        """Label a registered model; all its tags afterwards."""
-        return operations.links.add_tags(self._context, model, tags, message=message)
+    def add_tags(self, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
+        """Add tags to a registered model, or to a version where the name is a reference with a colon, such as
+        `mnist:v3`; a version's need a repository of format 2. message: the reason, for the history."""
+        return operations.links.add_tags(self._context, name, _texts(tags), message=message)
 
-    def remove_tags(self, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-        """Take labels off a registered model; its tags afterwards."""
-        return operations.links.remove_tags(self._context, model, tags, message=message)
+    def remove_tags(self, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
+        """Remove tags from a registered model, or from a version: all of them or none. See `add_tags`."""
+        return operations.links.remove_tags(self._context, name, _texts(tags), message=message)
 
     def tags(self) -> dict[str, tuple[str, ...]]:
-        """Every tag in use, with the registered models that have it."""
+        """Every tag in use, with the names of the registered models and versions (`artifact:vN`) that have it."""
         return operations.query.tags(self._context)
 
     def card(self, reference: str) -> str:

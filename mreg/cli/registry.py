@@ -49,9 +49,9 @@ COMMANDS: dict[str, Entry] = {
         "Label registered models.",
         MODELS,
         group={
-            "add": Entry("Add tags to a model.", "", "tags", "add"),
-            "rm": Entry("Remove tags from a model.", "", "tags", "rm"),
-            "ls": Entry("List tags and the models that have them.", "", "tags", "ls"),
+            "add": Entry("Add tags to a model or a version.", "", "tags", "add"),
+            "rm": Entry("Remove tags from a model or a version.", "", "tags", "rm"),
+            "ls": Entry("List tags, and what has them.", "", "tags", "ls"),
         },
     ),
     "card": Entry("Show or set a model card.", MODELS, "card", "card"),

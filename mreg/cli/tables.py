@@ -95,7 +95,9 @@ def emit_versions_of(state: State, name: str, versions: Sequence[Version], colum
 
     def render(out: Out) -> None:
         headings, extra = version_columns(versions, columns)
-        out.table(headings, [version_row(out, one, f"v{one.number}", extra) for one in versions])
+        out.table(
+            headings, [version_row(out, one, f"v{one.number}", extra, tagged="tags" in headings) for one in versions]
+        )
 
     state.emit({"name": name, "kind": "artifact", "versions": versions}, render)
 
@@ -122,7 +124,12 @@ def emit_links(
     def render(out: Out) -> None:
         headings, extra = version_columns(versions, columns)
         rows = [
-            [f"v{link.number}", " ".join(link.aliases), version.name, *version_row(out, version, "", extra)[2:]]
+            [
+                f"v{link.number}",
+                " ".join(link.aliases),
+                version.name,
+                *version_row(out, version, "", extra, tagged="tags" in headings)[2:],
+            ]
             for link, version in found
         ]
         out.table(["link", "aliases", *headings[:1], *headings[2:]], rows)
@@ -153,7 +160,10 @@ def emit_chosen(
     def render(out: Out) -> None:
         headings, extra = version_columns(versions, columns, "matched" if matched else "message")
         names = [f"v{one.number}" if within else one.name for one in versions]
-        rows = [version_row(out, one, name, extra) for one, name in zip(versions, names, strict=True)]
+        rows = [
+            version_row(out, one, name, extra, tagged="tags" in headings)
+            for one, name in zip(versions, names, strict=True)
+        ]
         if matched:
             rows = [[*row[:-1], matched(one)] for row, one in zip(rows, versions, strict=True)]
         out.table(headings, rows)
@@ -168,13 +178,16 @@ def version_columns(
     flat = [flatten(one.metadata) for one in versions] if columns else []
     right = [all(isinstance(one.get(key, 0), int | float) for one in flat) for key in columns]
     extra = [Column(key, right=number, asked=True) for key, number in zip(columns, right, strict=True)]
-    return ["version", "aliases", "size", "files", "age", *extra, last], columns
+    tags = ["tags"] if any(one.tags for one in versions) else []
+    return ["version", "aliases", *tags, "size", "files", "age", *extra, last], columns
 
 
-def version_row(out: Out, version: Version, name: str, columns: Sequence[str]) -> list[str]:
+def version_row(out: Out, version: Version, name: str, columns: Sequence[str], *, tagged: bool = False) -> list[str]:
+    """tagged: whether there is a column of tags."""
     flat = flatten(version.metadata) if columns else {}
     extra = [value_text(flat[key]) if key in flat else "" for key in columns]
-    fixed = [name, " ".join(version.aliases), size_text(version.size), str(version.files)]
+    tags = [", ".join(version.tags)] if tagged else []
+    fixed = [name, " ".join(version.aliases), *tags, size_text(version.size), str(version.files)]
     return [*fixed, out.age(version.created), *extra, version.message.partition("\n")[0]]
 
 

@@ -29,6 +29,7 @@ def _lines(out: Out, version: Version, around: Surroundings, parts: Mapping[str,
     pairs = [
         ("version", version.name),
         ("aliases", " ".join(version.aliases)),
+        ("tags", ", ".join(version.tags)),
         ("links", "\n".join(_links(around))),
         ("message", version.message),
         ("size", _extent(version.size, version.files)),
@@ -95,6 +96,7 @@ def _page(out: Out, reference: str, version: Version, around: Surroundings, part
     for line in version.message.splitlines():
         out.wrapped(line)
     groups: list[tuple[str, str, str, Sequence[str]]] = [
+        ("tags", ", ", "", list(version.tags)),
         ("links", ", ", "", _links(around)),
         ("made from", ", ", "", [*(one.reference for one in version.inputs), *map(_source, version.sources)]),
         ("imported", "", "", [_origin(version.origin)] if version.origin else []),

@@ -141,7 +141,8 @@ class _Words:
 
 def _flat(said: Said) -> dict[str, Any]:
     inputs, sources = [one.reference for one in said.inputs], [one.name for one in said.sources]
-    return {"message": said.message, "inputs": inputs, "sources": sources, **metadata.flatten(said.metadata)}
+    lists = {"inputs": inputs, "sources": sources, "tags": list(said.tags)}
+    return {"message": said.message, **lists, **metadata.flatten(said.metadata)}
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Detail, ...]:

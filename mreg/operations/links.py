@@ -11,6 +11,7 @@ from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed, report
 from mreg.operations.collections import change_properties, check_not_held, drop, release
 from mreg.operations.resolve import Resolved, require_model, resolve, resolve_in
+from mreg.operations.versions import note, said_of
 from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
 from mreg.refs.rules import LinkTarget
@@ -28,7 +29,7 @@ _README = "readme.md"
 
 class UnknownTag(NotFound):
     code = "unknown-tag"
-    template = "registered model {model!r} has no tag {tag!r}"
+    template = "{model!r} has no tag {tag!r}"
 
     model: str
     tag: str
@@ -173,31 +174,42 @@ def _set_tags(draft: Draft, model: str, change: Callable[[set[str]], set[str]]) 
     return tags
 
 
-def add_tags(context: Context, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-    """Add tags to a registered model. Returns all its tags."""
+def add_tags(context: Context, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
+    """See `Repository.add_tags`. Raises NotFound, NeedsFormat."""
     wanted = {names.check_tag(tag) for tag in tags}
-    return _change_tags(context, model, f"tag add {model}", message, lambda present: present | wanted)
+    return _change_tags(context, name, f"tag add {name}", message, lambda present: present | wanted)
 
 
-def remove_tags(context: Context, model: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-    """Remove tags from a registered model. Returns those left. Raises UnknownTag, and then removes none."""
+def remove_tags(context: Context, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
+    """See `Repository.remove_tags`. Raises UnknownTag, and then removes none."""
 
     def change(present: set[str]) -> set[str]:
         gone = {tag if tag in present else names.composed(tag) for tag in tags}
         for tag in sorted(gone - present):
-            raise UnknownTag(model=model, tag=tag, near=near(tag, sorted(present)))
+            raise UnknownTag(model=name, tag=tag, near=near(tag, sorted(present)))
         return present - gone
 
-    return _change_tags(context, model, f"tag rm {model}", message, change)
+    return _change_tags(context, name, f"tag rm {name}", message, change)
 
 
 def _change_tags(
-    context: Context, model: str, command: str, message: str | None, change: Callable[[set[str]], set[str]]
+    context: Context, name: str, command: str, message: str | None, change: Callable[[set[str]], set[str]]
 ) -> TagsResult:
-    model = names.check_name(model, "model name")
-
     def build(draft: Draft) -> TagsResult:
+        if ":" in name:
+            target = resolve_in(context, draft.view, names.parse_reference(name))
+            return TagsResult(target.name, _set_tags_of_version(context, draft, target, change))
+        model = names.check_name(name, "model name")
         require_model(context, draft.view, model)
         return TagsResult(model, tuple(_set_tags(draft, model, change)))
 
     return report(context, context.commit(command, build, message=message))
+
+
+def _set_tags_of_version(
+    context: Context, draft: Draft, target: Resolved, change: Callable[[set[str]], set[str]]
+) -> tuple[str, ...]:
+    said = said_of(context, draft, target)
+    tags = tuple(sorted(change(set(said.tags))))
+    note(context, draft, target, said, said._replace(tags=tags))
+    return tags

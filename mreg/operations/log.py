@@ -234,7 +234,7 @@ class _Job(NamedTuple):
             message=said.message if request.message is None else request.message,
             metadata=metadata.merge(said.metadata, self.metadata),
         )
-        note(draft, target, said, now.with_inputs(self.inputs).with_sources(request.sources))
+        note(self.context, draft, target, said, now.with_inputs(self.inputs).with_sources(request.sources))
         if request.run not in (None, self.context.objects.version(target.digest).run):
             draft.set(RunKey(str(request.run), target.digest), target.name)
 

@@ -14,7 +14,14 @@ from mreg.refs import properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_collection
 from mreg.session.context import Context
 from mreg.session.index import Index
-from mreg.session.listing import listed_aliases, listed_collections, listed_holders, listed_links, listed_versions
+from mreg.session.listing import (
+    listed_aliases,
+    listed_collections,
+    listed_holders,
+    listed_links,
+    listed_notes,
+    listed_versions,
+)
 from mreg.values import annotation, names
 from mreg.values.entities import Artifact, Link, Model, Version
 from mreg.values.errors import Damaged
@@ -119,11 +126,14 @@ def _links(index: Index, name: str, aliases: dict[str, str]) -> list[Link]:
 
 
 def tags(context: Context) -> dict[str, tuple[str, ...]]:
-    """Every tag in use, with the names of the registered models that have it, both sorted."""
+    """Every tag in use, sorted, with the names of the registered models and then of the versions that have it."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in models(context):
         for tag in one.tags:
             found[tag].append(one.name)
+    for key, note in listed_notes(context.tables(context.view().look)).items():
+        for tag in annotation.decode(note, key).tags:
+            found[tag].append(f"{key.artifact}:v{key.number}")
     return {tag: tuple(found[tag]) for tag in sorted(found)}
 
 

@@ -73,6 +73,7 @@ def describe(
         run=record.run,
         message=said.message,
         metadata=said.metadata,
+        tags=said.tags,
         inputs=said.inputs,
         aliases=tuple(sorted(aliases)),
         links=tuple(sorted(holder.link for holder in holders)),
@@ -111,6 +112,7 @@ def annotate(
         if not replace:
             check_replaced(target, kept, more)
         note(
+            context,
             draft,
             target,
             said,
@@ -132,10 +134,12 @@ def said_of(context: Context, draft: Draft, target: Resolved) -> Said:
     return annotation.effective(context.objects.version(target.digest), draft.value(key), key)
 
 
-def note(draft: Draft, target: Resolved, said: Said, now: Said) -> None:
+def note(context: Context, draft: Draft, target: Resolved, said: Said, now: Said) -> None:
     """Draft that this is said of the version, unless it is what is `said` already."""
     if now.differs(said):
-        draft.set(AnnotationKey(target.artifact, target.number), annotation.encode(now))
+        beyond = now.beyond(context.objects.version(target.digest))
+        text = None if beyond is None else annotation.encode(beyond)
+        draft.set(AnnotationKey(target.artifact, target.number), text)
 
 
 def check_replaced(target: Resolved, present: Mapping[str, Any], more: Mapping[str, Any]) -> None:

@@ -104,6 +104,9 @@ def of_format_2(key: RefKey, value: str | None) -> str | None:
             return f"the reserved number of {words(key)}"
         case ModelKey() if value is not None and properties.has_type(key, value):
             return f"the type of {words(key)}"
+        case AnnotationKey(artifact, number) if value is not None:
+            said = values.annotation.beyond_format_1(value)
+            return said and f"{said} of version {artifact}:v{number}"
     return None
 
 

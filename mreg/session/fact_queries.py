@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from mreg.session.facts import FALSE, INPUTS, NAN, NO_VALUE, TRUE
+from mreg.session.facts import FALSE, INPUTS, NAN, NO_VALUE, TAGS, TRUE
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.meaning import elements_fit, needed, positive
 from mreg.values.filters.texts import OPERATORS
@@ -269,6 +269,7 @@ class Query:
         self._has_held = True
         query = "INSERT INTO held SELECT ?, ?, id FROM versions WHERE artifact = ? AND number = ?"
         self._db.executemany(query, self._held())
+        self._db.execute("INSERT INTO held SELECT 'tag', value, version FROM facts WHERE key = ?", (TAGS,))
 
 
 def fits_statement(tree: Tree) -> bool:

@@ -33,6 +33,8 @@ INPUTS: Final = 0
 """The key of facts that are the references of inputs."""
 INPUT_DIGESTS: Final = -2
 """The key of facts that are the digests of the records of inputs. Not -1, which stands for no key."""
+TAGS: Final = -3
+"""The key of facts that are tags of versions."""
 FALSE, TRUE, NO_VALUE, NAN = b"\x00", b"\x01", b"\x02", b"\x03"
 """What is neither a number nor a text, so that it equals none. An element without a value keeps its key known."""
 
@@ -134,6 +136,7 @@ class Facts(RefMirror):
         facts = [(self._key(name), number, item, value) for name in flat for item, value in stored(flat[name])]
         facts += [(INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1)]
         facts += [(INPUT_DIGESTS, number, item, entry.version) for item, entry in enumerate(said.inputs, 1)]
+        facts += [(TAGS, number, item, tag) for item, tag in enumerate(said.tags, 1)]
         self._db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", facts)
         text = "\n".join(words_of(said.message, record.run, flat))
         self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold()))

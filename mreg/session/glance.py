@@ -66,7 +66,9 @@ class Glance:
         return (number for number, _, _ in self._versions(collection))
 
     def tags(self, model: str | None = None) -> list[str]:
-        """The tags of a model, or those of a few."""
+        """The tags of a model or of a version (`artifact:vN`), or those of a few models."""
+        if model and ":" in model:
+            return sorted(self._table(f"artifacts/{model.replace(':', '/')}.toml").get("tags", ()))
         models = [model] if model else islice(self.models(), FEW)
         return sorted({tag for one in models for tag in self._table(f"registered/{one}/model.toml").get("tags", ())})
 
@@ -108,7 +110,7 @@ class Glance:
         """What was said of a version later takes the place of what its record says."""
         name, _, number = version.partition(":")
         said = self._table(f"artifacts/{name}/{number}.toml")
-        return said.get("metadata") if said else self._record(digest).get("metadata")
+        return said["metadata"] if "metadata" in said else self._record(digest).get("metadata")
 
     def _collections(self, folder: str, start: str) -> Iterator[str]:
         for name in self._names(folder, start):

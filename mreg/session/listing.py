@@ -9,7 +9,17 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mreg.refs import keys, properties, view
-from mreg.refs.keys import AliasKey, CardKey, CollectionKey, CollectionKind, LinkKey, ModelKey, RefKey, VersionKey
+from mreg.refs.keys import (
+    AliasKey,
+    AnnotationKey,
+    CardKey,
+    CollectionKey,
+    CollectionKind,
+    LinkKey,
+    ModelKey,
+    RefKey,
+    VersionKey,
+)
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import LinkTarget
 from mreg.values.card import CardFacts, facts_of
@@ -46,6 +56,14 @@ def listed_aliases(index: Index, collection: str | None) -> dict[AliasKey, int]:
 def listed_links(index: Index, model: str) -> dict[LinkKey, LinkTarget]:
     """The links of a registered model, in link order. Raises DamagedRef."""
     return _targets(index, lambda: _values(index, keys.in_links(model)))
+
+
+def listed_notes(index: Index) -> dict[AnnotationKey, str]:
+    """The annotations that tag a version, in the order of the versions. (More may be among them: read them.)"""
+    found = _values(index, keys.KIND_FOLDER[CollectionKind.ARTIFACT], ".toml").items()
+    tagging = ((keys.parse(key), text) for key, text in found if "tags = [" in text)
+    notes = {key: text for key, text in tagging if isinstance(key, AnnotationKey)}
+    return {key: notes[key] for key in sorted(notes, key=lambda key: (key.artifact, key.number))}
 
 
 def all_listed_links(index: Index) -> dict[LinkKey, LinkTarget]:

@@ -1,5 +1,5 @@
-"""What was said of a version after it was logged. Its record never changes; an annotation, once there,
-takes the place of the record's message, metadata and inputs as a whole, and of its sources, where it has any."""
+"""What was said of a version after it was logged. Its record never changes; what an annotation says takes the place of
+what the record says of the same: in a repository of format 1 of message, metadata and inputs as a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mreg.values import toml
 from mreg.values.canonical import Malformed, Unstorable, check_metadata, same
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
-from mreg.values.names import is_version
+from mreg.values.names import is_tag, is_version
 from mreg.values.records import MAX_VERSION, DataSource, Input, VersionRecord, parse_source
 
 
@@ -21,13 +21,33 @@ class DamagedAnnotation(Damaged):
     key: str
 
 
+class Note(NamedTuple):
+    """What an annotation says. None: the record's counts; so do its sources, where there are none here."""
+
+    message: str | None
+    metadata: dict[str, Any] | None
+    inputs: tuple[Input, ...] | None
+    sources: tuple[DataSource, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def beyond_format_1(self) -> str | None:
+        """What of it only format 2 can hold, in words; None where any can."""
+        if self.tags:
+            return "a tag"
+        if self.sources:
+            return "a source"
+        return "a part of the annotation" if None in (self.message, self.metadata, self.inputs) else None
+
+
 class Said(NamedTuple):
-    """Message, metadata, inputs and sources of a version."""
+    """Message, metadata, inputs, sources and tags of a version."""
 
     message: str
     metadata: dict[str, Any]
     inputs: tuple[Input, ...]
     sources: tuple[DataSource, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def with_inputs(self, more: tuple[Input, ...]) -> Said:
         """These inputs too, each version once."""
@@ -40,8 +60,19 @@ class Said(NamedTuple):
 
     def differs(self, other: Said) -> bool:
         """Whether these say anything else than others."""
-        words = (self.message, self.inputs, self.sources) == (other.message, other.inputs, other.sources)
+        words = self._replace(metadata={}) == other._replace(metadata={})
         return not (words and same(self.metadata, other.metadata))
+
+    def beyond(self, record: VersionRecord) -> Note | None:
+        """What an annotation has to say for this to be said of the version; None where the record says it all. Of
+        message, metadata and inputs all, unless they are the record's and something else is to be said."""
+        written = _of_record(record)
+        sources = self.sources if self.sources != written.sources else ()
+        if not self.differs(written):
+            return None
+        if self._replace(sources=(), tags=()).differs(written._replace(sources=())):
+            return Note(self.message, self.metadata, self.inputs, sources, self.tags)
+        return Note(None, None, None, sources, self.tags)
 
 
 def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
@@ -49,18 +80,34 @@ def effective(record: VersionRecord, annotation: str | None, key: str) -> Said:
 
     Raises DamagedAnnotation.
     """
+    written = _of_record(record)
     if annotation is None:
-        return Said(record.message, record.metadata, record.inputs, record.sources)
-    said = decode(annotation, key)
-    return said if said.sources else said._replace(sources=record.sources)
+        return written
+    note = decode(annotation, key)
+    return Said(
+        message=written.message if note.message is None else note.message,
+        metadata=written.metadata if note.metadata is None else note.metadata,
+        inputs=written.inputs if note.inputs is None else note.inputs,
+        sources=note.sources or written.sources,
+        tags=note.tags,
+    )
 
 
-def encode(said: Said) -> str:
+def _of_record(record: VersionRecord) -> Said:
+    return Said(record.message, record.metadata, record.inputs, record.sources)
+
+
+def encode(note: Note | Said) -> str:
     """Raises Unstorable for more than may stand in a version record."""
-    inputs = [[entry.reference, entry.version] for entry in said.inputs]
-    table: dict[str, Any] = {"message": said.message, "inputs": inputs, "metadata": said.metadata}
-    if said.sources:
-        table["sources"] = [_known(source) for source in said.sources]
+    inputs = None if note.inputs is None else [[entry.reference, entry.version] for entry in note.inputs]
+    fields = {
+        "message": note.message,
+        "inputs": inputs,
+        "metadata": note.metadata,
+        "sources": [_known(source) for source in note.sources] or None,
+        "tags": list(note.tags) or None,
+    }
+    table = {name: value for name, value in fields.items() if value is not None}
     text = lazy.tomli_w.dumps(table)
     if _is_large(text):
         reason = f"the version's metadata, message and inputs together are larger than {MAX_VERSION >> 20} MiB, as TOML"
@@ -68,7 +115,7 @@ def encode(said: Said) -> str:
     return text
 
 
-def decode(text: str, key: str) -> Said:
+def decode(text: str, key: str) -> Note:
     """Raises DamagedAnnotation."""
     if _is_large(text):
         raise DamagedAnnotation(key=key, reason=f"it is larger than {MAX_VERSION} bytes")
@@ -77,19 +124,35 @@ def decode(text: str, key: str) -> Said:
         check_metadata(table)
     except Malformed as error:
         raise DamagedAnnotation(key=key, reason=str(error)) from None
-    match table:
-        case {"message": str(message), "inputs": list(rows), "metadata": dict(metadata)}:
-            inputs = tuple(Input(*row) for row in rows if _is_input(row))
-            if len(inputs) == len(rows):
-                return Said(message, metadata, inputs, _sources(table.get("sources"), key))
-    raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+    fields = {name: table.get(name) for name in _FIELDS}
+    right = all(value is None or isinstance(value, _FIELDS[name]) for name, value in fields.items())
+    if not table or table.keys() - _FIELDS.keys() or not right:
+        raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+    rows = fields["inputs"]
+    if rows is not None and not all(map(_is_input, rows)):
+        raise DamagedAnnotation(key=key, reason="its inputs name no versions")
+    inputs = None if rows is None else tuple(Input(*row) for row in rows)
+    sources, tags = _sources(fields["sources"], key), _tags(fields["tags"], key)
+    return Note(fields["message"], fields["metadata"], inputs, sources, tags)
+
+
+_FIELDS = {"message": str, "inputs": list, "metadata": dict, "sources": list, "tags": list}
+
+
+def _tags(found: Any, key: str) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    right = found and all(isinstance(tag, str) and is_tag(tag) for tag in found)
+    if not right or found != sorted(set(found)):
+        raise DamagedAnnotation(key=key, reason="its tags are no sorted list of tags")
+    return tuple(found)
 
 
 def _sources(rows: Any, key: str) -> tuple[DataSource, ...]:
     if rows is None:
         return ()
-    if not isinstance(rows, list) or not rows:
-        raise DamagedAnnotation(key=key, reason="its sources are no list, or an empty one")
+    if not rows:
+        raise DamagedAnnotation(key=key, reason="its sources are an empty list")
     try:
         return tuple(map(parse_source, rows))
     except Malformed as error:
@@ -118,3 +181,11 @@ def _is_input(row: Any) -> bool:
     return (
         isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and is_version(row[0]) and is_digest(row[1])
     )
+
+
+def beyond_format_1(text: str) -> str | None:
+    """See `Note.beyond_format_1`; None also of what is no annotation."""
+    try:
+        return decode(text, "").beyond_format_1
+    except DamagedAnnotation:
+        return None

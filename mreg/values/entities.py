@@ -78,6 +78,7 @@ class Version(NamedTuple):
     base_models: tuple[str, ...] = ()
     origin: Origin | None = None
     sources: tuple[DataSource, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -271,7 +272,7 @@ class Unlinked(NamedTuple):
 
 
 class TagsResult(NamedTuple):
-    """All tags that the registered model has now. seq, changes: see `Changed`."""
+    """All tags that the registered model, or the version (`artifact:vN`), has now. seq, changes: see `Changed`."""
 
     model: str
     tags: tuple[str, ...]

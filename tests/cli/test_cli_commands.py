@@ -983,7 +983,7 @@ def test_every_command_has_help(bare: Any) -> None:
 
 VERSION = (
     "aliases artifact author base_models created digest files host inputs licenses links manifest message metadata "
-    "model_aliases model_tags name number origin run size sources type"
+    "model_aliases model_tags name number origin run size sources tags type"
 )
 CHANGE = "details kind name new old ref version"
 LINK = "aliases artifact digest model name number version_number"
@@ -1216,3 +1216,26 @@ def test_a_version_of_another_type_is_linked_only_by_force(mreg: Any, model: Mod
     assert fits[:2] == (0, "Pictures:v0\n")
     assert "Pictures\tdataset\t1" in listed[1]
     assert "dataset" in mreg("model", "show", "Pictures")[1]
+
+
+def test_versions_have_tags_of_their_own(mreg: Any, model: Model) -> None:
+    mreg.must("log", model(), "-a", "digits", "--link", "Classifier")
+    mreg.must("tag", "add", "Classifier", "vision")
+
+    added = mreg("tag", "add", "digits:v0", "reviewed", "vision")
+    again = mreg("tag", "add", "digits:v0", "vision")
+    listed, of_one = mreg("tag", "ls"), mreg("tag", "ls", "Classifier:v0")
+    found = mreg("search", "--where", "tag = 'reviewed'", "--count")
+    removed = mreg("tag", "rm", "digits:v0", "vision")
+    unknown = mreg("tag", "rm", "digits:v0", "revewed")
+
+    assert added == (0, "reviewed\nvision\n", "tags of digits:v0  + reviewed, + vision\n")
+    assert again == (0, "reviewed\nvision\n", "the tags of digits:v0 are the same as before\n")
+    assert listed == (0, "reviewed\tdigits:v0\nvision\tClassifier, digits:v0\n", "")
+    assert of_one == (0, "reviewed\nvision\n", "")
+    assert found[:2] == (0, "1\n")
+    assert removed[:2] == (0, "reviewed\n")
+    assert unknown == (3, "", "error: 'digits:v0' has no tag 'revewed'\nhint: did you mean `reviewed`?\n")
+    assert "tags: " in mreg("show", "digits:v0")[1]
+    assert "reviewed" in mreg("ls", "digits")[1]
+    assert "reviewed" in mreg("ls", "Classifier")[1]

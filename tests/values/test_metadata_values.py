@@ -271,8 +271,11 @@ def test_an_annotation_is_read_as_it_was_written(values: dict[str, Any], text: s
         "",
         "x",
         "message = 1",
-        'message = "m"',
-        'message = "m"\ninputs = []',
+        'message = "m"\ntags = []',
+        'tags = ["b", "a"]',
+        'tags = ["a/b"]',
+        "tags = [1]",
+        'other = "m"',
         'message = "m"\ninputs = [["a", "b"]]\n[metadata]',
         'message = "m"\ninputs = [1]\n[metadata]',
         'message = "m"\ninputs = []\nmetadata = 1',
@@ -285,7 +288,7 @@ def test_an_annotation_is_read_as_it_was_written(values: dict[str, Any], text: s
         f'message = "m"\ninputs = []\n[metadata]\nx = [{{y = 0x{"f" * 5000}}}]',
         f'message = "{"m" * (4 << 20)}"\ninputs = []\n[metadata]',
     ],
-    ids=range(16),
+    ids=range(19),
 )
 def test_an_annotation_of_another_form_is_damage(text: str) -> None:
     with pytest.raises(DamagedAnnotation):

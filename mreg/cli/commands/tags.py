@@ -5,24 +5,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ModelArgument, ReasonOption
+from mreg.cli.commands.params import ReasonOption
 from mreg.cli.context import Context
 from mreg.cli.state import State
+from mreg.values.names import composed
 
 if TYPE_CHECKING:
     from mreg import TagsResult
 
+TaggedArgument = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="A registered model, or a version as NAME:vN.", parser=composed)
+]
 TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 
 
-def add(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
-    """Add tags to a registered model; print all its tags."""
-    _changed(ctx.obj, ctx.obj.repository().add_tags(model, tags, message=message))
+def add(ctx: Context, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
+    """Add tags to a registered model, or to a version; print all its tags."""
+    _changed(ctx.obj, ctx.obj.repository().add_tags(reference, tags, message=message))
 
 
-def rm(ctx: Context, model: ModelArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
-    """Remove tags from a registered model; print the remaining ones."""
-    _changed(ctx.obj, ctx.obj.repository().remove_tags(model, tags, message=message))
+def rm(ctx: Context, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
+    """Remove tags from a registered model, or from a version; print the remaining ones."""
+    _changed(ctx.obj, ctx.obj.repository().remove_tags(reference, tags, message=message))
 
 
 def _changed(state: State, done: "TagsResult") -> None:
@@ -36,13 +40,19 @@ def _print(state: State, model: str, tags: tuple[str, ...]) -> None:
 
 def ls(
     ctx: Context,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Only the tags of this model.")] = None,
+    reference: Annotated[
+        str | None, typer.Argument(metavar="[REFERENCE]", help="Only the tags of this model or version.")
+    ] = None,
 ) -> None:
-    """List the tags in use and the models that have them."""
+    """List the tags in use, with the models and versions that have them."""
     repository = ctx.obj.repository()
-    if model is not None:
-        _print(ctx.obj, model, repository.model(model).tags)
+    if reference is not None and ":" in reference:
+        version = repository.version(reference)
+        _print(ctx.obj, version.name, version.tags)
+        return
+    if reference is not None:
+        _print(ctx.obj, reference, repository.model(reference).tags)
         return
     found = repository.tags()
     rows = [[tag, ", ".join(models)] for tag, models in found.items()]
-    ctx.obj.emit({"tags": found}, lambda out: out.table(["tag", "models"], rows))
+    ctx.obj.emit({"tags": found}, lambda out: out.table(["tag", "of"], rows))

@@ -169,16 +169,16 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('name',)),
     'tag': ('Label registered models.', {
     }, ()),
-    'tag add': ('Add tags to a model.', {
+    'tag add': ('Add tags to a model or a version.', {
         '--message': ('-', 'The reason, for the history.'),
         '-m': ('-', 'The reason, for the history.'),
-    }, ('model', 'tag*')),
-    'tag rm': ('Remove tags from a model.', {
+    }, ('reference', 'tag*')),
+    'tag rm': ('Remove tags from a model or a version.', {
         '--message': ('-', 'The reason, for the history.'),
         '-m': ('-', 'The reason, for the history.'),
-    }, ('model', 'tag of model*')),
-    'tag ls': ('List tags and the models that have them.', {
-    }, ('model',)),
+    }, ('reference', 'tag of model*')),
+    'tag ls': ('List tags, and what has them.', {
+    }, ('reference',)),
     'card': ('Show or set a model card.', {
         '--file': ('files', 'Set the card to this file (-: standard input).'),
         '--edit': ('', 'Edit the card with $VISUAL or $EDITOR.'),

@@ -464,22 +464,22 @@ PAGES: dict[str, Page] = {
             'Label registered models.',
         ),
         (
-            ('add', 'Add tags to a model.'),
-            ('rm', 'Remove tags from a model.'),
-            ('ls', 'List tags and the models that have them.'),
+            ('add', 'Add tags to a model or a version.'),
+            ('rm', 'Remove tags from a model or a version.'),
+            ('ls', 'List tags, and what has them.'),
         ),
         (),
         (),
         (),
     ),
     'tag add': (
-        'mreg tag add MODEL TAG... [OPTIONS]',
+        'mreg tag add REFERENCE TAG... [OPTIONS]',
         (
-            'Add tags to a registered model; print all its tags.',
+            'Add tags to a registered model, or to a version; print all its tags.',
         ),
         (),
         (
-            ('MODEL', "The registered model's name."),
+            ('REFERENCE', 'A registered model, or a version as NAME:vN.'),
             ('TAG...', 'Words of letters, digits, _, - and spaces.'),
         ),
         (
@@ -490,13 +490,13 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'tag rm': (
-        'mreg tag rm MODEL TAG... [OPTIONS]',
+        'mreg tag rm REFERENCE TAG... [OPTIONS]',
         (
-            'Remove tags from a registered model; print the remaining ones.',
+            'Remove tags from a registered model, or from a version; print the remaining ones.',
         ),
         (),
         (
-            ('MODEL', "The registered model's name."),
+            ('REFERENCE', 'A registered model, or a version as NAME:vN.'),
             ('TAG...', 'Words of letters, digits, _, - and spaces.'),
         ),
         (
@@ -507,13 +507,13 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'tag ls': (
-        'mreg tag ls [MODEL]',
+        'mreg tag ls [REFERENCE]',
         (
-            'List the tags in use and the models that have them.',
+            'List the tags in use, with the models and versions that have them.',
         ),
         (),
         (
-            ('MODEL', 'Only the tags of this model.'),
+            ('REFERENCE', 'Only the tags of this model or version.'),
         ),
         (),
         (

@@ -49,7 +49,7 @@ class Subject:
             case "alias":
                 return aliases_of(version.aliases, version.model_aliases)
             case "tag":
-                return version.model_tags
+                return sorted({*version.tags, *version.model_tags})
             case "license":
                 return version.licenses
             case "base_model":
