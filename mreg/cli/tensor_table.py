@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import GAP, Column, width_of
 from mreg.cli.output import Out, count_text
-from mreg.cli.text import one_line
+from mreg.cli.text import one_line, path_text
 from mreg.values.tensors import largest_change, natural
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Table:
         yield from (_pair_row("r", one, "same bytes") for one in found.renamed)
         for sign, tensors in (("+", found.added), ("-", found.removed)):
             yield from (_tensor_row(sign, one, tensors) for one in tensors if one.tied_to is None)
-        yield from (_row("x", one.tensor or one.file, "", "", note=one.reason) for one in found.skipped)
+        yield from (_row("x", one.tensor or path_text(one.file), "", "", note=one.reason) for one in found.skipped)
         if self._everything:
             yield from (_pair_row("=", one) for one in found.equal)
 

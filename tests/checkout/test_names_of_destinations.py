@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,28 @@ def no_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "open", open_)
     monkeypatch.setattr(os, "stat", stat)
+
+
+@pytest.fixture
+def renames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], str]], None]:
+    """From now on names that are listed are others than those that they were made by."""
+
+    def renames(shown: Callable[[str], str]) -> None:
+        real_list, real_unlink = os.listdir, os.unlink
+        known: dict[str, str] = {}
+
+        def listdir(path: Any = ".") -> list[str]:
+            found = real_list(path)
+            known.update({shown(name): name for name in found} if isinstance(path, int) else {})
+            return [shown(name) for name in found] if isinstance(path, int) else found
+
+        def unlink(path: Any, *, dir_fd: int | None = None) -> None:
+            real_unlink(known.get(path, path), dir_fd=dir_fd)
+
+        monkeypatch.setattr(os, "listdir", listdir)
+        monkeypatch.setattr(os, "unlink", unlink)
+
+    return renames
 
 
 @pytest.fixture
@@ -159,6 +182,28 @@ def test_a_file_that_is_there_is_not_taken_for_one_that_differs_in_case(
         repo.get("m", tmp_path / "out")
 
     assert tree(str(tmp_path / "out")) == {"A": b"equal"}
+
+
+def test_names_may_be_kept_in_another_normal_form(
+    repo: Repository, tmp_path: Path, tree: Tree, renames: Callable[..., None]
+) -> None:
+    repo.log({"größe": b"1", "e\u0301": b"2"}, "m")
+    renames(lambda name: unicodedata.normalize("NFD", name))
+
+    repo.get("m", tmp_path / "out")
+
+    assert tree(str(tmp_path / "out")) == {"größe": b"1", "e\u0301": b"2"}
+
+
+def test_a_name_that_is_kept_as_another_is_refused(
+    repo: Repository, tmp_path: Path, renames: Callable[..., None]
+) -> None:
+    repo.log({"dot.": b"1", "first": b"1"}, "m")
+    renames(lambda name: name.rstrip("."))
+
+    with pytest.raises(NameNotHeld, match=r"'dot\.': the file system gives it another name"):
+        repo.get("m", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_can_be_held_is_written_where_the_rest_is_excluded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ init
 log {x} -a other --input-file {x} --input-uri s3://data/{x} -m first
 log {x} -a other --dry-run
 log in -a m --exclude {x}/nothing --alias best --link Z
+log {x}.npy -a t --meta acc=1
+log t/{x}.npy -a t --meta acc=2
+metrics t
+metrics t acc
 files m
 files other
 get m
@@ -40,6 +45,11 @@ show other
 show Z
 diff other:v0 m:v0
 diff m:v0 other:v0
+diff m:v0 ./in
+diff t:v0 t:v1
+diff t:v0 t:v1 --tensors
+diff t:v0 t:v1 --stat
+diff t:v0 ./{x}.npy --tensors
 annotate m --message again
 annotate other:v0 --meta a=1
 link other Z
@@ -101,6 +111,12 @@ get n --include {x}/nothing
 """
 
 
+def npy(number: int) -> bytes:
+    """A tensor of four numbers."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }".ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + struct.pack("<4f", *[number] * 4)
+
+
 def commands_of(entries: dict[str, Any], above: str = "") -> Iterator[str]:
     for name, entry in entries.items():
         yield from commands_of(entry.group, f"{name} ") if entry.group else (above + name,)
@@ -119,6 +135,9 @@ def play(mreg: Any, name: str) -> list[tuple[str, Any]]:
     (home / "inout").mkdir()
     (home / "inout" / f"{name}more").write_text("nobody has this")
     (home / name).write_text("outer")
+    (home / "t").mkdir()
+    for number, place in enumerate((home, home / "t")):
+        (place / f"{name}.npy").write_bytes(npy(number))
     (home / f"{name}card").write_text("# Card\n")
     os.mkfifo(home / f"{name}pipe")
     there = type(mreg)(home)

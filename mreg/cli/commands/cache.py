@@ -9,6 +9,7 @@ from mreg.cli.commands.params import parsed
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, age_text, count_text, size_text
+from mreg.cli.text import path_text
 from mreg.values.ages import parse_seconds
 from mreg.values.sizes import parse_bytes
 
@@ -25,7 +26,7 @@ def ls(ctx: Context) -> None:
 def _render(out: Out, found: mreg.CacheContents) -> None:
     parts = [("ready copies", found.ready), ("lookup tables", found.tables), ("unfinished", found.unfinished)]
     sizes = [(part, f"{size_text(size)} ({size} bytes)") for part, size in [*parts, *found.other.items()] if size]
-    out.fields([("cache", found.path), *sizes])
+    out.fields([("cache", path_text(found.path)), *sizes])
     rows = [[_name(one), size_text(one.size), out.when(one.used), one.repository or ""] for one in found.copies]
     out.table(["copy", "size", Column("used", style="dim"), "repository"], rows)
 
