@@ -760,6 +760,8 @@ class Repository:
         grace: float | None = None,
         keep_last: int | None = None,
         older_than: float | None = None,
+        keep_best: str | Sequence[str] | None = None,
+        keep_where: str | Filter | Sequence[str | Filter] | None = None,
         repack: bool = False,
         dry_run: bool = False,
         progress: Progress | None = None,
@@ -771,17 +773,31 @@ class Repository:
         latest one, and what an alias or a link holds, always stay. `undo` brings back what expired until its
         data are deleted, a grace period later.
 
+        keep_best, keep_where (default: the settings gc.keep-best and gc.keep-where) keep more of them: the N best of
+        each artifact by a number, as `max:KEY:N` or `min:KEY:N`, and those that a filter matches. They are judged from
+        the records; what cannot be judged stays, and a key that no version has raises UnknownKey.
+
         repack: afterwards rewrite packs of which little is still needed, or that were stored uncompressed and would
         be much smaller.
         """
         policy = upkeep.retention.Policy(
             self.setting("gc.keep-last") if keep_last is None else keep_last,
             values.ages.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
+            self._best(self.setting("gc.keep-best") if keep_best is None else keep_best),
+            _wanted("", self._kept() if keep_where is None else keep_where, (), None, ()).where,
         )
         seconds = values.ages.parse_seconds(self.setting("gc.grace")) if grace is None else grace
         return upkeep.gc.gc(
             self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run, progress=progress
         )
+
+    def _best(self, texts: str | Sequence[str]) -> tuple[upkeep.quality.Best, ...]:
+        directions = self.setting("metrics.direction")
+        return tuple(upkeep.quality.parse_best(text, directions) for text in _texts(texts) if text)
+
+    def _kept(self) -> list[str]:
+        where = self.setting("gc.keep-where")
+        return [where] if where else []
 
     def fsck(
         self,

@@ -38,6 +38,7 @@ HINTS: dict[str, str] = {
     "not-then": "`mreg history {name}` shows what happened when",
     "unknown-metric": "`mreg metrics {name}` lists those that there are",
     "not-logarithmic": "leave --log out, or choose versions with --where",
+    "invalid-best": "such as max:metrics.acc:3 or min:metrics.loss:3",
     "no-earlier-place": "`mreg history {name}:{alias}` shows where it was",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",
     "cannot-undo": "take back first what stands in the way; `mreg history --since {seq}` shows what came since",

@@ -85,6 +85,20 @@ def _globs(text: str) -> list[str]:
     return text.split()
 
 
+def _bests(text: str) -> list[str]:
+    rules = text.replace(",", " ").split()
+    for rule in rules:
+        values.directions.parse(rule.rpartition(":")[0])
+        _count(rule.rpartition(":")[2])
+    return rules
+
+
+def _expression(text: str) -> str:
+    if text:
+        values.filters.filter.Filter(text)
+    return text
+
+
 def _directions(text: str) -> list[str]:
     return values.directions.parse(text)
 
@@ -102,6 +116,10 @@ SETTINGS: dict[str, Setting] = {
         "umask", _sharing, "group: all members of the folder's group may write; umask: the umask of each writer decides"
     ),
     "gc.grace": Setting("14d", _age, "how long gc keeps unreachable data"),
+    "gc.keep-best": Setting(
+        [], _bests, "gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, several with spaces"
+    ),
+    "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: none for that"),
     "gc.keep-last": Setting(0, _count, "gc expires versions beyond the newest N of their artifact; 0: no limit"),
     "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),

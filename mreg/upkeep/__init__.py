@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         findings as findings,
         fsck as fsck,
         gc as gc,
+        quality as quality,
         repack as repack,
         repair as repair,
         repair_refs as repair_refs,

@@ -22,6 +22,7 @@ from mreg.session.context import Context
 from mreg.storage import Stat, Storage
 from mreg.upkeep import reach
 from mreg.upkeep.clock import age_of, clock
+from mreg.upkeep.quality import unkept
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy, expired
 from mreg.values.errors import Conflict, Damaged
@@ -98,14 +99,15 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
 
 def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> Plan:
     refs = ref_files.after(entries)
-    going = expired(refs, policy, lambda seq: age_of(context, seq, now))
+    buried = dead.after(entries)
+    records = ObjectsAt(context.storage, buried.get)
+    old = expired(refs, policy, lambda seq: age_of(context, seq, now))
+    going = unkept(old, refs, records, policy.keep_best, policy.keep_where)
     gone = {VersionKey(version.artifact, version.number) for version in going}
     before = reach.roots_now(refs)
     current = reach.roots_now({key: ref for key, ref in refs.items() if not _goes(key, gone)})
     indexes = reach.read_indexes(context.storage)
     read = reach.only_registered(indexes, entries)
-    buried = dead.after(entries)
-    records = ObjectsAt(context.storage, buried.get)
     live = reach.reach(records, current, read)
     remembered = (before if grace else current) | reach.remembered(
         entries, lambda seq: age_of(context, seq, now), grace

@@ -14,7 +14,7 @@ from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
 
 if TYPE_CHECKING:
-    from mreg import Report, Usage
+    from mreg import Report, Repository, Usage
 
 
 def du(
@@ -77,6 +77,18 @@ def gc(
         str | None,
         typer.Option("--older-than", metavar="AGE", help="Expire only versions older than AGE (0: any)."),
     ] = None,
+    keep_best: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep-best", metavar="max:KEY:N", help="Keep the N best of each artifact (min: for losses). Repeatable."
+        ),
+    ] = None,
+    keep_where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep-where", metavar="EXPR", help="Keep versions that match (`mreg help filters`). Repeatable."
+        ),
+    ] = None,
     repack: Annotated[
         bool, typer.Option("--repack", help="Rewrite packs that are mostly dead, or could be much smaller.")
     ] = False,
@@ -88,16 +100,28 @@ def gc(
 
     Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the
     settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of
-    an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.
+    an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number,
+    or with NaN there. A key that no version has is an error. An expired version is deleted as by `mreg rm`, and `mreg
+    undo` brings it back within the grace period.
     """
     seconds = parsed("--grace", grace, parse_seconds)
     age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
         ctx.obj.note("grace 0: a `log` that runs now may have to read its files again")
+    repository = ctx.obj.repository()
     with Bar("repacking", ctx.obj) as bar:
-        found = ctx.obj.repository().gc(
-            grace=seconds, keep_last=keep_last, older_than=age, repack=repack, dry_run=dry_run, progress=bar
+        found = repository.gc(
+            grace=seconds,
+            keep_last=keep_last,
+            older_than=age,
+            keep_best=keep_best or None,
+            keep_where=[one for one in keep_where if one] if keep_where else None,
+            repack=repack,
+            dry_run=dry_run,
+            progress=bar,
         )
+    if (keep_best or keep_where) and not (keep_last or age or _expires(repository)):
+        ctx.obj.note("nothing expires without --keep-last or --older-than: the other options only keep")
     verb = "would expire" if dry_run else "expired"
     for artifact, gone in _by_artifact(found.expired).items():
         ctx.obj.note(f"{count_text(len(gone), 'version', 'versions')} of {artifact} {verb}: {' '.join(gone)}")
@@ -114,6 +138,11 @@ def gc(
         if found.seq is not None:
             ctx.obj.note(f"until then `mreg undo {found.seq}` brings back what expired")
     ctx.obj.emit(found, lambda out: out.line(str(found.bytes)))
+
+
+def _expires(repository: "Repository") -> bool:
+    """Whether the settings let anything expire."""
+    return repository.setting("gc.keep-last") > 0 or parse_seconds(repository.setting("gc.older-than")) > 0
 
 
 def _by_artifact(names: tuple[str, ...]) -> dict[str, list[str]]:

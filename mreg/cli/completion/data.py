@@ -252,6 +252,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--grace': ('-', 'Keep what was reachable within AGE (14d, 2h, 0).'),
         '--keep-last': ('-', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
         '--older-than': ('-', 'Expire only versions older than AGE (0: any).'),
+        '--keep-best': ('-', 'Keep the N best of each artifact (min: for losses). Repeatable.'),
+        '--keep-where': ('expression', 'Keep versions that match (`mreg help filters`). Repeatable.'),
         '--repack': ('', 'Rewrite packs that are mostly dead, or could be much smaller.'),
     }, ()),
     'fsck': ('Verify the repository.', {
@@ -292,7 +294,9 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
 SETTINGS = {
     'core.shared': "group: all members of the folder's group may write; umask: the umask of each writer decides",
     'gc.grace': 'how long gc keeps unreachable data',
+    'gc.keep-best': 'gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, several with spaces',
     'gc.keep-last': 'gc expires versions beyond the newest N of their artifact; 0: no limit',
+    'gc.keep-where': 'gc keeps the versions that match this filter; empty: none for that',
     'gc.older-than': 'gc expires only versions older than this; 0: of any age',
     'lock.timeout': 'how long a writer waits for another one',
     'log.compress': 'whether log compresses chunks',
