@@ -28,6 +28,7 @@ from mreg.content.objects import key_of as object_key
 from mreg.content.packs import PackIndex
 from mreg.refs import ref_files
 from mreg.refs.journal import key_of as entry_key
+from mreg.repository import Repository
 from mreg.values.digest import digest
 from mreg.values.records import VersionRecord
 
@@ -57,13 +58,22 @@ mreg log data.csv --artifact data                             # entry 10
 mreg rm data:v0                                               # entry 11
 mreg gc --grace 0                                             # entry 12
 mreg log data.csv --artifact data                             # entry 13
+mreg tag add producción:v0 reviewed                           # entry 14
+repo.set_property("Reader", "stage of use", "pilot")          # entry 15
+repo.attach("producción:v0", "report", "data.csv")            # entry 16
+mreg artifact create counted --first 1                        # entry 17
+mreg model create Tables --type dataset                       # entry 18
 """
-
-# Not shown yet: tags of a version, a property, an attachment, a reserved number.
 
 INTRODUCTION_2 = """
 The same repository goes on. The folder now holds an empty folder `assets`, and a file `epoch:3`, which is the text
-`weights` and a newline, and is executable. data.csv is `1,2` and a newline. What follows is what is new or has changed.
+`weights` and a newline, and is executable. data.csv is `1,2` and a newline. `repo` is the repository in Python. What
+follows is what is new or has changed.
+"""
+
+REFS_2 = """
+The refs: counted:v0 is a reserved number; producción:v0.toml an annotation of tags alone; of the tables with a line
+each, one has an attachment, the manifest of data:v1, and one a property.
 """
 
 RECORDS_2 = """
@@ -140,6 +150,10 @@ def _lines(commands: str) -> list[str]:
 def _run(line: str) -> None:
     from mreg.cli.main import run
 
+    if line.startswith("repo."):
+        with Repository.open(author="ann") as repo:
+            assert eval(line, {"repo": repo}), line
+        return
     with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
         assert run(shlex.split(line, comments=True)[1:]) == 0, line
 
@@ -174,7 +188,7 @@ def part_2(files: dict[str, bytes]) -> str:
     parts = [TITLE_2, "\n", _filled(INTRODUCTION_2), *(f"    {line}\n" for line in COMMANDS_2.splitlines()), "\n"]
     for text, shown in (
         ("The config, whose first line entry 7 has changed.", ["config.toml"]),
-        ("The refs.", [key for key in keys if key.startswith(("artifacts/", "aliases/"))]),
+        (REFS_2, [key for key in keys if key.startswith(("artifacts/", "aliases/", "registered/"))]),
         (RECORDS_2, sorted(records, key=lambda key: (b'"files":[' in files[key], b'"format":2' in files[key]))),
         (AGAIN_2, again),
         ("The packs. Each file is one chunk, as it is, and has no recipe.", packs),

@@ -15,6 +15,7 @@ from mreg.content.codecs import DELTA, PLANES, RAW, Encoded, decode
 from mreg.content.objects import counting
 from mreg.content.pack_writer import PackWriter
 from mreg.content.packs import Base
+from mreg.operations.resolve import NotHere
 from mreg.refs import dead, journal, ref_files
 from mreg.refs.journal import Entry, Mark
 from mreg.repository import Repository
@@ -166,6 +167,14 @@ def test_what_the_worked_repository_of_format_2_holds_is_what_the_page_says() ->
     )
     assert b"".join(repo.read("data:v1", "data.csv")) == b"1,2\n"
     assert repo.resolve("data").number == 1
+    assert repo.version("producción:v0").tags == ("reviewed",)
+    assert repo.properties("Reader") == {"stage of use": "pilot"}
+    assert b"".join(repo.read_attachment("producción:v0", "report")) == b"1,2\n"
+    assert repo.attachments("producción:v0")[0].manifest == repo.version("data:v1").manifest
+    assert repo.artifact("counted").versions == 0
+    assert repo.model("Tables").type == "dataset"
+    with pytest.raises(NotHere):
+        repo.resolve("counted:v0")
     assert repo.gc(grace=0, dry_run=True).bytes == 0
 
 

@@ -1,8 +1,8 @@
 """Repositories as earlier releases wrote them stay readable, with all that was in them.
 
 `data/repository-<number>.tar.gz` is the `.mreg` folder, `.json` what must be read from it. Neither is ever
-changed; a new format, also of packs only, gets files of its own. The number is that of the packs' format; repository
-2 is 1 with more in it.
+changed; a new format, also of packs only, gets files of its own. Repository 1 has format 1, and so have its packs. Each
+is the one before with more in it: 2 packs of format 2, 3 what only a repository of format 2 can hold.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from typing import Any
 
 import pytest
 from make_repository_1 import describe
+from make_repository_3 import describe_more
 
 from mreg import Repository
-from mreg.content import packs
+from mreg.content import objects, packs
+from mreg.operations.resolve import NotHere
 from mreg.storage.local import LocalStorage
 from mreg.values.digest import digest
 from mreg.values.errors import NotFound
 
 DATA = Path(__file__).parent / "data"
 EXPECTED: dict[int, Any] = {
-    number: json.loads((DATA / f"repository-{number}.json").read_text("utf-8")) for number in (1, 2)
+    number: json.loads((DATA / f"repository-{number}.json").read_text("utf-8")) for number in (1, 2, 3)
 }
 ALL = [(number, name) for number in EXPECTED for name in EXPECTED[number]["versions"]]
 
@@ -48,7 +50,19 @@ def test_an_old_repository_is_sound(repo: Repository) -> None:
 
 
 def test_an_old_repository_says_what_it_said(repo: Repository, number: int) -> None:
-    assert json.loads(json.dumps(describe(repo))) == EXPECTED[number]
+    expected = {key: value for key, value in EXPECTED[number].items() if key != "more"}
+    assert json.loads(json.dumps(describe(repo))) == expected
+
+
+def test_what_only_format_2_can_hold_is_what_it_was(repo: Repository, number: int) -> None:
+    if "more" in EXPECTED[number]:
+        assert json.loads(json.dumps(describe_more(repo))) == EXPECTED[number]["more"]
+        for name in ("counted:v0", "counted:v1"):
+            with pytest.raises(NotHere):
+                repo.resolve(name)
+        assert any(objects.dropped_by(key) for key in LocalStorage(repo.location).list("objects"))
+    else:
+        assert repo.format == 1
 
 
 @pytest.mark.parametrize(("number", "name"), ALL)
@@ -109,6 +123,6 @@ def test_the_packs_are_of_every_format_and_codec_up_to_the_repositorys_number(re
     headers = {storage.read(packs.key_of(name), 8, 4)[0] for name in names}
     entries = [entry for name in names for entry in packs.read_index(storage, name).chunks]
 
-    assert headers == set(range(1, number + 1))
+    assert headers == set(range(1, min(number, 2) + 1))
     assert {entry.codec for entry in entries} == ({0} if number == 1 else {0, 1, 2})
     assert max(entry.position for entry in entries) == (0 if number == 1 else 8)
