@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         File,
         HistoryEntry,
         KeyFigures,
+        LeftOut,
         LinkResult,
         LogResult,
         Model,
@@ -679,6 +680,16 @@ class Repository:
     ) -> int:
         """How many versions `search` would find."""
         return operations.search.count(self._context, _wanted(text, where, (), None, within), told)
+
+    def left_out(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter],
+        within: str | Sequence[str] = (),
+    ) -> list[LeftOut]:
+        """What `!=` and the other negated tests of the filter leave out, as the key is not there."""
+        return operations.search.left_out(self._context, _wanted(text, where, (), None, within))
 
     def holding(
         self,

@@ -20,12 +20,13 @@ from mreg.session.listing import all_listed_links, listed_aliases, listed_card, 
 from mreg.values import names
 from mreg.values.canonical import is_unicode
 from mreg.values.card import CardFacts
-from mreg.values.entities import Artifact, KeyFigures, Model, Version
+from mreg.values.entities import Artifact, KeyFigures, LeftOut, Model, Version
 from mreg.values.errors import InvalidInput, Unmet
 from mreg.values.filters.errors import UnknownKey
 from mreg.values.filters.filter import Filter
+from mreg.values.filters.meaning import positive
 from mreg.values.filters.tokens import tokens as scanned
-from mreg.values.filters.tree import FIELDS, Key, tests
+from mreg.values.filters.tree import FIELDS, Key, Not, Test, replaced, tests
 from mreg.values.metadata import flatten
 
 _T = TypeVar("_T")
@@ -83,6 +84,28 @@ def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
     if not search.is_exact or not is_unicode(wanted.text):
         return len(find(context, wanted, told))
     return int(search.ask(lambda query: query.count(*search.condition(query))))
+
+
+def left_out(context: Context, wanted: Wanted) -> list[LeftOut]:
+    """For each negated test of a key (`!=`), the versions that do not match only because they have no such key: how
+    many there are, and the test that takes them too."""
+    negated = [(one, test) for one in wanted.where for test in tests(one.tree) if _is_of_key(test)]
+    now = count(context, wanted) if negated else 0
+    found = []
+    for one, test in negated:
+        op, _ = positive(test.op)
+        instead = Not(test._replace(op=op))
+        where = tuple(
+            Filter(str(replaced(other.tree, test, instead))) if other is one else other for other in wanted.where
+        )
+        more = count(context, wanted._replace(where=where)) - now
+        if more > 0:
+            found.append(LeftOut(test.key.name, more, str(instead)))
+    return found
+
+
+def _is_of_key(test: Test) -> bool:
+    return not test.key.field and positive(test.op)[1]
 
 
 def key_figures(context: Context, within: Sequence[str] = (), told: Told | None = None) -> list[KeyFigures]:

@@ -28,6 +28,7 @@ __all__ = [
     "HistoryEntry",
     "Input",
     "KeyFigures",
+    "LeftOut",
     "Link",
     "LinkResult",
     "LocalFiles",
@@ -123,6 +124,14 @@ class Changed(NamedTuple):
 
     def __bool__(self) -> bool:
         return self.seq is not None
+
+
+class LeftOut(NamedTuple):
+    """So many versions do not match a filter only because they have no such key; the test `instead` takes them too."""
+
+    key: str
+    versions: int
+    instead: str
 
 
 class KeyFigures(NamedTuple):

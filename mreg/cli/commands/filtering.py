@@ -8,7 +8,7 @@ import typer
 from mreg.cli import plain, tables
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
-from mreg.cli.output import value_text
+from mreg.cli.output import count_text, value_text
 from mreg.cli.state import State
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     tables.emit_chosen(state, versions, body, asked.columns, only_changed=asked.only_changed, within=within)
     if asked.limit and len(versions) == asked.limit:
         tell_rest(state, repository.count(where=filters, within=names), versions, sort)
+    tell_lacking(state, repository, where=asked.where, within=names)
     return UNMET if asked.exit_code and not versions else 0
 
 
@@ -177,6 +178,16 @@ def find(
     order = ["-created", "-number"]
     newest = repository.search(text, where=where, sort=order, limit=limit, within=within, told=told(state))
     return sorted(newest, key=_name_order)
+
+
+def tell_lacking(
+    state: State, repository: "Repository", text: str = "", *, where: Sequence[str], within: Sequence[str]
+) -> None:
+    """On a terminal, say how many versions `!=` leaves out, as they have no such key."""
+    if state.terminal and state.talkative and any("!" in one or "not" in one.lower() for one in where):
+        for one in repository.left_out(text, where=where, within=within):
+            has = count_text(one.versions, "version has", "versions have")
+            state.note(f'{has} no {one.key}; "{one.instead}" takes {"it" if one.versions == 1 else "them"} too')
 
 
 def newest_of(versions: "Sequence[Version]", limit: int | None) -> "list[Version]":

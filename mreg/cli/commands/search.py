@@ -19,6 +19,7 @@ from mreg.cli.commands.filtering import (
     newest_of,
     split,
     tagged,
+    tell_lacking,
     tell_rest,
     told,
 )
@@ -93,6 +94,7 @@ def search(
     matched = (lambda one: in_version(one, text)) if text else None
     tables.emit_chosen(state, versions, body, split(columns), only_changed=only_changed, matched=matched)
     tell_rest(state, total, versions, keys_of_order)
+    tell_lacking(state, repository, text, where=where or (), within=names)
     return UNMET if exit_code and not versions else 0
 
 

@@ -145,6 +145,16 @@ def tests(tree: Tree) -> list[Test]:
     return [test for part in parts for test in tests(part)]
 
 
+def replaced(tree: Tree, old: Test, new: Tree) -> Tree:
+    """The expression with another one in the place of a test."""
+    match tree:
+        case Test():
+            return new if tree == old else tree
+        case Not():
+            return Not(replaced(tree.part, old, new))
+    return type(tree)(tuple(replaced(part, old, new) for part in tree.parts))
+
+
 def microseconds(time: datetime) -> int:
     """The time as a whole number of microseconds, which compares exactly."""
     return (time - EPOCH) // timedelta(microseconds=1)
