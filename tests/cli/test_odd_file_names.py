@@ -78,7 +78,7 @@ search first
 search --path {x}
 history
 history -v
-undo 3
+undo 5
 cache ls
 cache prune
 du
