@@ -68,7 +68,7 @@ class Out:
         Text, also that of a heading, never breaks out of its cell: see `one_line`. `layout.COLUMNS` says which
         headings mean a column that is cut, set to the right or coloured; others are given as a `Column`.
         """
-        rows = [[one_line(cell) for cell in row] for row in rows]
+        rows = [[cell if cell.isprintable() else one_line(cell) for cell in row] for row in rows]
         if not self.terminal:
             for row in rows:
                 print("\t".join(row))

@@ -20,7 +20,6 @@ from mreg.session.listing import (
     listed_holders,
     listed_links,
     listed_notes,
-    listed_versions,
 )
 from mreg.values import annotation, names
 from mreg.values.entities import Artifact, Link, Model, Version
@@ -158,7 +157,7 @@ def versions(context: Context, name: str, newest: int | None = None) -> list[Ver
     if kind is CollectionKind.ARTIFACT and newest is not None:
         wanted = [Resolved(name, number, digest) for number, digest in index.newest(name, newest).items()]
     elif kind is CollectionKind.ARTIFACT:
-        wanted = [Resolved(name, key.number, digest) for key, digest in listed_versions(index, name).items()]
+        wanted = [Resolved(name, number, digest) for number, digest in index.versions_of(name).items()]
     else:
         wanted = [linked(key, target) for key, target in listed_links(index, name).items()]
         wanted = wanted if newest is None else wanted[max(0, len(wanted) - newest) :]
@@ -168,7 +167,8 @@ def versions(context: Context, name: str, newest: int | None = None) -> list[Ver
 def describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:
     """All that is known about these versions. What it costs follows their number. Raises Damaged."""
     records = load_records(context, index, [one.digest for one in wanted])
-    holders = listed_holders(index, {one.name for one in wanted})
+    names_of = [one.name for one in wanted]
+    holders = listed_holders(index, set(names_of))
     notes = index.values([AnnotationKey(one.artifact, one.number) for one in wanted])
     types: dict[str, str] = {}
     aliases: dict[str, list[str]] = defaultdict(list)
@@ -177,20 +177,22 @@ def describe_many(context: Context, index: Index, wanted: list[Resolved]) -> lis
         for alias, number in listed_aliases(index, artifact).items():
             aliases[f"{artifact}:v{number}"].append(alias.alias)
     found = []
-    for one in wanted:
+    for one, name in zip(wanted, names_of, strict=True):
         record, note = records[one.digest], AnnotationKey(one.artifact, one.number)
         said = annotation.effective(record, notes.get(note), note)
-        held = holders.get(one.name, [])
-        found.append(describe(one, record, said, aliases=aliases[one.name], holders=held, type_=types[one.artifact]))
+        held = holders.get(name, [])
+        found.append(describe(one, record, said, aliases=aliases[name], holders=held, type_=types[one.artifact]))
     return found
 
 
 def load_records(context: Context, index: Index, digests: list[str]) -> dict[str, VersionRecord]:
-    """The records, by digest; those that the tables lack are read and kept there. Raises Damaged."""
+    """The records, by digest; those that the tables lack are read, and kept there if they are sound. Raises Damaged."""
     at_hand = index.records(digests)
+    found = {digest: VersionRecord.from_checked(data) for digest, data in at_hand.items()}
     missing = [digest for digest in digests if digest not in at_hand]
     fetched = {digest: context.objects.get(digest, "version record") for digest in missing}
+    for digest, data in fetched.items():
+        found[digest] = parsed(digest, "version record", data, VersionRecord.from_bytes)
     if fetched:
         index.keep_records(fetched)
-    found = at_hand | fetched
-    return {digest: parsed(digest, "version record", data, VersionRecord.from_bytes) for digest, data in found.items()}
+    return found

@@ -20,7 +20,7 @@ from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
 
-SCHEMA = 8
+SCHEMA = 9
 """To be raised with every change of the tables."""
 
 _TABLES = (

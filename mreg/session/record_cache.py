@@ -1,4 +1,4 @@
-"""The cache of version records, so that a listing need not open one file per version."""
+"""The cache of sound version records, so that a listing need not open one file per version, nor check each again."""
 
 from __future__ import annotations
 

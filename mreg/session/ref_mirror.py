@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from mreg.refs import keys
 from mreg.refs.journal import Entry
@@ -65,11 +66,23 @@ class RefMirror(Database):
             low, high = (middle, high) if self.ref(VersionKey(artifact, middle)) else (low, middle)
         return high
 
+    def versions_of(self, artifact: str) -> dict[int, str]:
+        """The versions of the artifact, ascending, with their values."""
+        return dict(self._of_versions("{}, value", artifact, "ORDER BY 1"))
+
     def number_of_versions(self, artifact: str) -> int:
         """How many versions it has, deleted ones left out."""
-        prefix = keys.in_artifact(artifact)
-        query = "SELECT count(*) FROM refs WHERE key >= ? AND key < ? AND key NOT LIKE ? AND value IS NOT NULL"
-        return int(self._fetch(query, (f"{prefix}v", f"{prefix}w", "%.toml"))[0][0])
+        return int(self._of_versions("count(*)", artifact)[0][0])
+
+    def _of_versions(self, wanted: str, artifact: str, order: str = "") -> list[Any]:
+        """What is wanted ({}: the number) of the refs that are versions, and not of what is said of these."""
+        prefix = f"{keys.in_artifact(artifact)}v"
+        number = f"CAST(substr(key, {len(prefix) + 1}) AS INTEGER)"
+        query = (
+            f"SELECT {wanted.format(number)} FROM refs WHERE key >= ? AND key < ? AND key = ? || {number} "
+            f"AND value IS NOT NULL {order}"
+        )
+        return self._fetch(query, (prefix, prefix[:-1] + "w", prefix))
 
     def last_change(self, *prefixes: str) -> str:
         """When a ref whose key starts with one of these was set or deleted last; "" if none ever was."""

@@ -54,6 +54,7 @@ def test_records_are_read_as_they_were_written() -> None:
     assert Manifest.from_bytes(Manifest(()).to_bytes()) == Manifest(())
     assert Manifest.from_bytes(MANIFEST_2.to_bytes()) == MANIFEST_2
     assert VersionRecord.from_bytes(VERSION_2.to_bytes()) == VERSION_2
+    assert VersionRecord.from_checked(VERSION_2.to_bytes()) == VERSION_2
 
 
 def test_the_bytes_of_a_manifest_never_change() -> None:
@@ -131,6 +132,7 @@ def test_every_version_record_is_read_as_it_was_written(
     record = VERSION._replace(metadata=metadata, message=message, origin=origin, sources=tuple(sources))
 
     assert VersionRecord.from_bytes(record.to_bytes()) == record
+    assert VersionRecord.from_checked(record.to_bytes()) == record
     assert raw(record)["format"] == (2 if origin or sources else 1)
 
 
