@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mreg.operations.log import TypeDiffers
+from mreg.operations.collections import TypeDiffers
 from mreg.operations.log_request import OnceOrAlways
 from mreg.operations.versions import WouldReplace
 from mreg.repository import Repository

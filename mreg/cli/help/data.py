@@ -845,7 +845,7 @@ PAGES: dict[str, Page] = {
         (
             'Delete unreachable data, after expiring the versions that a policy gives up.',
             'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
-            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
+            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number, or with NaN there. A key that no version has is an error. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
         ),
         (),
         (),
@@ -854,6 +854,8 @@ PAGES: dict[str, Page] = {
             ('    --grace AGE', 'Keep what was reachable within AGE (14d, 2h, 0).'),
             ('    --keep-last N', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
             ('    --older-than AGE', 'Expire only versions older than AGE (0: any).'),
+            ('    --keep-best max:KEY:N', 'Keep the N best of each artifact (min: for losses). Repeatable.'),
+            ('    --keep-where EXPR', 'Keep versions that match (`mreg help filters`). Repeatable.'),
             ('    --repack', 'Rewrite packs that are mostly dead, or could be much smaller.'),
         ),
         (
