@@ -60,6 +60,12 @@ COMMANDS: dict[str, Act] = {
     "property set to what it is": lambda repo, _: repo.set_property("Digits:v0", "k", 1),
     "property rm": lambda repo, _: repo.remove_property("mnist", "k"),
     "property rm of what is not there": lambda repo, _: repo.remove_property("Digits", "gone"),
+    "tag add to a version": lambda repo, _: repo.add_tags("mnist:v2", ["reviewed"]),
+    "link of another type": lambda repo, _: (
+        repo.create_model("Typed", type="dataset") and repo.link("mnist:v2", "Typed")
+    ),
+    "artifact create that counts from 2": lambda repo, _: repo.create_artifact("counted", first=2),
+    "artifact create that counts from 2 again": lambda repo, _: repo.create_artifact("mnist", first=2),
     "attach": lambda repo, source: repo.attach("mnist:v2", "report", source),
     "attach what is attached": lambda repo, source: repo.attach("mnist:v2", "report", source.parent / "0"),
     "detach": lambda repo, _: repo.detach("mnist:v2", "report"),

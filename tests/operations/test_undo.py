@@ -74,6 +74,9 @@ ACTS: dict[str, Act] = {
     "properties set": lambda repo, log: repo.set_properties("mnist:v0", {"k": 2, "new": [1]}),
     "property of a link": lambda repo, log: repo.set_property("Digits:v0", "k", 2),
     "property rm": lambda repo, log: repo.remove_property("Digits", "k"),
+    "tag of a version": lambda repo, log: repo.add_tags("mnist:v0", ["reviewed"]),
+    "tag of a version that is annotated": lambda repo, log: repo.add_tags("base:v0", ["reviewed"]),
+    "model create of a type": lambda repo, log: repo.create_model("Typed", type="dataset"),
     "attach": lambda repo, log: repo.attach("mnist:v0", "new", attached("n")),
     "attach in the place of another": lambda repo, log: repo.attach("Digits:v0", "report", attached("other")),
     "detach": lambda repo, log: repo.detach("mnist", "report"),
@@ -790,6 +793,16 @@ class Undone(RuleBasedStateMachine):
     @rule(name=st.one_of(NAMES, MODELS), number=st.one_of(st.none(), NUMBERS))
     def detach(self, name: str, number: int | None) -> None:
         self._try(lambda: self.repo.detach(name if number is None else f"{name}:v{number}", "report"))
+
+    @rule(name=st.one_of(NAMES, MODELS), number=NUMBERS, tag=WORDS, gone=st.booleans())
+    def tag(self, name: str, number: int, tag: str, gone: bool) -> None:
+        change = self.repo.remove_tags if gone else self.repo.add_tags
+        self._try(lambda: change(f"{name}:v{number}", [tag]))
+
+    @rule(name=st.one_of(NAMES, MODELS), first=st.integers(1, 2))
+    def count_from(self, name: str, first: int) -> None:
+        create = self.repo.create_model if name in "MN" else self.repo.create_artifact
+        self._try(lambda: create(name, first=first))
 
     @rule(model=MODELS, text=st.integers(0, 2))
     def card(self, model: str, text: int) -> None:
