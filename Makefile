@@ -141,9 +141,9 @@ onnx: | $(VENV)
 # The frameworks that callbacks are for, and that the documentation loads models in: 2 GB. Of torch, one release, since a
 # range may bring a build for GPUs, of gigabytes.
 FRAMEWORKS := torch==2.13.0 'transformers>=5,<6' 'accelerate>=1' 'lightning>=2.6,<3' 'keras>=3.15,<4' 'xgboost>=3,<4' \
-    'scikit-learn>=1.4' 'safetensors>=0.4'
+    'scikit-learn>=1.4' 'safetensors>=0.4' 'pandas>=2' 'pyarrow>=15' 'fsspec>=2024.6'
 frameworks: | $(VENV)
-	@[ -d .testdata/frameworks/lightning ] || { echo "fetching the training frameworks for the tests of callbacks" && \
+	@[ -d .testdata/frameworks/pyarrow ] || { echo "fetching the training frameworks for the tests of callbacks" && \
 	    rm -rf .testdata/frameworks .testdata/frameworks.new && \
 	    $(PIP) install --only-binary :all: --target .testdata/frameworks.new $(FRAMEWORKS) 2>/dev/null && \
 	    mv .testdata/frameworks.new .testdata/frameworks; } || \
