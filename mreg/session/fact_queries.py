@@ -78,7 +78,7 @@ class Query:
     def find(
         self, where: str, values: list[Any], order: Sequence[Order], limit: int | None
     ) -> list[tuple[str, int, str]]:
-        """Artifact, number and digest of the versions, in their order. where: from `conditions`."""
+        """Artifact, number and digest of the versions, in their order. where: from `condition` and its likes."""
         if limit is not None and order and not order[0].key.field:
             found = self._ordered(where, values, order, limit, "JOIN")
             if len(found) == limit:  # versions without the key come last
