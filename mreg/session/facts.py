@@ -6,14 +6,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from mreg.refs import keys
 from mreg.refs.keys import AnnotationKey, VersionKey
 from mreg.session.ref_mirror import RefMirror
 from mreg.values import annotation
-from mreg.values.filters.meaning import NOTHING, elements_of, type_of
-from mreg.values.filters.tree import microseconds
+from mreg.values.filters.meaning import NOTHING, NUMBERS, elements_of, type_of
+from mreg.values.filters.tree import is_nan, microseconds
 from mreg.values.metadata import flatten
 from mreg.values.records import VersionRecord
 
@@ -108,10 +109,14 @@ class Facts(RefMirror):
         return self._db.execute(query, (*self._unread(mark), _AT_ONCE)).fetchall()
 
     def _replace(self, found: Sequence[VersionKey], values: dict[str, str], records: dict[str, VersionRecord]) -> None:
+        known: dict[str, int] = {}
+        facts: list[tuple[int, int, int, Any]] = []
         for key in found:
             self._forget(key)
             if key in values:
-                self._keep_version(key, values[key], records[values[key]], values.get(_annotation(key)))
+                facts += self._keep_version(key, values[key], records[values[key]], values.get(_annotation(key)), known)
+        # In the order of the table: it is several times as fast.
+        self._db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", sorted(facts, key=itemgetter(0, 1, 2)))
 
     def _forget(self, key: VersionKey) -> None:
         row = self._db.execute(
@@ -122,7 +127,10 @@ class Facts(RefMirror):
             query = "DELETE FROM facts WHERE (key IN (?, ?) OR key IN (SELECT id FROM keys)) AND version = ?"
             self._db.execute(query, (INPUTS, INPUT_DIGESTS, *row))
 
-    def _keep_version(self, key: VersionKey, digest: str, record: VersionRecord, note: str | None) -> None:
+    def _keep_version(
+        self, key: VersionKey, digest: str, record: VersionRecord, note: str | None, known: dict[str, int]
+    ) -> Iterator[tuple[int, int, int, Any]]:
+        """Keep what the version says but for its facts, which are returned. known: the numbers of keys, by name."""
         said = annotation.effective(record, note, _annotation(key))
         created = microseconds(datetime.fromisoformat(record.created))
         row = (key.artifact, key.number, digest, record.manifest, created, record.size, record.files)
@@ -133,13 +141,16 @@ class Facts(RefMirror):
         )
         number = cursor.lastrowid
         flat = flatten(said.metadata)
-        facts = [(self._key(name), number, item, value) for name in flat for item, value in stored(flat[name])]
-        facts += [(INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1)]
-        facts += [(INPUT_DIGESTS, number, item, entry.version) for item, entry in enumerate(said.inputs, 1)]
-        facts += [(TAGS, number, item, tag) for item, tag in enumerate(said.tags, 1)]
-        self._db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", facts)
+        assert number is not None
         text = "\n".join(words_of(said.message, record.run, flat))
         self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold()))
+        for name in flat:
+            if name not in known:
+                known[name] = self._key(name)
+            yield from ((known[name], number, item, value) for item, value in stored(flat[name]))
+        yield from ((INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1))
+        yield from ((INPUT_DIGESTS, number, item, entry.version) for item, entry in enumerate(said.inputs, 1))
+        yield from ((TAGS, number, item, tag) for item, tag in enumerate(said.tags, 1))
 
     def _key(self, name: str) -> int:
         row = self._db.execute("SELECT id FROM keys WHERE name = ?", (name,)).fetchone()
@@ -150,6 +161,9 @@ class Facts(RefMirror):
 
 def stored(value: Any) -> Iterator[tuple[int, Any]]:
     """A value of metadata as facts have it: itself as item 0, or the elements of a list from 1 on."""
+    if (type(value) is float and not is_nan(value)) or (type(value) is str and value not in NUMBERS):
+        yield 0, value  # most values are such
+        return
     elements = elements_of(value)
     if not elements:
         yield -1, NO_VALUE

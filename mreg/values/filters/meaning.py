@@ -17,7 +17,9 @@ Matchers = Mapping[tuple[str, str], Callable[[str], bool]]
 NOTHING: Final = None
 """An element that has no value of its own: a list or a mapping within a list."""
 
-_WORDS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""Texts that stand for numbers which JSON does not have."""
+
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda one, other: bool(one == other),
     "<": lambda one, other: bool(one < other),
@@ -84,7 +86,7 @@ def elements_of(value: Any) -> list[Any]:
 
 def _element(value: Any) -> Any:
     if isinstance(value, str):
-        return _WORDS.get(value, value)
+        return NUMBERS.get(value, value)
     return value if isinstance(value, bool | int | float) else NOTHING
 
 
