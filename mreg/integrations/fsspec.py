@@ -70,7 +70,7 @@ class MregFileSystem(AbstractFileSystem):  # type: ignore[misc, unused-ignore]
         place = _place(self._strip_protocol(path))
         if not place.reference:
             repository = self._repository(place)
-            names = [one.name for one in (*repository.artifacts(), *repository.models())]
+            names = [*(one.name for one in repository.artifacts()), *(one.name for one in repository.models())]
             found = [_folder(place.at + name) for name in sorted(names)]
         else:
             version = self._version(place)
