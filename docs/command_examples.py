@@ -22,6 +22,7 @@ EXAMPLES: dict[str, list[str]] = {
         "mreg ls mnist:best digits:production",
     ],
     "show": ["mreg show digits:production", "mreg show digits"],
+    "metrics": ["mreg metrics mnist", "mreg metrics mnist acc --svg acc.svg"],
     "files": ["mreg files mnist:best"],
     "cat": ["mreg cat mnist:best config.json"],
     "diff": ["mreg diff mnist:baseline mnist:best", "mreg diff digits:production mnist"],

@@ -947,11 +947,14 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
     assert [line.split("\t")[0] for line in mreg.must("config", "ls").splitlines()] == [
         "core.shared",
         "gc.grace",
+        "gc.keep-best",
+        "gc.keep-where",
         "gc.keep-last",
         "gc.older-than",
         "lock.timeout",
         "log.compress",
         "log.exclude",
+        "metrics.direction",
         "use.hard-links",
     ]
     with unchanged():

@@ -37,7 +37,7 @@ def metrics(
     name: NameArgument,
     keys: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[METRIC…]", help="Keys of metadata that are numbers; `acc` for `metrics.acc`."),
+        typer.Argument(metavar="[METRIC...]", help="Keys of metadata that are numbers; `acc` for `metrics.acc`."),
     ] = None,
     where: WhereOption = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N versions.")] = None,

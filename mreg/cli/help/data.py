@@ -268,7 +268,7 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'metrics': (
-        'mreg metrics NAME [METRIC…] [OPTIONS]',
+        'mreg metrics NAME [METRIC...] [OPTIONS]',
         (
             'Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.',
             'The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each version, with the values of the metrics.',
@@ -276,7 +276,7 @@ PAGES: dict[str, Page] = {
         (),
         (
             ('NAME', 'An artifact or a registered model.'),
-            ('METRIC…', 'Keys of metadata that are numbers; `acc` for `metrics.acc`.'),
+            ('METRIC...', 'Keys of metadata that are numbers; `acc` for `metrics.acc`.'),
         ),
         (
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
@@ -285,7 +285,10 @@ PAGES: dict[str, Page] = {
             ('    --svg FILE', 'Write the chart to this file.'),
             ('    --ascii', 'Draw with ASCII letters.'),
         ),
-        (),
+        (
+            'mreg metrics mnist',
+            'mreg metrics mnist acc --svg acc.svg',
+        ),
     ),
     'annotate': (
         'mreg annotate REFERENCE [OPTIONS]',

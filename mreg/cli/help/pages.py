@@ -21,9 +21,9 @@ NAMES = 30
 
 GROUPS = {
     "start": "init log use get link alias",
-    "look": "ls show search history diff resolve files cat version",
+    "look": "ls show search history diff metrics files cat resolve",
     "change": "annotate tag card artifact model unlink rm undo",
-    "keep": "gc fsck du cache config upgrade completion help",
+    "keep": "gc fsck du cache config upgrade completion help version",
 }
 """Every command, in the order of the overview."""
 
@@ -48,7 +48,7 @@ def overview(topics: Sequence[str], width: int) -> Lines:
         yield [(usage, "")]
     yield []
     for name, commands in GROUPS.items():
-        yield from _row(f"  {name}", commands.replace(" ", "   "), 11, width, "dim")
+        yield from _row(f"  {name}", commands.replace(" ", "  "), 11, width, "dim")
     yield []
     for command, meaning in _FIRST_STEPS:
         yield from _row(f"  {command}", meaning, 51, width)
