@@ -1,1 +1,1 @@
-"""mreg in the words of other tools: uses only the facade, and nothing else of mreg uses it."""
+"""mreg in the words of other tools: uses the facade and `values/`, and nothing else of mreg uses it."""
