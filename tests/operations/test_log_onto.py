@@ -254,7 +254,7 @@ def test_damage_of_what_is_taken_over_is_told_and_nothing_changes(
         storage.put(key, bytes(data))
     before = content(storage)
 
-    with pytest.raises(DamagedReuse, match="have in common with this one is damaged"):
+    with pytest.raises(DamagedReuse, match="shared with earlier versions is damaged"):
         based.log({"new": b"new"}, "m", onto="m:v0")
 
     assert content(storage) == before
