@@ -275,7 +275,7 @@ def test_nothing_breaks_out_of_its_cell(filled: Any, monkeypatch: pytest.MonkeyP
         "ls digits --columns note": 7,
         "ls Classifier --columns note": 8,
         "artifact ls": 5,
-        "model ls": 5,
+        "model ls": 6,
         "search x": 4,
         "diff digits:v0 digits:v1": 3,
     }
