@@ -16,7 +16,7 @@ from mreg.operations.resolve import Resolved, resolve
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
-from mreg.session import config, places
+from mreg.session import config, locations, places
 from mreg.session.context import Context, has_journal
 from mreg.session.places import default_cache, find_repository
 from mreg.storage import ABSENT, PutLost, Storage
@@ -94,7 +94,13 @@ class Repository:
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self._opened = context
+
+    @property
+    def _context(self) -> Context:
+        """The parts of the repository, for one operation, which begins now."""
+        self._opened.storage.begin()
+        return self._opened
 
     # Opening.
 
@@ -108,11 +114,17 @@ class Repository:
         cache: str | None = None,
         author: str | None = None,
     ) -> Repository:
-        """Make the repository `location/.mreg` (`location` itself, where that is its name) and open it.
+        """Make the repository `location/.mreg` and open it: `location` itself, where that is its name, or the URL of a
+        folder in a bucket.
 
         shared: let the folder's group write to it, whatever the umask is. format: an older one, to share the
         repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
         """
+        url = locations.bucket_of(location)
+        if url:
+            if shared:
+                locations.check_folder(location, "what a group shares")
+            return cls._init_bucket(url, format, cache, author)
         path = places.place_for_new(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
         cache_of = places.cache_of(path, cache)
@@ -122,10 +134,18 @@ class Repository:
         return repository
 
     @classmethod
+    def _init_bucket(cls, url: locations.Url, format: int | None, cache: str | None, author: str | None) -> Repository:
+        replica = session.buckets.open_replica(url, cache)
+        if not session.buckets.prepare(replica):
+            raise AlreadyInitialised(location=str(url))
+        return cls.init_storage(replica, str(url), format=format, cache=cache or default_cache, author=author)
+
+    @classmethod
     def open(
         cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
     ) -> Repository:
-        """Open the repository `location`: a `.mreg` folder, or the folder that holds one, or the file:// URL of either.
+        """Open the repository `location`: a `.mreg` folder, or the folder that holds one, or the file:// URL of either,
+        or the URL of a folder in a bucket (s3://BUCKET/FOLDER, gs://…, az://…).
 
         cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
         in the repository itself is refused when it is needed (CacheInRepository).
@@ -134,6 +154,10 @@ class Repository:
         Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
         until the user's own settings, or MREG_SAFE, list it as safe.
         """
+        url = locations.bucket_of(location)
+        if url:
+            replica = session.buckets.open_replica(url, cache)
+            return cls(Context(replica, str(url), cache=cache or default_cache, author=author))
         path = places.place_of_existing(location)
         storage = LocalStorage(path, permit=lambda: _permit(path))
         return cls(Context(storage, path, cache=places.cache_of(path, cache), author=author))
@@ -182,7 +206,7 @@ class Repository:
 
     def close(self) -> None:
         """Let go of the lookup tables. Using the repository again opens them again."""
-        self._context.close()
+        self._opened.close()
 
     def __enter__(self) -> Repository:
         return self
@@ -193,12 +217,12 @@ class Repository:
     @property
     def location(self) -> str:
         """Where the repository lies."""
-        return self._context.location
+        return self._opened.location
 
     @property
     def id(self) -> str:
         """The repository's identity, 32 hex digits; a copy has the same."""
-        return self._context.identity.id
+        return self._opened.identity.id
 
     @property
     def format(self) -> int:

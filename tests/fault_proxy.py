@@ -10,7 +10,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ LOST = ("drop", "503", "stall")
 """The server does what it is asked to, and its answer is lost."""
 
 REFUSED = ("refused-409", "refused-429", "refused-503")
-STALL = 2.0
+STALL = 5.0
 
 
 class FaultProxy:
@@ -103,12 +103,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         size = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(data))
         self.send_header("Content-Length", size)
-        self.end_headers()
-        self.wfile.write(data if length is None else data[:length])
-        self.wfile.flush()
+        with suppress(OSError):  # the client may have gone
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data if length is None else data[:length])
+            self.wfile.flush()
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def finish(self) -> None:
+        with suppress(OSError):  # the client may have gone
+            super().finish()
 
 
 _OURS = ("content-length", "transfer-encoding", "connection", "date", "server")

@@ -8,10 +8,12 @@ fail.
 from __future__ import annotations
 
 import base64
+import ctypes
 import email.utils
 import hmac
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -187,7 +189,20 @@ def _begin(command: list[str], folder: Path, **environment: str) -> subprocess.P
     """Start it with nothing of the person's settings or of the machine's proxies."""
     own = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, env=own, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return subprocess.Popen(
+            command,
+            env=own,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_the_tests if sys.platform == "linux" else None,
+        )
+
+
+def _die_with_the_tests() -> None:
+    """Also where these are killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -78,6 +78,8 @@ HINTS: dict[str, str] = {
     "invalid-setting": "`mreg config ls` shows values and what they mean",
     "unknown-column": "`mreg show NAME:vN` lists a version's metadata",
     "no-working-folder": "go to another folder (`cd`), or act in one with `-C DIR`",
+    "needs-cache": "set MREG_CACHE to a folder that you can write to",
+    "repository-replaced": "repeat the command: it sees the repository that is there now",
     "no-bucket": "check its name; mreg makes no buckets, the tools of their stores do",
     "access-denied": "check the credentials, in the environment or in the profile of the store's own tools",
     "no-credentials": "set them in the environment (AWS_…, GOOGLE_…, AZURE_…), or with the store's own tools",

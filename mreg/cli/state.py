@@ -33,9 +33,9 @@ class State:
     def repository(self) -> mreg.Repository:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
         location = self.location()
-        if self.verbose:
-            self.note(f"repository: {location}")
         self._opened = mreg.Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
+        if self.verbose:
+            self.note(f"repository: {self._opened.location}")
         return self._opened
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 
 if TYPE_CHECKING:
     from mreg.session import (
+        buckets as buckets,
         index as index,
         trust as trust,
     )

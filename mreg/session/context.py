@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mreg import content, lazy, refs, session, values
@@ -13,7 +14,7 @@ from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
 from mreg.refs.view import View
 from mreg.session import config
-from mreg.storage import Storage
+from mreg.storage import LockTimeout, Storage
 from mreg.values.errors import NotFound
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 
 _T = TypeVar("_T")
+
+FEW = 20
+"""Entries that a reader overlays without applying them, where it could."""
 
 
 class NoRepository(NotFound):
@@ -99,11 +103,19 @@ class Context:
     def quick_view(self, look: Look | None = None) -> View:
         """The refs as they can be seen, for reading. It does without the lookup tables, which take milliseconds to
         open, so a ref that cannot be seen seems never to have existed. look: at the journal; else one is taken."""
-        return View(self.storage, self.journal, look)
+        return View(self.storage, self.journal, look or self._look())
 
     def view(self, look: Look | None = None) -> View:
         """The refs as the journal has them, for decisions, and for a second look when something was not found."""
-        return View(self.storage, self.journal, look, self.tables)
+        return View(self.storage, self.journal, look or self._look(), self.tables)
+
+    def _look(self) -> Look:
+        """At the journal. Where the ref files are this user's own, as nobody else will, they are brought up to date."""
+        look = self.journal.look()
+        if self.storage.is_own and len(look.beyond) > FEW:
+            with suppress(OSError, LockTimeout), self.storage.lock(0.0):
+                return refs.transaction.roll_forward(self.storage, self.journal)
+        return look
 
     def setting(self, name: str, view: View | None = None) -> Any:
         """The setting's value, or its default. Raises UnknownSetting, DamagedSetting."""

@@ -10,7 +10,8 @@ from mreg import lazy
 from mreg.session.nearest import is_url
 from mreg.values.errors import InvalidInput
 
-SCHEMES = ("file",)
+BUCKETS = ("s3", "gs", "az")
+SCHEMES = ("file", *BUCKETS)
 """Of the URLs that can be opened."""
 
 
@@ -67,11 +68,25 @@ def url_of(location: str | os.PathLike[str]) -> Url | None:
     return Url(scheme.lower(), host, slash + path)
 
 
-def folder_of(location: str | os.PathLike[str]) -> str:
-    """The folder that the location names, as it is or by a file:// URL. Raises UnknownScheme, InvalidLocation."""
+def bucket_of(location: str | os.PathLike[str]) -> Url | None:
+    """The bucket that the location names, and the folder in it; None for a folder of this machine. Raises
+    InvalidLocation."""
+    url = url_of(location)
+    if url is None or url.scheme not in BUCKETS:
+        return None
+    if set("@?#:") & set(url.host + url.path):  # so that no key can come to stand in a message or a shell's history
+        raise InvalidLocation(location=str(url), reason="credentials belong into the environment or a profile")
+    return url._replace(path=url.path.rstrip("/"))
+
+
+def folder_of(location: str | os.PathLike[str], what: str = "this") -> str:
+    """The folder that the location names, as it is or by a file:// URL. what: for what it is given. Raises
+    UnknownScheme, InvalidLocation, NeedsFolder."""
     url = url_of(location)
     if url is None:
         return os.fspath(location)
+    if url.scheme in BUCKETS:
+        raise NeedsFolder(location=str(url), what=what)
     if url.scheme != "file":
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise UnknownScheme(location=str(url), scheme=url.scheme, known=known)
@@ -80,7 +95,7 @@ def folder_of(location: str | os.PathLike[str]) -> str:
     return os.fsdecode(lazy.load("urllib.parse").unquote_to_bytes(url.path))
 
 
-def check_folder(location: str, what: str) -> None:
+def check_folder(location: str | os.PathLike[str], what: str) -> None:
     """what: is given by this location, and must be a folder. Raises NeedsFolder where it looks like a URL."""
     url = url_of(location)
     if url is not None:

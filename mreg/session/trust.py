@@ -112,7 +112,7 @@ def add_safe_directory(path: str) -> list[str]:
     Raises DamagedUserConfig, NoHome, UnknownScheme, InvalidLocation.
     """
     listed = safe_directories()
-    place = path if path in ("", ANY) else os.path.realpath(locate(locations.folder_of(path)))
+    place = path if path in ("", ANY) else os.path.realpath(locate(locations.folder_of(path, "a safe directory")))
     listed = list(dict.fromkeys([*listed, place])) if path else []
     table = _read()
     table["safe"] = {**table.get("safe", {}), "directory": listed}

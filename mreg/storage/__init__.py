@@ -37,6 +37,12 @@ __all__ = [
 TYPE_CHECKING = False  # as `typing` has it, without loading that
 
 if TYPE_CHECKING:
-    from mreg.storage import lock as lock, rights as rights, temporary as temporary
+    from mreg.storage import (
+        clouds as clouds,
+        lock as lock,
+        probe as probe,
+        rights as rights,
+        temporary as temporary,
+    )
 else:
     __getattr__ = modules_of(__name__)

@@ -25,7 +25,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple, Self
+from typing import BinaryIO, Final, NamedTuple, Self
 
 from mreg.values.errors import Conflict, Refused
 
@@ -181,6 +181,10 @@ class Remote(ABC):
         expect: ANY or ABSENT. Raises PutLost where the key is not in the expected state.
         """
 
+    def send(self, key: str, file: BinaryIO) -> None:
+        """Publish what is left to read in `file`. A store that need not hold it in memory overrides this."""
+        self.put(key, file.read())
+
     @abstractmethod
     def delete(self, key: str) -> bool | None:
         """Remove the key; False where there was none, None where the store does not tell. As durable as `put` once it
@@ -189,6 +193,16 @@ class Remote(ABC):
 
 class Storage(Remote):
     """A store that can also compare and swap, stage large values, and lock. See the module's contract."""
+
+    is_own = False
+    """Whether the ref files are this user's own copy, which readers too bring up to date."""
+
+    def doubt(self) -> None:
+        """Forget all that is a copy of what lies elsewhere: somebody looks for damage."""
+
+    def begin(self) -> None:
+        """An operation begins: forget what was remembered to spare requests. What was seen since the beginning of an
+        operation may be used until its end, as it may have taken place at any moment between."""
 
     def look_again(self, key: str) -> None:
         """Forget that the key was missing. A client of a network file system remembers that for a while, so "not there"

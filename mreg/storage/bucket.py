@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mreg import lazy
 from mreg.storage import answers, unsure
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _T = TypeVar("_T")
+
+_LONG, _PART, _AT_ONCE = 64 << 20, 16 << 20, 4
+"""Bytes of a value that is sent in several parts; of each part; and how many are on their way at the same time."""
 
 _RANGE_BEYOND_THE_END = 416
 _REFUSALS = (answers.NoBucket, answers.AccessDenied, answers.NoCredentials, answers.WrongRegion)
@@ -83,6 +86,17 @@ class Bucket(Remote):
             raise ValueError(f"a bucket cannot compare: {expect!r}")
         elif not unsure.create(key, value, lambda: self._create(path, value), lambda: self._read_back(key)):
             raise PutLost(key=key)
+
+    def send(self, key: str, file: BinaryIO) -> None:
+        path = self._path(key)
+        length = os.fstat(file.fileno()).st_size
+        several = length > _LONG
+        data = file if several else file.read()
+        self._told(
+            lambda: self._obstore.put(
+                self._patient, path, data, use_multipart=several, chunk_size=_PART, max_concurrency=_AT_ONCE
+            )
+        )
 
     def delete(self, key: str) -> None:
         path = self._path(key)

@@ -17,8 +17,6 @@ from mreg.values.errors import Failed, InvalidInput
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-SCHEMES = ("s3", "gs", "az")
-
 _CONNECT, _REQUEST = 2.5, 60
 """Seconds for a connection, and for a request with its body. Who cannot be reached is known to be so after three
 connections, which is within ten seconds."""
@@ -27,6 +25,12 @@ _RETRIES, _RETRY_FOR = 2, 8
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _PART = re.compile(r"[A-Za-z0-9 !'()+,._=@~-]{1,255}")
+
+
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
 
 
 class NeedsRemote(Failed):
@@ -55,6 +59,11 @@ def open_bucket(scheme: str, name: str, path: str) -> Bucket:
     return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
 
 
+def endpoint_of(scheme: str) -> str:
+    """Where the environment says that the stores of this kind are; empty for where they usually are."""
+    return (_first(*_ENDPOINTS[scheme]) if scheme in _ENDPOINTS else None) or ""
+
+
 def _client(endpoint: str | None) -> dict[str, Any]:
     """What all clients are told. Without encryption only where the user's own endpoint says so."""
     plain = bool(endpoint and endpoint.startswith("http://"))
@@ -78,10 +87,10 @@ def _first(*names: str) -> str | None:
 
 def _s3(bucket: str, retries: int) -> ObjectStore:
     stores = _stores()
-    profile = _aws_profile()
+    profile: dict[str, str | None] = {**_aws_profile()}
     if _first("AWS_ACCESS_KEY_ID"):  # before those of the profile, as with the AWS tools
         profile = {name: value for name, value in profile.items() if name in ("endpoint", "region")}
-    endpoint = _first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") or profile.pop("endpoint", None)
+    endpoint = endpoint_of("s3") or profile.pop("endpoint", None)
     region = _first("AWS_REGION", "AWS_DEFAULT_REGION") or profile.pop("region", None) or "us-east-1"
     options = {**profile, "region": region, **({"endpoint": endpoint} if endpoint else {})}
     store: ObjectStore = stores.S3Store(
@@ -96,7 +105,7 @@ def _gs(bucket: str, retries: int) -> ObjectStore:
 
 
 def _az(container: str, retries: int) -> ObjectStore:
-    endpoint = _first("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+    endpoint = endpoint_of("az")
     options = _client(endpoint)
     store: ObjectStore = _stores().AzureStore(container, client_options=options, retry_config=_retry(retries))
     return store

@@ -89,6 +89,12 @@ class FaultyStorage(Storage):
     def stat(self, key: str) -> Stat | None:
         return self._other(lambda: self.inner.stat(key))
 
+    def doubt(self) -> None:
+        self.inner.doubt()
+
+    def begin(self) -> None:
+        self.inner.begin()
+
     def look_again(self, key: str) -> None:
         self._other(lambda: self.inner.look_again(key))
 

@@ -60,6 +60,9 @@ class RememberedMisses(Storage):
         self._note(key, found is None)
         return found
 
+    def begin(self) -> None:
+        self.inner.begin()
+
     def look_again(self, key: str) -> None:
         self._missing.pop(key, None)
         self.inner.look_again(key)

@@ -17,6 +17,7 @@ from mreg.values.progress import Progress
 
 def fsck(context: Context, *, full: bool = False, progress: Progress | None = None) -> Report:
     """Check everything but the bytes of chunks; with `full`, these too."""
+    context.storage.doubt()
     return look(context, full=full, progress=progress).report()._replace(unfinished=context.storage.unfinished())
 
 

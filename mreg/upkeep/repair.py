@@ -33,6 +33,7 @@ class RepairOnly(InvalidInput):
 def repair(context: Context, *, full: bool, source: Context | None, progress: Progress | None) -> Report:
     """Check, mend, and check again until nothing more can be mended; what is left, and what was done. Changes
     nothing where nothing is damaged, but for unfinished work of long ago, which is dropped."""
+    context.storage.doubt()
     done: list[Repaired] = []
     check = look(context, full=full, progress=progress, now=clock(context))
     others = OtherRepository(source) if check.found else OtherRepository(None)

@@ -10,9 +10,17 @@ import pytest
 from mreg import Repository, default_cache
 from mreg.session import trust
 from mreg.session.glance import Glance
-from mreg.session.locations import InvalidLocation, NeedsFolder, UnknownScheme, folder_of, url_of
+from mreg.session.locations import (
+    InvalidLocation,
+    NeedsFolder,
+    UnknownScheme,
+    Url,
+    bucket_of,
+    folder_of,
+    url_of,
+)
 
-URLS = ["s3://models/vision", "S3://models", "gs://b/", "ftp://host/x", "git+ssh://host/x", "s3:/models/vision"]
+URLS = ["hdfs://models/vision", "HDFS://models", "sftp://b/", "ftp://host/x", "git+ssh://host/x", "ftp:/models/vision"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("url", URLS)
 def test_unknown_urls_are_refused_and_no_folder_is_made(here: Path, url: str) -> None:
     for use in (Repository.init, Repository.open, Repository.rescue, trust.add_safe_directory):
-        with pytest.raises(UnknownScheme, match="only file://"):
+        with pytest.raises(UnknownScheme, match="only file://, s3://, gs://, az://"):
             use(url)
 
     assert os.listdir(here) == []
@@ -34,9 +42,27 @@ def test_unknown_urls_are_refused_and_no_folder_is_made(here: Path, url: str) ->
 
 def test_a_path_object_made_from_a_url_is_one_too(here: Path) -> None:
     with pytest.raises(UnknownScheme):
-        Repository.init(Path("s3://models/vision"))
+        Repository.init(Path("ftp://models/vision"))
 
     assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize("url", ["s3://models/vision", "S3://models/vision/", Path("s3://models/vision")])
+def test_buckets_are_told_from_folders(here: Path, url: str | Path) -> None:
+    assert bucket_of(url) == Url("s3", "models", "/vision")
+    for use in (Repository.rescue, trust.add_safe_directory):
+        with pytest.raises(NeedsFolder):
+            use(url)  # type: ignore[operator]
+
+    assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize("url", ["s3://ann:hunter2@models/x", "gs://models/x?key=hunter2", "az://models/x#hunter2"])
+def test_credentials_in_a_bucket_s_location_are_refused(url: str) -> None:
+    with pytest.raises(InvalidLocation, match="credentials belong into the environment") as caught:
+        bucket_of(url)
+
+    assert "hunter2" not in str(caught.value) + repr(caught.value.facts)
 
 
 @pytest.mark.parametrize("location", ["a", "./s3://a", "/a:/b", ":/a", "3s:/a", "a b:/c", "s3:a", "é:/a", "."])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_lists_of_several_pages_are_whole_and_start_where_asked(server: Server) 
 
     assert whole == keys
     assert rest == keys[999:]
+
+
+def test_long_values_are_sent_in_parts(server: Server, tmp_path: Path) -> None:
+    block = os.urandom(1 << 20)
+    (tmp_path / "long").write_bytes(block * 65 + b"end")
+    bucket = at(server.place())
+
+    with (tmp_path / "long").open("rb") as file:
+        bucket.send("packs/long", file)
+
+    stat = bucket.stat("packs/long")
+    assert stat is not None and stat.size == (65 << 20) + 3
+    assert bucket.read("packs/long", (64 << 20) - 5, 10) == block[-5:] + block[:5]
+    assert bucket.read("packs/long", 65 << 20, 10) == b"end"
 
 
 def test_places_in_one_bucket_do_not_see_each_other(server: Server) -> None:
@@ -185,7 +200,7 @@ def test_what_a_store_answers_becomes_one_sentence(text: str, kind: type[Excepti
 
 @pytest.fixture
 def proxied(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bucket, FaultProxy]]:
-    monkeypatch.setattr(clouds, "_REQUEST", 1)
+    monkeypatch.setattr(clouds, "_REQUEST", 3)
     with FaultProxy(server.endpoint).running() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield at(server.place()), proxy

@@ -1,0 +1,38 @@
+"""Repositories in buckets: where the replica of each lies, and how a new one is begun."""
+
+from __future__ import annotations
+
+import os
+
+from mreg import storage, values
+from mreg.refs.keys import CONFIG
+from mreg.session import places
+from mreg.session.locations import Url
+from mreg.session.replica import Replica
+from mreg.values.errors import Failed
+
+
+class NeedsCache(Failed):
+    code = "needs-cache"
+    template = "a repository in a bucket needs a cache folder, and you have none"
+
+
+def open_replica(url: Url, cache: str | None) -> Replica:
+    """The storage of the repository at `url`. cache: the folder, or None for the default one. Raises NeedsRemote,
+    InvalidBucket, NeedsCache."""
+    bucket = storage.clouds.open_bucket(url.scheme, url.host, url.path)
+    folder = cache or places.default_cache()
+    if folder is None:
+        raise NeedsCache()
+    # One place may be another bucket at another endpoint.
+    place = values.digest.digest(os.fsencode(f"{url}\n{storage.clouds.endpoint_of(url.scheme)}"))
+    return Replica(bucket, os.path.join(folder, "replicas", place[:32]), str(url))
+
+
+def prepare(replica: Replica) -> bool:
+    """Make ready for a new repository; False where there is one. Raises UnfitStore."""
+    if replica.remote.get(CONFIG) is not None:
+        return False
+    storage.probe.probe(replica.remote)
+    replica.forget()
+    return True

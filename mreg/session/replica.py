@@ -1,0 +1,317 @@
+"""A repository in a bucket, as a client sees it: what is large or shared lies there, what a client can make again by
+itself lies in its cache.
+
+    in the bucket    config.toml (as init wrote it), journal/, objects/, packs/, and lost-found/ of repairs
+    in the replica   config.toml, the other ref files, journal/applied, and the entries that were read
+
+The code that keeps a folder keeps the replica too: entries are applied to its ref files as anywhere else. It is shared
+by the processes of this machine, under a lock of its own, and can be deleted at any time. Nothing rests on that lock:
+the one thing that writers elsewhere compete for is the next entry, which the bucket lets one of them create.
+
+Asking whether there is a next entry is the only request that a question about names costs. That the bucket still holds
+the journal that the replica was made from is seen by reading its last entry again: before each commit, and every five
+minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from typing import BinaryIO
+
+from mreg.refs.journal import APPLIED, key_of, parse_mark, seq_of
+from mreg.refs.keys import CONFIG
+from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Remote, Staged, Stat, Storage, Value
+from mreg.storage.local import LocalStaged, LocalStorage
+from mreg.storage.read_ahead import ReadAhead
+from mreg.values.digest import digest
+from mreg.values.errors import Conflict
+
+_FAR = ("objects/", "packs/", "lost-found/")
+_CHECKED = "checked"
+"""A file beside the replica; its time is when the last entry was last compared."""
+
+CHECK_EVERY = 300.0
+AT_ONCE = 8
+"""Entries fetched at the same time."""
+
+_SMALL, _FEW = 256 << 10, 64
+"""Bytes of a record that is remembered during an operation, and how many are."""
+
+_ENDS = 1 << 20
+"""Bytes at the beginning and at the end of a pack that was sent."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds that a writer waits when another was faster: the longer, the more often that happens."""
+
+
+class Replaced(Conflict):
+    code = "repository-replaced"
+    template = "the repository at {location} is not the one that was there before"
+
+    location: str
+
+
+class Replica(Storage):
+    """The storage of a repository in the bucket `remote`, whose replica is in `folder`. location: for people."""
+
+    def __init__(self, remote: Remote, folder: str, location: str) -> None:
+        self.remote = remote
+        self._folder = folder
+        self._location = location
+        self._local = LocalStorage(os.path.join(folder, "refs"), durable=False)
+        self._ahead = ReadAhead(remote)
+        self._seen = _Seen()
+        self._config: Value | None = None
+        self._run = 0  # entries found one after the other
+        self._losses = 0  # commits that others were faster with, one after the other
+
+    def __repr__(self) -> str:
+        return f"Replica({self._location!r})"
+
+    is_own = True
+
+    # Reading.
+
+    def doubt(self) -> None:
+        self.begin()
+        self.forget()
+
+    def begin(self) -> None:
+        self._seen = _Seen()
+        self._ahead = ReadAhead(self.remote)
+
+    def get(self, key: str) -> Value | None:
+        if _is_far(key):
+            return self._seen.value(key, self.remote.get)
+        value = self._local.get(key)
+        if value is not None or not _is_shared(key):
+            return value
+        return self._entry(key) if key != CONFIG else self._first_config()
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        if start < 0 or length < 0:
+            raise ValueError(f"no such range: {length} bytes from {start}")
+        return self._ahead.read(key, start, length) if _is_far(key) else self._local.read(key, start, length)
+
+    def stat(self, key: str) -> Stat | None:
+        if _is_far(key) or (_is_shared(key) and key not in self._seen.missing):
+            return self._seen.stat(key, self.remote.stat)
+        return self._local.stat(key)
+
+    def look_again(self, key: str) -> None:
+        """Something is missing that should be there: what the operation has seen until now is not to be relied upon."""
+        self._seen.missing.clear()
+        self._seen.forget(key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return (found.key for found in self.listing(prefix))
+
+    def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        if prefix and (_is_far(f"{prefix}/") or f"{prefix}/".startswith("journal/")):
+            far = self.remote.listing(prefix, after)
+            return self._with_mark(far, prefix, after)
+        if prefix:
+            return self._local.listing(prefix, after)
+        shared = (found for found in self.remote.listing("", after) if _is_far(found.key) or _is_shared(found.key))
+        own = (found for found in self._local.listing("", after) if not _is_shared(found.key))
+        return iter(sorted([*shared, *own]))
+
+    def names(self, prefix: str) -> Iterator[str]:
+        return super().names(prefix) if _is_far(f"{prefix}/") or prefix == "journal" else self._local.names(prefix)
+
+    def _with_mark(self, far: Iterator[Listed], prefix: str, after: str) -> Iterator[Listed]:
+        yield from (found for found in far if found.key != APPLIED)
+        stat = self._local.stat(APPLIED) if prefix == "journal" and after < APPLIED else None
+        if stat is not None:  # sorts behind all entries
+            yield Listed(APPLIED, stat.size, stat.mtime)
+
+    # Writing.
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        if _is_far(key):
+            self._send(key, value)
+        elif isinstance(value, Staged) or not _is_shared(key):
+            self._local.put(key, value, expect)
+        elif key == CONFIG:
+            self._put_config(value, expect)
+        else:
+            self._put_entry(key, value)
+
+    def stage(self) -> LocalStaged:
+        return self._local.stage()
+
+    def touch(self, key: str) -> bool:
+        """Of the config, which shows the bucket's clock then. What else lies there keeps its age: what a gc elsewhere
+        drops meanwhile is noticed at the commit."""
+        if key == CONFIG:
+            present = self.remote.get(key)
+            if present is not None:
+                self.remote.put(key, present.data)
+                self._seen.stats.pop(key, None)
+            return present is not None
+        return self.stat(key) is not None
+
+    def delete(self, key: str) -> bool:
+        if not _is_far(key):
+            return self._local.delete(key)
+        self._seen.forget(key)
+        return self.remote.delete(key) is not False
+
+    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
+        return self._local.lock(timeout)
+
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        return self._local.sweep(older_than, dry_run=dry_run)
+
+    def _send(self, key: str, value: bytes | Staged) -> None:
+        """Without a condition: the names of packs are random, and those of records tell their bytes."""
+        if isinstance(value, bytes):
+            self.remote.put(key, value)
+            self._seen.keep(key, Value(value, ""))
+            self._seen.stats[key] = Stat(len(value), time.time())
+        elif isinstance(value, LocalStaged):
+            value.seal(durable=False)
+            with open(value.path, "rb") as file:
+                self.remote.send(key, file)
+                self._keep_ends(key, file, value.size)
+            value.published()
+            self._seen.forget(key)
+        else:
+            raise TypeError(f"not staged by this store: {value!r}")
+
+    def _keep_ends(self, key: str, file: BinaryIO, size: int) -> None:
+        """The tables read the index of a pack when it is committed; it need not come back from the bucket."""
+        for start in sorted({0, max(0, size - _ENDS)}):
+            file.seek(start)
+            self._ahead.keep(key, start, file.read(_ENDS if start else min(size, _ENDS)))
+
+    def forget(self) -> None:
+        """Start over with nothing."""
+        self._local.delete(APPLIED)  # first: without it, the rest claims nothing
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # The journal.
+
+    def _put_config(self, value: bytes, expect: Expect | str) -> None:
+        """Created by init; what a commit makes of it later is the replica's own."""
+        if expect is ABSENT:
+            self.remote.put(CONFIG, value, ABSENT)
+        else:
+            self._first_config()
+            self._local.put(CONFIG, value)  # the replica's lock is held
+
+    def _put_entry(self, key: str, value: bytes) -> None:
+        if self._local.stat(key) is not None:
+            raise PutLost(key=key)  # read from the bucket before, so it is there
+        self._check()
+        try:
+            self.remote.put(key, value, ABSENT)
+        except PutLost:
+            self._seen.missing.discard(key)
+            time.sleep(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._losses))
+            self._losses += 1
+            raise
+        self._losses = 0
+        self._seen.missing.discard(key)
+        self._keep(key, value)
+
+    def _first_config(self) -> Value | None:
+        """The config as init wrote it. Kept with the first entry that is applied: before that, nothing would show that
+        another repository has taken this one's place."""
+        if self._local.stat(APPLIED) is not None:
+            return self._fetched(CONFIG)
+        self._config = self._config or self.remote.get(CONFIG)
+        return self._config
+
+    def _entry(self, key: str) -> Value | None:
+        """An entry that the replica has not. Where several are new, those that follow are fetched at once."""
+        seen = self._seen
+        if key in seen.missing:
+            return None
+        self._check(CHECK_EVERY)
+        value = self._fetched(key)
+        if value is None:
+            seen.missing.add(key)
+        self._run = self._run + 1 if value else 0
+        if self._run == 2:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                later = (found.key for found in self.remote.listing("journal", key) if seq_of(found.key))
+                list(pool.map(self._fetched, later))
+        return value
+
+    def _fetched(self, key: str) -> Value | None:
+        value = self.remote.get(key)
+        if value is not None:
+            self._keep(key, value.data)
+        return value
+
+    def _keep(self, key: str, data: bytes) -> None:
+        with suppress(PutLost, OSError):  # a full cache costs requests, and nothing else
+            self._local.put(key, data, ABSENT)
+
+    def _check(self, age: float = 0.0) -> None:
+        """See that the last entry known is in the bucket, unless that was seen less than `age` seconds ago. Raises
+        Replaced."""
+        last = self._local.get(APPLIED)
+        mark = parse_mark(last.data) if last else None
+        if mark is None or mark.seq == 0 or self._seconds_since_check() < age:
+            return
+        found = self.remote.get(key_of(mark.seq))
+        if found is None or digest(found.data) != mark.digest:
+            self.forget()
+            raise Replaced(location=self._location)
+        self._note_check()
+
+    def _seconds_since_check(self) -> float:
+        try:
+            return abs(time.time() - os.stat(os.path.join(self._folder, _CHECKED)).st_mtime)
+        except OSError:
+            return float("inf")
+
+    def _note_check(self) -> None:
+        with suppress(OSError), open(os.path.join(self._folder, _CHECKED), "wb"):
+            pass
+
+
+class _Seen:
+    """What an operation has seen of the bucket, so that it asks for nothing twice."""
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()  # entries
+        self.stats: dict[str, Stat | None] = {}
+        self._values: dict[str, Value] = {}
+
+    def value(self, key: str, ask: Callable[[str], Value | None]) -> Value | None:
+        found = self._values.get(key) or ask(key)
+        if found is not None:
+            self.keep(key, found)
+        return found
+
+    def keep(self, key: str, value: Value) -> None:
+        """A version record or a manifest that was read or written, if it is small."""
+        if len(value.data) <= _SMALL and len(self._values) < _FEW:
+            self._values[key] = value
+
+    def stat(self, key: str, ask: Callable[[str], Stat | None]) -> Stat | None:
+        if key not in self.stats:
+            self.stats[key] = ask(key)
+        return self.stats[key]
+
+    def forget(self, key: str) -> None:
+        self.stats.pop(key, None)
+        self._values.pop(key, None)
+
+
+def _is_far(key: str) -> bool:
+    return key.startswith(_FAR)
+
+
+def _is_shared(key: str) -> bool:
+    """Is it in the bucket, and kept here when it was read?"""
+    return key == CONFIG or seq_of(key) is not None
