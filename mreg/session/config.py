@@ -119,8 +119,8 @@ SETTINGS: dict[str, Setting] = {
     "gc.keep-best": Setting(
         [], _bests, "gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, several with spaces"
     ),
-    "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: none for that"),
     "gc.keep-last": Setting(0, _count, "gc expires versions beyond the newest N of their artifact; 0: no limit"),
+    "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: none for that"),
     "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
     "log.compress": Setting(True, _switch, "whether log compresses chunks"),
