@@ -25,7 +25,12 @@ EXAMPLES: dict[str, list[str]] = {
     "metrics": ["mreg metrics mnist", "mreg metrics mnist acc --svg acc.svg"],
     "files": ["mreg files mnist:best"],
     "cat": ["mreg cat mnist:best config.json"],
-    "diff": ["mreg diff mnist:baseline mnist:best", "mreg diff digits:production mnist"],
+    "diff": [
+        "mreg diff mnist:baseline mnist:best",
+        "mreg diff digits:production ./ckpt --files",
+        "mreg diff mnist:baseline mnist:best --tensors 'layers.*'",
+    ],
+    "lineage": ["mreg lineage digits:production", "mreg lineage mnist --up --format mermaid"],
     "annotate": [
         "mreg annotate mnist:v1 -m 'clean run' --meta metrics.f1=0.9",
         "mreg annotate mnist:v1 --unset metrics.acc",

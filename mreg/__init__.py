@@ -25,10 +25,12 @@ _PUBLIC = (
     "mreg.values.entities",
     "mreg.values.filters.filter",
     "mreg.values.front_matter",
+    "mreg.values.lineage",
     "mreg.values.tensors",
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
+    "mreg.operations.capture",
     "mreg.operations.metrics",
     "mreg.operations.past",
     "mreg.operations.upgrade",
@@ -41,6 +43,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.checkout.cache import *
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
+    from mreg.operations.capture import *
     from mreg.operations.metrics import *
     from mreg.operations.past import *
     from mreg.operations.upgrade import *
@@ -53,6 +56,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.errors import *
     from mreg.values.filters.filter import *
     from mreg.values.front_matter import *
+    from mreg.values.lineage import *
     from mreg.values.tensors import *
 else:
 

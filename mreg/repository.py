@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Version,
     )
     from mreg.values.filters.filter import Filter
+    from mreg.values.lineage import Lineage
 
 __all__ = [
     "Contents",
@@ -259,6 +260,7 @@ class Repository:
         origin: Origin | None = None,
         onto: str | None = None,
         remove: Sequence[str] = (),
+        captured: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> LogResult:
         """Snapshot files as the artifact's next version, as one change together with all that is asked for.
@@ -270,7 +272,9 @@ class Repository:
         links: registered models to link it into; `MODEL:ALIAS` also moves an alias of the model to the link. expect:
         where these aliases are now, see `set_alias`. message, metadata (JSON-like), run: what to say of it. inputs:
         references of the versions it was made from. sources: what else it was made from, see `data_source`. origin:
-        where it was imported from. type: of the artifact, where it is new.
+        where it was imported from. type: of the artifact, where it is new. captured: metadata about the run, as
+        `mreg.capture` makes it: said of a new version only, never of one that has the content already, and `metadata`
+        wins over it.
         base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
 
@@ -299,6 +303,7 @@ class Repository:
             origin=None if origin is None else operations.log_request.check_origin(origin),
             onto=onto,
             remove=_texts(remove),
+            captured=captured,
         )
         return operations.log.log(self._context, request, progress)
 
@@ -322,6 +327,20 @@ class Repository:
         """What a version is connected with: its links with the models' aliases, the runs that used it, and the versions
         that were made from it. told: see `search`."""
         return operations.surroundings.surroundings(self._context, reference, told)
+
+    def lineage(
+        self,
+        reference: str,
+        *,
+        up: bool = True,
+        down: bool = True,
+        depth: int | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> Lineage:
+        """The graph of versions around one. up: what it was made from, and that from. down: what was made from it, and
+        from that. depth: the most steps away. Versions are followed by their digests: one that was renamed is found,
+        and one that was deleted told. told: see `search`."""
+        return operations.lineage.lineage(self._context, reference, up, down, depth, told)
 
     def versions(self, name: str, *, newest: int | None = None) -> list[Version]:
         """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest: of

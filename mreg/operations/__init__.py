@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         expect as expect,
         files as files,
         history as history,
+        lineage as lineage,
         links as links,
         log as log,
         log_files as log_files,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mreg import operations
 from mreg.operations.sides import sides
@@ -43,6 +43,10 @@ def diff(
     )
 
 
+RECORDED: Final = ("git.", "env.", "source.")
+"""How keys begin that mreg fills (`capture`): told after those that people chose."""
+
+
 def _only(these: dict[str, File], others: dict[str, File]) -> tuple[File, ...]:
     return tuple(these[path] for path in sorted(these.keys() - others.keys()))
 
@@ -52,5 +56,5 @@ def _differences(before: object, after: object) -> dict[str, tuple[Any, Any]]:
     if not isinstance(before, Version) or not isinstance(after, Version):
         return {}
     old, new = metadata.flatten(before.metadata), metadata.flatten(after.metadata)
-    keys: Iterable[str] = sorted(old.keys() | new.keys())
+    keys: Iterable[str] = sorted(old.keys() | new.keys(), key=lambda key: (key.startswith(RECORDED), key))
     return {key: (old.get(key), new.get(key)) for key in keys if not same(old.get(key), new.get(key))}

@@ -94,6 +94,8 @@ class _Job(NamedTuple):
     expected: Expected
     records: dict[str, VersionRecord]
     effort: Effort
+    captured: Mapping[str, Any]
+    """Metadata of a new version only."""
     lost: frozenset[bytes] = frozenset()
 
     def run(self, progress: Progress | None) -> LogResult:
@@ -142,7 +144,7 @@ class _Job(NamedTuple):
             host=signature.host,
             run=self.request.run,
             message=self.request.message or "",
-            metadata=self.metadata,
+            metadata=metadata.merge(self.captured, self.metadata),
             inputs=self.inputs,
             origin=self.request.origin,
             sources=self.request.sources,
@@ -268,6 +270,7 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
         expected=expected,
         records={},
         effort=effort,
+        captured=metadata.normalise(request.captured or {}),
     )
     record = job.record(Manifest(()), "", "")
     record.to_bytes()  # raises Unstorable

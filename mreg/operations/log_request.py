@@ -50,6 +50,7 @@ class LogRequest(NamedTuple):
     origin: Origin | None = None
     onto: str | None = None
     remove: Sequence[str] = ()
+    captured: Mapping[str, Any] | None = None
 
     @property
     def says_nothing(self) -> bool:

@@ -103,6 +103,12 @@ def _directions(text: str) -> list[str]:
     return values.directions.parse(text)
 
 
+def _capture(text: str) -> str:
+    if text not in ("git", "none"):
+        raise ValueError("write git or none")
+    return text
+
+
 def _sharing(text: str) -> str:
     if text not in (GROUP, "umask"):
         raise ValueError("write group or umask")
@@ -123,6 +129,9 @@ SETTINGS: dict[str, Setting] = {
     "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: none for that"),
     "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
+    "log.capture": Setting(
+        "git", _capture, "what `mreg log` records by itself: git (commit, branch, dirty, remote), or none"
+    ),
     "log.compress": Setting(True, _switch, "whether log compresses chunks"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
     "metrics.direction": Setting(

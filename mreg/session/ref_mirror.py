@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from mreg.refs import keys
@@ -44,6 +44,12 @@ class RefMirror(Database):
         """Those of the refs that exist, with their values."""
         rows = self._fetch_in("SELECT key, value FROM refs WHERE key IN (?) AND value IS NOT NULL", names)
         return dict(rows)
+
+    def kept_as(self, digests: Iterable[str]) -> dict[str, VersionKey]:
+        """Of records with these digests, as which versions they are kept. It looks at all versions."""
+        query = "SELECT key, value FROM refs WHERE value IN (?) AND key >= 'artifacts/' AND key < 'artifacts0'"
+        rows = [(keys.parse(key), value) for key, value in self._fetch_in(query, list(digests))]
+        return {value: key for key, value in rows if isinstance(key, VersionKey)}
 
     def newest(self, artifact: str, most: int) -> dict[int, str]:
         """The versions of the artifact with the highest numbers, ascending, with their values. What this costs follows

@@ -69,8 +69,9 @@ SILENT = {
     "completion": "no ref",
 }
 READS = {
-    "get", "resolve", "ls", "show", "files", "cat", "diff", "alias ls", "tag ls", "artifact ls", "artifact show",
-    "model ls", "model show", "search", "metrics", "history", "du", "config get", "config ls", "help", "version",
+    "get", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
+    "artifact show", "model ls", "model show", "search", "metrics", "history", "du", "config get", "config ls",
+    "help", "version",
 }  # fmt: skip
 
 

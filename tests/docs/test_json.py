@@ -53,6 +53,7 @@ RUNS = [
     ("mreg diff", "diff tuned:v0 tuned:v1"),
     ("mreg diff", "diff ./tensors-1 ./tensors-2 --tensors --all"),
     ("mreg diff", "diff ./tensors-1 ./tensors-2 --files"),
+    ("mreg lineage", "lineage tuned:v0"),
     ("mreg annotate", "annotate tuned:v1 -m second --meta note=good"),
     ("mreg link", "link tuned:v1 digits --alias candidate"),
     ("mreg unlink", "unlink digits:v1 --force"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import mreg
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import (
     ExpectOption,
@@ -28,7 +29,7 @@ from mreg.values.records import DataSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mreg import LogResult, Noticed
+    from mreg import LogResult, Noticed, Repository
 
 MOST_NAMED = 5
 """How many folders a note names."""
@@ -102,6 +103,10 @@ def log(
         bool, typer.Option("--once", help="No new version if any version of the artifact has this content.")
     ] = False,
     always: Annotated[bool, typer.Option("--always", help="Make a version also of equal content.")] = False,
+    capture: Annotated[
+        str | None,
+        typer.Option("--capture", metavar="git|none", help="Record the git checkout. Default: log.capture."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would happen.")] = False,
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
@@ -139,9 +144,18 @@ def log(
             sources=sources,
             onto=onto,
             remove=remove or (),
+            captured=_captured(repository, capture),
             progress=bar,
         )
     ctx.obj.emit(result, lambda out: _render(ctx.obj, out, result, dry_run))
+
+
+def _captured(repository: "Repository", asked: str | None) -> dict[str, Any]:
+    """Of the checkout that the command is run in."""
+    wanted = repository.setting("log.capture") if asked is None else asked
+    if wanted not in ("git", "none"):
+        raise typer.BadParameter("write git or none", param_hint="--capture")
+    return mreg.capture("git") if wanted == "git" else {}
 
 
 def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:

@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exclude': ('-', 'Leave out what matches. Repeatable.'),
         '--once': ('', 'No new version if any version of the artifact has this content.'),
         '--always': ('', 'Make a version also of equal content.'),
+        '--capture': ('|git|none', 'Record the git checkout. Default: log.capture.'),
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
     'use': ('Print the path of a ready-to-load copy.', {
@@ -120,6 +121,12 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--svg': ('files', 'Write the chart to this file.'),
         '--ascii': ('', 'Draw with ASCII letters.'),
     }, ('name', '-*')),
+    'lineage': ('Show what a version was made from, and what from it.', {
+        '--up': ('', 'Only what it was made from.'),
+        '--down': ('', 'Only what was made from it, and who uses it.'),
+        '--depth': ('-', 'At most N steps away.'),
+        '--format': ('-', 'tree, mermaid, cyclonedx. Default: `tree`.'),
+    }, ('reference',)),
     'annotate': ("Change a version's message and metadata.", {
         '--message': ('-', 'Description of this version.'),
         '-m': ('-', 'Description of this version.'),
@@ -299,6 +306,7 @@ SETTINGS = {
     'gc.keep-where': 'gc keeps the versions that match this filter; empty: none for that',
     'gc.older-than': 'gc expires only versions older than this; 0: of any age',
     'lock.timeout': 'how long a writer waits for another one',
+    'log.capture': 'what `mreg log` records by itself: git (commit, branch, dirty, remote), or none',
     'log.compress': 'whether log compresses chunks',
     'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
     'metrics.direction': 'which values of metrics are better: max:KEY or min:KEY, with spaces; KEY may be a glob',

@@ -86,6 +86,7 @@ PAGES: dict[str, Page] = {
             ('    --exclude GLOB', 'Leave out what matches. Repeatable.'),
             ('    --once', 'No new version if any version of the artifact has this content.'),
             ('    --always', 'Make a version also of equal content.'),
+            ('    --capture git|none', 'Record the git checkout. Default: log.capture.'),
             ('    --dry-run', 'Change nothing; tell what would happen.'),
         ),
         (
@@ -264,7 +265,8 @@ PAGES: dict[str, Page] = {
         ),
         (
             'mreg diff mnist:baseline mnist:best',
-            'mreg diff digits:production mnist',
+            'mreg diff digits:production ./ckpt --files',
+            "mreg diff mnist:baseline mnist:best --tensors 'layers.*'",
         ),
     ),
     'metrics': (
@@ -288,6 +290,27 @@ PAGES: dict[str, Page] = {
         (
             'mreg metrics mnist',
             'mreg metrics mnist acc --svg acc.svg',
+        ),
+    ),
+    'lineage': (
+        'mreg lineage REFERENCE [OPTIONS]',
+        (
+            'Show what a version was made from, what was made from it, and who uses it: versions, files, addresses and runs.',
+            "Formats: a tree (in a pipe, a row for each step), Mermaid for Markdown pages, and a CycloneDX ML-BOM, whose hashes are those of the version's files.",
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('    --up', 'Only what it was made from.'),
+            ('    --down', 'Only what was made from it, and who uses it.'),
+            ('    --depth N', 'At most N steps away.'),
+            ('    --format FORMAT', 'tree, mermaid, cyclonedx. Default: `tree`.'),
+        ),
+        (
+            'mreg lineage digits:production',
+            'mreg lineage mnist --up --format mermaid',
         ),
     ),
     'annotate': (

@@ -21,7 +21,7 @@ NAMES = 30
 
 GROUPS = {
     "start": "init log use get link alias",
-    "look": "ls show search history diff metrics files cat resolve",
+    "look": "ls show search history diff lineage metrics files cat resolve",
     "change": "annotate tag card artifact model unlink rm undo",
     "keep": "gc fsck du cache config upgrade completion help version",
 }
