@@ -63,7 +63,7 @@ RULES: list[tuple[str, dict[str, str | None], str]] = [
     ("an alias of nothing", {"aliases/mnist/worst": "v9"}, "pointer"),
     ("an alias with a word", {"aliases/mnist/worst": "best"}, "pointer"),
     ("a version that is no digest", {"artifacts/mnist/v2": "zero"}, "pointer"),
-    ("an annotation without its keys", {"artifacts/mnist/v0.toml": 'message = "x"\n'}, "pointer"),
+    ("an annotation with another key", {"artifacts/mnist/v0.toml": 'message = "x"\nx = 1\n'}, "pointer"),
     ("an artifact without its keys", {"artifacts/mnist/artifact.toml": 'type = "model"\n'}, "pointer"),
     ("a model with more keys", {"registered/Digits/model.toml": 'description = ""\ntags = []\nx = 1\n'}, "pointer"),
     ("tags out of order", {"registered/Digits/model.toml": 'description = ""\ntags = ["b", "a"]\n'}, "pointer"),
