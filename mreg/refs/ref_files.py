@@ -11,14 +11,13 @@ old value, and a version number is never given twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mreg.refs import keys, rules
 from mreg.refs.journal import CHECK_LENGTH, TRIES, Change, DamagedJournal, Entry, Journal, Mark
 from mreg.refs.keys import CONFIG, FOLDERS, RefKey
-from mreg.storage import ABSENT, PutLost, Storage, Value, unreadable
+from mreg.storage import ABSENT, Put, PutLost, Storage, Value, unreadable
 from mreg.values.canonical import parse_digits
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged
@@ -122,19 +121,23 @@ def _present(storage: Storage, file: str) -> Value | None:
 
 def apply(storage: Storage, entry: Entry) -> None:
     """Write what `entry` changed into the ref files. Applying twice, or late, changes nothing."""
-    tables: dict[str, dict[str, Ref]] = {}
-    steps: list[Callable[[], None]] = []
+    files = _by_file(entry)
+    try:
+        storage.put_many(put for file, refs in files.items() if (put := _due(storage, file, refs)))
+    except PutLost as lost:  # the lock excludes nobody here
+        storage.look_again(lost.key)
+        for file, refs in files.items():
+            _apply_file(storage, file, refs)
+
+
+def _by_file(entry: Entry) -> dict[str, dict[RefKey, Ref]]:
+    """What the entry makes of the refs of each file, in the order in which they are to be written; all lines of a file
+    at once, where the first would be."""
+    files: dict[str, dict[RefKey, Ref]] = {}
     for change in sorted(entry.changes, key=_place):
-        key, new = keys.parse(change.ref), left_by(change, entry.seq)
-        if not key.line:
-            steps.append(partial(_apply_file, storage, key, new))
-        elif key.file in tables:
-            tables[key.file][key.line] = new
-        else:  # all lines of a file at once, where the first would be written
-            tables[key.file] = {key.line: new}
-            steps.append(partial(_apply_lines, storage, key.file, tables[key.file]))
-    for step in steps:
-        step()
+        key = keys.parse(change.ref)
+        files.setdefault(key.file, {})[key] = left_by(change, entry.seq)
+    return files
 
 
 def _place(change: Change) -> int:
@@ -143,36 +146,39 @@ def _place(change: Change) -> int:
     return 9 - rank if change.new is None else rank
 
 
-def _apply_file(storage: Storage, key: str, new: Ref) -> None:
+def _apply_file(storage: Storage, file: str, refs: Mapping[RefKey, Ref]) -> None:
     for _ in range(TRIES):
-        present = _present(storage, key)
-        if present:
-            try:
-                if decode(key, present.data).seq >= new.seq:
-                    return
-            except DamagedRef:
-                pass  # the journal has the whole value: writing it mends the file
-        try:
-            storage.put(key, encode(key, new), present.etag if present else ABSENT)
-            return
-        except PutLost:
-            storage.look_again(key)
-    raise DamagedRef(ref=key, reason=FASTER)
-
-
-def _apply_lines(storage: Storage, file: str, new: dict[str, Ref]) -> None:
-    for _ in range(TRIES):
-        present = _present(storage, file)
-        table = decode_table(file, present.data) if present else {}
-        newer = {line: ref for line, ref in new.items() if table.get(line, NEVER).seq < ref.seq}
-        if not newer:
+        put = _due(storage, file, refs)
+        if put is None:
             return
         try:
-            storage.put(file, encode_table(file, table | newer), present.etag if present else ABSENT)
+            storage.put(*put)
             return
         except PutLost:
             storage.look_again(file)
     raise DamagedRef(ref=file, reason=FASTER)
+
+
+def _due(storage: Storage, file: str, refs: Mapping[RefKey, Ref]) -> Put | None:
+    """What has to be put, so that the file has these refs, or newer states of them; None where it has. Raises
+    DamagedRef of a table, whose other lines would be lost."""
+    present = _present(storage, file)
+    expect = present.etag if present else ABSENT
+    if not keys.holds_lines(file):
+        [(_, new)] = refs.items()
+        return None if present and _has(file, present, new) else Put(file, encode(file, new), expect)
+    table = decode_table(file, present.data) if present else {}
+    newer = {key.line: ref for key, ref in refs.items() if table.get(key.line, NEVER).seq < ref.seq}
+    return Put(file, encode_table(file, table | newer), expect) if newer else None
+
+
+def _has(file: str, present: Value, new: Ref) -> bool:
+    """Whether the file has this state of its ref, or a newer one. One that is damaged has not: the journal has the
+    whole value, and writing it mends the file."""
+    try:
+        return decode(file, present.data).seq >= new.seq
+    except DamagedRef:
+        return False
 
 
 def encode(key: str, ref: Ref) -> bytes:

@@ -23,7 +23,7 @@ import enum
 import errno
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Final, NamedTuple, Self
 
@@ -49,6 +49,14 @@ class Value(NamedTuple):
 
     data: bytes
     etag: str
+
+
+class Put(NamedTuple):
+    """What `put` is given."""
+
+    key: str
+    value: bytes
+    expect: Expect | str = ANY
 
 
 class Stat(NamedTuple):
@@ -240,6 +248,12 @@ class Storage(Remote):
         Raises PutLost where the key is not in the expected state (a missing key matches no etag).
         With an etag, a store that compares under its lock may also raise LockTimeout.
         """
+
+    def put_many(self, puts: Iterable[Put]) -> None:
+        """Publish these values in this order, each as `put` does; what follows a PutLost is not published. All are
+        durable when this returns. A store that can flush many at once overrides this."""
+        for key, value, expect in puts:
+            self.put(key, value, expect)
 
     @abstractmethod
     def touch(self, key: str) -> bool:

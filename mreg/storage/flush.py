@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from itertools import islice
 
 from mreg import lazy
@@ -56,6 +57,20 @@ def flush_folder(path: str) -> None:
         os.close(descriptor)
 
 
+def flush_files(paths: Sequence[str]) -> None:
+    """Make durable what these files hold, which have been written and closed. All are in one file system."""
+    if len(paths) < MANY or not flush_file_system(os.path.dirname(paths[0])):
+        for path in paths:
+            _flush_file(path)
+
+
+def flush_folders(paths: Sequence[str]) -> None:
+    """Make the names in these folders durable. All are in one file system."""
+    if len(paths) < MANY or not flush_file_system(paths[0]):
+        for path in paths:
+            flush_folder(path)
+
+
 def flush_tree(path: str) -> None:
     """Make all files and folders below `path`, and itself, durable."""
     names = (name for _, _, names in os.walk(path) for name in names)
@@ -78,7 +93,10 @@ def _flush_file(path: str) -> None:
 def flush_file_system(path: str) -> bool:
     """Make durable all that the file system of the folder `path` holds. False where that cannot be had, and each file
     has to be flushed by itself; raises OSError where something was lost."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # it may be written to, but not read
+        return False
     try:
         libc.syncfs(descriptor)
     except OSError as error:

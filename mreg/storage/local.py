@@ -7,7 +7,8 @@
 No symbolic link below the root is followed: who can write here must not lead others to files of theirs.
 
 Every publication goes: write a file in `tmp/`, fsync it, give it its name, fsync the folder of that name.
-A crash between two of these steps leaves the old state or the new, and at most a file in `tmp/`. A file is
+Of many values at once (`put_many`) each step is done for all before the next, the flushes by `syncfs`.
+A crash between two of these steps leaves the old state or the new, and at most files in `tmp/`. A file is
 fsynced at most once: after a failure the kernel may drop the bytes and call the next fsync a success.
 
 Of two puts with ABSENT the kernel lets one through (`link` refuses a taken name), so create-if-absent needs
@@ -21,16 +22,17 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from itertools import islice
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from mreg import storage
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Storage, Value
-from mreg.storage.flush import Flusher, flush_folder, fsync
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Put, PutLost, Staged, Stat, Storage, Value
+from mreg.storage.flush import MANY, Flusher, flush_files, flush_folder, flush_folders, fsync
 from mreg.storage.keys import check_key, is_key
 from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
 from mreg.values import file_names
@@ -45,6 +47,9 @@ _CHUNK = 1 << 16
 _MOST_AT_ONCE = 1 << 30  # macOS refuses to read or write more than 2 GiB in one call
 _STALE_PAUSES = (0.0, 0.01, 0.1)
 _FOLDER_TRIES = 5
+
+_BATCH = 10_000
+"""Number of values that `put_many` holds in `tmp/` at most, and in memory."""
 
 
 class LocalStorage(Storage):
@@ -63,6 +68,7 @@ class LocalStorage(Storage):
         self._durable = durable
         self._permit = permit
         self._shared = False
+        self._unflushed: dict[str, None] | None = None
         self._locks: dict[str, WritersLock] = {}
 
     def __repr__(self) -> str:
@@ -145,6 +151,44 @@ class LocalStorage(Storage):
             self._publish(value, key, path, expect)
         else:
             raise TypeError(f"not staged by this store: {value!r}")
+
+    def put_many(self, puts: Iterable[Put]) -> None:
+        rest = iter(puts)
+        while batch := list(islice(rest, _BATCH)):
+            if self._durable and len(batch) >= MANY:
+                self._put_batch(batch)
+            else:
+                super().put_many(batch)
+
+    def _put_batch(self, puts: Sequence[Put]) -> None:
+        """Flush all values at once, then give them their names, then flush all names at once."""
+        paths = [self._path(put.key) for put in puts]
+        with ExitStack() as unfinished:
+            values = [unfinished.enter_context(self._written(put.value)) for put in puts]
+            flush_files([staged.path for staged in values])
+            with self.lock(), self._folders_at_once() as naming:
+                for put, path, staged in zip(puts, paths, values, strict=True):
+                    naming._publish(staged, put.key, path, put.expect)
+
+    def _written(self, value: bytes) -> LocalStaged:
+        """The value in `tmp/`, complete, for the caller to flush."""
+        staged = self.stage()
+        staged.write(value)
+        staged.seal(durable=False)
+        return staged
+
+    @contextmanager
+    def _folders_at_once(self) -> Iterator[LocalStorage]:
+        """This store, but the folders are flushed at the end of the block, however it ends. A copy of it, for other
+        threads flush at once what they name meanwhile."""
+        import copy  # noqa: PLC0415 - few changes are large enough
+
+        later = copy.copy(self)
+        later._unflushed = {}
+        try:
+            yield later
+        finally:
+            flush_folders(list(later._unflushed))
 
     def touch(self, key: str) -> bool:
         self._ask()
@@ -313,7 +357,9 @@ class LocalStorage(Storage):
         storage.rights.make_folder(folder, None if folder in (self._root, self._tmp) else self._scratch())
 
     def _sync_folder(self, folder: str) -> None:
-        if self._durable:
+        if self._unflushed is not None:
+            self._unflushed[folder] = None
+        elif self._durable:
             flush_folder(folder)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mreg.storage.base import ABSENT, ANY, Expect, LockTimeout, PutLost, Staged, Storage
+from mreg.storage.base import ABSENT, ANY, Expect, LockTimeout, Put, PutLost, Staged, Storage
 from mreg.testing.remote_contract import HOSTILE_KEYS, RemoteContract, at_once, data_of
 
 
@@ -112,6 +112,48 @@ class StorageContract(RemoteContract):
 
         storage.put("a", b"second", etag)
         assert data_of(storage, "a") == b"second"
+
+    # Many values at once
+
+    @pytest.mark.parametrize("count", [0, 3, 100])
+    def test_many_values_are_put_as_each_expects(self, storage: Storage, count: int) -> None:
+        puts = []
+        for number in range(count):
+            key = f"a/{number % 7}/{number}"
+            expects: list[Expect | str] = [ABSENT, ANY]
+            if number % 3 == 2:
+                expects.append(put(storage, key, b"old"))
+            puts.append(Put(key, b"%d" % number, expects[number % 3]))
+
+        storage.put_many(iter(puts))
+
+        assert {key: data_of(storage, key) for key in storage.list("")} == {one.key: one.value for one in puts}
+
+    @pytest.mark.parametrize("count", [3, 100])
+    @pytest.mark.parametrize("expect", [ABSENT, "no such etag"])
+    def test_of_many_values_those_before_one_that_lost_are_published(
+        self, storage: Storage, count: int, expect: Expect | str
+    ) -> None:
+        keys = [f"a/{number:03}" for number in range(count)]
+        lost = keys[count // 2]
+        storage.put(lost, b"theirs")
+
+        with pytest.raises(PutLost) as caught:
+            storage.put_many(Put(key, b"ours", expect if key == lost else ABSENT) for key in keys)
+
+        assert caught.value.key == lost
+        assert list(storage.list("")) == keys[: count // 2 + 1]
+        assert data_of(storage, lost) == b"theirs"
+        time.sleep(0.03)
+        assert storage.sweep(0.0) == 0, "unfinished work was left behind"
+
+    @pytest.mark.parametrize("count", [3, 100])
+    def test_of_many_values_with_a_hostile_key_none_leads_elsewhere(self, storage: Storage, count: int) -> None:
+        for hostile in HOSTILE_KEYS:
+            with pytest.raises(ValueError):
+                storage.put_many([Put(hostile, b"x", ABSENT)] * count)
+
+        assert list(storage.list("")) == []
 
     # Ranges, size and age
 

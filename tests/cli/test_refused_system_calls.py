@@ -20,7 +20,10 @@ from mreg.storage.process import Process
 from mreg.storage.temporary import temporary_name
 from mreg.testing.refusals import CALLS, refused
 
-SCENARIO = """
+MANY_ALIASES = " ".join(f"--alias x{number}" for number in range(40))
+"""So many that their ref files are flushed at once."""
+
+SCENARIO = f"""
 init
 init --shared team
 log model -a a --alias best --link M -m first --meta acc=1
@@ -81,6 +84,7 @@ config get gc.grace
 config set core.shared group
 config set --user safe.directory /elsewhere
 upgrade
+log model more -a many {MANY_ALIASES}
 completion bash
 help filters
 version
@@ -89,9 +93,10 @@ COMMAND_LINES = [line.split() for line in SCENARIO.strip().splitlines()]
 
 HURT = [
     line.split()
-    for line in """
+    for line in f"""
 log more -a a
 log model more -a new
+log model more -a many {MANY_ALIASES}
 alias set best a:v0
 get a:v0 -o got
 get a:v1 -o got

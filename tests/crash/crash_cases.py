@@ -19,6 +19,8 @@ from mreg import MregError, Repository
 
 Check = Callable[[Bench], None]
 LOG = ["log", "../source", "--artifact", "a", "--alias", "best", "--link", "m"]
+MANY_ALIASES = [word for number in range(40) for word in ("--alias", f"x{number}")]
+"""So many that their ref files are flushed at once."""
 
 
 def nothing(bench: Bench) -> None:
@@ -315,6 +317,7 @@ LOG_CASE = Case("log", LOG)
 CASES = [
     Case("log-big", ["log", "../source", "--artifact", "new", "--alias", "best"], prepare_big),
     Case("log-same", ["log", "../source", "--artifact", "a", "--alias", "x", "--link", "n"], lambda b: fill(b, 2)),
+    Case("log-many-aliases", [*LOG, *MANY_ALIASES]),
     Case("log-after-kill", ["log", "../source", "--artifact", "a", "--alias", "best"], prepare_pending),
     Case("tag-after-kill", ["tag", "add", "m", "late"], prepare_pending),
     Case("link", ["link", "a:v1", "n", "--alias", "prod"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_cases import CASES, LOG_CASE, Case, contents, fill, prepare, prepare_pending, state, tree
+from crash_cases import CASES, LOG_CASE, MANY_ALIASES, Case, contents, fill, prepare, prepare_pending, state, tree
 from disks import Disk
 from mounts import PATIENCE
 from sweep import Bench, Server, why_not
@@ -54,6 +54,7 @@ ROUND: list[tuple[str, ...]] = [
     ("log", "../source", "--artifact", "a", "--alias", "best", "--link", "m", "--meta", "acc=0.5"),
     ("log", "../source", "--artifact", "a", "-m", "better"),
     ("alias", "set", "best", "a"),
+    ("log", "../source", "--artifact", "a", "--alias", "best", "--link", "m", *MANY_ALIASES),
     ("log", "../source", "--artifact", "b", "--alias", "first"),
     ("link", "b", "m", "--alias", "prod"),
     ("tag", "add", "m", "vision", "small"),
