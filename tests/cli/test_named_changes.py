@@ -45,7 +45,7 @@ CHANGES = {
     "alias set": ["alias set best digits:v1", "alias set new zoo:v1", "alias set production zoo:v1 --expect v0"],
     "alias rollback": ["alias rollback stable zoo"],
     "alias rm": ["alias rm best digits", "alias rm prod Classifier --expect v0"],
-    "tag add": ["tag add Classifier tiny small"],
+    "tag add": ["tag add Classifier tiny small", "tag add digits:v0 reviewed"],
     "tag rm": ["tag rm Classifier vision"],
     "card": ["card Classifier --file other.md", "card zoo --file card.md", "card Classifier --file empty.md"],
     "artifact create": ["artifact create empty --description nothing"],
@@ -67,11 +67,12 @@ SILENT = {
     "use": "a run is recorded as asked; nothing is moved or removed",
     "fsck": "it makes refs again as the journal has them",
     "completion": "no ref",
+    "cache prune": "no ref",
 }
 READS = {
     "get", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
     "artifact show", "model ls", "model show", "search", "metrics", "history", "du", "config get", "config ls",
-    "help", "version",
+    "cache ls", "help", "version",
 }  # fmt: skip
 
 

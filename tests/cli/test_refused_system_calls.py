@@ -33,6 +33,7 @@ log model -a doomed
 annotate a:v0 -m better
 link a:v1 M --alias prod
 alias set best a:v1
+alias rollback best a
 alias ls a
 alias rm best a
 tag add M vision
@@ -57,10 +58,12 @@ resolve a
 ls
 ls a
 show a:v1
+lineage a:v1
 files a:v1
 cat a:v0 w.bin
 diff a:v0 a:v1
 search a
+metrics a
 get a:v0 -o got
 get a:v1 -o got
 use a:v0
