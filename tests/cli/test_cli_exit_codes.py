@@ -21,7 +21,7 @@ FAILURES = [
     (2, "invalid-card", "card Classifier --file notes", "it is not UTF-8 text", "UTF-8"),
     (1, "editor-failed", "card Classifier --edit", "the editor 'false' failed", ""),
     (2, "invalid-time", "history --since x", "'x' is not an entry number, age, date or time", "2026-01-31"),
-    (2, "usage", "log", "--artifact NAME is missing", "write `mreg log PATH... --artifact NAME [OPTIONS]`; see `mreg log --help`"),
+    (2, "usage", "log", "--artifact NAME is missing", "write `mreg log PATH... --artifact NAME [OPTIONS]`; see"),
     (2, "usage", "log one", "--artifact NAME is missing", "mreg log --help"),
     (2, "usage", "resolve digits --nope", "there is no option --nope", "mreg resolve --help"),
     (2, "invalid-time", "history --until 2026-13-01", "'2026-13-01'", "2026-01-31"),
