@@ -93,6 +93,20 @@ def test_an_alias_has_its_own_history(told: Any) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--since", "7"), ("--until", "1"), ("--author", "nobody"), ("--action", "gc"), ("--since", "7", "--limit", "1")],
+)
+def test_the_history_of_an_alias_without_a_match_is_empty(told: Any, options: tuple[str, ...]) -> None:
+    expected = (0, "", "no change matches\n")
+
+    found = told("history", "Classifier:prod", *options)
+
+    assert found == expected
+    assert told("history", "Classifier", "--since", "11", *options[2:]) == expected, "as of a collection"
+    assert told.terminal("history", "Classifier:prod", *options).out.splitlines() == ["no change matches"]
+
+
 @pytest.fixture
 def renamed(mreg: Any, model: Callable[..., str]) -> Any:
     """1, 2 two versions of `mnist`, `prod` being v0; 3 `prod` moves to v1; 4 it is renamed to `digits`; 5 `prod` moves

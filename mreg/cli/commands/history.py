@@ -120,10 +120,11 @@ def _render_alias(out: Out, found: "list[HistoryEntry]") -> None:
     moves = [entry.move for entry in found if entry.move is not None]
     when = local_text if out.terminal else time_text
     starts = [when(entry.time) for entry in found]
+    ends = [*starts, ""][1:]  # none of none: no move may match
     places = [(one.new or NONE, one.version or "" if one.new else "") for one in moves]
     rows = [
         [*place, start, end, entry.who, _reason(entry)]
-        for place, start, end, entry in zip(places, starts, [*starts[1:], ""], found, strict=True)
+        for place, start, end, entry in zip(places, starts, ends, found, strict=True)
     ]
     if not out.terminal:
         out.table([], rows)
