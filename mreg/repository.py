@@ -620,8 +620,8 @@ class Repository:
         return operations.links.card(self._context, reference)
 
     def set_card(self, model: str, text: str) -> Changed:
-        """Replace the model card. Tags of its front matter become tags of the model, as part of the same change; those
-        that only the card before had are taken off."""
+        """Replace the model card. Tags of its front matter become tags of the model, as part of the same change; no tag
+        is taken off."""
         return operations.links.set_card(self._context, model, text)
 
     def properties(self, reference: str) -> dict[str, Any]:

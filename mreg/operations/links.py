@@ -134,8 +134,8 @@ def readme(context: Context, version: Resolved) -> str:
 
 
 def set_card(context: Context, model: str, text: str) -> Changed:
-    """Replace the model card. Tags that its front matter has, and the card before had not, become tags of the model;
-    those that only the card before had do not stay. Raises UnknownModel, CardOfArtifact, InvalidCard."""
+    """Replace the model card. Tags that its front matter has, and the card before had not, become tags of the model. No
+    tag is removed: nothing tells whether a person gave it too. Raises UnknownModel, CardOfArtifact, InvalidCard."""
     model = names.check_name(model, "model name")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")
@@ -148,8 +148,8 @@ def set_card(context: Context, model: str, text: str) -> Changed:
         require_model(context, draft.view, model)
         before, now = (_tags_of(draft, one) for one in (draft.value(CardKey(model)) or "", text))
         draft.set(CardKey(model), text or None)
-        if before != now:
-            _set_tags(draft, model, lambda present: (present - (before - now)) | (now - before))
+        if now - before:
+            _set_tags(draft, model, lambda present: present | (now - before))
 
     return changed(context, context.commit(f"card {model}", build))
 

@@ -34,3 +34,8 @@ def front_matter(text: str) -> FrontMatter:
     except NotUnderstood:
         return FrontMatter({}, text)
     return FrontMatter(fields, text[found.end() :].lstrip("\r\n"))
+
+
+def is_understood(text: str) -> bool:
+    """Whether there is no front matter, or what it says is known."""
+    return _FENCED.match(text) is None or front_matter(text).body != text

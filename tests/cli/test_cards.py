@@ -47,12 +47,43 @@ def test_tags_of_a_card_become_tags_of_the_model_in_one_change(filled: Any) -> N
     assert filled.must("tag", "ls", "Classifier") == "vision\n"
 
 
-def test_tags_that_a_new_card_has_not_are_taken_off_and_others_stay(carded: Any) -> None:
-    (carded.home / "reader.md").write_text(CARD.replace("nlp, ", ""))
+def test_a_tag_that_a_new_card_has_not_stays_and_is_told(carded: Any) -> None:
+    (carded.home / "reader.md").write_text(CARD.replace(', on device, "region:us"', ""))
 
-    carded.must("card", "Classifier", "--file", "reader.md")
+    result = carded("card", "Classifier", "--file", "reader.md")
 
-    assert carded.must("tag", "ls", "Classifier") == "on device\nvision\n"
+    assert (result.code, result.out) == (0, "")
+    assert result.errors == (
+        "card of Classifier  +1 -1 line\n"
+        "`mreg undo 7` takes it back\n"
+        "Classifier keeps the tag on device: `mreg tag rm Classifier 'on device'` takes it off\n"
+    )
+    assert carded.must("tag", "ls", "Classifier") == "nlp\non device\nvision\n"
+
+
+def test_a_tag_that_a_person_gave_stays_when_cards_have_it_and_then_not(filled: Any) -> None:
+    filled.must("tag", "add", "Classifier", "vision")
+    for tags in ("vision, nlp", "nlp"):
+        assert filled("card", "Classifier", "--file", "-", stdin=f"---\ntags: [{tags}]\n---\n".encode()).code == 0
+
+    assert filled.must("tag", "ls", "Classifier") == "nlp\nvision\n"
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["---\nlicense: [\ntags: [new]\n---\n", "---\ntags: [new]\n#" + "x" * (64 << 10) + "\n---\n"],
+    ids=["broken", "too long"],
+)
+def test_front_matter_that_is_not_understood_changes_no_tags_and_is_told(carded: Any, card: str) -> None:
+    result = carded("card", "Classifier", "--file", "-", stdin=card.encode())
+
+    assert (result.code, result.out) == (0, "")
+    assert result.errors.endswith(
+        "`mreg undo 7` takes it back\n"
+        "the front matter is not understood, and shown as text: the tags of Classifier stay as they are\n"
+    )
+    assert "tags of Classifier  " not in result.errors
+    assert carded.must("tag", "ls", "Classifier") == "nlp\non device\nvision\n"
 
 
 def test_a_tag_that_was_removed_does_not_come_back_with_the_same_tags(carded: Any) -> None:

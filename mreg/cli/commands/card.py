@@ -1,6 +1,7 @@
 """`mreg card`."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from mreg.cli.state import State
 from mreg.small_files import read_named
 from mreg.values.card import facts_of
 from mreg.values.errors import Failed, InvalidInput, UnreadableFile
+from mreg.values.front_matter import is_understood
 from mreg.values.names import composed
 
 if TYPE_CHECKING:
@@ -63,10 +65,11 @@ def card(
         _show(ctx.obj, repository, name)
         return
     name = composed(name)
-    text = _read(file) if file is not None else _edit(repository.card(name))
+    before = repository.card(name)
+    text = _read(file) if file is not None else _edit(before)
     done = repository.set_card(name, text)
     tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
-    _tell_strange_tags(ctx.obj, repository, name, text)
+    _tell_of_tags(ctx.obj, repository, name, before, text)
     ctx.obj.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
 
 
@@ -93,10 +96,18 @@ def _how_to_get_one(repository: "Repository", name: str, model: "Model | None", 
         yield f"{newest} has a README.md: `mreg card {newest} | mreg card {name} --file -` takes that"
 
 
-def _tell_strange_tags(state: State, repository: "Repository", name: str, text: str) -> None:
-    strange = [tag for tag in facts_of(text).tags if composed(tag) not in repository.model(name).tags]
+def _tell_of_tags(state: State, repository: "Repository", name: str, before: str, text: str) -> None:
+    """Say which tags of the card the model has not, and which it keeps though the card has them no more."""
+    if not is_understood(text):
+        state.note(f"the front matter is not understood, and shown as text: the tags of {name} stay as they are")
+        return
+    tags, present = facts_of(text).tags, repository.model(name).tags
+    strange = [tag for tag in tags if composed(tag) not in present]
     if strange:
         state.note(f"no tags of {name}, as a tag is letters, digits, `_`, `-` and single spaces: {', '.join(strange)}")
+    gone = {composed(tag) for tag in facts_of(before).tags} - {composed(tag) for tag in tags}
+    for tag in sorted(gone.intersection(present)):
+        state.note(f"{name} keeps the tag {tag}: `mreg tag rm {name} {shlex.quote(tag)}` takes it off")
 
 
 def _nothing(out: Out) -> None:
