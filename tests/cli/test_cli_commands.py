@@ -744,6 +744,16 @@ def test_history_tells_who_did_what_since_when(filled: Any, monkeypatch: pytest.
     assert [change["ref"] for change in changes] == ["registered/Classifier/model.toml"]
 
 
+def test_rm_prints_on_a_terminal_what_it_deleted(mreg: Any, model: Model) -> None:
+    for _ in range(2):
+        mreg.must("log", model(), "-a", "digits", "--always")
+
+    shown = mreg.terminal("rm", "digits:v0", "digits:v1").out.splitlines()
+
+    assert sorted(line for line in shown if len(line.split()) < 2) == ["digits:v0", "digits:v1"]
+    assert shown[0].startswith("deleted digits:v0 digits:v1")
+
+
 def test_rm_and_undo_bring_back_the_version_with_all_that_held_it(filled: Any) -> None:
     filled.must("annotate", "digits:v0", "-m", "noted")
     shown = [filled("--json", "show", one).json for one in ("digits:v0", "digits", "Classifier")]

@@ -8,6 +8,7 @@ from mreg.cli.changes import tell
 from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption
 from mreg.cli.commands.show import show_artifact, show_model
 from mreg.cli.context import Context
+from mreg.cli.output import Out
 from mreg.cli.state import State
 from mreg.values.names import composed
 
@@ -134,7 +135,12 @@ def rm(
     headline = f"deleted {' '.join(gone.versions)}{', and with it' if held else ''}"
     back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"
     tell(ctx.obj, held, gone.seq, headline, back)
-    ctx.obj.emit(gone, lambda out: out.table([], [[name] for name in gone.versions]))
+
+    def render(out: Out) -> None:
+        for name in gone.versions:
+            out.line(name)
+
+    ctx.obj.emit(gone, render)
 
 
 def _described(state: State, name: str, text: str, done: "Changed") -> None:
