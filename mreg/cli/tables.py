@@ -52,11 +52,17 @@ def emit_collections(state: State, artifacts: Sequence[Artifact], models: Sequen
 
     def render(out: Out) -> None:
         rows = [_artifact_row(out, one) for one in artifacts] + [_model_row(out, one) for one in models]
-        if out.terminal and all(row[2] in ("", "model") for row in rows):
-            rows = [[*row[:2], "", *row[3:]] for row in rows]  # the usual type says nothing
-        out.table(["name", "kind", "type", "latest", "versions", "size", "changed", "aliases"], rows)
+        headings = ["name", "kind", "type", "latest", "versions", "size", "changed", "aliases"]
+        out.table(headings, without_usual_types(out, rows))
 
     state.emit(body, render)
+
+
+def without_usual_types(out: Out, rows: list[list[str]]) -> list[list[str]]:
+    """Rows of name, kind, type and more: for people without the types, where all have the usual one."""
+    if out.terminal and all(row[2] in ("", "model") for row in rows):
+        return [[*row[:2], "", *row[3:]] for row in rows]
+    return rows
 
 
 def _artifact_row(out: Out, one: Artifact) -> list[str]:

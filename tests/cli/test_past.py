@@ -174,12 +174,27 @@ def test_aliases_as_they_were_with_the_entries_that_moved_them(lived: Any) -> No
 
 
 def test_collections_as_they_were(lived: Any) -> None:
-    assert [row.split("\t")[:6] for row in lived.must("ls", "--at", "4").splitlines()] == [
-        ["digits", "registered model", "2", "v1", "production=v0", "4"],
-        ["mnist", "model", "3", "v2", "", "3"],
+    assert [row.split("\t")[:7] for row in lived.must("ls", "--at", "4").splitlines()] == [
+        ["digits", "model", "", "v1", "2", "production=v0", "4"],
+        ["mnist", "artifact", "model", "v2", "3", "", "3"],
     ]
     assert [one["name"] for one in lived("--json", "ls", "--at", "1d").json["collections"]] == ["digits", "numbers"]
     assert lived("ls", "--at", "0") == (0, "", "before the first entry\n")
+
+
+def test_collections_of_the_past_are_told_as_those_of_today(lived: Any, model: Callable[..., str]) -> None:
+    def kinds(*options: str) -> dict[str, list[str]]:
+        rows = (row.split("\t") for row in lived.must("ls", *options).splitlines())
+        return {row[0]: row[1:5] for row in rows}
+
+    def headings(*options: str) -> list[str]:
+        shown = lived.terminal("ls", *options, environment={"NO_COLOR": "1"}).out.splitlines()
+        return next(line.split() for line in shown if line.startswith("name "))
+
+    assert kinds("--at", "8") == kinds()
+    assert headings("--at", "8")[:4] == headings()[:4] == ["name", "kind", "latest", "versions"]
+    lived.must("log", model("d"), "-a", "tokens", "--type", "dataset")
+    assert headings("--at", "9")[:5] == headings()[:5] == ["name", "kind", "type", "latest", "versions"]
 
 
 def test_versions_as_they_were(lived: Any) -> None:

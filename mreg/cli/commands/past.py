@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mreg.cli import tables
 from mreg.cli.layout import Column
 from mreg.cli.output import aliases_text, count_text, local_text, size_text, time_text, value_text
 from mreg.cli.state import State
@@ -73,17 +74,21 @@ def _collections(state: State, moment: "Moment", limit: int | None) -> None:
     rows = [
         [
             one.name,
-            one.type or "registered model",
-            str(one.versions),
+            one.kind,
+            one.type,
             one.latest or "",
+            str(one.versions),
             aliases_text(one.aliases),
             *_decided(state, one.entry),
         ]
         for one in found
     ]
     _tell(state, moment)
-    headings = ["name", "type", "versions", "latest", "aliases", *_DECIDED]
-    state.emit({"at": _said(moment), "collections": found}, lambda out: out.table(headings, rows))
+    headings = ["name", "kind", "type", "latest", "versions", "aliases", *_DECIDED]
+    state.emit(
+        {"at": _said(moment), "collections": found},
+        lambda out: out.table(headings, tables.without_usual_types(out, rows)),
+    )
 
 
 def _row(one: "VersionThen", columns: Sequence[str], linked: bool) -> list[str]:
