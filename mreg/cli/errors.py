@@ -26,7 +26,7 @@ class UnknownTopic(InvalidInput):
 
 class NoPaths(InvalidInput):
     code = "no-paths"
-    template = "Missing argument 'PATH...'."
+    template = "PATH... is missing"
 
 
 class NoFolder(NotFound):

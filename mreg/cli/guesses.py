@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.values import names
@@ -13,6 +13,7 @@ CODES = {
     "invalid-name",
     "invalid-reference",
     "unknown-alias",
+    "unknown-model",
     "unknown-name",
     "unknown-remote",
     "unknown-version",
@@ -92,10 +93,20 @@ _IN_GROUPS = {
 }
 """The same, of the commands in a group: the first of these that the group has."""
 
+OTHER_OPTIONS = {
+    "log": {"--name": "--artifact", "--model": "--artifact"},
+    "link": {"--name": "", "--model": ""},
+}
+"""Options of other tools, and those of mreg that do the same; "" where an argument does."""
+
+KindOf = Callable[[str], str]
+"""Of a name: "artifact", "model", or "" where nothing has it."""
+
 _OF_ONE_VERSION = {"use", "get", "resolve", "show", "files", "ls", "rm", "diff", "annotate"}
 _MODELS_URI = re.compile(r"models:/+([^/@]+)(?:/(\d+)|/([^/@]+)|@([^/@]+))?$")
 _NUMBER = re.compile(r"([^/:@]+)[@/]v?(\d+)$|([^/:@]+):(\d+)$")
 _ALIAS = re.compile(r"([^/:@]+)@([^/:@]+)$")
+_BELOW = re.compile(r"([^/:@]+)[/:@]([^/:@]+)$")
 _OWNER = re.compile(r"(?:hf://)?[^/:@]+/([^/:@]+)(?:[:@]([^/:@]+))?$")
 
 
@@ -108,16 +119,19 @@ def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
     return known[:1] or names.near(word, list(among))
 
 
-def line(arguments: Sequence[str], code: str) -> str:
+def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "") -> str:
     """The command line that was meant, with words in capitals for what is missing; "" where there is no telling."""
     if code not in CODES:
         return ""
+    typed = list(arguments)
+    if code == "usage":
+        arguments = _with_own_options(typed)
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
-    better = _in_other_places(words, texts)
+    better = _in_other_places(words, texts, kind_of)
     if better is None:
-        better = [reference(text) or text for text in texts]
-    if better == texts:
+        better = [reference(text, kind_of) or text for text in texts]
+    if better == texts and arguments == typed:
         return ""
     return _spelt(arguments, words, places, better)
 
@@ -127,7 +141,7 @@ def command_of(arguments: Sequence[str]) -> str:
     return _positionals(arguments)[0]
 
 
-def reference(text: str) -> str:
+def reference(text: str, kind_of: KindOf = lambda name: "") -> str:
     """The reference of mreg for one of another tool; "" where it is none of these."""
     if found := _MODELS_URI.match(text):
         name, number, stage, alias = found.groups()
@@ -138,12 +152,14 @@ def reference(text: str) -> str:
         return f"{name or other}:v{int(number or second)}"
     if found := _ALIAS.match(text):
         return f"{found[1]}:{found[2]}"
+    if (found := _BELOW.match(text)) and "/" in text and kind_of(found[1]):
+        return f"{found[1]}:{found[2]}"
     if found := _OWNER.match(text):
         return f"{found[1]}:{found[2]}" if found[2] else found[1]
     return ""
 
 
-def _in_other_places(words: str, texts: list[str]) -> list[str] | None:
+def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str] | None:
     """The arguments in the order and the form that the command wants."""
     match [words, *texts]:
         case ["alias rm" | "alias rollback", named] | ["alias rm" | "alias rollback", named, _] if ":" in named:
@@ -158,14 +174,47 @@ def _in_other_places(words: str, texts: list[str]) -> list[str] | None:
             return [alias, "NAME:vN"]
         case ["alias set", named, alias] if ":" in named and ":" not in alias:
             return [alias, named]
-        case ["alias set", name, alias, number] if names.parse_version(f"v{number.removeprefix('v')}") is not None:
+        case ["alias set", name, alias, number] if _is_number(number):
             return [alias, f"{name}:v{number.removeprefix('v')}"]
+        case ["link", version, place] if better := _in_model(version, place, kind_of):
+            return better
+        case ["tag add" | "tag rm" | "tag ls", name, *tags] if kind_of(name) == "artifact":
+            return [f"{name}:vN", *tags]
         case ["link", model, version] if ":" in version and ":" not in model:
             return [version, model]
         case [one, name, number] if one in _OF_ONE_VERSION and ":" not in name:
-            if names.parse_version(f"v{number.removeprefix('v')}") is not None:
+            if _is_number(number):
                 return [f"{name}:v{number.removeprefix('v')}"]
     return None
+
+
+def _in_model(version: str, place: str, kind_of: KindOf) -> list[str] | None:
+    """The arguments of `link` where `place` is a model with an alias of it, or with a number."""
+    found = _BELOW.match(place)
+    if found is None or (("/" in place or ":" not in version) and kind_of(found[1]) != "model"):
+        return None
+    alias = [] if names.parse_version(found[2]) is not None else ["--alias", found[2]]
+    return [reference(version, kind_of) or version, found[1], *alias]
+
+
+def _with_own_options(arguments: list[str]) -> list[str]:
+    """With the options of mreg in the place of those of other tools."""
+    words = command_of(arguments)
+    others = {one: own for one, own in OTHER_OPTIONS.get(words, {}).items() if not {own, "-a"} & set(arguments)}
+    result: list[str] = []
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option == "--version" and words in _OF_ONE_VERSION and _is_number(value if equals else after):
+            result += [value] * bool(equals)
+        elif option in others:
+            result += [part for part in (others[option], value) if part]
+        else:
+            result.append(word)
+    return result
+
+
+def _is_number(text: str) -> bool:
+    return names.parse_version(f"v{text.removeprefix('v')}") is not None
 
 
 def _positionals(arguments: Sequence[str]) -> tuple[str, list[int]]:

@@ -99,7 +99,7 @@ HINTS: dict[str, str] = {
     "no-folder": "check the path given to -C",
     "invalid-expectation": "write --expect vN or --expect ALIAS=vN; `mreg alias ls` shows where aliases are",
     "once-or-always": "give one of them",
-    "type-differs": "leave --type out, or log it as another artifact",
+    "type-differs": "leave --type out, or choose another name",
     "would-replace": "`mreg annotate {version}` does so with --replace; name one value as {key}.NAME",
     "one-source": "give one of them",
     "card-of-artifact": "log it with a README.md; `mreg model create` makes something that has a card of its own",
@@ -110,6 +110,7 @@ HINTS: dict[str, str] = {
     "invalid-reference": "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST",
     "invalid-pattern": "a pattern is written as in .gitignore",
     "invalid-filter": "`mreg help filters` explains the language",
+    "unknown-capture": "git, python, packages, argv or gpu",
     "no-match": "`mreg ls NAME --where EXPR` shows which versions do",
     "invalid-sort": "keys with commas between them, such as `-metrics.acc,created`",
     "unknown-key": "`mreg search --keys` lists the keys of metadata",
@@ -131,6 +132,17 @@ HINTS: dict[str, str] = {
     "no-home": "set HOME or XDG_CONFIG_HOME; for one run, MREG_SAFE lists repositories that are safe",
 }
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
+
+BY_REASON: dict[tuple[str, str], str] = {
+    ("unsupported-file", "it is a repository's own folder"): "log the folder that holds the checkpoint; the "
+    "repository in it is left out",
+    ("unsupported-file", "two of the given paths have this name"): "give each path once; files of one name go together "
+    "where you give the folder that holds them",
+    ("invalid-name", "Windows reserves this name for a device"): "choose another name",
+    ("invalid-metadata", "there is no such key"): "`mreg show REFERENCE` lists the metadata of a version",
+    ("invalid-metadata", "a part of its key is empty"): "one dot stands between two parts, as in metrics.acc=0.9",
+}
+"""Hints for one of the reasons that the errors of a code give, where that of the code would not apply."""
 
 _ASK_OWNER = (
     "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
@@ -155,6 +167,9 @@ def hint_of(error: MregError) -> str:
     """What to do about it, or an empty text."""
     if error.facts.get("hint"):
         return str(error.facts["hint"])
+    reason = error.facts.get("reason")
+    if (error.code, reason) in BY_REASON:
+        return BY_REASON[error.code, str(reason)]
     near = error.facts.get("near")
     if near:
         return (

@@ -46,7 +46,7 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
         lazy.traceback.print_exception(error)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else exit_codes.FAILED
-    told = _with_guess(_explain(error, arguments), arguments)
+    told = _with_guess(_explain(error, arguments), arguments, state)
     with suppress(OSError):  # then the exit code has to do
         if state.json or "--json" in arguments:
             _print_json(told)
@@ -55,15 +55,15 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
     return told.exit_code
 
 
-def _with_guess(told: _Told, arguments: list[str]) -> _Told:
+def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
     """With the command line that was meant as the hint, where it can be told."""
     if told.code not in cli.guesses.CODES:
         return told
-    meant = cli.guesses.line(arguments, told.code)
+    meant = cli.guesses.line(arguments, told.code, state.kind_of)
     if not meant:
         return told
     hint = f"write `{meant}`"
-    if told.code == "unknown-remote":
+    if told.code == "unknown-remote" and f"{told.facts['name']}:" not in meant:
         hint += "; names have no owner, and `--repo` chooses the repository"
     return told._replace(hint=hint)
 

@@ -12,6 +12,7 @@ from mreg import cli
 from mreg.cli import layout
 from mreg.cli.output import Out
 from mreg.cli.text import one_line
+from mreg.values.errors import MregError
 
 
 class State:
@@ -37,6 +38,13 @@ class State:
         if self.verbose:
             self.note(f"repository: {self._opened.location}")
         return self._opened
+
+    def kind_of(self, name: str) -> str:
+        """What has the name in the repository that was opened: "artifact", "model", or "" where there is no telling."""
+        try:
+            return (self._opened and self._opened.kind(name)) or ""
+        except (MregError, OSError):
+            return ""
 
     def close(self) -> None:
         """Close the repository."""

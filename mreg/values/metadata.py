@@ -94,8 +94,10 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or not all(key.split(".")):
+        if not equals or not key:
             raise InvalidMetadata(key=pair, reason="write it as KEY=VALUE")
+        if not all(key.split(".")):
+            raise InvalidMetadata(key=pair, reason="a part of its key is empty")
         result = merge(result, _nest(key.split("."), parse_value(text)))
     return result
 
@@ -131,10 +133,21 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
         is_toml = name.lower().endswith(".toml")
         values = toml.loads(text) if is_toml else lazy.json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise InvalidMetadata(key=name, reason=str(error)) from None
+        raise InvalidMetadata(key=name, reason=_fault_of_file(error, name)) from None
     if not isinstance(values, dict):
         raise InvalidMetadata(key=name, reason="the file holds no object at its top")
     return normalise(_plain_dates(values))
+
+
+def _fault_of_file(error: Exception, name: str) -> str:
+    ending = name.lower().rpartition(".")[2]
+    if ending in ("yaml", "yml"):
+        return "a YAML file is not read; write it as JSON or TOML"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if ending not in ("json", "toml"):
+        return "the file is no JSON; one that is TOML has a name that ends in .toml"
+    return f"the file is no {ending.upper()}: {error}"
 
 
 def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

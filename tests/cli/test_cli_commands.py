@@ -156,9 +156,7 @@ def test_log_on_top_of_a_version_adds_replaces_and_removes(mreg: Any, model: Mod
             "error: `remove` names files of the version that `onto` names, and goes with it only\n"
             "hint: name the version with `--onto`\n",
         )
-        assert mreg("log", "-a", "digits").errors == (
-            "error: Missing argument 'PATH...'.\nhint: see `mreg log --help`\n"
-        )
+        assert mreg("log", "-a", "digits").errors == ("error: PATH... is missing\nhint: see `mreg log --help`\n")
 
 
 def test_log_records_files_and_addresses_that_a_version_was_made_from(mreg: Any, model: Model) -> None:

@@ -98,6 +98,22 @@ def test_every_word_of_other_tools_leads_to_a_command() -> None:
         ("resolve digits:0", "resolve digits:v0"),
         ("use digits v0", "use digits:v0"),
         ("rm digits 0", "rm digits:v0"),
+        ("use digits --version 1", "use digits:v1"),
+        ("get digits --version=v1 -o out", "get digits:v1 -o out"),
+        ("use digits/best", "use digits:best"),
+        ("use Classifier/prod", "use Classifier:prod"),
+        ("link digits:best Classifier/production", "link digits:best Classifier --alias production"),
+        ("link digits:best Classifier:production", "link digits:best Classifier --alias production"),
+        ("link digits:best New:production", "link digits:best New --alias production"),
+        ("link digits:best Classifier:v0", "link digits:best Classifier"),
+        ("link digits Classifier:prod", "link digits Classifier --alias prod"),
+        ("link digits:best google/bert", "link digits:best bert"),
+        ("link digits:best --model Classifier", "link digits:best Classifier"),
+        ("log one --name digits", "log one --artifact digits"),
+        ("log one --name=digits", "log one --artifact digits"),
+        ("tag add digits x", "tag add digits:vN x"),
+        ("tag rm digits x y", "tag rm digits:vN x y"),
+        ("tag ls digits", "tag ls digits:vN"),
         ("link fraud@champion Classifier --alias prod", "link fraud:champion Classifier --alias prod"),
     ],
 )
@@ -114,6 +130,19 @@ def test_a_reference_in_the_wrong_place_or_form_leads_to_the_right_command(
     assert told.startswith("error: ")
     assert hint.startswith(f"hint: write `mreg {meant}`")
     assert document["hint"] == hint.removeprefix("hint: ")
+
+
+def test_an_option_that_the_right_line_has_already_is_not_put_in_twice(filled: Any) -> None:
+    result = filled("log", "one", "-a", "digits", "--name", "digits")
+
+    assert (result.code, result.out) == (2, "")
+    assert result.errors.startswith("error: there is no option --name\n")
+    assert "hint: write" not in result.errors
+
+
+def test_of_an_artifact_that_is_there_nobody_says_that_names_have_no_owner(filled: Any) -> None:
+    assert filled("use", "digits/best").errors.splitlines()[1] == "hint: write `mreg use digits:best`"
+    assert "names have no owner" in filled("use", "google/digits").errors
 
 
 @pytest.mark.parametrize("line", ["use digits:bset", "resolve zzz", "show digits:v9", "alias set best digits:v9"])

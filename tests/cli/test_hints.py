@@ -13,11 +13,16 @@ import pytest
 
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.help.topics import NAMES
-from mreg.cli.hints import DAMAGE_HINT, HINTS, MACHINE
+from mreg.cli.hints import BY_REASON, DAMAGE_HINT, HINTS, MACHINE
 from mreg.values.errors import Damaged, MregError
 from tests.cli.test_cli_exit_codes import FAILURES, world as world
 
-TEXTS = {**HINTS, "damaged": DAMAGE_HINT, **{f"errno {number}": hint for number, (_, hint) in MACHINE.items()}}
+TEXTS = {
+    **HINTS,
+    **{" ".join(case): hint for case, hint in BY_REASON.items()},
+    "damaged": DAMAGE_HINT,
+    **{f"errno {number}": hint for number, (_, hint) in MACHINE.items()},
+}
 
 
 def commands_of(text: str) -> list[list[str]]:
@@ -68,9 +73,13 @@ def errors() -> list[type[MregError]]:
 SAYS_ALL = {
     "already-initialised",
     "editor-failed",
+    "invalid-first",
+    "invalid-goal",
     "invalid-property",
     "invalid-steps",
+    "no-model",
     "put-lost",
+    "reserved-number",
     "several-files",
     "table-full",
 }
@@ -93,6 +102,43 @@ def test_a_hint_is_made_of_facts_that_its_error_has(error: type[MregError]) -> N
     wanted = set(re.findall(r"\{(\w+)", HINTS.get(error.code, "")))
 
     assert wanted <= facts_of(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "hint"),
+    [
+        ("log .mreg -a reg", "it is a repository's own folder", "log the folder that holds the checkpoint"),
+        ("log one one -a digits", "two of the given paths have this name", "give each path once"),
+        ("log one -a con", "Windows reserves this name for a device", "choose another name"),
+        ("model create Classifier --type dataset", "is of type", "leave --type out, or choose another name"),
+        ("annotate digits:v0 --unset m.nope", "there is no such key", "`mreg show REFERENCE` lists the metadata"),
+        ("log one -a digits --meta a..b=1", "a part of its key is empty", "one dot stands between two parts"),
+        ("log one -a digits --meta-file m.yaml", "a YAML file is not read", "metadata is KEY=VALUE pairs, or"),
+        ("log one -a digits --meta-file m.txt", "the file is no JSON; one that is TOML", "metadata is KEY=VALUE"),
+        ("log one -a digits --meta-file m.json", "the file is no JSON: Expecting", "metadata is KEY=VALUE pairs"),
+        ("log --remove weights.bin -a digits", "goes with it only", "name the version with `--onto`"),
+        ("log -a digits", "PATH... is missing", "see `mreg log --help`"),
+    ],
+)
+def test_a_hint_applies_to_the_reason(filled: Any, line: str, error: str, hint: str) -> None:
+    for ending in ("yaml", "txt", "json"):
+        (filled.home / f"m.{ending}").write_text("a: 1")
+
+    result = filled(*line.split(" "))
+
+    told, hinted = result.errors.splitlines()
+    assert (result.code in (2, 6), result.out) == (True, "")
+    assert error in told
+    assert hinted.startswith(f"hint: {hint}")
+
+
+def test_what_the_hint_for_the_folder_of_a_repository_says_can_be_done(filled: Any) -> None:
+    filled.must("log", ".", "-a", "here")
+
+    files = filled.must("files", "here")
+
+    assert "one/weights.bin" in files
+    assert ".mreg" not in files
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def log(
 
     With --onto, no PATH... is needed where --remove says what changes.
     """
-    if not paths and onto is None:
+    if not paths and onto is None and not remove:  # what --remove lacks is --onto
         raise NoPaths()
     metadata = _metadata(meta, meta_file)
     repository = ctx.obj.repository()

@@ -244,6 +244,10 @@ class Parsed:
             spelt = self._spelt(token)
             if "." in spelt or "`" in spelt:
                 raise self._error(token, "two keys cannot be compared", "a text stands in quotes")
+            kind = FIELDS[key.name] if key.field else "metadata"
+            if "text" not in _ALLOWED[kind]:
+                reason, instead = self._misfit(key, kind, Value("text", spelt), spelt)
+                raise self._error(token, reason, "write a number" if kind == "number" else instead)
             raise self._error(token, "a text stands in quotes", f"write '{spelt}'")
         raise self._error(token, "a value is missing here" if token.kind == "end" else "a value is expected here")
 
@@ -273,7 +277,10 @@ class Parsed:
             case "number", "text":
                 return f"`{key}` is a number, not a text", f"write it without quotes: {value.value}"
             case "date", _:
-                return f"`{key}` is a time, not {_article(value.type)}", "a date is YYYY-MM-DD or YYYY-MM-DDTHH:MM"
+                return (
+                    f"`{key}` is a time, not {_article(value.type)}",
+                    "write a date such as 2026-01-31, or `age < 1d`",
+                )
             case "metadata", "date":
                 return "a date compares with `created` only", f"as a text it stands in quotes: '{spelt}'"
             case "metadata", _:
