@@ -108,7 +108,7 @@ def test_json_is_that_of_alias_set(moved: Any) -> None:
         ),
         (["none", "mnist"], 3, "'mnist' has no alias 'none'", ""),
         (["prod", "mnits"], 3, "there is no artifact or registered model 'mnits'", "did you mean `mnist`?"),
-        (["prod", "mnist", "--steps", "0"], 2, "0 is not in the range", ""),
+        (["prod", "mnist", "--steps", "0"], 2, "0 is less than 1", ""),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(
