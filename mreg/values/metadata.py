@@ -17,6 +17,10 @@ MAX_FILE: Final = 8 << 20
 """Bytes of a file of metadata. What it says takes at most half of that in a version record."""
 
 
+_NOT_FINITE: Final = frozenset(["nan", "NaN", "inf", "-inf", "Infinity", "-Infinity"])
+"""As Python and JSON print them."""
+
+
 class InvalidMetadata(InvalidInput):
     code = "invalid-metadata"
     template = "metadata {key!r}: {reason}"
@@ -89,23 +93,40 @@ def _number(value: Any, key: str) -> Any:
 def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
     """`KEY=VALUE` texts as metadata: dots in the key nest, the value is a number, a boolean or a text.
 
-    Raises InvalidMetadata.
+    Raises InvalidMetadata, also where two give one key.
     """
     result: dict[str, Any] = {}
-    for pair in pairs:
+    given: dict[str, str] = {}
+    for pair in dict.fromkeys(pairs):
         key, equals, text = pair.partition("=")
         if not equals or not key:
             raise InvalidMetadata(key=pair, reason="write it as KEY=VALUE")
         if not all(key.split(".")):
             raise InvalidMetadata(key=pair, reason="a part of its key is empty")
-        result = merge(result, _nest(key.split("."), parse_value(text)))
+        more = _nest(key.split("."), parse_value(text))
+        for clash in _clashes(result, more):
+            other = next(one for name, one in given.items() if f"{name}.".startswith(f"{clash}."))
+            raise InvalidMetadata(key=clash, reason=f"{other!r} and {pair!r} contradict each other")
+        given[key] = pair
+        result = merge(result, more)
     return result
 
 
+def _clashes(base: Mapping[str, Any], more: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys that both give, unless as mappings that can be merged."""
+    for key in base.keys() & more.keys():
+        if isinstance(base[key], Mapping) and isinstance(more[key], Mapping):
+            yield from _clashes(base[key], more[key], f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
 def parse_value(text: str) -> bool | int | float | str:
-    """`true` and `false`, integers, decimal numbers; anything else is the text itself."""
+    """`true` and `false`, integers, decimal numbers, what is not finite; anything else is the text itself."""
     if text in ("true", "false"):
         return text == "true"
+    if text in _NOT_FINITE:
+        return float(text)
     if text.lstrip("+-")[:1] == "0" and text.lstrip("+-")[1:2].isdigit():
         return text  # an identifier: a number has no leading zeros
     if text and not text.strip("+-0123456789.eE") and any(c.isdigit() for c in text):

@@ -219,3 +219,41 @@ def test_words_that_tables_cannot_hold_are_no_accident(
 ) -> None:
     code, _, err = said(capsys, "search", *words)
     assert code == expected, err
+
+
+@pytest.mark.parametrize(("text", "where"), [("nan", "a = nan"), ("inf", "a > 1e300"), ("-inf", "a = -inf")])
+def test_what_python_prints_of_no_finite_number_is_found_as_the_number(
+    text: str, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "annotate", "mnist:v1", "--meta", f"a={text}", "-q")[0] == 0
+
+    assert said(capsys, "search", "-q", "--where", where) == (0, "mnist:v1\n", "")
+
+
+@pytest.mark.parametrize("command", [("log", "model.bin", "-a", "new"), ("annotate", "mnist:v1")])
+@pytest.mark.parametrize("contradicting", [("a=1", "a.b=2"), ("a.b=2", "a=1"), ("a=1", "a=2")])
+def test_metadata_that_contradicts_itself_is_refused(
+    command: tuple[str, ...], contradicting: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = contradicting
+
+    refused = said(capsys, *command, "--meta", first, "--meta", "c=1", "--meta", second)
+
+    assert refused[:2] == (2, "")
+    assert refused[2].startswith(f"error: metadata 'a': {first!r} and {second!r} contradict each other\n")
+    assert said(capsys, "search", "-q", "--where", "has c") == (0, "", "")
+
+
+@pytest.mark.parametrize("command", [("log", "model.bin", "-a", "new"), ("annotate", "mnist:v1")])
+def test_a_value_does_not_take_the_place_of_a_group_in_the_file(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("meta.json").write_text('{"a": {"b": 1, "c": 2}, "lr": 1}')
+
+    refused = said(capsys, *command, "--meta-file", "meta.json", "--meta", "a=1")
+    done = said(capsys, *command, "--meta-file", "meta.json", "--meta", "a.b=5", "--meta", "lr=2")
+
+    assert refused[:2] == (2, "")
+    assert refused[2].startswith("error: metadata 'a': it is a group of 2 values in meta.json\n")
+    assert done[0] == 0
+    assert said(capsys, "search", "-q", "--where", "a.b = 5 and a.c = 2 and lr = 2")[1] != ""

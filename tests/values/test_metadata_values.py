@@ -58,9 +58,13 @@ from mreg.values.records import Input
         ("True", "True"),
         ("null", "null"),
         ("None", "None"),
-        ("nan", "nan"),
-        ("inf", "inf"),
-        ("-Infinity", "-Infinity"),
+        ("inf", math.inf),
+        ("-inf", -math.inf),
+        ("Infinity", math.inf),
+        ("-Infinity", -math.inf),
+        ("Nan", "Nan"),
+        ("nan%", "nan%"),
+        ("information", "information"),
         ("1_000", "1_000"),
         ("1,5", "1,5"),
         ("0x10", "0x10"),
@@ -81,6 +85,12 @@ def test_a_value_is_a_number_a_boolean_or_the_text_itself(text: str, value: Any)
     parsed = parse_value(text)
 
     assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", str(math.nan), json.dumps(math.nan)])
+def test_nan_is_a_number_as_python_and_json_print_it(text: str) -> None:
+    assert math.isnan(parse_value(text))  # type: ignore[arg-type]
+    assert normalise(parse_pairs([f"loss={text}"])) == {"loss": "NaN"}
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63) | st.booleans())
@@ -105,10 +115,25 @@ def test_dots_in_the_key_nest() -> None:
     }
 
 
-def test_a_later_pair_wins() -> None:
-    assert parse_pairs(["a=1", "a=2"]) == {"a": 2}
-    assert parse_pairs(["a=1", "a.b=2"]) == {"a": {"b": 2}}
-    assert parse_pairs(["a.b=2", "a=1"]) == {"a": 1}
+@pytest.mark.parametrize(
+    ("pairs", "key"),
+    [
+        (["a=1", "a=2"], "a"),
+        (["a=1", "b=0", "a.b=2"], "a"),
+        (["a.b=2", "a=1"], "a"),
+        (["x.a.b=1", "x.a.b.c.d=2"], "x.a.b"),
+        (["a=1", "a=true"], "a"),
+    ],
+)
+def test_pairs_that_contradict_each_other_are_refused(pairs: list[str], key: str) -> None:
+    with pytest.raises(InvalidMetadata) as refused:
+        parse_pairs(pairs)
+
+    assert str(refused.value) == f"metadata {key!r}: {pairs[0]!r} and {pairs[-1]!r} contradict each other"
+
+
+def test_the_same_pair_twice_is_one() -> None:
+    assert parse_pairs(["a=1", "a=1", "b=x", "a=1"]) == {"a": 1, "b": "x"}
 
 
 @pytest.mark.parametrize("pair", ["", "a", "=1", ".=1", "a.=1", ".a=1", "a..b=1"])

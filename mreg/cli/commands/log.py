@@ -23,7 +23,7 @@ from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.small_files import read_named
-from mreg.values.metadata import MAX_FILE, merge, parse_file, parse_pairs
+from mreg.values.metadata import MAX_FILE, InvalidMetadata, merge, parse_file, parse_pairs, replaced
 from mreg.values.records import DataSource
 
 if TYPE_CHECKING:
@@ -234,7 +234,10 @@ def annotate(
 
 def _metadata(pairs: list[str] | None, file: str | None) -> dict[str, Any]:
     """What `--meta-file` says, then what `--meta` says."""
-    metadata: dict[str, Any] = {}
-    if file is not None:
-        metadata = parse_file(read_named(file, MAX_FILE + 1), file)
-    return merge(metadata, parse_pairs(pairs or ()))
+    more = parse_pairs(pairs or ())
+    if file is None:
+        return more
+    metadata = parse_file(read_named(file, MAX_FILE + 1), file)
+    for key, count in replaced(metadata, more):
+        raise InvalidMetadata(key=key, reason=f"it is a group of {count_text(count, 'value', 'values')} in {file}")
+    return merge(metadata, more)
