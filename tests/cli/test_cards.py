@@ -69,6 +69,13 @@ def test_a_tag_that_a_person_gave_stays_when_cards_have_it_and_then_not(filled: 
     assert filled.must("tag", "ls", "Classifier") == "nlp\nvision\n"
 
 
+def test_the_card_of_what_can_be_no_model_is_refused_by_its_name(filled: Any) -> None:
+    result = filled("card", "nope:v0", "--file", "-", stdin=b"text\n")
+
+    assert (result.code, result.out) == (2, "")
+    assert result.errors.startswith("error: 'nope:v0' is not a valid model name")
+
+
 @pytest.mark.parametrize(
     "card",
     ["---\nlicense: [\ntags: [new]\n---\n", "---\ntags: [new]\n#" + "x" * (64 << 10) + "\n---\n"],

@@ -547,11 +547,15 @@ def test_a_setting_is_kept_and_told_and_its_default_otherwise(repo: Repository) 
     assert repo.settings() == {
         "core.shared": "umask",
         "gc.grace": "4d",
+        "gc.keep-best": [],
         "gc.keep-last": 7,
+        "gc.keep-where": "",
         "gc.older-than": "0",
         "lock.timeout": "30s",
+        "log.capture": "git",
         "log.compress": False,
         "log.exclude": ["*.tmp", "cache/"],
+        "metrics.direction": [],
         "use.hard-links": False,
     }
     assert repo.fsck().findings == ()

@@ -65,10 +65,10 @@ def card(
         _show(ctx.obj, repository, name)
         return
     name = composed(name)
-    before = repository.card(name)
-    text = _read(file) if file is not None else _edit(before)
+    text = _read(file) if file is not None else _edit(repository.card(name))
     done = repository.set_card(name, text)
     tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
+    before = next((one.old for one in done.changes if one.kind == "card"), None) or text
     _tell_of_tags(ctx.obj, repository, name, before, text)
     ctx.obj.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
 
