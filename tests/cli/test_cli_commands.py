@@ -960,6 +960,7 @@ def test_settings_are_read_and_changed(mreg: Any, unchanged: Unchanged) -> None:
         "gc.keep-where",
         "gc.older-than",
         "lock.timeout",
+        "log.capture",
         "log.compress",
         "log.exclude",
         "metrics.direction",
