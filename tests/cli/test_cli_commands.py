@@ -1073,6 +1073,11 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("undo 2", "changes command host message move seq time who", {"changes.0": CHANGE}),
     ("metrics digits m.acc", "aliases metrics name versions", {}),
+    (
+        "lineage digits",
+        "digest nodes steps",
+        {"nodes.0": "aliases author commit consumers created digest dirty links name run sources state"},
+    ),
     ("du", "items logical stored unfinished unique versions", {}),
     ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),
