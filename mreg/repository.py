@@ -702,7 +702,8 @@ class Repository:
         within: str | Sequence[str] = (),
         told: Callable[[int], None] | None = None,
     ) -> tuple[list[Model], list[Artifact], list[Version]] | list[Version]:
-        """Registered models, artifacts and versions in which the text stands; models only with all `tags`.
+        """Registered models, artifacts and versions in which the text stands; with `tags`, models and
+        versions that have all of them.
 
         With `where`, the versions that match the filter (docs/filters.md), or all of several; `()` takes all. sort:
         keys, each with a minus before it for descending order; versions without the key come last. Else they are in

@@ -26,7 +26,8 @@ def in_artifact(one: Artifact, text: str) -> str:
 
 def in_version(one: Version, text: str) -> str:
     flat = flatten(one.metadata)
-    fields = [("message", one.message), ("run", one.run or ""), *((key, value_text(flat[key])) for key in flat)]
+    tags = [] if text else [("tags", ", ".join(sorted({*one.tags, *one.model_tags})))]  # they were searched for
+    fields = [*tags, ("message", one.message), ("run", one.run or ""), *((key, value_text(flat[key])) for key in flat)]
     return _matched(text, one.aliases, fields)
 
 

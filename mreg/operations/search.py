@@ -26,7 +26,7 @@ from mreg.values.filters.errors import UnknownKey
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.meaning import positive
 from mreg.values.filters.tokens import tokens as scanned
-from mreg.values.filters.tree import FIELDS, Key, Not, Test, replaced, tests
+from mreg.values.filters.tree import FIELDS, Key, Not, Test, Value, replaced, tests
 from mreg.values.metadata import flatten
 
 _T = TypeVar("_T")
@@ -153,7 +153,8 @@ def _all_of(filters: Sequence[Filter]) -> str:
 
 def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model], list[Artifact], list[Version]]:
     """Models, artifacts and versions that contain `text` (in name, description, card, tag, alias, message or
-    metadata; case-insensitive). tags: only models that have all of them. An empty text finds no versions."""
+    metadata; case-insensitive). tags: only models and versions that have all of them; a version also has those of the
+    models that link it. With neither text nor tags no versions are found."""
     needle = text.casefold()
     wanted = {tag.casefold() for tag in tags}
     found_models = [
@@ -163,7 +164,8 @@ def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model
         and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
     ]
     if wanted:
-        return found_models, [], []
+        of_tags = tuple(Filter(str(Test(Key("tag", True), "=", (Value("text", tag),)))) for tag in tags)
+        return found_models, [], find(context, Wanted(of_tags, text))
     every = artifacts(context)
     found_artifacts = [one for one in every if _stands_in(needle, [one.name, one.description, one.type, *one.aliases])]
     if not needle:

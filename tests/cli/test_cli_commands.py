@@ -723,7 +723,9 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
 def test_search_finds_by_name_text_tag_and_alias(filled: Any) -> None:
     assert filled("search", "CLASS").out == "model\tClassifier\tprod=v0\ttags: vision\n"
     assert filled("search", "second").out == "version\tdigits:v1\t\tmessage: second\n"
-    assert filled("search", "--tag", "vision").out == "model\tClassifier\tprod=v0\ttags: vision\n"
+    assert filled("search", "--tag", "vision").out == (
+        "model\tClassifier\tprod=v0\ttags: vision\nversion\tdigits:v0\tbest\ttags: vision\n"
+    )
     assert filled("search", "nowhere") == (0, "", "nothing found\n")
 
 

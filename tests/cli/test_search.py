@@ -257,3 +257,14 @@ def test_a_value_does_not_take_the_place_of_a_group_in_the_file(
     assert refused[2].startswith("error: metadata 'a': it is a group of 2 values in meta.json\n")
     assert done[0] == 0
     assert said(capsys, "search", "-q", "--where", "a.b = 5 and a.c = 2 and lr = 2")[1] != ""
+
+
+def test_a_tag_alone_finds_versions_and_shows_their_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "tag", "add", "mnist:v1", "reviewed", "-q")[0] == 0
+
+    assert said(capsys, "search", "--tag", "reviewed") == (0, "version\tmnist:v1\t\ttags: reviewed\n", "")
+    assert said(capsys, "search", "--tag", "vision") == (
+        0,
+        "model\tdigits\tproduction=v0\ttags: vision\nversion\tmnist:v2\t\ttags: vision\n",
+        "",
+    )

@@ -10,8 +10,8 @@ from registry_model import Found, Registry, exact
 
 
 def search(model: Registry, text: str, tags: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """The names of models, artifacts and versions in which the text stands. With tags only models that have them;
-    versions only where there is a text."""
+    """The names of models, artifacts and versions in which the text stands. With tags only models that have them,
+    and versions that these link; versions only where there is a text or a tag."""
 
     def stands_in(name: str, words: Iterable[str]) -> bool:
         said = [*words, *(alias for owner, alias in model.aliases if owner == name)]
@@ -22,16 +22,21 @@ def search(model: Registry, text: str, tags: Sequence[str]) -> tuple[list[str], 
         for name, one in sorted(model.models.items())
         if one.there and one.tags.issuperset(tags) and stands_in(name, [name, one.description, one.card, *one.tags])
     ]
-    if tags:
-        return models, [], []
+    linked: dict[tuple[str, int], set[str]] = {}
+    for one in model.models.values():
+        for link in one.links if one.there else ():
+            linked.setdefault(one.ever[link][:2], set()).update(one.tags)
     there = [(name, one) for name, one in sorted(model.artifacts.items()) if one.there]
     artifacts = [name for name, one in there if stands_in(name, [name, one.description, one.type])]
     versions = [
         f"{name}:v{number}"
         for name, one in there
         for number in sorted(one.versions)
-        if text and _mentions(model, Found(name, number), text.casefold())
+        if (text or tags) and _mentions(model, Found(name, number), text.casefold())
+        if not tags or linked.get((name, number), set()).issuperset(tags)
     ]
+    if tags:
+        artifacts = []
     return models, artifacts, versions
 
 

@@ -178,3 +178,19 @@ def append(storage: Storage, repo: Repository, change: Change) -> None:
         seq=head.seq + 1, prev=head.digest, id="0" * 32, changes=(change,), packs=(), drops=(), message=None
     )
     assert journal.append(forged)
+
+
+def test_a_search_for_tags_finds_models_and_versions(filled: Repository) -> None:
+    filled.add_tags("mnist:v1", ["reviewed"])
+
+    names = [
+        [[one.name for one in kind] for kind in filled.search(text, tags=tags)]
+        for text, tags in [
+            ("", ["reviewed"]),
+            ("", ["vision"]),
+            ("none such", ["reviewed"]),
+            ("", ["vision", "reviewed"]),
+        ]
+    ]
+
+    assert names == [[[], [], ["mnist:v1"]], [["Digits"], [], ["mnist:v0"]], [[], [], []], [[], [], []]]

@@ -43,7 +43,8 @@ def search(
     ] = "",
     where: WhereOption = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only models that have this tag. Repeatable.")
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Only models and versions with this tag. Repeatable."),
     ] = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="version, artifact or model.")] = None,
     within: Annotated[
@@ -65,8 +66,8 @@ def search(
 ) -> int:
     """Find registered models, artifacts and versions by name, text, tag, alias and metadata.
 
-    With --where and the options after it, only versions: with -q their names, one per line. With --tag as well, those
-    that a model with this tag links.
+    With --where and the options after it, only versions: with -q their names, one per line. --tag finds versions
+    by their own tags and by those of the models that link them.
     """
     if kind is not None and kind not in _KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}", param_hint="--kind")

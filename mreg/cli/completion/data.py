@@ -231,7 +231,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('model',)),
     'search': ('Find models, artifacts and versions.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
-        '--tag': ('tag', 'Only models that have this tag. Repeatable.'),
+        '--tag': ('tag', 'Only models and versions with this tag. Repeatable.'),
         '--kind': ('-', 'version, artifact or model.'),
         '--in': ('name', 'Only versions of these. Repeatable.'),
         '--path': ('files', 'Only versions with the bytes of this file or folder.'),

@@ -785,7 +785,7 @@ PAGES: dict[str, Page] = {
         'mreg search [TEXT] [OPTIONS]',
         (
             'Find registered models, artifacts and versions by name, text, tag, alias and metadata.',
-            'With --where and the options after it, only versions: with -q their names, one per line. With --tag as well, those that a model with this tag links.',
+            'With --where and the options after it, only versions: with -q their names, one per line. --tag finds versions by their own tags and by those of the models that link them.',
         ),
         (),
         (
@@ -793,7 +793,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
-            ('    --tag TAG', 'Only models that have this tag. Repeatable.'),
+            ('    --tag TAG', 'Only models and versions with this tag. Repeatable.'),
             ('    --kind KIND', 'version, artifact or model.'),
             ('    --in NAME', 'Only versions of these. Repeatable.'),
             ('    --path PATH', 'Only versions with the bytes of this file or folder.'),
