@@ -462,7 +462,8 @@ class Repository:
         Either may be a folder or a file outside of the repository: a path object, or a text that begins with `/`, `./`,
         `../` or `~`. It is read as `log` would read it, and not logged.
 
-        tensors: true, or patterns that the names of tensors are to match (`*` stands for any characters).
+        tensors: true, or patterns that the names of tensors are to match (`*` stands for any characters); one that
+        matches none on either side is refused (UnmatchedPattern).
         statistics: how much values differ (`TensorPair.statistics`), which has the tensors read that do differ. Without
         it, little more than the headers of files is read. strip_prefix: what names are compared without, on both
         sides, or on either. everything: also the tensors of files that are the same.

@@ -22,6 +22,7 @@ HINTS: dict[str, str] = {
     "unknown-alias": "list its aliases with `mreg alias ls {name}`",
     "unknown-remote": "a slash separates a remote from a name; name the repository with `--repo` instead",
     "unknown-file": "list the files with `mreg files {version}`",
+    "unmatched-pattern": "list all tensors with `mreg diff {before} {after} --tensors --all`",
     "nothing-included": "list the files with `mreg files {version}`",
     "unknown-attachment": "`mreg show {owner}` lists its attachments",
     "unknown-property": "`mreg show {owner}` lists its properties",

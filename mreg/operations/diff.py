@@ -39,6 +39,7 @@ def diff(
         metadata=_differences(old.what, new.what),
         added_folders=tuple(sorted({*new.folders} - {*old.folders})),
         removed_folders=tuple(sorted({*old.folders} - {*new.folders})),
+        only=(old.only, new.only),
         tensors=operations.tensors.compare(old, new, tensors, progress) if tensors else None,
     )
 

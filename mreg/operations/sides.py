@@ -45,7 +45,8 @@ class Opened(Protocol):
 
 
 class Side(Protocol):
-    """One side. what: it is, for who is told. files: sorted by path; folders: those that hold nothing."""
+    """One side. what: it is, for who is told. files: sorted by path; folders: those that hold nothing. only: the path
+    of the one file that is compared, where the other side is a single file of that name."""
 
     @property
     def what(self) -> Version | LocalFiles: ...
@@ -55,6 +56,9 @@ class Side(Protocol):
 
     @property
     def folders(self) -> Sequence[str]: ...
+
+    @property
+    def only(self) -> str | None: ...
 
     def open(self, file: File) -> Opened:
         """Raises DamagedFile, UnreadableFile."""
@@ -89,6 +93,8 @@ def sides(
 class VersionSide:
     """buffers: of both sides, so that either may give back what the other has taken."""
 
+    only: str | None = None
+
     def __init__(self, context: Context, view: View, reference: str, buffers: Buffers) -> None:
         self.what = load(context, view, resolve(context, reference, view))
         self.files, self.folders = context.objects.manifest(self.what.manifest)
@@ -103,6 +109,8 @@ class VersionSide:
 
 class LocalSide:
     """The files that `log` would take, hashed."""
+
+    only = None
 
     def __init__(self, path: str) -> None:
         sources, self.folders = intake.scan.scan([os.path.expanduser(path)])
@@ -119,7 +127,7 @@ class LocalSide:
         (own,) = self.files
         alike = [file for file in other.files if posixpath.basename(file.path) == own.path]
         if len(alike) == 1:
-            other.files, other.folders = tuple(alike), ()
+            other.files, other.folders, other.only = tuple(alike), (), alike[0].path
             self.files = (own._replace(path=alike[0].path),)
             self._places = {alike[0].path: self._places[own.path]}
 

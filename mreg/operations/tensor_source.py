@@ -35,6 +35,7 @@ class Source:
 
     def __init__(self, side: Side, *, before: bool) -> None:
         self._before = before
+        self.name = side.what.name
         self._files = {file.path: file for file in side.files}
         self._open = lru_cache(OPEN)(lambda path: side.open(self._files[path]))
         self.done_with = side.done_with

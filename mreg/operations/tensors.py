@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from mreg.content.formats.spans import ITEM_SIZE
-from mreg.operations import matching
+from mreg.operations import matching, patterns
 from mreg.operations.measuring import Measuring, are_equal
 from mreg.operations.sides import Side
 from mreg.operations.tensor_source import Source, Unreadable
@@ -25,9 +23,10 @@ CANDIDATES: Final = 16
 
 
 class Wish(NamedTuple):
-    """What is asked for. wanted: whether a tensor of this name is. strip: what names of either side are matched
-    without. everything: also tensors of files that are the same on both sides."""
+    """What is asked for. globs: patterns that names of tensors are to match. wanted: whether a name does. strip: what
+    names of either side are matched without. everything: also tensors of files that are the same on both sides."""
 
+    globs: tuple[str, ...] = ()
     wanted: Callable[[str], bool] = lambda name: True
     statistics: bool = False
     strip: tuple[str, str] = ("", "")
@@ -39,10 +38,8 @@ def wish(tensors: bool | str | Sequence[str], statistics: bool, strip: str | tup
     prefixes = (strip, strip) if isinstance(strip, str) else strip
     if isinstance(tensors, bool):
         return Wish(statistics=statistics, strip=prefixes, everything=everything)
-    globs = (tensors,) if isinstance(tensors, str) else tensors
-    # Never goes back: a star becomes an atomic group.
-    match = re.compile("|".join(map(fnmatch.translate, globs)) or r"\Z", re.DOTALL).match
-    return Wish(lambda name: match(name) is not None, statistics, prefixes, everything)
+    globs = (tensors,) if isinstance(tensors, str) else tuple(tensors)
+    return Wish(globs, patterns.matcher(globs), statistics, prefixes, everything)
 
 
 class _Matches(NamedTuple):
@@ -54,7 +51,7 @@ class _Matches(NamedTuple):
 
 
 def compare(before: Side, after: Side, wish: Wish, progress: Progress | None = None) -> TensorDiff:
-    """Raises what reading local files raises; damage in the repository is told in the result."""
+    """Raises UnmatchedPattern, and what reading local files raises; damage in the repository is told in the result."""
     return _Comparing(Source(before, before=True), Source(after, before=False), wish, progress).result()
 
 
@@ -86,11 +83,13 @@ class _Comparing:
 
     def _matches(self) -> _Matches:
         old, new = self._before.groups(), self._after.groups()
+        same: dict[str, list[File]] = {}
         if not self._wish.everything:
-            for key in [key for key in old if old[key] == new.get(key)]:
-                del old[key], new[key]
+            same = {key: files for key, files in old.items() if files == new.get(key)}
+            old, new = ({key: side[key] for key in side if key not in same} for side in (old, new))
         old_tensors = {key: self._before.tensors(files, key) for key, files in old.items()}
         new_tensors = {key: self._after.tensors(files, key) for key, files in new.items()}
+        self._require_matches([*old_tensors.values(), *new_tensors.values()], same)
         unclear = {(one.file, one.before) for source in (self._before, self._after) for one in source.skipped}
         old = {key: files for key, files in old.items() if old_tensors[key] or _any(files, True, unclear)}
         new = {key: files for key, files in new.items() if new_tensors[key] or _any(files, False, unclear)}
@@ -106,6 +105,22 @@ class _Comparing:
             if not _any(old.get(one or "", ()), True, unclear):
                 found.added.extend(matched.after)
         return found
+
+    def _require_matches(self, listed: Iterable[Iterable[Tensor]], same: dict[str, list[File]]) -> None:
+        """Raises UnmatchedPattern, unless files whose tensors cannot be told may have one. same: what is equal on both
+        sides, and looked at only if it has to be."""
+        if not self._wish.globs:
+            return
+        known = {one.name for tensors in listed for one in tensors}
+        missed = patterns.unmatched(self._wish.globs, known)
+        if missed:
+            known |= {one.name for key, files in same.items() for one in self._before.tensors(files, key)}
+            missed = patterns.unmatched(missed, known)
+        if missed and not (self._before.skipped or self._after.skipped):
+            before, after = self._before.name, self._after.name
+            raise patterns.UnmatchedPattern(
+                before=before, after=after, pattern=missed[0], near=patterns.near(missed[0], known)
+            )
 
     def _wanted(self, pairs: Iterable[TensorPair]) -> list[TensorPair]:
         wanted = self._wish.wanted

@@ -330,7 +330,8 @@ class Diff(NamedTuple):
     """Two versions side by side, or a version and files outside. Files by path; changed: those whose bytes
     differ, or of which only one is executable. metadata: the keys (dotted) that differ, each with its value before and
     after (None: absent); empty beside files outside. tensors: None where nobody asked for them. added_folders,
-    removed_folders: those that hold nothing."""
+    removed_folders: those that hold nothing. only: of a version that was compared with a single file, the path of its
+    file that was, before and after; else None."""
 
     before: Version | LocalFiles
     after: Version | LocalFiles
@@ -341,6 +342,7 @@ class Diff(NamedTuple):
     tensors: TensorDiff | None = None
     added_folders: tuple[str, ...] = ()
     removed_folders: tuple[str, ...] = ()
+    only: tuple[str | None, str | None] = (None, None)
 
 
 class Checkout(NamedTuple):

@@ -59,6 +59,7 @@ FAILURES = [
     (2, "invalid-setting", "config set gc.grace soon", "'soon'", ""),
     (2, "unknown-sequence", "history --since 999", "no entry 999", "mreg history"),
     (2, "unknown-sequence", "undo 999", "no entry 999", "mreg history"),
+    (2, "unmatched-pattern", "diff digits:v0 digits:v1 --tensors no.*", "no tensor of", "--tensors --all"),
     (2, "usage", "undo 0", "N: 0 is less than 1", "mreg undo --help"),
     (2, "usage", "gc --keep-last -1", "--keep-last: -1 is less than 0", "mreg gc --help"),
     (2, "usage", "gc --older-than soon", "'soon'", "mreg gc --help"),

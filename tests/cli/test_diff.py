@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -228,7 +229,75 @@ def test_the_exit_code_tells_whether_what_is_shown_differs(
 
     assert result.code == code
     assert mreg("diff", "net:v0", "net:v1", *options).code == 0
-    assert ("do not differ" in result.errors) == (code == 0)
+    assert bool(re.search("do(es)? not differ", result.errors)) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "net:v0 and net:v1 do not differ"),
+        (("--files",), "the files of net:v0 and net:v1 do not differ"),
+        (("--metadata",), "the metadata of net:v0 and net:v1 does not differ"),
+        (("--tensors",), "the tensors of net:v0 and net:v1 do not differ"),
+        (("--stat", "--files", "--metadata"), "the files, metadata and tensors of net:v0 and net:v1 do not differ"),
+        (("--tensors", "a", "b*"), "no tensor of net:v0 and net:v1 that matches 'a' or 'b*' differs"),
+        (
+            ("--tensors", "a", "--metadata"),
+            "the metadata of net:v0 and net:v1 does not differ, and no tensor of net:v0 and net:v1 that matches 'a' "
+            "differs",
+        ),
+    ],
+)
+def test_what_does_not_differ_is_what_was_compared(options: tuple[str, ...], said: str, log: Log, mreg: Any) -> None:
+    log({"a": WEIGHTS, "b": WEIGHTS * 2})
+    log({"a": WEIGHTS, "b": WEIGHTS * 2}, "--always")
+
+    result = mreg("diff", "net:v0", "net:v1", "--exit-code", *options)
+
+    assert (result.code, result.errors) == (0, f"{said}\n")
+
+
+def test_of_a_single_file_is_told_what_it_was_compared_with(log: Log, mreg: Any) -> None:
+    log(BEFORE, others={"config.json": b"{}"})
+    (mreg.home / "config.json").write_bytes(b"{}")
+
+    one = mreg("diff", "net:v0", "./config.json", "--exit-code")
+    other = mreg("diff", "./model-0/model.safetensors", "net:v0", "--tensors")
+
+    assert one == (0, "", "config.json of net:v0 and ./config.json do not differ\n")
+    assert other.errors == (
+        "the tensors of ./model-0/model.safetensors and model.safetensors of net:v0 do not differ\n"
+    )
+
+
+def test_files_outside_have_no_metadata_to_compare(log: Log, mreg: Any) -> None:
+    log(BEFORE, "--meta", "acc=1")
+
+    result = mreg("diff", "net:v0", "./model-0", "--metadata", "--exit-code")
+
+    assert (result.code, result.out) == (2, "")
+    assert "./model-0 is no version and has no metadata" in result.errors
+
+
+@pytest.mark.parametrize("options", [("--tensors",), ("--stat",), ("--tensors", "--files", "--exit-code")])
+def test_a_pattern_that_matches_no_tensor_is_an_error(options: tuple[str, ...], log: Log, mreg: Any) -> None:
+    log(BEFORE)
+    log(AFTER)
+
+    mistyped = mreg("diff", "net:v0", "net:v1", *options, "layers.*", "hed.*")
+    other = mreg("diff", "net:v0", "net:v1", *options, "nomatch*")
+
+    assert mistyped == (
+        2,
+        "",
+        "error: no tensor of net:v0 or net:v1 matches 'hed.*'\nhint: did you mean `head.*`?\n",
+    )
+    assert other == (
+        2,
+        "",
+        "error: no tensor of net:v0 or net:v1 matches 'nomatch*'\n"
+        "hint: list all tensors with `mreg diff net:v0 net:v1 --tensors --all`\n",
+    )
 
 
 def test_a_folder_outside_is_compared_and_told_by_its_path(logged: Any) -> None:

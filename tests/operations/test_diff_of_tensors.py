@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from mreg.operations.patterns import UnmatchedPattern
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
 from mreg.values.errors import MissingPath
@@ -231,13 +232,55 @@ def test_names_are_matched_without_a_prefix_and_one_is_proposed(
     assert counts(stripped) == {"changed": 7, "equal": 2}
 
 
-@pytest.mark.parametrize("glob", ["layers.1.*", ["*.1.*"], ["nothing", "layers.1.?????*"]])
+@pytest.mark.parametrize("glob", ["layers.1.*", ["*.1.*"], ["ids", "layers.1.?????*"]])
 def test_only_tensors_that_match_a_pattern_are_compared(glob: Any, compare: Compare) -> None:
     found = compare(model(arrays(0)), model(arrays(1)), tensors=glob)
 
     assert set(names(found.changed)) <= {"layers.1.weight", "layers.1.bias"}
     assert "layers.1.weight" in names(found.changed)
-    assert counts(found).keys() == {"changed"}
+    assert counts(found).keys() <= {"changed", "equal"}
+
+
+@pytest.mark.parametrize(
+    ("globs", "pattern", "near"),
+    [
+        ("nomatch*", "nomatch*", []),
+        (["layers.*", "layres.1.*"], "layres.1.*", ["layers.1.*"]),
+        (["*.biass"], "*.biass", ["*.bias"]),
+        ("scalr", "scalr", ["scalar"]),
+    ],
+)
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_pattern_that_matches_no_tensor_is_refused(
+    globs: Any, pattern: str, near: list[str], everything: bool, compare: Compare
+) -> None:
+    with pytest.raises(UnmatchedPattern) as caught:
+        compare(model(arrays(0)), model(arrays(1)), tensors=globs, everything=everything)
+
+    facts = caught.value.facts
+    assert (facts["before"], facts["after"], facts["pattern"]) == ("net:v0", "net:v1", pattern)
+    assert facts["near"][:1] == near
+
+
+def test_a_pattern_may_match_on_one_side_or_in_files_that_are_equal(compare: Compare) -> None:
+    other = {"equal.safetensors": model({"embed": np.ones(3)})["model.safetensors"]}
+
+    found = compare(
+        model(arrays(0)) | other,
+        model(arrays(0) | {"new": np.ones(2)}) | other,
+        tensors=["new", "embed"],
+        everything=False,
+    )
+
+    assert counts(found) == {"added": 1}
+
+
+def test_a_pattern_may_mean_a_tensor_of_a_file_that_cannot_be_told(compare: Compare) -> None:
+    broken = {"model.safetensors": model(arrays(0))["model.safetensors"][:50]}
+
+    found = compare(broken, model(arrays(0)), tensors=["nomatch"])
+
+    assert counts(found) == {"skipped": 1}
 
 
 def test_files_outside_are_compared_with_a_version_and_nothing_is_logged(

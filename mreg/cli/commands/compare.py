@@ -1,6 +1,6 @@
 """`mreg diff`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -13,6 +13,7 @@ from mreg.cli.output import Out, count_text, size_text, value_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import one_line, path_text
+from mreg.values.entities import LocalFiles
 
 if TYPE_CHECKING:
     from mreg import Diff, File
@@ -72,7 +73,10 @@ def diff(
             everything=listed,
             progress=bar,
         )
-    shown = _Shown(files or whole, metadata or whole, tensors, stat)
+    for side in (found.before, found.after) if metadata else ():
+        if isinstance(side, LocalFiles):
+            raise typer.BadParameter(f"{side.name} is no version and has no metadata", param_hint="--metadata")
+    shown = _Shown(files or whole, metadata or whole, tensors, stat, globs or ())
     table = cli.tensor_table.Table(found, sort, limit, everything) if found.tensors else None
     state.emit(_body(found, table), lambda out: _render(out, found, shown, table))
     return _ended(state, found, shown, exit_code)
@@ -81,8 +85,9 @@ def diff(
 class _Shown:
     """The parts of a comparison that are shown."""
 
-    def __init__(self, files: bool, metadata: bool, tensors: bool, stat: bool) -> None:
+    def __init__(self, files: bool, metadata: bool, tensors: bool, stat: bool, globs: Sequence[str]) -> None:
         self.files, self.metadata, self.tensors, self.stat = files, metadata, tensors, stat
+        self._globs = globs
 
     def differs(self, found: "Diff") -> bool:
         """Whether any of them is not the same on both sides."""
@@ -92,12 +97,25 @@ class _Shown:
         by_tensors = (self.tensors or self.stat) and found.tensors and found.tensors.differs
         return bool(by_files or by_tensors or (self.metadata and found.metadata))
 
+    def equal_text(self, found: "Diff") -> str:
+        """That none of them differs."""
+        sides = " and ".join(_named(side.name, file) for side, file in zip(found[:2], found.only, strict=True))
+        listed = self.tensors or self.stat
+        asked = {"files": self.files, "metadata": self.metadata, "tensors": listed and not self._globs}
+        words = [word for word, is_shown in asked.items() if is_shown]
+        if words == ["files", "metadata"] and not listed:
+            return f"{sides} do not differ"
+        these = ", ".join([*words[:-2], " and ".join(words[-2:])])
+        of_these = f"the {these} of {sides} {'does' if these == 'metadata' else 'do'} not differ"
+        of_tensors = f"no tensor of {sides} that matches {' or '.join(map(repr, self._globs))} differs"
+        return ", and ".join([of_these] * bool(words) + [of_tensors] * bool(self._globs))
+
 
 def _ended(state: State, found: "Diff", shown: _Shown, exit_code: bool) -> int:
     """The last notes, and the exit code."""
     differs = shown.differs(found)
     if not differs:
-        state.note(f"{found.before.name} and {found.after.name} do not differ")
+        state.note(shown.equal_text(found))
     if found.tensors is None:
         return UNMET if exit_code and differs else DONE
     for option, prefix, name in zip("ab", found.tensors.prefixes, (found.before.name, found.after.name), strict=True):
@@ -111,6 +129,11 @@ def _ended(state: State, found: "Diff", shown: _Shown, exit_code: bool) -> int:
     if shown.files and not shown.tensors and differs and found.tensors.differs:
         state.note("--tensors lists the tensors")
     return UNMET if exit_code and differs else DONE
+
+
+def _named(side: str, file: str | None) -> str:
+    """file: the only one of the side that was compared."""
+    return side if file is None else f"{path_text(file)} of {side}"
 
 
 def _body(found: "Diff", table: "cli.tensor_table.Table | None") -> dict[str, Any]:
