@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from mreg.cli.help import pages, topics
 from mreg.cli.help.data import COMMON, PAGES
@@ -60,6 +62,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, alias in enumerate(["baseline", "best", ""]):
             (folder / "ckpt" / "weights.bin").write_text(f"weights {number}")
             (folder / "ckpt" / "config.json").write_text("{}")
+            tensors = {"layers.0.weight": np.full(4, number, "f4")}
+            (folder / "ckpt" / "model.safetensors").write_bytes(save(tensors))
             more = f"--alias {alias} --link digits" if alias else ""
             meta = f"--meta metrics.acc=0.9{number} --meta params.arch=cnn -m 'cosine schedule {number}'"
             assert mreg(f"mreg log ckpt -a mnist {meta} {more}")[0] == 0
