@@ -157,7 +157,7 @@ def section(words: tuple[str, ...], command: Any, context: Any) -> str:
     options = [parameter for parameter in own if parameter.param_type_name == "option"]
     parts = [f"### mreg {' '.join(words)}\n\n    {usage(words, arguments, options)}\n", paragraphs(command.help or "")]
     if arguments:
-        rows = [(f"`{argument.metavar.strip('[]')}`", argument.help or "") for argument in arguments]
+        rows = [(f"`{bare(argument)}`", argument.help or "") for argument in arguments]
         parts.append(table(("argument", ""), rows))
     if options:
         parts.append(options_table(options))
@@ -183,6 +183,11 @@ def usage_of(argument: Any) -> str:
     return str(argument.metavar)
 
 
+def bare(argument: Any) -> str:
+    """The argument's name, without the brackets around what may be left out."""
+    return re.sub(r"^\[(.*)\](\.\.\.)?$", r"\1\2", usage_of(argument))
+
+
 def required_option(option: Any) -> str:
     return f"{option.opts[0]} {value_of(option)}"
 
@@ -203,7 +208,7 @@ def options_table(options: list[Any]) -> str:
 def help_of(option: Any) -> str:
     notes = ["Required."] if option.required else []
     default = option.default
-    if default is not None and default is not False and default != "":
+    if option.show_default and default is not None and default is not False and default != "":
         notes.append(f"Default: `{default}`.")
     return " ".join([option.help or "", *notes])
 

@@ -126,7 +126,7 @@ def option_kind(words: str, option: Any) -> str:
 
 
 def argument_kind(words: str, argument: Any) -> str:
-    name = argument.metavar.strip("[]").removesuffix("...")
+    name = generate.bare(argument).removesuffix("...")
     return (kind(words, name, argument) or NOTHING) + "*" * (argument.nargs == -1)
 
 

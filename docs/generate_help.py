@@ -68,7 +68,7 @@ def page(words: str, command: Any, context: Any) -> list[str]:
         generate.usage(tuple(words.split()), arguments, options),
         paragraphs,
         (),
-        tuple((str(one.metavar).strip("[]"), one.help or "") for one in arguments),
+        tuple((generate.bare(one), one.help or "") for one in arguments),
         tuple(map(row, options)),
         tuple(command_examples.EXAMPLES.get(words, ())),
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
-from mreg.cli.hints import MACHINE, hint_of
+from mreg.cli.hints import MACHINE, ONLY_READ, hint_of, only_reads
 from mreg.cli.output import colourful
 from mreg.cli.state import State
 from mreg.cli.streams import output_failed
@@ -56,7 +56,9 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
 
 
 def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
-    """With the command line that was meant as the hint, where it can be told."""
+    """With a hint that the command line decides: the one that was meant, where it can be told."""
+    if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
+        return told._replace(hint=ONLY_READ)
     if told.code not in cli.guesses.CODES:
         return told
     meant = cli.guesses.line(arguments, told.code, state.kind_of)

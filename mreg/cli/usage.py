@@ -12,6 +12,7 @@ from mreg.values.names import near
 
 _RANGE = re.compile(r"(\S+) is not in the range x>=(\S+?)\.?$")
 _NUMBER = re.compile(r" is not a valid int(?:eger)?(?: range)?\.$")
+_OPTIONAL = re.compile(r"^\[(.*)\](?:\.\.\.)?$")
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", re.DOTALL)
 
 
@@ -45,7 +46,7 @@ def _name_of(error: Any) -> str:
     parameter = error.param
     if parameter is None:
         return ""
-    metavar = (parameter.metavar or "").strip("[]").removesuffix("...")
+    metavar = _OPTIONAL.sub(r"\1", parameter.metavar or "").removesuffix("...")
     if parameter.param_type_name == "argument":
         return metavar or str(parameter.name).upper()
     return (

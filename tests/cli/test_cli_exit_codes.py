@@ -511,6 +511,18 @@ def test_output_that_cannot_be_written_is_an_error(filled: Any, line: str, unbuf
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "line", ["ls", "alias ls", "card Classifier", "log one -a digits --dry-run", "--version", "help"]
+)
+def test_a_command_that_only_reads_is_not_said_to_have_changed_something(filled: Any, line: str) -> None:
+    with open("/dev/full", "wb") as full:
+        result = filled.process(*line.split(), stdout=full)
+
+    assert result.code == 1
+    assert "nothing was changed; repeat the command" in result.errors
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 def test_a_change_that_cannot_be_told_is_not_said_to_be_none(filled: Any, unbuffered: str) -> None:
     with open("/dev/full", "wb") as full:

@@ -119,6 +119,7 @@ def test_a_read_only_file_system_with_a_read_only_cache(
         assert filled("use", "digits:best") == (0, ready, "")  # made before
     else:
         assert_fails(filled("use", "digits:best"), "the file system is read-only")
+        assert "MREG_CACHE" in filled("use", "digits:best").errors
 
     assert (tmp_path / "got" / "weights.bin").read_bytes() == b"one" * 100
     shutil.rmtree(tmp_path / "got")
@@ -151,5 +152,6 @@ def test_a_repository_and_a_cache_without_the_right_to_write(people: Any, cached
         assert bob("use", "digits:best") == (0, ready, "")
     else:
         assert_fails(bob("use", "digits:best"), "permission denied")
+        assert "MREG_CACHE" in bob("use", "digits:best").errors
 
     assert content_of(work.parent) == before

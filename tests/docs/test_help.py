@@ -180,6 +180,31 @@ def test_help_options_has_the_options_of_every_command_once() -> None:
     ]
 
 
+def test_help_options_sets_apart_what_goes_without_a_command_only() -> None:
+    _, out, _ = mreg("mreg help options")
+    everywhere, _, alone = out.partition("\nWithout a command:\n")
+
+    assert "--version" in alone
+    assert re.findall(r"--[a-z-]+", everywhere) == ["--json", "--quiet", "--verbose", "--no-color", "--repo", "--help"]
+    assert mreg("mreg --version")[0] == 0
+    assert mreg("mreg ls --version")[0] == 2
+
+
+def test_names_of_arguments_keep_their_brackets() -> None:
+    for words, (usage, _, _, arguments, *_) in PAGES.items():
+        for name, _ in arguments:
+            assert name.count("[") == name.count("]"), (words, name)
+            assert name.removesuffix("...") in usage
+
+    assert PAGES["history"][3][0][0] == "NAME[:ALIAS]"
+    assert PAGES["diff"][3][2][0] == "GLOB..."
+
+
+def test_a_default_that_means_nothing_to_people_is_not_shown() -> None:
+    assert "Default" not in dict(PAGES["history"][4])["    --since WHEN"]
+    assert "Default: `" in "".join(meaning for page in PAGES.values() for _, meaning in page[4])
+
+
 def test_help_commands_has_every_command() -> None:
     _, out, _ = mreg("mreg help commands")
 

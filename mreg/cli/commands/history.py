@@ -22,7 +22,13 @@ def history(
         str | None, typer.Argument(metavar="[NAME[:ALIAS]]", help="Only changes of this collection, or of one alias.")
     ] = None,
     since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="Only changes after this entry, or since this age or date.")
+        str,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="Only changes after this entry, or since this age or date.",
+            show_default=False,
+        ),
     ] = "0",
     until: Annotated[
         str | None, typer.Option("--until", metavar="WHEN", help="Only changes up to this entry, age or date.")

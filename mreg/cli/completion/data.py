@@ -244,7 +244,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--exit-code': ('', 'Exit with 7 where nothing is found.'),
     }, ('-',)),
     'history': ('Show who changed what, and when.', {
-        '--since': ('-', 'Only changes after this entry, or since this age or date. Default: `0`.'),
+        '--since': ('-', 'Only changes after this entry, or since this age or date.'),
         '--until': ('-', 'Only changes up to this entry, age or date.'),
         '--author': ('-', 'Only changes of this account.'),
         '--action': ('-', 'Only changes by this command: log, alias set, …'),

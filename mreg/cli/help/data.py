@@ -248,7 +248,7 @@ PAGES: dict[str, Page] = {
         (
             ('A', 'A version, or a path that begins with /, ./, ../ or ~.'),
             ('B', 'Another one.'),
-            ('GLOB]...', 'With --tensors or --stat: only tensors whose names match.'),
+            ('GLOB...', 'With --tensors or --stat: only tensors whose names match.'),
         ),
         (
             ('    --tensors', 'List tensors, and how much values differ.'),
@@ -820,10 +820,10 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('NAME[:ALIAS', 'Only changes of this collection, or of one alias.'),
+            ('NAME[:ALIAS]', 'Only changes of this collection, or of one alias.'),
         ),
         (
-            ('    --since WHEN', 'Only changes after this entry, or since this age or date. Default: `0`.'),
+            ('    --since WHEN', 'Only changes after this entry, or since this age or date.'),
             ('    --until WHEN', 'Only changes up to this entry, age or date.'),
             ('    --author WHO', 'Only changes of this account.'),
             ('    --action COMMAND', 'Only changes by this command: log, alias set, …'),

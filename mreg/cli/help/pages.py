@@ -97,9 +97,15 @@ def topic(text: str, width: int) -> Lines:
 def options(width: int) -> Lines:
     """The options that every command has."""
     width = min(width, WIDEST)
+    alone = [(f"  {name}", meaning) for name, meaning in COMMON if name.strip() == "--version"]
+    everywhere = [(f"  {name}", meaning) for name, meaning in COMMON if name.strip() != "--version"]
     yield from flowing("Options of every command, before its name or after it:", width)
     yield []
-    yield from _table([(f"  {name}", meaning) for name, meaning in COMMON], width)
+    yield from _table(everywhere, width)
+    yield []
+    yield from flowing("Without a command:", width)
+    yield []
+    yield from _table(alone, width)
 
 
 def commands(width: int) -> Lines:
