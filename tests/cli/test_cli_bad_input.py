@@ -294,7 +294,7 @@ def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unc
             words = f"the setting '{name}' an invalid value"
             assert_refused(filled(*line.split()), 5, words, hint=f"`mreg config set {name} VALUE`")
         listed, told = filled("config", "ls"), filled("config", "ls", "--json").json
-    assert listed.code == 0 and len(listed.out.splitlines()) == 8
+    assert listed.code == 0 and len(listed.out.splitlines()) == 12
     assert [line.split()[0] for line in listed.errors.splitlines()] == ["gc.grace", "lock.timeout", "log.exclude"]
     assert list(told["faults"]) == ["gc.grace", "lock.timeout", "log.exclude"]
     assert len(told["settings"]) == 5
