@@ -297,7 +297,7 @@ def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unc
     assert listed.code == 0 and len(listed.out.splitlines()) == 12
     assert [line.split()[0] for line in listed.errors.splitlines()] == ["gc.grace", "lock.timeout", "log.exclude"]
     assert list(told["faults"]) == ["gc.grace", "lock.timeout", "log.exclude"]
-    assert len(told["settings"]) == 5
+    assert len(told["settings"]) == 9
 
     filled.must("config", "set", "log.exclude", "*.tmp")
     filled.must("config", "set", "lock.timeout", "30s")
