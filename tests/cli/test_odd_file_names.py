@@ -26,6 +26,7 @@ log {x}.npy -a t --meta acc=1
 log t/{x}.npy -a t --meta acc=2
 metrics t
 metrics t acc
+lineage other
 files m
 files other
 get m
