@@ -253,7 +253,7 @@ def test_init_shared_where_there_is_a_repository_changes_nothing(people: Any) ->
     again = ann("init", "--shared")
 
     assert again.code == 0
-    assert "there is a repository already" in again.errors
+    assert "there is already a repository" in again.errors
     assert "`mreg config set core.shared group` shares it" in again.errors
     assert modes_of(work / ".mreg") == before
 
