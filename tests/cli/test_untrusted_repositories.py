@@ -158,7 +158,7 @@ def test_a_damaged_file_of_the_user_lists_nothing(foreign: Any, text: str) -> No
     refused = bob("log", "two", "-a", "digits")
 
     assert (refused.code, refused.out) == (5, "")
-    assert f"{file} is no settings file" in refused.errors
+    assert f"{file} is not a valid settings file" in refused.errors
     assert content_of(work / ".mreg") == before
     assert bob.must("resolve", "digits") == "digits:v0\n"
 
