@@ -13,7 +13,7 @@ import pytest
 
 from mreg import Repository
 from mreg.refs.journal import Journal
-from mreg.repository import AlreadyInitialised
+from mreg.repository.opening import AlreadyInitialised
 from mreg.session.replica import Replaced, Replica
 from mreg.storage import ANY, Listed, Stat, Value
 from mreg.storage.base import Expect, Staged

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mreg.cli.context import Context
-from mreg.repository import AlreadyInitialised, Repository
+from mreg.repository import Repository
+from mreg.repository.opening import AlreadyInitialised
 
 
 def init(

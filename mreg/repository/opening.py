@@ -1,0 +1,181 @@
+"""An open repository: made, found, opened and closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from mreg import operations, session
+from mreg.refs import heading
+from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref, encode
+from mreg.session import config, locations, places
+from mreg.session.context import Context, has_journal
+from mreg.session.places import default_cache, find_repository
+from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage.local import LocalStorage
+from mreg.values.errors import Refused
+from mreg.values.formats import check_known
+
+if TYPE_CHECKING:
+    from mreg.operations.upgrade import Upgraded
+
+
+class AlreadyInitialised(Refused):
+    code = "already-initialised"
+    template = "{location} is an mreg repository already"
+
+    location: str
+
+
+class Opened:
+    """What all parts of the facade share: the parts of one open repository."""
+
+    def __init__(self, context: Context) -> None:
+        self._opened = context
+
+    @property
+    def _context(self) -> Context:
+        """The parts of the repository, for one operation, which begins now."""
+        self._opened.storage.begin()
+        return self._opened
+
+    @classmethod
+    def _other(cls, source: Opened | str | os.PathLike[str] | None) -> Opened | None:
+        """The repository that is meant, open."""
+        return source if source is None or isinstance(source, Opened) else cls.open(source)
+
+    @classmethod
+    def init(
+        cls,
+        location: str | os.PathLike[str] = ".",
+        *,
+        shared: bool = False,
+        format: int | None = None,
+        cache: str | None = None,
+        author: str | None = None,
+    ) -> Self:
+        """Make the repository `location/.mreg` and open it: `location` itself, where that is its name, or the URL of a
+        folder in a bucket.
+
+        shared: let the folder's group write to it, whatever the umask is. format: an older one, to share the
+        repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
+        """
+        url = locations.bucket_of(location)
+        if url:
+            if shared:
+                locations.check_folder(location, "what a group shares")
+            return cls._init_bucket(url, format, cache, author)
+        path = places.place_for_new(location)
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        cache_of = places.cache_of(path, cache)
+        repository = cls.init_storage(storage, path, format=format, cache=cache_of, author=author)
+        if shared:  # by the journal, as every setting, so that it can be made again from there
+            operations.settings.set_setting(repository._context, config.SHARED, config.GROUP)
+        return repository
+
+    @classmethod
+    def _init_bucket(cls, url: locations.Url, format: int | None, cache: str | None, author: str | None) -> Self:
+        replica = session.buckets.open_replica(url, cache)
+        if not session.buckets.prepare(replica):
+            raise AlreadyInitialised(location=str(url))
+        return cls.init_storage(replica, str(url), format=format, cache=cache or default_cache, author=author)
+
+    @classmethod
+    def open(
+        cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
+    ) -> Self:
+        """Open the repository `location`: a `.mreg` folder, or the folder that holds one, or the file:// URL of either,
+        or the URL of a folder in a bucket (s3://BUCKET/FOLDER, gs://…, az://…).
+
+        cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
+        in the repository itself is refused when it is needed (CacheInRepository).
+        author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
+
+        Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
+        until the user's own settings, or MREG_SAFE, list it as safe.
+        """
+        url = locations.bucket_of(location)
+        if url:
+            replica = session.buckets.open_replica(url, cache)
+            return cls(Context(replica, str(url), cache=cache or default_cache, author=author))
+        path = places.place_of_existing(location)
+        storage = LocalStorage(path, permit=lambda: _permit(path))
+        return cls(Context(storage, path, cache=places.cache_of(path, cache), author=author))
+
+    @classmethod
+    def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Self:
+        """Open what the command line would: `$MREG_REPO`, or the nearest `.mreg` from `start` upwards."""
+        return cls.open(find_repository(start), cache=cache, author=author)
+
+    @classmethod
+    def init_storage(
+        cls,
+        storage: Storage,
+        location: str,
+        *,
+        format: int | None = None,
+        cache: str | Callable[[], str | None] | None = None,
+        author: str | None = None,
+    ) -> Self:
+        """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
+        be called. Raises AlreadyInitialised, UnknownFormat."""
+        number = config.FORMAT if format is None else check_known(format)
+        text = config.initial(os.urandom(16).hex(), number)
+        if storage.get(CONFIG) is not None:  # also where nothing could be written
+            raise AlreadyInitialised(location=location)
+        if has_journal(storage):
+            raise config.DamagedConfig(reason="it is missing")
+        try:
+            storage.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
+        except PutLost:
+            raise AlreadyInitialised(location=location) from None
+        return cls(Context(storage, location, cache=cache, author=author))
+
+    @classmethod
+    def open_storage(
+        cls,
+        storage: Storage,
+        location: str,
+        *,
+        cache: str | Callable[[], str] | None = None,
+        author: str | None = None,
+    ) -> Self:
+        """Open the repository in any storage; `location` names it for people. cache: as for `init_storage`. Raises
+        NoRepository, DamagedConfig, NewerFormat."""
+        return cls(Context(storage, location, cache=cache, author=author))
+
+    def close(self) -> None:
+        """Let go of the lookup tables. Using the repository again opens them again."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def location(self) -> str:
+        """Where the repository lies."""
+        return self._opened.location
+
+    @property
+    def id(self) -> str:
+        """The repository's identity, 32 hex digits; a copy has the same."""
+        return self._opened.identity.id
+
+    @property
+    def format(self) -> int:
+        """The number of the repository's format, as committed by now."""
+        return heading.of(self._context.quick_view().value(CONFIG)).format
+
+    def upgrade(self) -> Upgraded:
+        """Raise the format of the repository to the newest, as one change that converts nothing, and that cannot be
+        undone. Releases that do not know that format can no longer use the repository."""
+        return operations.upgrade.upgrade(self._context)
+
+
+def _permit(path: str) -> None:
+    session.trust.check_owner(path)

@@ -1,0 +1,150 @@
+"""Questions to all versions at once: search, metrics, history, the past."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, overload
+
+from mreg import operations
+from mreg.operations.resolve import Resolved
+from mreg.repository.given import texts, wanted
+from mreg.repository.opening import Opened
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mreg.operations.metrics import Metrics
+    from mreg.operations.past import Moment
+    from mreg.values.entities import Artifact, HistoryEntry, KeyFigures, LeftOut, Model, Version
+    from mreg.values.filters.filter import Filter
+
+
+class Queries(Opened):
+    """What can be asked of all versions at once."""
+
+    @overload
+    def search(
+        self, text: str = "", *, tags: Sequence[str] = ()
+    ) -> tuple[list[Model], list[Artifact], list[Version]]: ...
+
+    @overload
+    def search(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter],
+        sort: str | Sequence[str] = (),
+        limit: int | None = None,
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> list[Version]: ...
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        tags: Sequence[str] = (),
+        where: str | Filter | Sequence[str | Filter] | None = None,
+        sort: str | Sequence[str] = (),
+        limit: int | None = None,
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> tuple[list[Model], list[Artifact], list[Version]] | list[Version]:
+        """Registered models, artifacts and versions in which the text stands; with `tags`, models and
+        versions that have all of them.
+
+        With `where`, the versions that match the filter (docs/filters.md), or all of several; `()` takes all. sort:
+        keys, each with a minus before it for descending order; versions without the key come last. Else they are in
+        the order of their names. limit: at most so many. within: artifacts and registered models. told: is told how
+        many refs have to be read, where any have: the first search reads all.
+        """
+        if where is None:
+            return operations.search.everything(self._context, text, list(tags))
+        return operations.search.find(self._context, wanted(text, where, sort, limit, within), told)
+
+    def count(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        within: str | Sequence[str] = (),
+        told: Callable[[int], None] | None = None,
+    ) -> int:
+        """How many versions `search` would find."""
+        return operations.search.count(self._context, wanted(text, where, (), None, within), told)
+
+    def left_out(
+        self,
+        text: str = "",
+        *,
+        where: str | Filter | Sequence[str | Filter],
+        within: str | Sequence[str] = (),
+    ) -> list[LeftOut]:
+        """What `!=` and the other negated tests of the filter leave out, as the key is not there."""
+        return operations.search.left_out(self._context, wanted(text, where, (), None, within))
+
+    def holding(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        within: str | Sequence[str] = (),
+        limit: int | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> list[Version]:
+        """The versions that have all the bytes of a file, or of every file in a folder, under whatever names."""
+        these = wanted("", where, (), limit, within)
+        return operations.search.holding(self._context, os.fspath(path), these, told)
+
+    def choose(
+        self, reference: str, *, where: str | Filter | Sequence[str | Filter], sort: str | Sequence[str] = ()
+    ) -> Resolved:
+        """With a selector, the version meant, if the filter matches it. Of a name alone, the first version that the
+        filter matches, in the order asked for, else the latest. Raises an Unmet where there is none."""
+        these = wanted("", where, sort, None, ())
+        return operations.search.choose(self._context, reference, these.where, these.sort)
+
+    def metadata_keys(
+        self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None
+    ) -> list[KeyFigures]:
+        """The keys of metadata in use, with the types and ranges of their values."""
+        return operations.search.key_figures(self._context, texts(within), told)
+
+    def metrics(
+        self,
+        name: str,
+        keys: str | Sequence[str] = (),
+        *,
+        where: str | Filter | Sequence[str | Filter] = (),
+        last: int | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> Metrics:
+        """The numbers in the metadata of the versions of an artifact, or of those linked in a registered model, in the
+        order of their numbers. keys: `metrics.acc`, or `acc` for short; none: all that are numbers. where: only
+        versions that match. last: only so many, the newest. told: as for `search`."""
+        filters = wanted("", where, (), None, ()).where
+        return operations.metrics.metrics(self._context, name, texts(keys), where=filters, last=last, told=told)
+
+    def history(
+        self,
+        name: str | None = None,
+        *,
+        since: int | str | datetime = 0,
+        until: int | str | datetime | None = None,
+        author: str | None = None,
+        action: str | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryEntry]:
+        """Committed changes, oldest first, at most the last `limit`. name: only those that concern this collection, or
+        the alias `NAME:ALIAS`. since, until: the number of an entry (after it; up to it), a time, an age such as `2h`,
+        or a date, which is meant as a whole. author: only those of this account. action: only those by commands that
+        begin so, such as `log` or `alias set`."""
+        wanted = operations.history.Wanted(name, since, until, author, action)
+        return operations.history.history(self._context, wanted, limit=limit)
+
+    def at(self, when: int | str | datetime) -> Moment:
+        """The repository as it was: after an entry of that number, or after the last entry that bears no later time
+        than `when`: a time, an age such as `2h`, or a date, which is meant to its end. Reads the journal; what it
+        answers does not change any more. Raises UnknownSequence, InvalidTime."""
+        return operations.past.Moment(self._context, when)
