@@ -27,8 +27,9 @@ from typing import BinaryIO
 from mreg.refs.journal import APPLIED, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG
 from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Remote, Staged, Stat, Storage, Value
-from mreg.storage.local import LocalStaged, LocalStorage
+from mreg.storage.local import LocalStorage
 from mreg.storage.read_ahead import ReadAhead
+from mreg.storage.staged import LocalStaged
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict
 

@@ -41,6 +41,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.storage import (
         clouds as clouds,
+        leftovers as leftovers,
         lock as lock,
         probe as probe,
         rights as rights,

@@ -19,33 +19,29 @@ Modes are those that the umask leaves, unless a group shares the store (`mreg.st
 
 from __future__ import annotations
 
-import errno
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import islice
-from stat import S_ISDIR, S_ISLNK, S_ISREG
+from stat import S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, TypeVar
 
 from blake3 import blake3
 
 from mreg import storage
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Put, PutLost, Staged, Stat, Storage, Value
-from mreg.storage.flush import MANY, Flusher, flush_files, flush_folder, flush_folders, fsync
+from mreg.storage.base import ABSENT, ANY, Expect, Put, PutLost, Staged, Stat, Storage, Value
+from mreg.storage.flush import MANY, flush_files, flush_folder, flush_folders
 from mreg.storage.keys import check_key, is_key
 from mreg.storage.posix import LinkInStore, disk_fails, link_new, refuse_link
+from mreg.storage.reading import keys_in, patiently, read_range, read_range_into, read_whole
+from mreg.storage.staged import LocalStaged
 from mreg.values import file_names
-from mreg.values.names import composed
 
 if TYPE_CHECKING:  # loaded by who takes it: readers do not
     from mreg.storage.lock import WritersLock
 
 _T = TypeVar("_T")
 
-_CHUNK = 1 << 16
-_MOST_AT_ONCE = 1 << 30  # macOS refuses to read or write more than 2 GiB in one call
-_STALE_PAUSES = (0.0, 0.01, 0.1)
 _FOLDER_TRIES = 5
 
 _BATCH = 10_000
@@ -76,23 +72,23 @@ class LocalStorage(Storage):
 
     def get(self, key: str) -> Value | None:
         path = self._path(key)
-        data = _patiently(lambda: _read_whole(path))
+        data = patiently(lambda: read_whole(path))
         return None if data is None else Value(data, blake3(data).hexdigest())
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:
             raise ValueError(f"no such range: {length} bytes from {start}")
         path = self._path(key)
-        return _patiently(lambda: _read_range(path, start, length))
+        return patiently(lambda: read_range(path, start, length))
 
     def read_into(self, key: str, start: int, out: memoryview) -> int:
         path = self._path(key)
-        return _patiently(lambda: _read_range_into(path, start, out))
+        return patiently(lambda: read_range_into(path, start, out))
 
     def stat(self, key: str) -> Stat | None:
         path = self._path(key)
         try:
-            found = _patiently(lambda: os.lstat(path))
+            found = patiently(lambda: os.lstat(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         if S_ISLNK(found.st_mode):
@@ -117,7 +113,7 @@ class LocalStorage(Storage):
     def names(self, prefix: str) -> Iterator[str]:
         path = self._path(prefix)
         refuse_link(path)
-        found = _patiently(lambda: _keys_in(path))
+        found = patiently(lambda: keys_in(path))
         return iter([name[:-1] for name in found if name.endswith("/") and is_key(f"{prefix}/{name[:-1]}")])
 
     def share(self) -> None:
@@ -246,17 +242,7 @@ class LocalStorage(Storage):
         if not dry_run:
             self._ask()
         refuse_link(self._tmp)
-        try:
-            # By its handle: nothing that takes its place meanwhile is swept.
-            folder = os.open(self._tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return 0
-        try:
-            limit = (time.time() if dry_run else _clock(folder)) - older_than
-            names = [name.rstrip("/") for name in _names_in(folder)]
-            return sum(_leftover(folder, name, limit, remove=not dry_run) for name in names)
-        finally:
-            os.close(folder)
+        return storage.leftovers.sweep(self._tmp, older_than, dry_run=dry_run)
 
     def _ask(self) -> None:
         if self._permit is not None:
@@ -283,7 +269,7 @@ class LocalStorage(Storage):
 
     def _walk(self, folder: str) -> Iterator[str]:
         path = f"{self._root}/{self._local(folder)}" if folder else self._root
-        for name in _patiently(lambda: _keys_in(path)):
+        for name in patiently(lambda: keys_in(path)):
             key = f"{folder}/{name}" if folder else name
             if not is_key(key.rstrip("/")):
                 continue
@@ -361,233 +347,3 @@ class LocalStorage(Storage):
             self._unflushed[folder] = None
         elif self._durable:
             flush_folder(folder)
-
-
-class LocalStaged(Staged):
-    """A file in `tmp/`: open for writing, then sealed (flushed and closed), then published or discarded."""
-
-    def __init__(self, path: str, fd: int) -> None:
-        self.path = path
-        self._fd = fd
-        self._flusher = Flusher(fd)
-        self._size = 0
-        self._identity: tuple[int, int] | None = None
-        self._gone = False
-
-    @property
-    def size(self) -> int:
-        return self._size
-
-    @property
-    def fd(self) -> int:
-        """The open file; -1 when the writing has ended."""
-        return self._fd
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._fd < 0:
-            raise ValueError("the staged value is complete and cannot be written to")
-        rest = memoryview(data).cast("B")
-        try:
-            while rest:
-                written = os.write(self._fd, rest[:_MOST_AT_ONCE])
-                self._size += written
-                rest = rest[written:]
-                self._flusher.wrote(written)
-        except BaseException:
-            self.discard()  # a part is of no use, and the disk may be full
-            raise
-
-    def seal(self, *, durable: bool) -> None:
-        """End the writing, with the bytes flushed. Again: does nothing.
-
-        After a failed flush the bytes are thrown away: nothing could make them safe any more.
-        """
-        if self._gone:
-            raise ValueError("the staged value was published or thrown away")
-        if self._fd >= 0:
-            fd, self._fd = self._fd, -1
-            try:
-                self._flush_and_close(fd, durable)
-            except BaseException:
-                self.discard()
-                raise
-
-    def published(self) -> None:
-        """The bytes have their name now; give up the one in `tmp/`."""
-        self.discard()
-
-    def is_at(self, path: str) -> bool:
-        """Whether the file at `path` is this very one."""
-        try:
-            found = os.stat(path)
-        except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == self._identity
-
-    def discard(self) -> None:
-        if self._gone:
-            return
-        self._gone = True
-        fd, self._fd = self._fd, -1
-        with suppress(OSError):  # what cannot be removed now is swept later
-            os.unlink(self.path)
-        if fd >= 0:
-            with suppress(OSError):
-                os.close(fd)
-
-    def _flush_and_close(self, fd: int, durable: bool) -> None:
-        try:
-            found = os.fstat(fd)
-            self._identity = (found.st_dev, found.st_ino)
-            if durable:
-                fsync(fd)
-        finally:
-            os.close(fd)  # may raise too: NFS reports a full disk here
-
-
-def _patiently(call: Callable[[], _T]) -> _T:
-    """`call()`, again where NFS says that what it opened was replaced meanwhile."""
-    for pause in _STALE_PAUSES:
-        try:
-            return call()
-        except OSError as error:
-            if error.errno != errno.ESTALE:
-                raise
-        time.sleep(pause)
-    return call()
-
-
-def _read_whole(path: str) -> bytes | None:
-    try:
-        fd = _open_value(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        if not S_ISREG(os.fstat(fd).st_mode):
-            raise _no_file(path)
-        parts, left = [], MAX_VALUE
-        while block := os.read(fd, min(_CHUNK, left)):
-            parts.append(block)
-            left -= len(block)
-        return b"".join(parts)
-    finally:
-        os.close(fd)
-
-
-def _open_value(path: str) -> int:
-    """Not waiting for a pipe that somebody put there."""
-    try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK):
-            raise LinkInStore(path=path) from None
-        if error.errno == errno.ENXIO:  # a socket
-            raise _no_file(path) from None
-        raise
-
-
-def _no_file(path: str) -> IsADirectoryError:
-    return IsADirectoryError(errno.EISDIR, "something that is no file is in its place", path)
-
-
-def _read_range(path: str, start: int, length: int) -> bytes:
-    with _opened(path) as (fd, size):
-        # Python allocates what is asked for, so ask for no more than there is.
-        return _pread(fd, start, min(length, max(0, size - start)))
-
-
-def _read_range_into(path: str, start: int, out: memoryview) -> int:
-    done = 0
-    with _opened(path) as (fd, _):
-        while done < len(out) and (count := os.preadv(fd, [out[done : done + _MOST_AT_ONCE]], start + done)):
-            done += count
-    return done
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[tuple[int, int]]:
-    """The file open for reading, and its size. Raises FileNotFoundError where there is no file."""
-    try:
-        fd = _open_value(path)
-    except NotADirectoryError:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-    try:
-        found = os.fstat(fd)
-        if not S_ISREG(found.st_mode):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        yield fd, found.st_size
-    finally:
-        os.close(fd)
-
-
-def _pread(fd: int, start: int, length: int) -> bytes:
-    data = os.pread(fd, min(length, _MOST_AT_ONCE), start)
-    if len(data) == length:
-        return data
-    parts = [data]
-    done = len(data)
-    while done < length and parts[-1]:
-        parts.append(os.pread(fd, min(length - done, _MOST_AT_ONCE), start + done))
-        done += len(parts[-1])
-    return b"".join(parts)
-
-
-def _names_in(folder: str | int) -> list[str]:
-    """What is in `folder`, in the order of whole keys: folders end in a slash, and are sorted with it."""
-    names = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    names.append(entry.name + "/")
-                elif entry.is_file(follow_symlinks=False) and not _is_nfs_remains(entry.name):
-                    names.append(entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(names)
-
-
-def _keys_in(folder: str) -> list[str]:
-    """As `_names_in`, but names beyond ASCII as they are in keys: UTF-8 whatever the locale, and NFC whatever form the
-    file system gives them."""
-    found = _names_in(folder)
-    if all(map(str.isascii, found)):
-        return found
-    return sorted({composed(file_names.stored(name)) for name in found})
-
-
-def _is_nfs_remains(name: str) -> bool:
-    return len(name) == 28 and name.startswith(".nfs")
-
-
-def _clock(folder: int) -> float:
-    """The file system's own time, read without needing space on a disk that may be full. Where it cannot be read, that
-    of the last change in the folder: nothing seems older than it is."""
-    try:
-        os.utime(folder)
-    except OSError as error:
-        if disk_fails(error) or not os.access(".", os.W_OK, dir_fd=folder):
-            raise
-    return os.fstat(folder).st_mtime
-
-
-def _leftover(folder: int, name: str, limit: float, *, remove: bool) -> int:
-    """The bytes of unfinished work that was last touched before `limit`, or whose process is gone; they are given
-    back if they are removed. None while the file has a second, published name."""
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if found.st_mtime >= limit and not storage.temporary.is_abandoned(name):
-            return 0
-        if remove:
-            _remove(folder, name, found)
-    except FileNotFoundError:
-        return 0
-    return found.st_size if S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
-
-
-def _remove(folder: int, name: str, found: os.stat_result) -> None:
-    if not S_ISDIR(found.st_mode):
-        os.unlink(name, dir_fd=folder)
-        return
-    with suppress(OSError):  # not empty, so none of ours
-        os.rmdir(name, dir_fd=folder)
