@@ -57,9 +57,9 @@ class _Walk:
         self.steps: list[LineageStep] = []
         self._uses: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for key, ref in index.refs(keys.ALL_RUNS).items():
-            if ref.value is not None:
-                run, _, digest = key.removeprefix(keys.ALL_RUNS).rpartition("#")
-                self._uses[digest].append((run, ref.seq))
+            used = keys.parse(key)
+            if ref.value is not None and isinstance(used, keys.RunKey):
+                self._uses[used.digest].append((used.run, ref.seq))
 
     def add(self, wanted: Sequence[Resolved]) -> None:
         """Live versions."""

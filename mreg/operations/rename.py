@@ -120,7 +120,8 @@ def _move(draft: Draft, old: RefKey, new: RefKey) -> None:
 
 def _move_parts(draft: Draft, old: CollectionKey, new: CollectionKey) -> None:
     """Those of the collection, and of its versions or links."""
-    for key, value in draft.view.live(old.rpartition("/")[0] + "/", PartKey).items():
+    own, _ = keys.in_collection(old.kind, old.name)
+    for key, value in draft.view.live(own, PartKey).items():
         draft.set(key.of(_owner(key.owner, new)), value)
         draft.set(key, None)
 

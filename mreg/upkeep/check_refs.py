@@ -269,7 +269,7 @@ def _check_numbers(check: Check) -> None:
     given: dict[str, list[int]] = defaultdict(list)
     for key in check.refs.state:
         if isinstance(key, VersionKey):
-            given[f"artifacts/{key.artifact}"].append(key.number)
+            given[keys.in_artifact(key.artifact).rstrip("/")].append(key.number)
         elif isinstance(key, LinkKey):
             given[key.file].append(key.number)
     for folder, numbers in given.items():
