@@ -72,6 +72,8 @@ HINTS: dict[str, str] = {
     "locked": "repeat the command; if the holder is dead, the lock gives way by itself",
     "repository-moved": "repeat the command when fewer writers are busy",
     "missing-pack": "repeat the command",
+    "overtaken": "repeat the command: it sees what is there now",
+    "not-a-step": "do it before the change or after it",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
     "unfinished": "repeat the command; the next gc deletes what is left",
     "invalid-name": "a name is 1 to 128 letters and digits of any script, `.`, `_` and `-`",

@@ -41,9 +41,9 @@ _R = TypeVar("_R", bound=tuple[Any, ...])
 
 def changed(context: Context, done: Committed[Any]) -> Changed:
     """What the commit changed."""
-    if done.entry is None:
-        return Changed(None, ())
-    return Changed(done.entry.seq, describe(context, done.view, done.entry.changes))
+    if not done.changes:
+        return Changed(done.entry.seq if done.entry else None, ())
+    return Changed(done.entry.seq if done.entry else None, describe(context, done.view, done.changes))
 
 
 def report(context: Context, done: Committed[_R]) -> _R:

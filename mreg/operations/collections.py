@@ -184,7 +184,7 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> Changed:
         for gone in (*live, ArtifactKey(name)):
             drop(draft, gone)
 
-    return changed(context, context.commit(f"artifact rm {name}", build))
+    return changed(context, context.commit(f"artifact rm {name}", build, alone=True))
 
 
 def remove_model(context: Context, name: str, *, force: bool) -> Changed:
@@ -199,7 +199,7 @@ def remove_model(context: Context, name: str, *, force: bool) -> Changed:
         for gone in (*draft.aliases(name), *live, ModelKey(name)):
             drop(draft, gone)
 
-    return changed(context, context.commit(f"model rm {name}", build))
+    return changed(context, context.commit(f"model rm {name}", build, alone=True))
 
 
 def drop(draft: Draft, gone: RefKey) -> None:

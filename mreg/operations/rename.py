@@ -56,7 +56,7 @@ def rename_artifact(context: Context, old: str, new: str) -> Changed:
             if target.artifact == old:
                 draft.set(key, str(target._replace(artifact=new)))
 
-    return changed(context, context.commit(f"artifact rename {old} {new}", build))
+    return changed(context, context.commit(f"artifact rename {old} {new}", build, alone=True))
 
 
 def rename_model(context: Context, old: str, new: str) -> Changed:
@@ -83,7 +83,7 @@ def rename_model(context: Context, old: str, new: str) -> Changed:
         _move_parts(draft, ModelKey(old), ModelKey(new))
         _move_aliases(draft, old, new)
 
-    return changed(context, context.commit(f"model rename {old} {new}", build))
+    return changed(context, context.commit(f"model rename {old} {new}", build, alone=True))
 
 
 def _check_new_name(view: View, old: str, new: CollectionKey) -> None:

@@ -80,7 +80,7 @@ def roll_back(
         return AliasSet(name, alias, number, parse_version(before or ""), target.name)
 
     told = f" --steps {steps}" if steps > 1 else ""
-    done = context.commit(f"{COMMAND} {alias} {name}{told}", build, message=message)
+    done = context.commit(f"{COMMAND} {alias} {name}{told}", build, message=message, alone=True)
     return operations.changes.report(context, done)
 
 

@@ -102,7 +102,7 @@ def undo(context: Context, seq: int) -> HistoryEntry:
 
 def _attempt(context: Context, view: View, seq: int, moves: list[_Move]) -> HistoryEntry:
     data = _data(context, view, seq, moves)
-    entry, _, look, _ = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data))
+    entry, _, look, *_ = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data))
     if entry is None:
         raise CannotUndo(seq=seq, reason="it moved nothing")
     return describe(context, context.quick_view(look), entry)

@@ -125,7 +125,7 @@ def annotate(
 
     done = context.commit(f"annotate {reference}", build)
     version = load(context, context.view(done.look), done.value)
-    return AnnotateResult(version, done.entry is not None, *changed(context, done))
+    return AnnotateResult(version, bool(done.changes), *changed(context, done))
 
 
 def said_of(context: Context, draft: Draft, target: Resolved) -> Said:

@@ -391,6 +391,13 @@ def in_collection(kind: CollectionKind, name: str) -> tuple[str, str]:
     return f"{KIND_FOLDER[kind]}{name}/", in_aliases(name)
 
 
+def folder_of(key: str) -> str:
+    """The folder of the collection to which a ref, or all refs with a prefix, belong; "" where that is none."""
+    folder, _, rest = key.partition("/")
+    name, slash, _ = rest.partition("/")
+    return f"{folder}/{name}" if slash else ""
+
+
 def in_artifact(artifact: str) -> str:
     """The prefix of an artifact's own refs."""
     return f"artifacts/{artifact}/"

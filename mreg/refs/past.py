@@ -9,15 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from mreg.refs import ref_files
+from mreg.refs import keys, ref_files
 from mreg.refs.journal import Entry, Journal, Look, Mark
 from mreg.refs.keys import CollectionKey, RefKey, VersionKey, in_artifact
 from mreg.refs.ref_files import NEVER, Ref
 from mreg.refs.view import View
 from mreg.storage import Storage
-
-_OWNED = 2
-"""So many slashes are in a prefix that names the collection: `artifacts/NAME/`."""
 
 _Key = TypeVar("_Key", bound=RefKey)
 
@@ -33,13 +30,14 @@ class Past(View):
         super().__init__(storage, journal, Look(head))
         self._owned: dict[str, list[RefKey]] = defaultdict(list)
         for key in self._refs:
-            self._owned[_owner(key)].append(key)
+            self._owned[keys.folder_of(key)].append(key)
 
     def ref(self, key: RefKey) -> Ref:
         return self._refs.get(key, NEVER)
 
     def ever(self, prefix: str, kind: type[_Key]) -> set[_Key]:
-        among = self._refs if prefix.count("/") < _OWNED else self._owned.get(_owner(prefix), ())
+        folder = keys.folder_of(prefix)
+        among = self._owned.get(folder, ()) if folder else self._refs
         return {key for key in among if isinstance(key, kind) and key.startswith(prefix)}
 
     def names_ever(self) -> set[str]:
@@ -50,8 +48,3 @@ class Past(View):
 
     def _end(self, artifact: str) -> int:
         return max((key.number for key in self.ever(in_artifact(artifact), VersionKey)), default=-1) + 1
-
-
-def _owner(key: str) -> str:
-    """The folder of the collection to which the ref belongs."""
-    return "/".join(key.split("/", _OWNED)[:_OWNED])

@@ -114,13 +114,15 @@ class Draft(Refs):
 
 
 class Committed(NamedTuple, Generic[_T]):
-    """What a commit did. entry: None if nothing was drafted. value: what the drafting function returned. look: at the
-    journal, with the new entry. view: the refs before it."""
+    """What a commit did. entry: None if nothing was drafted, or it is one step of a change that is not committed yet.
+    value: what the drafting function returned. look: at the journal, with the new entry. view: the refs before it.
+    changes: what was drafted."""
 
     entry: Entry | None
     value: _T
     look: Look
     view: View
+    changes: tuple[Change, ...]
 
 
 def commit(
@@ -142,7 +144,7 @@ def commit(
     Raises what `build` raises, InvalidMessage, MissingPack, LockTimeout, Uncertain, Damaged, NeedsNewer, NewerFormat,
     NeedsFormat, OSError.
     """
-    _check_message(message)
+    check_message(message)
     with storage.lock(timeout):
         while True:
             look = roll_forward(storage, journal)
@@ -150,9 +152,8 @@ def commit(
             value = build(draft)
             changes = draft.changes()
             if not (changes or draft.drops or draft.packs):
-                return Committed(None, value, look, draft.view)
-            _check_reserved(draft)
-            number = _format_of(draft)
+                return Committed(None, value, look, draft.view, changes)
+            number = check_drafted(draft)
             if message:
                 formats.require("the reason of a change", 2, number)
             _check_packs(storage, journal, draft)
@@ -173,7 +174,7 @@ def commit(
             if _append(journal, entry):
                 mark = Mark(entry.seq, digest(entry.to_bytes()))
                 _apply(storage, journal, mark, entry)
-                return Committed(entry, value, Look(look.head, ((mark, entry),)), draft.view)
+                return Committed(entry, value, Look(look.head, ((mark, entry),)), draft.view, changes)
 
 
 def roll_forward(storage: Storage, journal: Journal) -> Look:
@@ -196,12 +197,19 @@ def timestamp() -> str:
     return f"{whole}.{nanoseconds // 1000 % 10**6:06}Z"
 
 
-def _check_message(message: str | None) -> None:
+def check_message(message: str | None) -> None:
     """Raises InvalidMessage where the journal cannot hold it."""
     if message and not is_unicode(message):
         raise InvalidMessage(reason="is not Unicode")
     if message and len(message.encode()) > MAX_MESSAGE:
         raise InvalidMessage(reason=f"is longer than {MAX_MESSAGE >> 10} KiB")
+
+
+def check_drafted(draft: Draft) -> int:
+    """The format of the entry that says so. Raises ReservedNumber, NeedsFormat, NeedsNewer, DamagedConfig,
+    NewerFormat."""
+    _check_reserved(draft)
+    return _format_of(draft)
 
 
 def _check_reserved(draft: Draft) -> None:

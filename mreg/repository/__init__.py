@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mreg import content, values
 from mreg.operations.resolve import Resolved
+from mreg.repository.change import Change, Changing
 from mreg.repository.collections import Collections
 from mreg.repository.given import Paths
 from mreg.repository.labels import Labels
@@ -20,6 +21,7 @@ from mreg.values.contents import Contents
 from mreg.values.progress import Progress
 
 __all__ = [
+    "Change",
     "Contents",
     "Paths",
     "Progress",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 
-class Repository(Versions, Collections, Labels, Queries, Upkeep):
+class Repository(Versions, Collections, Labels, Changing, Queries, Upkeep):
     """An open repository. Make one with `open`, `find` or `init`; usable from several threads; `close` it,
     or use it as a context manager.
 

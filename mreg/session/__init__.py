@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.session import (
         buckets as buckets,
+        change as change,
         index as index,
         trust as trust,
     )

@@ -70,6 +70,10 @@ class ChunkCatalogue(Database):
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
         return dict(self._fetch_in(query, names))
 
+    def unread(self, names: Collection[str]) -> set[str]:
+        """Those of the packs that the tables have not read."""
+        return set(names) - {name for (name,) in self._fetch_in("SELECT name FROM packs WHERE name IN (?)", names)}
+
     def sound(self, pack: str) -> dict[bytes, str]:
         """The chunks of the pack that could be read, each with the stamp that the pack had then; WHOLE for all."""
         return dict(self._fetch("SELECT chunk, stamp FROM sound WHERE pack = ?", (pack,)))

@@ -132,10 +132,16 @@ class Context:
         return settings
 
     def commit(
-        self, command: str, build: Callable[[Draft], _T], *, message: str | None = None, patience: str | None = None
+        self,
+        command: str,
+        build: Callable[[Draft], _T],
+        *,
+        message: str | None = None,
+        patience: str | None = None,
+        alone: bool = False,
     ) -> Committed[_T]:
         """See `mreg.refs.transaction.commit`. command: as it was typed; the names in it are brought to NFC. patience:
-        overrides the setting lock.timeout."""
+        overrides the setting lock.timeout. alone: it must be an entry of its own (see `ChangeContext.commit`)."""
         command = values.names.composed(command)
         if patience is None:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))

@@ -116,14 +116,14 @@ class RefChange(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """What a method changed: each ref, and the number of the journal entry, which `undo` takes back. False, with
-    `seq` None, where all was as it was to be already."""
+    """What a method changed: each ref, and the number of the journal entry, which `undo` takes back; `seq` is None for
+    a step of a change that is not committed yet. False where all was as it was to be already."""
 
     seq: int | None
     changes: tuple[RefChange, ...]
 
     def __bool__(self) -> bool:
-        return self.seq is not None
+        return self.seq is not None or bool(self.changes)
 
 
 class LeftOut(NamedTuple):

@@ -72,6 +72,7 @@ def errors() -> list[type[MregError]]:
 
 SAYS_ALL = {
     "already-initialised",
+    "change-over",
     "editor-failed",
     "invalid-first",
     "invalid-goal",

@@ -68,6 +68,18 @@ def prepare(repo: Repository, folder: Callable[..., str]) -> None:
 Count = Callable[[str, int], None]
 Act = Callable[[Repository, dict[str, str]], object]
 
+
+def change_of_several_steps(repo: Repository, at: dict[str, str]) -> None:
+    with repo.change("all at once") as change:
+        change.create_artifact("letters", type="dataset")
+        made = change.log(at["new"], "mnist", aliases=["best"]).version
+        change.log(at["old"], "letters", inputs=[made.name])
+        change.link(made.name, "Fresh", aliases=["prod"])
+        change.annotate(made.name, metadata={"f1": 0.4})
+        change.set_property(made.name, "ci.build", 4711)
+        change.attach("base:v0", "report", at["next"])
+
+
 ACTS: dict[str, Act] = {
     "log with all that it can do": lambda repo, at: repo.log(
         at["new"],
@@ -102,6 +114,7 @@ ACTS: dict[str, Act] = {
     "gc that lets versions expire": lambda repo, at: repo.gc(grace=0, keep_last=1),
     "config set": lambda repo, at: repo.set_setting("gc.grace", "3d"),
     "upgrade": lambda repo, at: repo.upgrade(),
+    "change of several steps": change_of_several_steps,
     "use with a run": lambda repo, at: repo.use("mnist:v0", run="eval-1"),
 }
 

@@ -104,6 +104,7 @@ def _rows(entry: "HistoryEntry") -> list[Row]:
     rows = rows_of(entry.changes, whole=True)[: 1 if renamed(entry.changes) else None]
     if verb == "log":
         rows = [row for row in rows if not row[1].startswith("new artifact")]
+    if verb in ("log", "change"):
         rows = [(what, "logged" if how == "added" else how) for what, how in rows]
     if verb in ("undo", "gc"):
         rows.insert(0, (f"undid {rest}" if verb == "undo" else "gc", ""))
@@ -113,7 +114,7 @@ def _rows(entry: "HistoryEntry") -> list[Row]:
 def _message(entry: "HistoryEntry") -> str:
     """The reason that was given, or what was said of the version that was logged."""
     logged = [str(one.details[0].new) for one in entry.changes if one.kind == "version" and one.details]
-    return safe(entry.message or (logged[0] if logged and entry.command.startswith("log ") else ""))
+    return safe(entry.message or (logged[0] if logged and entry.command.startswith(("log ", "change ")) else ""))
 
 
 def _sentence(row: Row) -> str:
