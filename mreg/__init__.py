@@ -21,6 +21,8 @@ __version__ = "0.2.0"
 _PUBLIC = (
     "mreg.values.errors",
     "mreg.repository",
+    "mreg.operations.capture",
+    "mreg.values.changed",
     "mreg.integrations.verbs",
     "mreg.values.entities",
     "mreg.values.filters.filter",
@@ -30,7 +32,6 @@ _PUBLIC = (
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.operations.aliases",
-    "mreg.operations.capture",
     "mreg.operations.metrics",
     "mreg.operations.past",
     "mreg.operations.upgrade",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.session.trust import *
     from mreg.upkeep.findings import *
     from mreg.upkeep.gc import *
+    from mreg.values.changed import *
     from mreg.values.entities import *
     from mreg.values.errors import *
     from mreg.values.filters.filter import *

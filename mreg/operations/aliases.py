@@ -17,7 +17,7 @@ from mreg.values.names import fold, parse_version
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Draft
-    from mreg.values.entities import RefChange
+    from mreg.values.changed import RefChange
 
 __all__ = ["Alias", "AliasRemoved", "AliasSet"]
 

@@ -24,8 +24,9 @@ from mreg.refs.view import View
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.values import names
+from mreg.values.changed import Changed
 from mreg.values.digest import digest as digest_of
-from mreg.values.entities import Attachment, Changed
+from mreg.values.entities import Attachment
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.file_names import stored
 from mreg.values.progress import Progress

@@ -27,7 +27,7 @@ from mreg.session.context import Context
 from mreg.values import annotation, metadata, toml
 from mreg.values.annotation import Said
 from mreg.values.canonical import Malformed
-from mreg.values.entities import Changed, Detail, RefChange
+from mreg.values.changed import Changed, Detail, RefChange
 from mreg.values.errors import Damaged
 from mreg.values.formats import NewerFormat
 from mreg.values.names import parse_version

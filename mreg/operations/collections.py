@@ -25,7 +25,7 @@ from mreg.refs.rules import holds, words
 from mreg.refs.view import Refs, View
 from mreg.session.context import Context
 from mreg.values import names
-from mreg.values.entities import Changed
+from mreg.values.changed import Changed
 from mreg.values.errors import Refused
 from mreg.values.names import fold
 

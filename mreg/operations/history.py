@@ -16,7 +16,8 @@ from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.ages import parse_seconds
-from mreg.values.entities import HistoryEntry, RefChange
+from mreg.values.changed import RefChange
+from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
 
 DATE = len("2026-01-31")

@@ -19,7 +19,8 @@ from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.values import formats, names
 from mreg.values.card import facts_of
-from mreg.values.entities import Changed, Link, LinkResult, TagsResult, Unlinked
+from mreg.values.changed import Changed
+from mreg.values.entities import Link, LinkResult, TagsResult, Unlinked
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.names import near
 

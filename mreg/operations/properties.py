@@ -13,7 +13,7 @@ from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.values import metadata, names, properties
 from mreg.values.canonical import Malformed
-from mreg.values.entities import Changed
+from mreg.values.changed import Changed
 from mreg.values.errors import NotFound
 
 

@@ -26,7 +26,7 @@ from mreg.refs.transaction import Draft
 from mreg.refs.view import View, link_target
 from mreg.session.context import Context
 from mreg.values import names
-from mreg.values.entities import Changed
+from mreg.values.changed import Changed
 
 
 def rename_artifact(context: Context, old: str, new: str) -> Changed:

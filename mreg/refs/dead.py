@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mreg.content import objects
+from mreg import content
 from mreg.refs.journal import Entry, is_data
 from mreg.values.formats import FIRST
 
@@ -17,7 +17,7 @@ def dying(entry: Entry) -> Iterator[str]:
     """The storage keys that are dead from this entry on, if they were not before."""
     if entry.format > FIRST:
         # A name that the entry of its own number or a later one would make has not been there to be dropped.
-        yield from (key for key in entry.drops if is_data(key) and objects.dropped_by(key) < entry.seq)
+        yield from (key for key in entry.drops if is_data(key) and content.objects.dropped_by(key) < entry.seq)
 
 
 def note(dead: dict[str, int], entry: Entry) -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from mreg.content import packs
+from mreg import content
 from mreg.refs import heading, ref_files, rules
 from mreg.refs.journal import MAX_MESSAGE, Change, Entry, Journal, Look, Mark
 from mreg.refs.keys import CONFIG, LinkKey, RefKey, VersionKey
@@ -239,7 +239,7 @@ def _check_packs(storage: Storage, journal: Journal, draft: Draft) -> None:
     if draft.packs and draft.looked_up.seq < draft.view.head.seq:
         dropped.update(*(entry.drops for _, entry in journal.after(draft.looked_up, draft.view.head.seq)))
     for name in draft.packs:
-        key = packs.key_of(name)
+        key = content.packs.key_of(name)
         if key in dropped or draft.view.died(key) is not None or stat_known(storage, key) is None:
             raise MissingPack(pack=name)
 

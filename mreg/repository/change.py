@@ -10,7 +10,7 @@ from mreg.repository.collections import Collections
 from mreg.repository.labels import Labels
 from mreg.repository.opening import Opened
 from mreg.repository.versions import Versions
-from mreg.values.entities import Changed
+from mreg.values.changed import Changed
 
 
 class Change(Versions, Collections, Labels):

@@ -10,7 +10,8 @@ from mreg.repository.opening import Opened
 from mreg.values import names
 
 if TYPE_CHECKING:
-    from mreg.values.entities import Artifact, Changed, Model
+    from mreg.values.changed import Changed
+    from mreg.values.entities import Artifact, Model
 
 
 class Collections(Opened):

@@ -12,7 +12,8 @@ from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
     from mreg.operations.aliases import Alias, AliasRemoved, AliasSet
-    from mreg.values.entities import Attachment, Changed, LinkResult, TagsResult, Unlinked
+    from mreg.values.changed import Changed
+    from mreg.values.entities import Attachment, LinkResult, TagsResult, Unlinked
 
 
 class Labels(Opened):

@@ -24,7 +24,7 @@ from mreg.upkeep.retention import Policy
 
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Repacked
-    from mreg.values.entities import RefChange
+    from mreg.values.changed import RefChange
     from mreg.values.progress import Progress
 
 __all__ = ["Swept"]

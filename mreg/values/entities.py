@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mreg.values.changed import RefChange
 from mreg.values.records import DataSource, File, Input, Origin
 
 if TYPE_CHECKING:
@@ -18,11 +19,9 @@ __all__ = [
     "AnnotateResult",
     "Artifact",
     "Attachment",
-    "Changed",
     "Checkout",
     "Consumer",
     "DataSource",
-    "Detail",
     "Diff",
     "File",
     "HistoryEntry",
@@ -36,7 +35,6 @@ __all__ = [
     "Model",
     "Noticed",
     "Origin",
-    "RefChange",
     "Removed",
     "Surroundings",
     "TagsResult",
@@ -85,45 +83,6 @@ class Version(NamedTuple):
     def name(self) -> str:
         """`artifact:vN`."""
         return f"{self.artifact}:v{self.number}"
-
-
-class Detail(NamedTuple):
-    """What differs within a ref that holds several things: a dotted metadata key, "message", "inputs", "sources",
-    "tags", "description", "type", or a setting. None: it is not there."""
-
-    what: str
-    old: Any
-    new: Any
-
-
-class RefChange(NamedTuple):
-    """One ref that a change moved, from `old` to `new`, as the journal has them (None: absent).
-
-    kind: "artifact", "model", "version", "annotation", "card", "link", "alias", "property", "attachment", "use"
-    (of a version by a run) or "settings". name: what people call it, such as `digits:production`, or `mnist:v3#owner`
-    of a property.
-    version: the artifact's version that the ref means, or meant if it is gone. details: what differs within it, where
-    it was there before and is there now; in the history, of a new version, its message.
-    """
-
-    ref: str
-    old: str | None
-    new: str | None
-    kind: str
-    name: str
-    version: str | None = None
-    details: tuple[Detail, ...] = ()
-
-
-class Changed(NamedTuple):
-    """What a method changed: each ref, and the number of the journal entry, which `undo` takes back; `seq` is None for
-    a step of a change that is not committed yet. False where all was as it was to be already."""
-
-    seq: int | None
-    changes: tuple[RefChange, ...]
-
-    def __bool__(self) -> bool:
-        return self.seq is not None or bool(self.changes)
 
 
 class LeftOut(NamedTuple):

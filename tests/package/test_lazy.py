@@ -35,6 +35,19 @@ def test_resolve_loads_nothing_that_only_other_commands_need(tmp_path: Path) -> 
     assert not {name for name in loaded if name.startswith(("mreg.intake.", "mreg.checkout.", "mreg.upkeep."))}
 
 
+def test_commands_that_change_names_or_files_load_no_filters_and_no_comparisons(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"weights")
+    Repository.init(tmp_path).close()
+
+    logged = loaded_by("log", "weights", "--artifact", "net", folder=tmp_path)
+    moved = loaded_by("alias", "set", "best", "net:v0", folder=tmp_path)
+
+    assert "mreg.operations.log" in logged and "mreg.operations.aliases" in moved
+    unneeded = {"mreg.values.filters.parser", "mreg.values.lineage", "mreg.values.front_matter"}
+    assert not (logged | moved) & {*unneeded, "rich", "numpy", "mreg.upkeep.gc", "mreg.cli.commands.past"}
+    assert "mreg.values.entities" not in moved
+
+
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A package with one module that can be loaded, and one that imports what there is not."""

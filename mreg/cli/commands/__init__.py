@@ -3,3 +3,12 @@
 None of them says `from __future__ import annotations`: typer reads the annotations, and evaluating each one from text
 takes milliseconds.
 """
+
+from mreg.lazy import modules_of
+
+TYPE_CHECKING = False  # as `typing` has it, without loading that
+
+if TYPE_CHECKING:
+    from mreg.cli.commands import past as past
+else:
+    __getattr__ = modules_of(__name__)

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli import plain
+from mreg.cli import commands, plain
 from mreg.cli.changes import tell
-from mreg.cli.commands import past
 from mreg.cli.commands.params import AtOption, NameArgument, ReasonOption, ReferenceArgument
 from mreg.cli.context import Context
 from mreg.values.names import composed
@@ -78,4 +77,4 @@ def ls(
     if at is None:
         plain.list_aliases(ctx.obj, name)
     else:
-        past.list_aliases(ctx.obj, name, at)
+        commands.past.list_aliases(ctx.obj, name, at)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mreg.cli import tables
-from mreg.cli.commands import past
+from mreg.cli import commands, tables
 from mreg.cli.commands.filtering import (
     ColumnsOption,
     CountOption,
@@ -87,7 +86,7 @@ def ls(
     if at is not None:
         if asked.is_search(names or ()) or sort:
             raise typer.BadParameter("with --at one name, --columns and --limit may be given, and nothing else")
-        past.ls(ctx.obj, names[0] if names else None, wanted, limit or None, at)
+        commands.past.ls(ctx.obj, names[0] if names else None, wanted, limit or None, at)
         return 0
     if asked.is_search(names or ()):
         return list_versions(ctx.obj, names or (), asked)

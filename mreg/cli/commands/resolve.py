@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mreg.cli.commands import filtering, past
+from mreg.cli import commands
+from mreg.cli.commands import filtering
 from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption
 from mreg.cli.commands.params import AtOption
 from mreg.cli.context import Context
@@ -25,6 +26,6 @@ def resolve(
     if at is not None:
         if where or sort:
             raise typer.BadParameter("give --at, or --where and --sort")
-        past.resolve(ctx.obj, reference, at)
+        commands.past.resolve(ctx.obj, reference, at)
         return
     filtering.resolve(ctx.obj, reference, where, sort)
