@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mreg.cli import plot
 from mreg.cli.layout import width_of
 from mreg.cli.text import one_line
+from mreg.values import plot
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from mreg.cli import plot
 from mreg.cli.text import one_line
+from mreg.values import plot
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics

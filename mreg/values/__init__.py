@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         filters as filters,
         names as names,
         patterns as patterns,
+        plot as plot,
         properties as properties,
         records as records,
     )

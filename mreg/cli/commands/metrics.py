@@ -13,8 +13,8 @@ from mreg.cli.commands.params import NameArgument
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, value_text
-from mreg.cli.plot import GAP, label
 from mreg.values.errors import InvalidInput
+from mreg.values.plot import GAP, label
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics, MetricValue
