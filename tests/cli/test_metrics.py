@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from mreg import Metric, Metrics, Repository
-from mreg.cli import chart, chart_svg, plot
+from mreg.cli import chart, chart_svg
 from mreg.operations.metrics import MetricValue
+from mreg.values import plot
 from mreg.values.directions import direction_of, parse
 
 GOLDEN = Path(__file__).parent / "golden"
