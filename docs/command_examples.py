@@ -23,7 +23,7 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "show": ["mreg show digits:production", "mreg show digits"],
     "metrics": ["mreg metrics mnist", "mreg metrics mnist acc --svg acc.svg"],
-    "files": ["mreg files mnist:best"],
+    "files": ["mreg files mnist:best", "mreg files mnist:best --digest sha256"],
     "cat": ["mreg cat mnist:best config.json"],
     "diff": [
         "mreg diff mnist:baseline mnist:best",

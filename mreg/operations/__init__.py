@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         changes as changes,
         collections as collections,
         diff as diff,
+        digests as digests,
         expect as expect,
         files as files,
         history as history,

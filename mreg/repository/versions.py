@@ -148,6 +148,12 @@ class Versions(Opened):
         files: tuple[File, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).files
         return files
 
+    def digests(self, reference: str, algorithm: str = "sha256", *, progress: Progress | None = None) -> dict[str, str]:
+        """The digests of a version's files by another algorithm (`sha256`, `md5`, or mreg's own `blake3`), by path, as
+        hex digits. Files are read where nobody asked before, verified, and what was worked out is remembered by their
+        own digests, for every version that has them."""
+        return operations.digests.digests(self._context, reference, algorithm, progress)
+
     def folders(self, reference: str) -> tuple[str, ...]:
         """The folders of a version that hold nothing, sorted by path."""
         folders: tuple[str, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).folders

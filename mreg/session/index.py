@@ -11,16 +11,17 @@ import sqlite3
 
 from mreg.content import packs
 from mreg.refs.journal import Journal, Look, Mark
-from mreg.session import chunk_catalogue, dead_names, facts, record_cache, ref_mirror, statcache
+from mreg.session import chunk_catalogue, dead_names, facts, other_digests, record_cache, ref_mirror, statcache
 from mreg.session.chunk_catalogue import ChunkCatalogue
 from mreg.session.dead_names import DeadNames, Dying
 from mreg.session.facts import Facts
+from mreg.session.other_digests import OtherDigests
 from mreg.session.record_cache import RecordCache
 from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
 
-SCHEMA = 9
+SCHEMA = 10
 """To be raised with every change of the tables."""
 
 _TABLES = (
@@ -29,11 +30,12 @@ _TABLES = (
     *chunk_catalogue.TABLES,
     *record_cache.TABLES,
     *statcache.TABLES,
+    *other_digests.TABLES,
     *facts.TABLES,
 )
 
 
-class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache):
+class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDigests):
     """The lookup tables of one repository, all in one file (`stem` as `Database` says). What each table answers is
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 

@@ -83,6 +83,7 @@ SAYS_ALL = {
     "reserved-number",
     "several-files",
     "table-full",
+    "unknown-algorithm",
 }
 """Errors whose message needs no hint."""
 

@@ -10,8 +10,11 @@ from mreg.cli.commands.filtering import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out, aliases_text, size_text
+from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
+from mreg.values.checksums import LENGTHS, checksum_line
+from mreg.values.file_names import local
 from mreg.values.front_matter import front_matter
 
 if TYPE_CHECKING:
@@ -62,6 +65,19 @@ def _whole(shown: "Artifact | Model | Version", parts: dict[str, Any]) -> dict[s
 
 def _fields(parts: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, "\n".join(lines)) for name, lines in version_page.told(parts).items()]
+
+
+def _list_checksums(state: State, repository: "Repository", version: str, algorithm: str) -> None:
+    with Bar("reading", state, sums_up=False) as bar:
+        found = repository.digests(version, algorithm, progress=bar)
+    listed = [file._asdict() | {algorithm: found[file.path]} for file in repository.files(version)]
+    lines = [checksum_line(digest, local(path)) for path, digest in found.items()]
+
+    def render(out: Out) -> None:
+        for line in lines:
+            (out.line if out.terminal else out.path)(line)
+
+    state.emit({"files": listed, "folders": repository.folders(version)}, render)
 
 
 def show_artifact(state: State, repository: "Repository", artifact: "Artifact") -> None:
@@ -119,13 +135,28 @@ def show_model(state: State, repository: "Repository", model: "Model") -> None:
     state.emit(_whole(model, parts), render)
 
 
-def files(ctx: Context, reference: ReferenceArgument) -> None:
+def files(
+    ctx: Context,
+    reference: ReferenceArgument,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(
+            "--digest",
+            metavar="ALGORITHM",
+            help=f"List checksums only: {', '.join(LENGTHS)}.",
+        ),
+    ] = None,
+) -> None:
     """List a version's files with size and digest; the digest equals what `b3sum FILE` prints.
 
-    Folders that hold nothing end with a slash.
+    Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are
+    read once, and their checksums remembered.
     """
     repository = ctx.obj.repository()
     version = repository.resolve(reference).name
+    if algorithm is not None:
+        _list_checksums(ctx.obj, repository, version, algorithm)
+        return
     found, folders = repository.files(version), repository.folders(version)
     lines = [(file.path, file.digest, str(file.size)) for file in found] + [(f"{one}/", "-", "-") for one in folders]
     rows = [[digest, size, path_text(path)] for path, digest, size in sorted(lines)]

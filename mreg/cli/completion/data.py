@@ -98,6 +98,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'show': ('Show all about a version, an artifact or a model.', {
     }, ('reference',)),
     'files': ("List a version's files.", {
+        '--digest': ('-', 'List checksums only: blake3, sha256, md5.'),
     }, ('reference',)),
     'cat': ('Write one file to standard output.', {
     }, ('reference', 'member')),

@@ -208,18 +208,21 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'files': (
-        'mreg files REFERENCE',
+        'mreg files REFERENCE [OPTIONS]',
         (
             "List a version's files with size and digest; the digest equals what `b3sum FILE` prints.",
-            'Folders that hold nothing end with a slash.',
+            'Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are read once, and their checksums remembered.',
         ),
         (),
         (
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
-        (),
+        (
+            ('    --digest ALGORITHM', 'List checksums only: blake3, sha256, md5.'),
+        ),
         (
             'mreg files mnist:best',
+            'mreg files mnist:best --digest sha256',
         ),
     ),
     'cat': (
