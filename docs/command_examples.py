@@ -12,6 +12,7 @@ EXAMPLES: dict[str, list[str]] = {
         "mreg log ./ckpt -a mnist --meta metrics.acc=0.97 --run train-7",
         "mreg log ./ckpt -a mnist --link digits:production -m 'epoch 12'",
     ],
+    "import": ["mreg import ./runs --artifact resnet --dry-run"],
     "use": ["mreg use digits:production", "mreg use digits:production --run serve-eu"],
     "get": ["mreg get mnist:best", "mreg get mnist:v1 -o ./out --include '*.bin'"],
     "resolve": ["mreg resolve digits:production", "mreg resolve mnist --where 'metrics.acc > 0.9'"],

@@ -27,10 +27,12 @@ _PUBLIC = (
     "mreg.values.entities",
     "mreg.values.filters.filter",
     "mreg.values.front_matter",
+    "mreg.values.imports",
     "mreg.values.lineage",
     "mreg.values.tensors",
     "mreg.session.config",
     "mreg.session.trust",
+    "mreg.importers.kinds",
     "mreg.operations.aliases",
     "mreg.operations.metrics",
     "mreg.operations.past",
@@ -42,6 +44,7 @@ _PUBLIC = (
 
 if TYPE_CHECKING:  # the same, for type checkers
     from mreg.checkout.cache import *
+    from mreg.importers.kinds import *
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
     from mreg.operations.capture import *
@@ -58,6 +61,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.errors import *
     from mreg.values.filters.filter import *
     from mreg.values.front_matter import *
+    from mreg.values.imports import *
     from mreg.values.lineage import *
     from mreg.values.tensors import *
 else:

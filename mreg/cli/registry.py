@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry("Make a repository.", REPOSITORY, "init", "init"),
     "upgrade": Entry("Raise the repository's format.", REPOSITORY, "init", "upgrade"),
     "log": Entry("Snapshot files as an artifact's next version.", VERSIONS, "log", "log"),
+    "import": Entry("Bring in versions that another tool keeps.", VERSIONS, "importing", "import_"),
     "use": Entry("Print the path of a ready-to-load copy.", VERSIONS, "fetch", "use"),
     "get": Entry("Write a version's files into a folder.", VERSIONS, "fetch", "get"),
     "resolve": Entry("Print the one version that a reference means.", VERSIONS, "resolve", "resolve"),

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import checkout, intake, lazy, operations
+from mreg import checkout, importers, intake, lazy, operations
 from mreg.operations.resolve import Resolved, resolve
 from mreg.repository.given import Paths, listed, texts
 from mreg.repository.opening import Opened
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Surroundings,
         Version,
     )
+    from mreg.values.imports import Imported
     from mreg.values.lineage import Lineage
 
 
@@ -102,6 +103,36 @@ class Versions(Opened):
             captured=captured,
         )
         return operations.log.log(self._context, request, progress)
+
+    def import_from(
+        self,
+        source: str | os.PathLike[str],
+        kind: str | None = None,
+        *,
+        artifact: str | None = None,
+        only: Sequence[str] = (),
+        data: Sequence[str] = (),
+        partial: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """Bring in what another tool keeps: its versions, with their aliases, tags, metrics and origins.
+
+        source: a folder or a file, which is only read. kind: which tool's it is, where that cannot be told by looking:
+        one of `mreg.KINDS`. artifact: what to call it here, where it is one collection; without it, the source's names,
+        or names like them. only: the collections to import. data: folders in which files may lie besides, as where
+        they were moved. partial: also versions of which the source lacks files. dry_run: change nothing, tell what
+        would happen.
+
+        All bytes go in before any name; then each collection by one change, which `undo` takes back. What was imported
+        before is not imported again, also where it was deleted since; an alias that was moved here stays.
+        Raises WrongBytes where a file is not what the source's own digests say.
+        """
+        request = importers.run.ImportRequest(
+            os.fspath(source), kind, artifact, texts(only), texts(data), partial, dry_run
+        )
+        done: Imported = importers.run.import_from(self._context, request, progress)
+        return done
 
     def data_source(self, path: str | os.PathLike[str]) -> DataSource:
         """A file or folder that a version is made from, with its size and its digest (of the bytes of a file, of the

@@ -105,6 +105,16 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
             self._read_pack(self._storage, name)
         self._db.execute("UPDATE meta SET seq = ?, digest = ?", here)
 
+    def read_ahead(self, pack: str) -> None:
+        """Know what is in a pack that no entry names yet. Who takes something over from it names it (a commit checks
+        that it is still there), and an entry that drops it has it forgotten."""
+        with self._guard:
+            try:
+                with self._transaction():
+                    self._read_pack(self._storage, pack)
+            except sqlite3.DatabaseError as error:
+                self._start_over(error)
+
     def start_anew(self, look: Look) -> None:
         """Read everything again: something is not where the tables say, or is where they say there is nothing."""
         with self._guard:

@@ -1041,6 +1041,15 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("annotate digits -m x", "changed changes seq version", {"version": VERSION}),
     ("rm digits:v1", "changes seq versions", {}),
+    (
+        "import runs",
+        "collections dry_run notes source system",
+        {
+            "collections.0": "aliases artifact changes kept name new renamed seq stored versions",
+            "collections.0.versions.0": "author files id inputs message metadata partial size state tags time version",
+            "collections.0.changes.0": CHANGE,
+        },
+    ),
     ("link digits Classifier", "changes created link model_created seq", {"link": LINK}),
     ("unlink Classifier:v0 --force", "changes link seq", {"link": LINK}),
     ("alias set new digits", "alias before changes name number seq version", {}),
@@ -1093,9 +1102,13 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("line", "keys", "inside"), KEYS, ids=[line for line, _, _ in KEYS])
-def test_json_documents_keep_their_keys(filled: Any, line: str, keys: str, inside: dict[str, str]) -> None:
+def test_json_documents_keep_their_keys(
+    filled: Any, model: Callable[..., str], line: str, keys: str, inside: dict[str, str]
+) -> None:
     if line.startswith("alias rollback"):
         filled.must("alias", "rm", "best", "digits")
+    if line.startswith("import"):
+        model("runs/checkpoint-1")
 
     result = filled("--json", *line.split())
 

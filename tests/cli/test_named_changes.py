@@ -63,6 +63,7 @@ CHANGES = {
 
 SILENT = {
     "init": "it makes the repository",
+    "import": "a change for each collection, told by it: tests/importers",
     "upgrade": "it raises the format, and prints that",
     "use": "a run is recorded as asked; nothing is moved or removed",
     "fsck": "it makes refs again as the journal has them",

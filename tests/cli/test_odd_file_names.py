@@ -24,6 +24,8 @@ log {x} -a other --dry-run
 log in -a m --exclude {x}/nothing --alias best --link Z
 log {x}.npy -a t --meta acc=1
 log t/{x}.npy -a t --meta acc=2
+import runs --dry-run
+import runs -a imported
 metrics t
 metrics t acc
 lineage other
@@ -139,6 +141,8 @@ def play(mreg: Any, name: str) -> list[tuple[str, Any]]:
     (home / "t").mkdir()
     for number, place in enumerate((home, home / "t")):
         (place / f"{name}.npy").write_bytes(npy(number))
+    (home / "runs" / f"checkpoint-1{name}").mkdir(parents=True)
+    (home / "runs" / f"checkpoint-1{name}" / name).write_text("weights")
     (home / f"{name}card").write_text("# Card\n")
     os.mkfifo(home / f"{name}pipe")
     there = type(mreg)(home)

@@ -30,6 +30,8 @@ log model -a a --alias best --link M -m first --meta acc=1
 log model more -a a --run r1 --input a:v0
 log model -a b
 log model -a doomed
+import runs
+import runs --dry-run
 annotate a:v0 -m better
 link a:v1 M --alias prod
 alias set best a:v1
@@ -140,6 +142,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (place / "more").mkdir()
     for number in range(40):  # enough for a flush of the file system as a whole
         (place / "more" / f"{number}").write_bytes(b"%d" % number)
+    (place / "runs" / "checkpoint-1").mkdir(parents=True)
+    (place / "runs" / "checkpoint-1" / "w.bin").write_bytes(b"v" * 50_000)
     (place / "card.md").write_text("# A model\n")
     for name, folder in {"MREG_CACHE": "cache", "XDG_CONFIG_HOME": "config"}.items():
         monkeypatch.setenv(name, str(tmp_path / folder))

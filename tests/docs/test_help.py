@@ -53,6 +53,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `docs/command_examples.py` describes."""
     folder = tmp_path_factory.mktemp("examples")
     (folder / "ckpt").mkdir()
+    (folder / "runs" / "checkpoint-500").mkdir(parents=True)
+    (folder / "runs" / "checkpoint-500" / "model.bin").write_text("weights")
     (folder / "README.md").write_text("Reads **digits**.\n")
     (folder / "metrics.json").write_text('{"metrics": {"acc": 0.9}}')
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):

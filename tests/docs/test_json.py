@@ -91,6 +91,8 @@ RUNS = [
     ("mreg gc", "gc --dry-run --grace 0"),
     ("mreg log", "log other -a base"),
     ("mreg gc", "gc --keep-last 1"),
+    ("mreg import", "import runs"),
+    ("mreg import", "import runs --dry-run"),
     ("mreg fsck", "fsck --full"),
     ("mreg fsck", "fsck --full --repair"),
     ("mreg get", "get tuned --partial -o out"),
@@ -190,6 +192,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         save_file(tensors, folder / name / "model.safetensors")
         save_file({"x": np.zeros(9)}, folder / name / "other.safetensors")
     (folder / "tensors-2" / "other.safetensors").write_bytes(b"\x02" + bytes(7) + b"{!")
+    (folder / "runs" / "checkpoint-1").mkdir(parents=True)
+    (folder / "runs" / "checkpoint-1" / "model.bin").write_text("step 1")
     (folder / "card.md").write_text("# Digits\n")
     found = []
     with pytest.MonkeyPatch.context() as patch:

@@ -61,6 +61,15 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--capture': ('|git|none', 'Record the git checkout. Default: log.capture.'),
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
+    'import': ('Bring in versions that another tool keeps.', {
+        '--from': ('-', "Which tool's it is. Default: what it looks like."),
+        '--artifact': ('name', 'What to call it here. Default: as the source does.'),
+        '-a': ('name', 'What to call it here. Default: as the source does.'),
+        '--only': ('name', 'Import only this model. Repeatable.'),
+        '--data': ('folders', 'Files may lie here too, as where they were moved. Repeatable.'),
+        '--partial': ('', 'Also versions of which the source lacks files.'),
+        '--dry-run': ('', 'Change nothing; print the plan.'),
+    }, ('-',)),
     'use': ('Print the path of a ready-to-load copy.', {
         '--run': ('run', "The training or serving run's id."),
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),

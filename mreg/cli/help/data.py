@@ -95,6 +95,28 @@ PAGES: dict[str, Page] = {
             "mreg log ./ckpt -a mnist --link digits:production -m 'epoch 12'",
         ),
     ),
+    'import': (
+        'mreg import SOURCE [OPTIONS]',
+        (
+            'Bring in versions that another tool keeps, and print the new ones.',
+            'What was imported before is not imported again. Names that do not fit here get one that does. Each model is one change, which `mreg undo` takes back.',
+        ),
+        (),
+        (
+            ('SOURCE', 'A folder or file of another tool. It is only read.'),
+        ),
+        (
+            ('    --from KIND', "Which tool's it is. Default: what it looks like."),
+            ('-a, --artifact NAME', 'What to call it here. Default: as the source does.'),
+            ('    --only NAME', 'Import only this model. Repeatable.'),
+            ('    --data DIR', 'Files may lie here too, as where they were moved. Repeatable.'),
+            ('    --partial', 'Also versions of which the source lacks files.'),
+            ('    --dry-run', 'Change nothing; print the plan.'),
+        ),
+        (
+            'mreg import ./runs --artifact resnet --dry-run',
+        ),
+    ),
     'use': (
         'mreg use REFERENCE [OPTIONS]',
         (

@@ -20,7 +20,7 @@ NAMES = 30
 """Columns that names of options take at most; what a longer one does stands below it."""
 
 GROUPS = {
-    "start": "init log use get link alias",
+    "start": "init log import use get link alias",
     "look": "ls show search history diff lineage metrics files cat resolve",
     "change": "annotate tag card artifact model unlink rm undo",
     "keep": "gc fsck du cache config upgrade completion help version",

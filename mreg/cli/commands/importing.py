@@ -1,0 +1,114 @@
+"""`mreg import`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mreg.cli.changes import tell
+from mreg.cli.context import Context
+from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.progress import Bar
+from mreg.cli.state import State
+from mreg.cli.text import path_text
+from mreg.values.names import composed
+
+if TYPE_CHECKING:
+    from mreg import Imported, ImportedCollection, ImportedVersion
+
+_TOLD = ("alias", "artifact")
+"""Kinds of changes that are told one by one, beside the versions."""
+
+
+def import_(
+    ctx: Context,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder or file of another tool. It is only read.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--from", metavar="KIND", help="Which tool's it is. Default: what it looks like."),
+    ] = None,
+    artifact: Annotated[
+        str | None,
+        typer.Option(
+            "--artifact",
+            "-a",
+            metavar="NAME",
+            help="What to call it here. Default: as the source does.",
+            parser=composed,
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Import only this model. Repeatable.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="DIR", help="Files may lie here too, as where they were moved. Repeatable."),
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Also versions of which the source lacks files.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan.")] = False,
+) -> None:
+    """Bring in versions that another tool keeps, and print the new ones.
+
+    What was imported before is not imported again. Names that do not fit here get one that does. Each model is one
+    change, which `mreg undo` takes back.
+    """
+    repository = ctx.obj.repository()
+    with Bar("importing", ctx.obj) as bar:
+        done = repository.import_from(
+            source,
+            kind,
+            artifact=artifact,
+            only=only or (),
+            data=data or (),
+            partial=partial,
+            dry_run=dry_run,
+            progress=bar,
+        )
+    for collection in done.collections:
+        _tell(ctx.obj, done, collection)
+    for note in done.notes:
+        ctx.obj.note(note)
+    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _added(out, done))
+
+
+def _tell(state: State, done: "Imported", collection: "ImportedCollection") -> None:
+    changes = [one for one in collection.changes if one.kind in _TOLD]
+    tell(state, changes, collection.seq, _headline(done, collection), "takes it back" if collection.seq else "")
+    state.note_rows([(old, f"is called {new}") for old, new in collection.renamed.items()])
+    for alias in collection.kept:
+        state.note(f"{collection.artifact}:{alias} was moved here since, and stays; it is elsewhere in the source")
+    for one in collection.versions:
+        if one.partial:
+            state.note(f"{one.version} ({one.id}) is incomplete")
+
+
+def _headline(done: "Imported", collection: "ImportedCollection") -> str:
+    new = [one for one in collection.versions if one.state == "new"]
+    known = len(collection.versions) - len(new)
+    gone = sum(one.state == "deleted" for one in collection.versions)
+    words = (
+        [f"{count_text(len(new), 'version', 'versions')} of {size_text(sum(one.size for one in new))}"] if new else []
+    )
+    if new and not done.dry_run:
+        words.append(f"{size_text(collection.new)} new, stored in {size_text(collection.stored)}")
+    if known:
+        words.append(f"{known} imported before" + (f" ({gone} deleted since)" if gone else ""))
+    return f"{collection.artifact}  {'would import ' if done.dry_run and new else ''}{'; '.join(words)}"
+
+
+def _plan(out: Out, done: "Imported") -> None:
+    names: dict[str, list[str]] = {}
+    for each in done.collections:
+        for alias, version in each.aliases.items():
+            names.setdefault(version, []).append(alias)
+    rows = [_row(one, names) for each in done.collections for one in each.versions]
+    out.table(["version", "state", "files", "size", "aliases", "source"], rows)
+
+
+def _row(one: "ImportedVersion", names: dict[str, list[str]]) -> list[str]:
+    aliases = " ".join(names.get(one.version, ()))
+    return [one.version, one.state, str(one.files), size_text(one.size), aliases, path_text(one.id)]
+
+
+def _added(out: Out, done: "Imported") -> None:
+    for version in done.added:
+        out.line(version)

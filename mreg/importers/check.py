@@ -1,0 +1,161 @@
+"""What no version may be made of: paths that lead elsewhere, files that are not what the source says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from mreg.importers.faults import MalformedSource, PartialVersion, WrongBytes
+from mreg.importers.plan import Plan, PlannedCollection, PlannedFile, PlannedVersion
+from mreg.intake.scan import Source, has_vanished, source_of, unreadable
+from mreg.values.paths import folder_fault, path_conflicts, path_fault
+from mreg.values.records import MAX_FILES
+
+_BLOCK: Final = 1 << 20
+_TEXT: Final = 512
+"""Bytes by which DVC 2 told text from binary."""
+_MOST_NAMED: Final = 3
+
+
+class Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+class _TextMd5:
+    """As DVC 2 had it: of texts with the line ends of Unix."""
+
+    def __init__(self) -> None:
+        self._hash = _md5()
+        self._is_text: bool | None = None
+        self._held = b""
+
+    def update(self, data: bytes, /) -> None:
+        if self._is_text is None:
+            self._is_text = _is_text(data[:_TEXT])
+        if not self._is_text:
+            self._hash.update(data)
+            return
+        data = self._held + data
+        self._held = data[-1:] if data.endswith(b"\r") else b""
+        self._hash.update((data[:-1] if self._held else data).replace(b"\r\n", b"\n"))
+
+    def hexdigest(self) -> str:
+        self._hash.update(self._held)
+        return str(self._hash.hexdigest())
+
+
+def _is_text(start: bytes) -> bool:
+    if b"\0" in start:
+        return False
+    plain = sum(byte in b"\n\r\t\f\b" or 32 <= byte <= 126 for byte in start)
+    return not start or (len(start) - plain) / len(start) <= 0.3
+
+
+def _md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _git_sha1(size: int) -> Any:
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
+ALGORITHMS: Final[Mapping[str, Callable[[int], Hash]]] = {
+    "sha256": lambda _: hashlib.sha256(),
+    "md5": lambda _: _md5(),
+    "md5-text": lambda _: _TextMd5(),
+    "git-sha1": _git_sha1,
+}
+"""By the name that a plan has for each: makes a hash for a file of a size."""
+
+
+def check(plan: Plan, *, partial: bool) -> None:
+    """Raises MalformedSource, PartialVersion."""
+    for collection in plan.collections:
+        ids = [version.id for version in collection.versions]
+        if len(set(ids)) != len(ids):
+            raise MalformedSource(path=plan.source, reason=f"{collection.name!r} has two versions of one id")
+        for version in collection.versions:
+            _check_version(plan, collection, version, partial)
+
+
+def _check_version(plan: Plan, collection: PlannedCollection, version: PlannedVersion, partial: bool) -> None:
+    called = called_in(collection, version)
+    fault = next(_faults(version), None)
+    if fault:
+        raise MalformedSource(path=plan.source, reason=f"{called}: {fault}")
+    if version.missing and not (partial and version.files):
+        named, more = version.missing[:_MOST_NAMED], len(version.missing) - _MOST_NAMED
+        listed = ", ".join(map(repr, named)) + (f" and {more} more" if more > 0 else "")
+        raise PartialVersion(version=called, missing=f"{listed} {'is' if len(version.missing) == 1 else 'are'}")
+    if not version.files:
+        raise MalformedSource(path=plan.source, reason=f"{called} holds no file")
+
+
+def called_in(collection: PlannedCollection, version: PlannedVersion) -> str:
+    """The version, in the words of the source."""
+    return f"{collection.name} {version.id}"
+
+
+def _faults(version: PlannedVersion) -> Iterator[str]:
+    """Why no version may hold such files."""
+    if len(version.files) + len(version.folders) > MAX_FILES:
+        yield f"it has more than {MAX_FILES} files"
+    for path in (*version.files, *version.missing):
+        fault = path_fault(path)
+        if fault:
+            yield f"file {path!r}: {fault}"
+    for folder in version.folders:
+        fault = folder_fault(folder)
+        if fault:
+            yield f"folder {folder!r}: {fault}"
+    for one, other in path_conflicts(sorted(version.files), sorted(version.folders)):
+        yield f"{one!r} and {other!r} are one name, or file and folder"
+    for path, file in version.files.items():
+        for algorithm, digest in file.digests.items():
+            if algorithm not in ALGORITHMS or not re.fullmatch("[0-9a-f]{32,64}", digest):
+                yield f"file {path!r}: {digest!r} is no {algorithm}"
+
+
+class Verifier:
+    """Compares files with what the source says of them; each file and digest once."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str, str, tuple[int, ...]]] = set()
+
+    def source(self, path: str, file: PlannedFile, version: str) -> Source:
+        """The file, as it is now, to be read as `path`. version: what to call it. Raises WrongBytes, MissingPath,
+        UnsupportedFile, UnreadableFile."""
+        source = source_of(path, file.file)
+        size = source.status.st_size
+        if file.size is not None and file.size != size:
+            raise WrongBytes(path=path, version=version, file=file.file, reason=f"{size} bytes, not {file.size}")
+        for algorithm, digest in file.digests.items():
+            known = (file.file, algorithm, digest, _stamp(source))
+            if known not in self._seen:
+                _compare(source, algorithm, digest, version)
+                self._seen.add(known)
+        return source
+
+
+def _compare(source: Source, algorithm: str, digest: str, version: str) -> None:
+    """Raises WrongBytes. That it changes after this, its status tells when it is stored."""
+    made = ALGORITHMS[algorithm](source.status.st_size)
+    try:
+        with open(os.open(source.file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                made.update(block)
+    except OSError as error:
+        raise unreadable(source.file, error) from (None if not has_vanished(error) else error)
+    found = made.hexdigest()
+    if found != digest:
+        reason = f"{algorithm} {found}, not {digest}"
+        raise WrongBytes(path=source.path, version=version, file=source.file, reason=reason)
+
+
+def _stamp(source: Source) -> tuple[int, ...]:
+    status = source.status
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

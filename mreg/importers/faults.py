@@ -1,0 +1,109 @@
+"""Why an import is refused."""
+
+from __future__ import annotations
+
+from mreg.values.errors import Failed, InvalidInput, NotFound, Refused
+
+
+class UnknownSource(InvalidInput):
+    code = "unknown-source"
+    template = "{source!r} is nothing that can be imported"
+
+    source: str
+    kinds: str
+
+
+class SeveralKinds(InvalidInput):
+    code = "several-kinds"
+    template = "{source!r} may be meant as {kinds}"
+
+    source: str
+    kinds: str
+
+
+class UnknownKind(InvalidInput):
+    code = "unknown-kind"
+    template = "there is no importer for {kind!r}"
+
+    kind: str
+    kinds: str
+
+
+class NothingToImport(NotFound):
+    code = "nothing-to-import"
+    template = "{source!r} holds {what}"
+
+    source: str
+    what: str
+
+
+class MalformedSource(InvalidInput):
+    """A manifest of the source that is not what its tool writes."""
+
+    code = "malformed-source"
+    template = "{path!r} cannot be imported: {reason}"
+
+    path: str
+    reason: str
+
+
+class OutsideSource(Refused):
+    code = "outside-source"
+    template = "{path!r} is not read: it lies outside of {source!r}"
+
+    path: str
+    source: str
+    folder: str
+
+
+class WrongBytes(Refused):
+    """A file that is not what the source says."""
+
+    code = "wrong-bytes"
+    template = "{path!r} of {version} is not what its source says: {reason}"
+
+    path: str
+    version: str
+    file: str
+    reason: str
+
+
+class PartialVersion(Refused):
+    code = "partial-version"
+    template = "{version} is incomplete: {missing} not there"
+
+    version: str
+    missing: str
+
+
+class SeveralCollections(InvalidInput):
+    code = "several-collections"
+    template = "--artifact names one artifact, and {source!r} holds {names}"
+
+    source: str
+    names: str
+
+
+class UnknownCollection(NotFound):
+    code = "unknown-collection"
+    template = "{source!r} has no {name!r}"
+
+    source: str
+    name: str
+
+
+class NotImportedHere(Refused):
+    """An artifact of that name has another history."""
+
+    code = "not-imported-here"
+    template = "{name!r} cannot be imported as {artifact!r}: the artifact exists, and came from elsewhere"
+
+    name: str
+    artifact: str
+
+
+class NeedsYaml(Failed):
+    code = "needs-yaml"
+    template = "{path!r} cannot be read without the package PyYAML, which is not installed"
+
+    path: str

@@ -1,0 +1,79 @@
+"""What an importer found: collections of versions, as their source has them. Nothing here has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+LATEST: Final = ""
+"""In the place of a version's id: the last one of its collection."""
+
+
+class Options(NamedTuple):
+    """What the user said about a source. data: folders that its files may lie in besides. partial: also versions that
+    the source has not all files of."""
+
+    data: tuple[str, ...] = ()
+    partial: bool = False
+
+
+class PlannedFile(NamedTuple):
+    """Where the bytes of a file lie, and what the source says of them. digests: hex, by the name of the algorithm
+    (`importers/check.py::ALGORITHMS`)."""
+
+    file: str
+    size: int | None = None
+    digests: Mapping[str, str] = {}
+
+
+class PlannedInput(NamedTuple):
+    """What a version was made from: a version of another collection of this source (id: which one; LATEST), or, where
+    that was never imported, an address."""
+
+    collection: str
+    id: str
+    uri: str
+
+
+class PlannedVersion(NamedTuple):
+    """id: says which version it is, within its collection, for ever. pinned: does the id say what the content is? If
+    not, the content is compared with what was imported under this id. number: the version number to have, if that is
+    possible. files: by path in the version. missing: paths of files that the source should have, and has not. time:
+    when it was made, RFC 3339 in UTC with microseconds."""
+
+    id: str
+    files: Mapping[str, PlannedFile]
+    folders: tuple[str, ...] = ()
+    pinned: bool = True
+    number: int | None = None
+    missing: tuple[str, ...] = ()
+    time: str | None = None
+    author: str | None = None
+    message: str = ""
+    metadata: Mapping[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = {}
+    run: str | None = None
+    inputs: tuple[PlannedInput, ...] = ()
+
+
+class PlannedCollection(NamedTuple):
+    """name: as the source has it. versions: in their order. aliases: each with the id of its version. description,
+    properties: said of a new artifact."""
+
+    name: str
+    versions: tuple[PlannedVersion, ...]
+    aliases: Mapping[str, str] = {}
+    type: str = "model"
+    description: str = ""
+    properties: Mapping[str, Any] = {}
+
+
+class Plan(NamedTuple):
+    """system: the importer's. source: the path that was given. collections: those whose versions are inputs of others
+    come first. notes: what is left out, and why, in sentences."""
+
+    system: str
+    source: str
+    collections: tuple[PlannedCollection, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,121 @@
+"""Files of a source, opened for reading only, and only below the folders that the user named."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from mreg.importers.faults import MalformedSource, OutsideSource
+from mreg.small_files import NotAFile, read_start
+from mreg.values.errors import MissingPath, UnreadableFile
+
+MAX_MANIFEST: Final = 64 << 20
+"""Bytes of a file that lists others."""
+MAX_WORDS: Final = 1 << 20
+"""Bytes of a file with a name, a number or a description."""
+MOST_ENTRIES: Final = 1_000_000
+
+
+class Tree:
+    """What lies below `root`, and below the folders `beside` it. Symbolic links are followed, but not out of these."""
+
+    def __init__(self, root: str, beside: Sequence[str] = ()) -> None:
+        self.root = os.path.realpath(root)
+        self._named = root
+        self._roots = [self.root, *map(os.path.realpath, beside)]
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    def inside(self, path: str) -> bool:
+        """Does it lead to a place below one of the folders?"""
+        real = os.path.realpath(path)
+        return any(real == root or real.startswith(os.path.join(root, "")) for root in self._roots)
+
+    def check(self, path: str) -> str:
+        """`path` itself. Raises OutsideSource where it leads elsewhere."""
+        if not self.inside(path):
+            raise OutsideSource(path=path, source=self._named, folder=os.path.dirname(os.path.realpath(path)))
+        return path
+
+    def is_file(self, path: str) -> bool:
+        """Is it a file that may be read?"""
+        return self.inside(path) and os.path.isfile(path)
+
+    def names(self, folder: str) -> list[str]:
+        """What is in the folder, sorted; nothing where there is none. Raises OutsideSource, UnreadableFile."""
+        try:
+            found = sorted(os.listdir(self.check(folder)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise UnreadableFile(path=folder, reason=error.strerror or str(error)) from None
+        if len(found) > MOST_ENTRIES:
+            raise MalformedSource(path=folder, reason=f"it holds more than {MOST_ENTRIES} files")
+        return found
+
+    def folders(self, folder: str) -> Iterator[tuple[str, str]]:
+        """The folders in it: name and path. Those that links out of the source stand for are left out."""
+        for name in self.names(folder):
+            path = os.path.join(folder, name)
+            if self.inside(path) and os.path.isdir(path):
+                yield name, path
+
+    def walk(self, folder: str) -> Iterator[tuple[str, str]]:
+        """The files in the folder and in those below it: path below the folder, and path. Links to folders are not
+        followed. Raises OutsideSource."""
+        for name in self.names(folder):
+            path = os.path.join(folder, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                yield from ((f"{name}/{inner}", file) for inner, file in self.walk(path))
+            elif os.path.isfile(path) or os.path.islink(path):
+                yield name, path
+
+    def read(self, path: str, most: int = MAX_MANIFEST) -> bytes:
+        """All of a small file. Raises OutsideSource, MissingPath, UnreadableFile, MalformedSource where it is large."""
+        try:
+            data = read_start(self.check(path), most + 1)
+        except FileNotFoundError:
+            raise MissingPath(path=path) from None
+        except (NotAFile, OSError) as error:
+            raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
+        if len(data) > most:
+            raise MalformedSource(path=path, reason=f"it is larger than {most >> 20} MiB")
+        return data
+
+    def text(self, path: str, most: int = MAX_WORDS) -> str:
+        """All of a small text in UTF-8. Raises as `read`."""
+        try:
+            return self.read(path, most).decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedSource(path=path, reason="it is not UTF-8 text") from None
+
+    def json(self, path: str) -> Any:
+        """What a small JSON file says. Raises as `read`."""
+        return parse_json(self.read(path), path)
+
+
+def parse_json(data: bytes | str, path: str) -> Any:
+    """Raises MalformedSource."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise MalformedSource(path=path, reason="it is no JSON") from None
+
+
+def mtime(path: str) -> float:
+    """When the file was changed last; 0 where it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
