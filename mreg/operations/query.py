@@ -20,6 +20,7 @@ from mreg.session.listing import (
     listed_holders,
     listed_links,
     listed_notes,
+    listed_page,
 )
 from mreg.values import annotation, names
 from mreg.values.entities import Artifact, Link, Model, Version
@@ -27,16 +28,22 @@ from mreg.values.errors import Damaged
 from mreg.values.records import VersionRecord
 
 
-def artifacts(context: Context) -> list[Artifact]:
-    """All artifacts, sorted by name."""
+def artifacts(context: Context, after: str = "", limit: int | None = None) -> list[Artifact]:
+    """See `Repository.artifacts`."""
     index = context.tables(context.view().look)
-    return _artifacts(context, index, listed_collections(index, CollectionKind.ARTIFACT))
+    return _artifacts(context, index, _page(index, CollectionKind.ARTIFACT, after, limit))
 
 
-def models(context: Context) -> list[Model]:
-    """All registered models, sorted by name."""
+def models(context: Context, after: str = "", limit: int | None = None) -> list[Model]:
+    """See `Repository.models`."""
     index = context.tables(context.view().look)
-    return [_model(index, key, said) for key, said in listed_collections(index, CollectionKind.MODEL).items()]
+    return [_model(index, key, said) for key, said in _page(index, CollectionKind.MODEL, after, limit).items()]
+
+
+def _page(index: Index, kind: CollectionKind, after: str, limit: int | None) -> dict[CollectionKey, str]:
+    if limit is not None:
+        return listed_page(index, kind, after, limit)
+    return {key: said for key, said in listed_collections(index, kind).items() if not after or key > kind.key(after)}
 
 
 def artifact(context: Context, name: str) -> Artifact:
@@ -144,24 +151,38 @@ def awaited(context: Context, name: str) -> dict[int, str]:
     return context.tables(view.look).awaited(kind.key(name))
 
 
-def versions(context: Context, name: str, newest: int | None = None) -> list[Version]:
-    """The versions of an artifact in ascending order, or those linked in a registered model, in link order; of many
-    only the newest, which costs what these cost.
-
-    Raises UnknownName, Damaged.
-    """
+def versions(
+    context: Context,
+    name: str,
+    newest: int | None = None,
+    limit: int | None = None,
+    after: int | None = None,
+    before: int | None = None,
+) -> list[Version]:
+    """See `Repository.versions`. Raises UnknownName, Damaged."""
+    first = -1 if after is None else after
     name = names.check_name(name)
     view = context.view()
     kind = require_kind(context, view, name)
     index = context.tables(view.look)
-    if kind is CollectionKind.ARTIFACT and newest is not None:
-        wanted = [Resolved(name, number, digest) for number, digest in index.newest(name, newest).items()]
-    elif kind is CollectionKind.ARTIFACT:
-        wanted = [Resolved(name, number, digest) for number, digest in index.versions_of(name).items()]
+    if kind is CollectionKind.MODEL:
+        links = {key.number: linked(key, target) for key, target in listed_links(index, name).items()}
+        numbers = [number for number in links if first < number and (before is None or number < before)]
+        return describe_many(context, index, [links[number] for number in _cut(numbers, newest, limit)])
+    if newest is not None:
+        found = index.newest(name, newest, after=first, before=before)
+    elif limit is not None:
+        found = index.oldest(name, limit, after=first, before=before)
     else:
-        wanted = [linked(key, target) for key, target in listed_links(index, name).items()]
-        wanted = wanted if newest is None else wanted[max(0, len(wanted) - newest) :]
-    return describe_many(context, index, wanted)
+        every = index.versions_of(name).items()
+        found = {number: digest for number, digest in every if first < number and (before is None or number < before)}
+    numbers = _cut(list(found), newest, limit)
+    return describe_many(context, index, [Resolved(name, number, found[number]) for number in numbers])
+
+
+def _cut(numbers: list[int], newest: int | None, limit: int | None) -> list[int]:
+    """The last `newest` of them, and the first `limit` of these."""
+    return numbers[0 if newest is None else max(0, len(numbers) - newest) :][:limit]
 
 
 def describe_many(context: Context, index: Index, wanted: list[Resolved]) -> list[Version]:

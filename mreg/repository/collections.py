@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 class Collections(Opened):
     """What can be done with artifacts and registered models."""
 
-    def artifacts(self) -> list[Artifact]:
-        """All artifacts, sorted by name."""
-        return operations.query.artifacts(self._context)
+    def artifacts(self, *, after: str = "", limit: int | None = None) -> list[Artifact]:
+        """All artifacts, sorted by name. after, limit: at most so many behind the one called so, as a page, which takes
+        no longer than if there were no others."""
+        return operations.query.artifacts(self._context, after, limit)
 
     def artifact(self, name: str) -> Artifact:
         """One artifact."""
         return operations.query.artifact(self._context, name)
 
-    def models(self) -> list[Model]:
-        """All registered models, sorted by name."""
-        return operations.query.models(self._context)
+    def models(self, *, after: str = "", limit: int | None = None) -> list[Model]:
+        """All registered models, sorted by name. after, limit: see `artifacts`."""
+        return operations.query.models(self._context, after, limit)
 
     def model(self, name: str) -> Model:
         """One registered model, with its links, tags and card."""

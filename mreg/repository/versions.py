@@ -169,10 +169,19 @@ class Versions(Opened):
         and one that was deleted told. told: see `search`."""
         return operations.lineage.lineage(self._context, reference, up, down, depth, told)
 
-    def versions(self, name: str, *, newest: int | None = None) -> list[Version]:
-        """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest: of
-        many only the last ones, which takes no longer than if there were no others."""
-        return operations.query.versions(self._context, name, newest)
+    def versions(
+        self,
+        name: str,
+        *,
+        newest: int | None = None,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> list[Version]:
+        """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest,
+        limit: of many only so many, the last or the first ones, which takes no longer than if there were no others.
+        after, before: only numbers (of links, in a model) between these, as for the next page."""
+        return operations.query.versions(self._context, name, newest, limit, after, before)
 
     def files(self, reference: str) -> tuple[File, ...]:
         """The files of a version, sorted by path."""

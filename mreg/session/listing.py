@@ -37,6 +37,20 @@ def listed_collections(index: Index, kind: CollectionKind) -> dict[CollectionKey
     return {key: value for key, value in sorted(found.items()) if isinstance(key, CollectionKey)}
 
 
+def listed_page(index: Index, kind: CollectionKind, after: str, limit: int) -> dict[CollectionKey, str]:
+    """As `listed_collections`, at most `limit` of them, those behind the one called `after`. What this costs follows
+    how many they are."""
+    found: dict[CollectionKey, str] = {}
+    while len(found) < limit:
+        names = index.folders_after(keys.KIND_FOLDER[kind], after, limit - len(found))
+        if not names:
+            break
+        values = index.values([kind.key(name) for name in names])
+        found |= {kind.key(name): values[kind.key(name)] for name in names if kind.key(name) in values}
+        after = names[-1]
+    return found
+
+
 def listed_names(index: Index, *kinds: CollectionKind) -> list[str]:
     """The names of all collections of these kinds (default: of any kind), sorted."""
     return sorted(key.name for kind in kinds or CollectionKind for key in listed_collections(index, kind))

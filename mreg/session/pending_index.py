@@ -67,6 +67,13 @@ class PendingIndex(Index):
                 found[key.number] = ref.value
         return {number: value for number, value in sorted(found.items()) if value is not None}
 
+    def folders_after(self, folder: str, last: str, most: int) -> list[str]:
+        own = {key[len(folder) :].partition("/")[0] for key in self._pending.within(folder)}
+        both = {name for name in own if not last or f"{name}/" > f"{last}/"} | {
+            *super().folders_after(folder, last, most)
+        }
+        return sorted(both, key=lambda name: f"{name}/")[:most]
+
     def number_of_versions(self, artifact: str) -> int:
         return len(self.versions_of(artifact))
 

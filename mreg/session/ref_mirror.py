@@ -51,17 +51,46 @@ class RefMirror(Database):
         rows = [(keys.parse(key), value) for key, value in self._fetch_in(query, list(digests))]
         return {value: key for key, value in rows if isinstance(key, VersionKey)}
 
-    def newest(self, artifact: str, most: int) -> dict[int, str]:
-        """The versions of the artifact with the highest numbers, ascending, with their values. What this costs follows
-        how many there are to be: numbers are given without gaps, so the last one is found by doubling."""
+    def newest(self, artifact: str, most: int, *, after: int = -1, before: int | None = None) -> dict[int, str]:
+        """The versions of the artifact with the highest numbers, of those between `after` and `before`, ascending, with
+        their values. What this costs follows how many there are to be: numbers are given without gaps, so the last one
+        is found by doubling."""
         found: dict[int, str] = {}
-        end = self._end_of(artifact)
-        while end > 0 and len(found) < most:
-            first = max(0, end - most)
-            names = {str(VersionKey(artifact, number)): number for number in range(first, end)}
-            found |= {names[key]: value for key, value in self.values(names).items()}
+        end = self._end_of(artifact) if before is None else min(before, self._end_of(artifact))
+        while end > after + 1 and len(found) < most:
+            first = max(after + 1, end - most)
+            found |= self._numbered(artifact, first, end)
             end = first
         return dict(sorted(found.items())[max(0, len(found) - most) :])
+
+    def oldest(self, artifact: str, most: int, *, after: int = -1, before: int | None = None) -> dict[int, str]:
+        """As `newest`, those with the lowest numbers."""
+        found: dict[int, str] = {}
+        first = after + 1
+        end = self._end_of(artifact) if before is None else min(before, self._end_of(artifact))
+        while first < end and len(found) < most:
+            found |= self._numbered(artifact, first, min(end, first + most))
+            first += most
+        return dict(sorted(found.items())[:most])
+
+    def _numbered(self, artifact: str, first: int, end: int) -> dict[int, str]:
+        names = {str(VersionKey(artifact, number)): number for number in range(first, end)}
+        return {names[key]: value for key, value in self.values(names).items()}
+
+    def folders_after(self, folder: str, last: str, most: int) -> list[str]:
+        """The names of the next folders in `folder` (which ends with a slash) behind that called `last`, or the first
+        ones where that is "". Each is found by one step, however much is in it."""
+        found: list[str] = []
+        key = f"{folder}{last}/{_LAST}" if last else folder
+        while len(found) < most:
+            rows = self._fetch(
+                "SELECT key FROM refs WHERE key > ? AND key < ? ORDER BY key LIMIT 1", (key, folder + _LAST)
+            )
+            if not rows:
+                break
+            found.append(rows[0][0][len(folder) :].partition("/")[0])
+            key = f"{folder}{found[-1]}/{_LAST}"
+        return found
 
     def _end_of(self, artifact: str) -> int:
         low, high = -1, 0
