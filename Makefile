@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks mlflow servers fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow servers fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells onnx frameworks servers ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells onnx frameworks sources servers ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells onnx frameworks servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells onnx frameworks sources servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -148,6 +148,16 @@ frameworks: | $(VENV)
 	    $(PIP) install --only-binary :all: --target .testdata/frameworks.new $(FRAMEWORKS) 2>/dev/null && \
 	    mv .testdata/frameworks.new .testdata/frameworks; } || \
 	    echo "there are no training frameworks for this Python: the tests with them will be skipped"
+
+# The tools that `mreg import` reads the files of, to make such files with. Not among the packages of mreg: they bring
+# their own.
+SOURCES_OF := 'huggingface_hub>=1' 'dvc>=3.60,<4' 'gto>=1.8,<2' 'wandb>=0.20'
+sources: | $(VENV)
+	@[ -d .testdata/sources/wandb ] || { echo "fetching the tools for the tests of imports" && \
+	    rm -rf .testdata/sources .testdata/sources.new && \
+	    $(PIP) install --target .testdata/sources.new $(SOURCES_OF) 2>/dev/null && \
+	    mv .testdata/sources.new .testdata/sources; } || \
+	    echo "the tools that imports are from cannot be had for this Python: the tests with them will be skipped"
 
 mlflow: | $(VENV) ## fetch MLflow for the tests of docs (900 MB)
 	@[ -d .testdata/mlflow ] || { $(PIP) install --target .testdata/mlflow.new mlflow && \

@@ -15,7 +15,7 @@ from mreg.importers.check import Verifier
 from mreg.importers.plan import PlannedVersion
 from mreg.intake import hashing, reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
-from mreg.intake.scan import Source, is_executable
+from mreg.intake.scan import Source, is_executable, source_of
 from mreg.operations.log import publish
 from mreg.session.context import Context
 from mreg.values.digest import digest as digest_of
@@ -46,9 +46,9 @@ class Intake:
         """The version's files as they are now, sorted by path, compared with the source's digests."""
         return [self._verifier.source(path, file, called) for path, file in sorted(version.files.items())]
 
-    def same(self, version: PlannedVersion, called: str, manifest: str) -> bool:
+    def same(self, version: PlannedVersion, manifest: str) -> bool:
         """Has the version this content? Files that look as they did when they were read are not read again."""
-        sources = self.sources(version, called)
+        sources = [source_of(path, file.file) for path, file in sorted(version.files.items())]
         digests = hashing.digests_of(self._context.index, sources)
         files = tuple(
             File(one.path, one.status.st_size, digest, is_executable(one))
@@ -73,8 +73,19 @@ class Intake:
             )
             if not writer.empty:
                 context.index.read_ahead(publish(context, writer))
+        self._keep_digests(version, done.manifest)
         manifest = Manifest(done.manifest.files, tuple(sorted(version.folders)))
         return Stored(manifest, writer.new, writer.stored)
+
+    def _keep_digests(self, version: PlannedVersion, manifest: Manifest) -> None:
+        """What was compared need not be worked out again, as for an export."""
+        for algorithm in ("sha256", "md5"):
+            found = {
+                bytes.fromhex(file.digest): told[algorithm]
+                for file in manifest.files
+                if algorithm in (told := version.files[file.path].digests)
+            }
+            self._context.index.keep_other_digests(found, algorithm)
 
     def packs(self, manifests: list[Manifest]) -> tuple[str, ...]:
         """The packs that these need. Raises MissingPack, DamagedReuse."""

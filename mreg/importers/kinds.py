@@ -14,9 +14,10 @@ from mreg.values.errors import MissingPath
 __all__ = ["KINDS"]
 
 KINDS: Final = {
+    "huggingface": "mreg.importers.huggingface",
     "checkpoints": "mreg.importers.checkpoints",
 }
-"""The module of each, in the order in which they are asked."""
+"""The module of each. The last one is asked where no other knows the source: what it looks for is in many folders."""
 
 
 def read(source: str, kind: str | None, options: Options) -> Plan:
@@ -32,7 +33,10 @@ def _importer(source: str, kind: str | None) -> ModuleType:
         raise MissingPath(path=source)
     if kind is not None:
         return lazy.load(KINDS[kind])
-    found = [name for name in KINDS if lazy.load(KINDS[name]).recognises(source)]
+    *others, last = KINDS
+    found = [name for name in others if lazy.load(KINDS[name]).recognises(source)]
+    if not found and lazy.load(KINDS[last]).recognises(source):
+        found = [last]
     if not found:
         raise UnknownSource(source=source, kinds=", ".join(KINDS))
     if len(found) > 1:

@@ -1,0 +1,156 @@
+"""Hugging Face: its cache (`~/.cache/huggingface/hub`, or one `models--ORG--NAME` in it), and folders that
+`hf download --local-dir` made.
+
+Each repository is a collection, each snapshot a version whose id is its commit, each branch or tag an alias. Files are
+named by what the Hub calls their etag: SHA-256 of large ones, git's SHA-1 of others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from mreg.importers import huggingface_local
+from mreg.importers.faults import NothingToImport
+from mreg.importers.huggingface_facts import by_etag, lacking, listed, read_card, version_of
+from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
+from mreg.importers.tree import MAX_WORDS, Tree, is_folder, mtime
+from mreg.values.errors import MregError
+
+SYSTEM = "huggingface"
+
+_REPOSITORY: Final = re.compile(r"(models|datasets|spaces)--(.+)")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_TYPES: Final = {"models": "model", "datasets": "dataset", "spaces": "space"}
+
+
+class _Repository(NamedTuple):
+    """folder: in the cache. kind: `models`, …; name: ORG/NAME."""
+
+    folder: str
+    kind: str
+    name: str
+
+    @property
+    def called(self) -> str:
+        """As addresses of the Hub have it."""
+        return self.name if self.kind == "models" else f"{self.kind}/{self.name}"
+
+
+def recognises(source: str) -> bool:
+    if not is_folder(source):
+        return False
+    try:
+        return huggingface_local.recognises(source) or any(_repositories(Tree(source)))
+    except MregError:
+        return False
+
+
+def read(source: str, options: Options) -> Plan:
+    """Raises NothingToImport, OutsideSource, UnreadableFile, MalformedSource."""
+    if huggingface_local.recognises(source):
+        return huggingface_local.plan(SYSTEM, source, Tree(source, options.data))
+    tree = Tree(source, options.data)
+    collections = []
+    notes = []
+    for repository in _repositories(tree):
+        collection = _collection(tree, repository)
+        if collection.versions:
+            collections.append(collection)
+        else:
+            notes.append(f"{repository.called!r} is left out: it holds no snapshot")
+    if not collections:
+        raise NothingToImport(source=source, what="no snapshot of a model")
+    return Plan(SYSTEM, source, tuple(_bases_first(collections)), tuple(notes))
+
+
+def _repositories(tree: Tree) -> Iterator[_Repository]:
+    """Those in the source, which may be one itself, or hold `hub`."""
+    own = _named(tree.root)
+    if own is not None:
+        yield own
+        return
+    for root in (tree.root, tree.path("hub")):
+        for _, path in tree.folders(root):
+            repository = _named(path)
+            if repository is not None:
+                yield repository
+
+
+def _named(path: str) -> _Repository | None:
+    found = _REPOSITORY.fullmatch(os.path.basename(path))
+    if found is None or not is_folder(os.path.join(path, "snapshots")):
+        return None
+    return _Repository(path, found[1], found[2].replace("--", "/", 1))
+
+
+def _collection(tree: Tree, repository: _Repository) -> PlannedCollection:
+    refs = dict(_refs(tree, os.path.join(repository.folder, "refs")))
+    folders = [
+        (name, path)
+        for name, path in tree.folders(os.path.join(repository.folder, "snapshots"))
+        if _COMMIT.fullmatch(name)
+    ]
+    main = refs.get("main", "")
+    folders.sort(key=lambda one: (one[0] == main, _made(one[1]), one[0]))
+    versions = [_version(tree, repository, commit, path) for commit, path in folders]
+    there = {version.id for version in versions}
+    return PlannedCollection(
+        name=repository.called,
+        versions=tuple(versions),
+        aliases={ref: commit for ref, commit in refs.items() if commit in there},
+        type=_TYPES[repository.kind],
+    )
+
+
+def _refs(tree: Tree, folder: str) -> Iterator[tuple[str, str]]:
+    """Branches, tags and pull requests, with their commits. A commit that was asked for by its name is none."""
+    for name, path in tree.walk(folder):
+        commit = tree.text(path, MAX_WORDS).strip()
+        if _COMMIT.fullmatch(commit) and not _COMMIT.fullmatch(name):
+            yield name, commit
+
+
+def _made(snapshot: str) -> float:
+    """When the snapshot was begun, as far as can be told: its links are never written again."""
+    times = [os.lstat(entry.path).st_mtime for entry in os.scandir(snapshot)]
+    return min(times, default=mtime(snapshot))
+
+
+def _version(tree: Tree, repository: _Repository, commit: str, folder: str) -> PlannedVersion:
+    listing = listed(tree, os.path.join(repository.folder, "trees"), commit)
+    files: dict[str, PlannedFile] = {}
+    missing: set[str] = set()
+    for path, place in tree.walk(folder):
+        file = os.path.realpath(tree.check(place))
+        if not os.path.exists(file):
+            missing.add(path)
+        elif path in listing:
+            files[path] = listing[path]._replace(file=file)
+        else:
+            linked = os.path.islink(place) and os.path.basename(os.path.dirname(file)) == "blobs"
+            files[path] = PlannedFile(file, None, by_etag(os.path.basename(file)) if linked else {})
+    missing |= (listing.keys() - files.keys()) if listing else set(lacking(tree, files))
+    card = read_card(tree, files)
+    return version_of(repository.called, commit, files, tuple(sorted(missing)), card)
+
+
+def _bases_first(collections: list[PlannedCollection]) -> list[PlannedCollection]:
+    """In an order in which what others were made from comes before them."""
+    by_name = {one.name: one for one in collections}
+    found: dict[str, PlannedCollection] = {}
+    open_: set[str] = set()
+
+    def visit(one: PlannedCollection) -> None:
+        if one.name in found or one.name in open_:
+            return
+        open_.add(one.name)
+        for name in {entry.collection for version in one.versions for entry in version.inputs}:
+            if name in by_name:
+                visit(by_name[name])
+        found[one.name] = one
+
+    for one in collections:
+        visit(one)
+    return list(found.values())
