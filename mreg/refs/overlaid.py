@@ -62,6 +62,9 @@ class Pending:
             change = Change(key, draft.view.value(key), draft.new[key])
             self._places[key] = _Place(before, ref_files.left_by(change, draft.view.head.seq + 1))
             self._folders[folder_of(key)].add(key)
+        for key, last in draft.buried.items():
+            self._places[key] = _Place(None, Ref(None, draft.view.head.seq + 1, last))
+            self._folders[folder_of(key)].add(key)
         self._packs |= dict.fromkeys(draft.packs)
         if draft.packs and (self._looked_up is None or draft.looked_up.seq < self._looked_up.seq):
             self._looked_up = draft.looked_up

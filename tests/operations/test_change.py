@@ -193,6 +193,19 @@ def test_what_one_step_makes_and_a_later_one_deletes_keeps_its_number(repo: Repo
 # What others do meanwhile.
 
 
+def test_a_collection_that_is_made_in_a_change_counts_from_its_first_number(repo: Repository, folder: Folder) -> None:
+    # when
+    with repo.change() as change:
+        change.create_artifact("mnist", first=3)
+        change.create_model("Digits", first=1)
+        change.log(folder({"w": b"1"}), "mnist", links=["Digits"])
+
+    # then
+    assert [version.name for version in repo.versions("mnist")] == ["mnist:v3"]
+    assert [link.name for link in repo.model("Digits").links] == ["Digits:v1"]
+    assert repo.fsck().findings == ()
+
+
 def test_unrelated_changes_of_others_do_not_matter(repo: Repository, folder: Folder, log: Log) -> None:
     # given
     log("mnist", "0")
