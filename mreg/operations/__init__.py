@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         log_files as log_files,
         log_request as log_request,
         metrics as metrics,
+        noted as noted,
         numbers as numbers,
         owners as owners,
         past as past,

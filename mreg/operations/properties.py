@@ -29,7 +29,7 @@ def get_properties(context: Context, reference: str) -> dict[str, Any]:
     """See `Repository.properties`. Raises NotFound, Damaged."""
     view = context.view()
     found = view.live(in_table(owner_of(context, view, reference), PropertyKey), PropertyKey)
-    return {key.name: _value(key, found[key]) for key in sorted(found, key=lambda key: key.name)}
+    return {key.name: value_of(key, found[key]) for key in sorted(found, key=lambda key: key.name)}
 
 
 def set_properties(
@@ -66,7 +66,8 @@ def _text(key: str, value: Any) -> str:
     return properties.encode(key, metadata.normalise_value(value, key))
 
 
-def _value(key: PropertyKey, text: str) -> Any:
+def value_of(key: PropertyKey, text: str) -> Any:
+    """The value of a property, from that of its ref. Raises DamagedRef."""
     try:
         return properties.decode(text)
     except Malformed as error:

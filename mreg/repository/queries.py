@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mreg.operations.metrics import Metrics
     from mreg.operations.past import Moment
-    from mreg.values.entities import Artifact, HistoryEntry, KeyFigures, LeftOut, Model, Version
+    from mreg.values.entities import Artifact, HistoryEntry, KeyFigures, LeftOut, Model, Noted, Version
     from mreg.values.filters.filter import Filter
 
 
@@ -104,6 +104,12 @@ class Queries(Opened):
         filter matches, in the order asked for, else the latest. Raises an Unmet where there is none."""
         these = wanted("", where, sort, None, ())
         return operations.search.choose(self._context, reference, these.where, these.sort)
+
+    def noted(self, reference: str | None = None) -> dict[str, Noted]:
+        """The properties of each thing, and when it was changed last, by its name: `NAME` of collections, `NAME:vN` of
+        versions and links. reference: only of what it means, a collection with all that is in it. One look at the
+        tables, however many there are."""
+        return operations.noted.noted(self._context, reference)
 
     def metadata_keys(
         self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None

@@ -126,6 +126,12 @@ class RefMirror(Database):
         rows = self._fetch(query, tuple(end for prefix in prefixes for end in (prefix, prefix + _LAST)))
         return str(rows[0][0]) if rows else ""
 
+    def dated(self, *prefixes: str) -> list[tuple[str, str | None, str]]:
+        """All refs whose keys start with one of these, deleted ones included: key, value, and when that was set."""
+        where = " OR ".join(["key >= ? AND key < ?"] * len(prefixes))
+        query = f"SELECT key, value, time FROM refs JOIN times USING (seq) WHERE {where}"
+        return self._fetch(query, tuple(end for prefix in prefixes for end in (prefix, prefix + _LAST)))
+
     def time_of(self, seq: int) -> str:
         """When this journal entry was made."""
         return str(self._fetch("SELECT time FROM times WHERE seq = ?", (seq,))[0][0])

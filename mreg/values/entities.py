@@ -33,6 +33,7 @@ __all__ = [
     "LocalFiles",
     "LogResult",
     "Model",
+    "Noted",
     "Noticed",
     "Origin",
     "Removed",
@@ -83,6 +84,14 @@ class Version(NamedTuple):
     def name(self) -> str:
         """`artifact:vN`."""
         return f"{self.artifact}:v{self.number}"
+
+
+class Noted(NamedTuple):
+    """The properties of a collection, a version or a link, and when anything of it was changed last: of a collection,
+    its versions, links and aliases included."""
+
+    properties: dict[str, Any]
+    changed: datetime
 
 
 class LeftOut(NamedTuple):
