@@ -24,7 +24,7 @@ from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, temporary_name
-from mreg.values.paths import RESERVED_COMPONENTS, above
+from mreg.values.paths import above, is_reserved
 from mreg.values.progress import Progress
 from mreg.values.records import File, Manifest
 
@@ -76,7 +76,7 @@ def get(
     wish = wish or Wish(wanted)
     steps = Steps(wanted.files, progress)
     destination = os.path.abspath(destination)
-    if not RESERVED_COMPONENTS.isdisjoint(os.path.realpath(destination).split(os.sep)):
+    if any(map(is_reserved, os.path.realpath(destination).split(os.sep))):
         raise UnsafeDestination(path=destination, reason="it is in a repository's own folder")
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)

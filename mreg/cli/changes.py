@@ -34,7 +34,7 @@ def tell(state: State, changes: Iterable[RefChange], seq: int | None, headline: 
     rows = [[one_line(cell) for cell in row] for row in rows_of(changes, whole=state.verbose)]
     for line in layout.aligned(rows, indent=2 if headline else 0) if rows else ():
         state.note(line)
-    if seq is not None and (back or any(one.old is not None for one in changes)):
+    if seq is not None and (back or any(one.old is not None or one.details for one in changes)):
         state.note(f"`mreg undo {seq}` {back or 'takes it back'}")
 
 
@@ -56,6 +56,7 @@ def _without_parts(changes: Sequence[RefChange]) -> list[RefChange]:
 
 
 _WHOLE = ("artifact", "model", "version", "link")
+_COLLECTIONS = ("artifact", "model")
 _PARTS = ("property", "attachment")
 
 
@@ -128,7 +129,8 @@ def _ranges(numbers: list[int]) -> str:
 
 def _rows(change: RefChange, whole: bool) -> list[Row]:
     if change.details:
-        return [_detail(change, detail, whole) for detail in change.details]
+        gone = [(change.name, _collection(change))] if change.new is None and change.kind in _COLLECTIONS else []
+        return gone + [_detail(change, detail, whole) for detail in change.details]
     match change.kind:
         case "alias":
             return [(change.name, _alias(change))]

@@ -27,6 +27,7 @@ HINTS: dict[str, str] = {
     "nothing-included": "list the files with `mreg files {version}`",
     "unknown-attachment": "`mreg show {owner}` lists its attachments",
     "unknown-property": "`mreg show {owner}` lists its properties",
+    "unknown-action": "write one of {known}",
     "unknown-tag": "list tags with `mreg tag ls`",
     "unknown-setting": "list the settings with `mreg config ls`, your own with `mreg config ls --user`",
     "unknown-command": "list the commands with `{where} --help`",
@@ -93,7 +94,6 @@ HINTS: dict[str, str] = {
     "invalid-tag": "a tag is 1 to 128 letters, digits, `_`, `-` and single spaces",
     "alias-taken": "use the alias that is there, or another word",
     "invalid-setting": "`mreg config ls` shows values and what they mean",
-    "unknown-column": "`mreg show NAME:vN` lists a version's metadata",
     "no-working-folder": "go to another folder (`cd`), or act in one with `-C DIR`",
     "needs-cache": "set MREG_CACHE to a folder that you can write to",
     "repository-replaced": "repeat the command: it sees the repository that is there now",
@@ -156,6 +156,7 @@ BY_REASON: dict[tuple[str, str], str] = {
     ("unsupported-file", "two of the given paths have this name"): "give each path once; files of one name go together "
     "where you give the folder that holds them",
     ("invalid-name", "Windows reserves this name for a device"): "choose another name",
+    ("invalid-sort", "the reference means one version"): "leave --sort out, or give the name alone",
     ("invalid-metadata", "there is no such key"): "`mreg show REFERENCE` lists the metadata of a version",
     ("invalid-metadata", "a part of its key is empty"): "one dot stands between two parts, as in metrics.acc=0.9",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mreg import cli
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, aliases_text, count_text, size_text, value_text
 from mreg.cli.state import State
@@ -12,6 +13,7 @@ from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
     from mreg import Artifact, Link, Model, Repository, Version
+    from mreg.cli.columns import Asked
 
 _Collection = TypeVar("_Collection", "Artifact", "Model")
 Headings = list[str | Column]
@@ -96,7 +98,7 @@ def list_one(state: State, name: str) -> None:
     tell_awaited(state, repository, name)
 
 
-def emit_versions_of(state: State, name: str, versions: Sequence[Version], columns: Sequence[str]) -> None:
+def emit_versions_of(state: State, name: str, versions: Sequence[Version], columns: Sequence[Asked]) -> None:
     """The versions of an artifact."""
 
     def render(out: Out) -> None:
@@ -122,7 +124,7 @@ def links_of(repository: Repository, name: str) -> list[tuple[Link, Version]]:
 
 
 def emit_links(
-    state: State, repository: Repository, name: str, found: Sequence[tuple[Link, Version]], columns: Sequence[str]
+    state: State, repository: Repository, name: str, found: Sequence[tuple[Link, Version]], columns: Sequence[Asked]
 ) -> None:
     """The links of a registered model."""
     versions = [version for _, version in found]
@@ -147,7 +149,7 @@ def emit_chosen(
     state: State,
     versions: Sequence[Version],
     body: Any,
-    columns: Sequence[str],
+    columns: Sequence[Asked],
     *,
     only_changed: bool = False,
     within: str = "",
@@ -161,7 +163,9 @@ def emit_chosen(
     if not versions:
         state.note("nothing found")
     if only_changed:
-        columns = [*columns, *(key for key in differing(versions) if key not in columns)]
+        shown = [one.text for one in columns]
+        differ = [key for key in differing(versions) if key not in shown]
+        columns = [*columns, *cli.columns.of_metadata(differ)] if differ else columns
 
     def render(out: Out) -> None:
         headings, extra = version_columns(versions, columns, "matched" if matched else "message")
@@ -178,20 +182,20 @@ def emit_chosen(
 
 
 def version_columns(
-    versions: Sequence[Version], columns: Sequence[str], last: str = "message"
-) -> tuple[Headings, Sequence[str]]:
-    """The headings of a table of versions, and the keys of metadata among them: numbers are set to the right."""
-    flat = [flatten(one.metadata) for one in versions] if columns else []
-    right = [all(isinstance(one.get(key, 0), int | float) for one in flat) for key in columns]
-    extra = [Column(key, right=number, asked=True) for key, number in zip(columns, right, strict=True)]
-    tags = ["tags"] if any(one.tags for one in versions) else []
-    return ["version", "aliases", *tags, "size", "files", "age", *extra, last], columns
+    versions: Sequence[Version], columns: Sequence[Asked], last: str = "message"
+) -> tuple[Headings, Sequence[Asked]]:
+    """The headings of a table of versions, and those columns among them that it would not have anyway."""
+    tagged = any(one.tags for one in versions) or any(one.key == ("tag", True) for one in columns)
+    fixed = ["version", "aliases", *(["tags"] if tagged else []), "size", "files", "age"]
+    if not columns:
+        return [*fixed, last], ()
+    extra = cli.columns.beside(columns, [*fixed, last])
+    return [*fixed, *cli.columns.headings(extra, versions), last], extra
 
 
-def version_row(out: Out, version: Version, name: str, columns: Sequence[str], *, tagged: bool = False) -> list[str]:
+def version_row(out: Out, version: Version, name: str, columns: Sequence[Asked], *, tagged: bool = False) -> list[str]:
     """tagged: whether there is a column of tags."""
-    flat = flatten(version.metadata) if columns else {}
-    extra = [value_text(flat[key]) if key in flat else "" for key in columns]
+    extra = cli.columns.cells(columns, version) if columns else []
     tags = [", ".join(version.tags)] if tagged else []
     fixed = [name, " ".join(version.aliases), *tags, size_text(version.size), str(version.files)]
     return [*fixed, out.age(version.created), *extra, version.message.partition("\n")[0]]

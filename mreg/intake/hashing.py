@@ -58,7 +58,7 @@ def data_source(index: Index, path: str) -> DataSource:
     """What is to be recorded of a file that a version was made from, or of a folder: the digest of its manifest.
 
     Raises MissingPath, NothingToLog, UnsupportedFile, UnreadableFile, SourceChanged."""
-    sources, folders = scan([path])
+    sources, folders, _ = scan([path])
     digests = digests_of(index, sources)
     files = tuple(
         File(one.path, one.status.st_size, name, is_executable(one)) for one, name in zip(sources, digests, strict=True)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from mreg.small_files import read_start
 from mreg.values.errors import Conflict, InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.file_names import stored
-from mreg.values.paths import MAX_DEPTH, RESERVED_COMPONENTS, folder_fault, path_conflicts, path_fault
+from mreg.values.paths import MAX_DEPTH, folder_fault, is_reserved, path_conflicts, path_fault
 from mreg.values.patterns import Patterns
 from mreg.values.records import MAX_FILES
 
@@ -54,10 +54,12 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Files to be logged, sorted by path, and the folders in which there are none, as paths in the version."""
+    """Files to be logged, sorted by path, and the folders in which there are none, as paths in the version. reserved:
+    what is left out because no version may hold its name."""
 
     sources: list[Source]
     folders: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
 
 class Selection(NamedTuple):
@@ -78,22 +80,24 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
     chosen = selection or Selection()
     sources: list[Source] = []
     folders: list[str] = []
+    reserved: list[str] = []
     for path in given:
         status = _stat(path)
         if not stat.S_ISDIR(status.st_mode):
             sources.append(_source(_last_part(path), path, status))
             continue
-        if _last_part(path) in RESERVED_COMPONENTS:
+        if is_reserved(_last_part(path)):
             raise UnsupportedFile(path=path, reason="it is a repository's own folder")
         walk = _Walk(path, "" if len(given) == 1 else _last_part(path) + "/", chosen)
         sources += walk.files(status)
         folders += walk.empty
+        reserved += walk.reserved
     if not sources:
         raise NothingToLog(what=" and ".join(repr(path) for path in given) or "the command")
     sources.sort()
     folders.sort()
     check_together([source.path for source in sources], folders)
-    return Found(sources, tuple(folders))
+    return Found(sources, tuple(folders), tuple(reserved))
 
 
 def _last_part(path: str) -> str:
@@ -102,7 +106,7 @@ def _last_part(path: str) -> str:
 
 class _Walk:
     """What is below the folder `root`, whose paths in the version begin with `prefix`. empty: the folders that hold
-    nothing to log, as far as `files` has come."""
+    nothing to log, as far as `files` has come; reserved: what is called `.git` or `.mreg`, and left out for that."""
 
     def __init__(self, root: str, prefix: str, selection: Selection) -> None:
         self._root = root
@@ -110,6 +114,7 @@ class _Walk:
         self._exclude = Patterns([*_read_ignore_file(root), *selection.exclude])
         self._include = Patterns(selection.include) if selection.include else None
         self.empty: list[str] = []
+        self.reserved: list[str] = []
 
     def files(self, status: os.stat_result) -> Generator[Source, None, bool]:
         """status: the root's."""
@@ -121,7 +126,10 @@ class _Walk:
         start = os.path.join(folder, "")
         for name in _names_in(folder):
             path, file = prefix + stored(name), start + name
-            if name in RESERVED_COMPONENTS or path == IGNORE_FILE or self._exclude.match(path):
+            if path == IGNORE_FILE or self._exclude.match(path):
+                continue
+            if is_reserved(name):
+                self.reserved += [] if self._exclude.match(path + "/") else [self._prefix + path]
                 continue
             status = self._stat(path, file)
             if status is None:

@@ -40,6 +40,14 @@ def unwanted(paths: Iterable[str], wanted: Collection[str] = ()) -> tuple[Notice
     return tuple(Noticed(*kind, len(found[kind]), found[kind][0]) for kind in kinds)
 
 
+def reserved(paths: Iterable[str]) -> tuple[Noticed, ...]:
+    """What was left out for its name, by that."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(path.rpartition("/")[2], []).append(path)
+    return tuple(Noticed("reserved", name, len(some), some[0]) for name, some in sorted(found.items()))
+
+
 def _kind(path: str) -> tuple[str, str] | None:
     """Of what kind it is, whatever the case of its letters, and the pattern that matches."""
     *folders, name = path.split("/")

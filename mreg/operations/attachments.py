@@ -123,7 +123,7 @@ class _Job(NamedTuple):
         view = context.view()
         index = context.tables(view.look)
         with PackWriter(context.storage) as writer:
-            sources, folders = self.found
+            sources, folders, _ = self.found
             read = ingest(context, writer, sources, Near(None), progress, encode=self.encode, lost=self.lost)
             manifest = read.manifest._replace(folders=folders)
             reused = reused_by(index, writer, manifest)

@@ -114,7 +114,10 @@ class _Words:
         match key:
             case VersionKey() if self._messages and change.old is None and change.new is not None:
                 return self._message(change.new)
-            case CollectionKey() if change.old is not None and change.new is not None:
+            case CollectionKey() if change.old is not None and change.new is None:
+                said = properties.read(key, change.old)
+                return tuple(Detail(name, said[name], None) for name in ("description", "tags") if said.get(name))
+            case CollectionKey() if change.old is not None:
                 return _differences(properties.read(key, change.old), properties.read(key, change.new))
             case AnnotationKey():
                 return self._noted(key, change)

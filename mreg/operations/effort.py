@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from time import perf_counter_ns
 
 from mreg.intake.scan import Source
-from mreg.intake.unwanted import unwanted
+from mreg.intake.unwanted import reserved, unwanted
 from mreg.values.entities import LogResult
 
 
@@ -30,14 +30,18 @@ class Effort:
         self._bytes += sum(source.status.st_size for source in sources)
 
     def told_in(
-        self, result: LogResult, sources: Sequence[Source], given: Iterable[str | os.PathLike[str]]
+        self,
+        result: LogResult,
+        sources: Sequence[Source],
+        given: Iterable[str | os.PathLike[str]],
+        left_out: Iterable[str],
     ) -> LogResult:
-        """The result with all of this. given: the paths that were to be logged, which are wanted."""
+        """The result with all of this. given: the paths that were to be logged, which are wanted. left_out: what was
+        left out for its name."""
         return result._replace(
             files_read=self._files,
             bytes_read=self._bytes,
             milliseconds={phase: round(spent / 1e6) for phase, spent in self._nanoseconds.items()},
-            noticed=unwanted(
-                (one.path for one in sources), {os.path.basename(os.path.abspath(path)) for path in given}
-            ),
+            noticed=unwanted((one.path for one in sources), {os.path.basename(os.path.abspath(path)) for path in given})
+            + reserved(left_out),
         )

@@ -38,9 +38,11 @@ def parse(texts: str | Sequence[str] | None, moved: Sequence[AliasKey]) -> Expec
 
     Raises InvalidExpectation, also for an alias that it does not move: that would be no protection of anything.
     """
-    given = (texts,) if isinstance(texts, str) else tuple(texts or ())
+    given = texts if isinstance(texts, list | tuple) else () if texts is None else (texts,)
     expected: dict[AliasKey, str] = {}
     for text in given:
+        if not isinstance(text, str):
+            raise InvalidExpectation(text=repr(text), reason=f"it is not a text: write 'vN' or {NOWHERE!r}")
         word, _, place = text.rpartition("=")
         if place != NOWHERE and parse_version(place) is None:
             raise InvalidExpectation(text=text, reason=f"write vN or {NOWHERE}, with several aliases ALIAS=vN")

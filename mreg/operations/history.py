@@ -20,6 +20,14 @@ from mreg.values.changed import RefChange
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
 
+ACTIONS = (
+    *("alias rm", "alias rollback", "alias set", "annotate", "artifact create", "artifact rename", "artifact rm"),
+    *("attach", "card", "config set", "describe", "detach", "fsck", "gc", "link", "log"),
+    *("model create", "model rename", "model rm", "property rm", "property set", "rm", "tag add", "tag rm"),
+    *("undo", "unlink", "upgrade", "use"),
+)
+"""How the commands of journal entries begin."""
+
 DATE = len("2026-01-31")
 MOMENT = timedelta(microseconds=1)
 
@@ -30,6 +38,14 @@ class UnknownSequence(InvalidInput):
 
     seq: int
     head: int
+
+
+class UnknownAction(InvalidInput):
+    code = "unknown-action"
+    template = "no change is called {action!r}"
+
+    action: str
+    known: str
 
 
 class InvalidTime(InvalidInput):
@@ -79,6 +95,8 @@ def history(context: Context, wanted: Wanted, *, limit: int | None = None) -> li
                 found.append(told if alias is None else told._replace(move=_move(told, entry, name, alias)))
     if collection is not None and not known:
         _require_ever(context, view, collection, alias)
+    if wanted.action is not None and not found:
+        _check_action(wanted.action)
     return found[::-1]
 
 
@@ -105,9 +123,19 @@ def _named(name: str | None) -> tuple[str | None, str | None]:
     return reference.name, reference.selector.alias
 
 
+def _check_action(action: str) -> None:
+    """Raises UnknownAction for one that no entry bears."""
+    if not any(_begins(one, action) or _begins(action, one) for one in ACTIONS):
+        raise UnknownAction(action=action, known=", ".join(ACTIONS))
+
+
+def _begins(command: str, action: str) -> bool:
+    return f"{command} ".startswith(f"{action} ")
+
+
 def _is_by(entry: Entry, wanted: Wanted) -> bool:
     action = wanted.action
-    by_action = action is None or f"{entry.command} ".startswith(f"{action} ")
+    by_action = action is None or _begins(entry.command, action)
     return by_action and wanted.author in (None, entry.who)
 
 

@@ -48,7 +48,7 @@ def log(context: Context, request: LogRequest, progress: Progress | None = None)
     with ExitStack() as stack:
         job = _prepare(context, request.checked(), Effort(), stack)
         result = _done(job, progress)._replace(left_out=job.files.left_out)
-    return job.effort.told_in(result, job.files.sources, request.paths)
+    return job.effort.told_in(result, job.files.sources, request.paths, job.files.reserved)
 
 
 def _done(job: _Job, progress: Progress | None) -> LogResult:
@@ -104,7 +104,7 @@ class _Job(NamedTuple):
         with PackWriter(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
-            sources, kept, folders, _ = self.files
+            sources, kept, folders = self.files[:3]
             done = ingest(context, contents, sources, self._near(), progress, encode=encode, lost=self.lost)
             read = done.manifest.files
             manifest = Manifest(tuple(sorted((*read, *kept))) if kept else read, folders)

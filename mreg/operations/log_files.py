@@ -19,12 +19,13 @@ from mreg.values.records import File, Manifest
 
 class LogFiles(NamedTuple):
     """sources: the files to be read. kept: those that are taken over from an existing version. folders: the empty ones;
-    left_out: those that the repository cannot hold."""
+    left_out: those that the repository cannot hold. reserved: what no version may hold."""
 
     sources: Sequence[Source] = ()
     kept: tuple[File, ...] = ()
     folders: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
 
 class Onto(NamedTuple):
@@ -51,11 +52,11 @@ def gather(request: LogRequest, exclude: Sequence[str], onto: Onto | None, numbe
         raise NothingToLog(what=f"what is left of {onto.name}" if onto else "the command")
     check_together(paths, folders)
     if number > 1:
-        return LogFiles(found.sources, kept, tuple(folders))
+        return LogFiles(found.sources, kept, tuple(folders), reserved=found.reserved)
     what = beyond_format_1(paths, ())
     if what:
         require(what, 2, number)
-    return LogFiles(found.sources, kept, left_out=tuple(folders))
+    return LogFiles(found.sources, kept, left_out=tuple(folders), reserved=found.reserved)
 
 
 def _given(request: LogRequest, exclude: Sequence[str], stack: ExitStack) -> Found:

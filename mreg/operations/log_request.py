@@ -12,7 +12,7 @@ from mreg.refs.keys import AliasKey
 from mreg.values import names
 from mreg.values.canonical import Malformed
 from mreg.values.contents import Contents
-from mreg.values.errors import InvalidInput
+from mreg.values.errors import InvalidInput, check_text
 from mreg.values.records import DataSource, Origin, parse_origin, parse_source
 
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*").fullmatch
@@ -76,6 +76,11 @@ class LogRequest(NamedTuple):
             raise OnceOrAlways()
         if self.remove and self.onto is None:
             raise NothingToRemoveFrom()
+        for value, what in ((self.message, "a message"), (self.type, "a type")):
+            if value is not None:
+                check_text(value, what)
+        for link in self.links:
+            check_text(link, "a link")
         return self._replace(
             artifact=names.check_name(self.artifact, "artifact name"),
             aliases=[names.check_alias(alias) for alias in self.aliases],

@@ -36,7 +36,7 @@ def set_properties(
     context: Context, reference: str, wanted: Mapping[str, Any], *, message: str | None = None
 ) -> Changed:
     """See `Repository.set_properties`. Raises InvalidProperty, InvalidMetadata, NotFound, NeedsFormat."""
-    texts = {properties.check_key(key): _text(key, value) for key, value in wanted.items()}
+    texts = {properties.check_key(key): None if value is None else _text(key, value) for key, value in wanted.items()}
 
     def build(draft: Draft) -> None:
         owner = owner_of(context, draft.view, reference)

@@ -120,7 +120,7 @@ class Resolved(NamedTuple):
 def resolve(context: Context, reference: str | Reference, view: View | None = None) -> Resolved:
     """The version meant, as of `view`, or as of now. Raises InvalidReference, InvalidName, NotFound with the nearest
     names, Damaged."""
-    wanted = names.parse_reference(reference) if isinstance(reference, str) else reference
+    wanted = reference if isinstance(reference, names.Reference) else names.parse_reference(reference)
     view = view or context.quick_view()
     while wanted.selector != Selector():  # which of the versions is the latest cannot be seen for sure
         try:

@@ -134,6 +134,8 @@ def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Se
     that they match, in the order asked for, else the latest. Raises NoMatch."""
     wanted = names.parse_reference(reference)
     if ":" in reference:
+        if sort:
+            raise InvalidSort(key=sort[0], reason="the reference means one version")
         view = context.view()
         resolved = resolve(context, wanted, view)
         version = load(context, view, resolved)
@@ -244,11 +246,13 @@ class Search:
         every = tests(one.tree)
         asked = {test.key for test in every if test.op == "has"}
         for key in dict.fromkeys(test.key for test in every):
-            if key.field or key in asked or query.is_known(key.name, where, values):
+            if key.field or query.is_known(key.name, where, values):
                 continue
+            near = names.near(key.name, query.keys())
+            if key in asked and not any(names.is_slip(key.name, known) for known in near):
+                continue  # `has` is the way to name a key that may be missing
             if query.count(where, values):  # else nothing is there that could have it
                 at, length = one.place(key)
-                near = names.near(key.name, query.keys())
                 raise UnknownKey(key=key.name, text=one.text, at=at, length=length, near=near)
 
     def _check_order(self, query: Query, where: str, values: list[Any]) -> None:

@@ -113,7 +113,7 @@ class LocalSide:
     only = None
 
     def __init__(self, path: str) -> None:
-        sources, self.folders = intake.scan.scan([os.path.expanduser(path)])
+        sources, self.folders, _ = intake.scan.scan([os.path.expanduser(path)])
         self._places = {source.path: source.file for source in sources}
         self.files = tuple(_hashed(source.path, source.file) for source in sources)
         self._is_folder = os.path.isdir(os.path.expanduser(path))

@@ -38,10 +38,11 @@ _SHOWN = 40
 
 class RefMoved(Conflict):
     code = "ref-moved"
-    template = "entry {seq} cannot be undone: entry {by} has moved {ref} since, it is {found} now"
+    template = "entry {seq} cannot be undone: entry {by} has changed {what} since; it is {found} now"
 
     seq: int
     ref: str
+    what: str
     by: int
     found: str
 
@@ -136,7 +137,7 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
         if key == CONFIG:
             old, new = _settings_before(seq, found.value, old, new)
         if found.value != new:
-            raise RefMoved(seq=seq, ref=key, by=found.seq, found=_shown(key, found.value))
+            raise RefMoved(seq=seq, ref=key, what=rules.words(key), by=found.seq, found=_shown(key, found.value))
         draft.set(key, old)
     reason = _misfit(draft)
     if reason:
@@ -206,7 +207,9 @@ def _shown(key: RefKey, value: str | None) -> str:
     if value is None:
         return "deleted"
     if isinstance(key, (AnnotationKey, CardKey, CollectionKey, ConfigKey)):  # whole texts
-        return "another text"
+        return "different"
+    if isinstance(key, LinkKey) and (target := rules.parse_link(value)):
+        return target.version
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 

@@ -18,7 +18,7 @@ from mreg.session.listing import Holder, listed_aliases, listed_holders
 from mreg.values import annotation, metadata, names
 from mreg.values.annotation import Said
 from mreg.values.entities import AnnotateResult, Removed, Version
-from mreg.values.errors import Refused
+from mreg.values.errors import Refused, check_text
 from mreg.values.names import Reference
 from mreg.values.records import Input, VersionRecord
 
@@ -99,6 +99,8 @@ def annotate(
 ) -> AnnotateResult:
     """See `Repository.annotate`. Raises InvalidMetadata, WouldReplace, NotFound."""
     wanted = names.parse_reference(reference)
+    if message is not None:
+        check_text(message, "a message")
     more = metadata.normalise(values or {})
     view = context.view()
     found = [resolve(context, one, view) for one in inputs]

@@ -8,7 +8,7 @@ from mreg import lazy
 from mreg.refs.keys import CollectionKey, CollectionKind
 from mreg.values import toml
 from mreg.values.canonical import Malformed
-from mreg.values.errors import Damaged
+from mreg.values.errors import Damaged, check_text
 from mreg.values.names import is_tag
 
 DEFAULT_TYPE = "model"
@@ -38,7 +38,10 @@ def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
 
 
 def encode(properties: dict[str, Any]) -> str:
-    """The ref's value for these properties."""
+    """The ref's value for these properties. Raises NotText."""
+    for name, value in properties.items():
+        if name != "tags":
+            check_text(value, f"the {name}")
     return lazy.tomli_w.dumps(properties, multiline_strings=False)
 
 

@@ -17,6 +17,7 @@ from mreg.refs.keys import (
     AttachmentKey,
     CardKey,
     CollectionKey,
+    ConfigKey,
     LinkKey,
     ModelKey,
     PartKey,
@@ -220,6 +221,8 @@ def words(key: RefKey) -> str:
             return f"property {name!r} of {words(owner)}"
         case AttachmentKey(owner, name):
             return f"attachment {name!r} of {words(owner)}"
+        case ConfigKey():
+            return "the settings"
     return str(key)
 
 

@@ -27,7 +27,7 @@ from mreg.storage.base import stat_known
 from mreg.values import formats
 from mreg.values.canonical import is_unicode
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict, Incomplete, InvalidInput, MregError, Refused
+from mreg.values.errors import Conflict, Incomplete, InvalidInput, MregError, Refused, check_text
 
 _T = TypeVar("_T")
 _Key = TypeVar("_Key", bound=RefKey)
@@ -199,6 +199,8 @@ def timestamp() -> str:
 
 def check_message(message: str | None) -> None:
     """Raises InvalidMessage where the journal cannot hold it."""
+    if message is not None:
+        check_text(message, "a message")
     if message and not is_unicode(message):
         raise InvalidMessage(reason="is not Unicode")
     if message and len(message.encode()) > MAX_MESSAGE:

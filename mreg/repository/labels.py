@@ -113,7 +113,8 @@ class Labels(Opened):
         return self.set_properties(reference, {key: value}, message=message)
 
     def set_properties(self, reference: str, values: Mapping[str, Any], *, message: str | None = None) -> Changed:
-        """Set these properties as one change, and leave the others; see `set_property`."""
+        """Set these properties as one change, remove those whose value is None, and leave the others; see
+        `set_property`."""
         return operations.properties.set_properties(self._context, reference, values, message=message)
 
     def remove_property(self, reference: str, key: str, *, message: str | None = None) -> Changed:

@@ -15,7 +15,7 @@ from mreg.refs.ref_files import Ref
 from mreg.refs.view import View
 from mreg.session import config
 from mreg.storage import LockTimeout, Storage
-from mreg.values.errors import NotFound
+from mreg.values.errors import NotFound, check_text
 
 if TYPE_CHECKING:
     from mreg.content.objects import Objects, ObjectsAt
@@ -65,6 +65,8 @@ class Context:
         self.location = location
         self.journal = Journal(storage, self.identity.id)
         self._cache = cache
+        if author is not None:
+            check_text(author, "the author")
         self._author = author
         self._objects: Objects | None = None
         self._index: Index | None = None
@@ -112,6 +114,8 @@ class Context:
     def _look(self) -> Look:
         """At the journal. Where the ref files are this user's own, as nobody else will, they are brought up to date."""
         look = self.journal.look()
+        if look.head.seq == 0:  # a repository that nothing has happened in, or one whose journal was deleted
+            ref_files.require_end(self.storage, self.journal, look.head)
         if self.storage.is_own and len(look.beyond) > FEW:
             with suppress(OSError, LockTimeout), self.storage.lock(0.0):
                 return refs.transaction.roll_forward(self.storage, self.journal)

@@ -125,15 +125,21 @@ def _is_judged(said: Mapping[str, Any], filter: Filter) -> bool:
 
 def _keys(filter: Filter) -> set[str]:
     """The keys of metadata in the filter, without those of which it asks itself whether they are there."""
-    every = tests(filter.tree)
-    asked = {test.key.name for test in every if test.op == "has"}
-    return {test.key.name for test in every if not test.key.field} - asked
+    asked = {test.key.name for test in tests(filter.tree) if test.op == "has"}
+    return set(_named(filter)) - asked
+
+
+def _named(filter: Filter) -> list[str]:
+    """All keys of metadata in the filter."""
+    return sorted({test.key.name for test in tests(filter.tree) if not test.key.field})
 
 
 def _check_known(said: Mapping[str, dict[str, Any]], best: Sequence[Best], where: Sequence[Filter]) -> None:
     known = {key for one in said.values() for key in one}
-    wanted = [(one.key, str(one)) for one in best] + [(key, one.text) for one in where for key in sorted(_keys(one))]
-    for key, text in wanted:
-        if key not in known:
-            near = names.near(key, sorted(known))
+    wanted = [(one.key, str(one), True) for one in best]
+    for one in where:
+        wanted += [(key, one.text, key in _keys(one)) for key in _named(one)]
+    for key, text, is_needed in wanted:
+        near = [] if key in known else names.near(key, sorted(known))
+        if key not in known and (is_needed or any(names.is_slip(key, other) for other in near)):
             raise UnknownKey(key=key, text=text, at=max(text.find(key), 0), length=len(key), near=near)

@@ -114,8 +114,9 @@ class KeyFigures(NamedTuple):
 
 
 class Noticed(NamedTuple):
-    """Files of a version that are seldom meant to be in one. kind: "secret" or "clutter", told by their names. pattern:
-    the exclude that leaves them out. example: the first of them."""
+    """Files told by their names. kind: "secret" or "clutter" for files of the version that are seldom meant to be in
+    one, "reserved" for what no version may hold, and was left out. pattern: the exclude that leaves them out. example:
+    the first of them."""
 
     kind: str
     pattern: str
@@ -128,7 +129,8 @@ class LogResult(NamedTuple):
     `version`. new: bytes of the chunks that the repository did not have; stored: what they take as kept on disk.
     links: as `model:vN`. seq, changes: see `Changed`. healed: bytes of the chunks that were damaged in the repository,
     and have been stored again. files_read, bytes_read: what was read; the others look as they did when they were logged
-    before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake.
+    before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake, and
+    what was left out for its name.
     left_out: empty folders that are not kept, since a repository of format 1 cannot hold them."""
 
     version: Version

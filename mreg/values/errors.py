@@ -80,6 +80,22 @@ class InvalidInput(MregError):
     code = "invalid-input"
 
 
+class NotText(InvalidInput):
+    """Only Python callers can meet it."""
+
+    code = "not-text"
+    template = "{what} must be a text, not of type {type}"
+
+    what: str
+    type: str
+
+
+def check_text(value: object, what: str) -> None:
+    """What is not a text would be written all the same, and could not be read again. Raises NotText."""
+    if not isinstance(value, str):
+        raise NotText(what=what, type=type(value).__name__)
+
+
 class NotFound(MregError):
     """The thing named does not exist; `near`, where there is one, lists the nearest names that do. Nothing changed."""
 

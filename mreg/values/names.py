@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mreg import lazy, values
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX, is_hex
-from mreg.values.errors import InvalidInput
+from mreg.values.errors import InvalidInput, check_text
 
 MAX_LENGTH = 128
 MAX_BYTES = 200
@@ -24,6 +24,8 @@ LATEST = "latest"
 _ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 _BEGUN = 3
 """Letters with which a name is begun that may be meant."""
+_MOST_SLIPS = 2
+"""Letters that are wrong in a word that was mistyped."""
 _MOST_SHOWN = 3
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
@@ -138,6 +140,7 @@ def has_marks(text: str) -> bool:
 
 def composed(text: str) -> str:
     """`text` in NFC. Bytes of UTF-8 that the locale could not decode (`LC_ALL=C`) are decoded first."""
+    check_text(text, "a name or a key")
     if text.isascii():
         return text
     return lazy.unicodedata.normalize("NFC", re.sub("[\udc80-\udcff]+", _decoded, text))
@@ -169,6 +172,7 @@ def is_version(text: str) -> bool:
 
 def parse_reference(text: str) -> Reference:
     """Take a reference apart. Raises InvalidReference or InvalidName, saying which part is wrong."""
+    check_text(text, "a reference")
     rest, colon, selector = text.partition(":")
     remote, slash, name = rest.rpartition("/")
     if name and len(parts := remote.split("/")) == 2 and all(map(is_name, parts)):
@@ -202,6 +206,11 @@ def near(word: str, words: list[str]) -> list[str]:
 def _is_near(typed: str, known: str) -> bool:
     begun = len(typed) >= _BEGUN and known.startswith(typed)
     return begun or edits(typed, known) <= max(1, len(typed) // 3)
+
+
+def is_slip(typed: str, known: str) -> bool:
+    """Whether it is hardly anything but the known word, mistyped."""
+    return edits(fold(typed), fold(known)) <= _MOST_SLIPS
 
 
 def edits(one: str, other: str) -> int:

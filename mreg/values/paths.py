@@ -57,7 +57,7 @@ def folder_fault(path: str) -> str | None:
 
 def is_reserved(component: str) -> bool:
     """Is it `.git` or `.mreg`, in any case and Unicode form?"""
-    return fold(component) in RESERVED_COMPONENTS
+    return component[:1] == "." and fold(component) in RESERVED_COMPONENTS
 
 
 def beyond_format_1(files: Sequence[str], folders: Sequence[str]) -> str | None:

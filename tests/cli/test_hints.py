@@ -79,6 +79,7 @@ SAYS_ALL = {
     "invalid-property",
     "invalid-steps",
     "no-model",
+    "not-text",
     "put-lost",
     "reserved-number",
     "several-files",

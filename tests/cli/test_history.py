@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mreg.operations import history as module
+from mreg.operations.history import ACTIONS
+
+WRITERS = ("operations", "upkeep")
+"""Rooms that commit."""
 
 Unchanged = Callable[[], Any]
 REASON = "canary was clean\nfor 24 hours"
@@ -168,7 +175,8 @@ def test_what_an_alias_was_removed_from_is_told(told: Any) -> None:
         (["--author", "nobody"], []),
         (["--action", "alias"], [5, 7]),
         (["--action", "alias set"], [5, 7]),
-        (["--action", "ali"], []),
+        (["--action", "log --artifact"], [1, 2]),
+        (["--action", "gc"], []),
         (["--action", "log"], [1, 2]),
         (["--since", "9"], [10, 11]),
         (["--since", "7", "--until", "9"], [8, 9]),
@@ -213,3 +221,34 @@ def test_a_reason_needs_format_2(bare: Any, model: Callable[..., str], unchanged
     assert (refused.code, refused.out) == (6, "")
     assert "mreg upgrade" in refused.errors
     assert bare("alias", "set", "x", "a").code == 0
+
+
+@pytest.mark.parametrize("action", ["promote", "ali", "set"])
+def test_an_action_that_there_is_not_is_an_error_with_those_that_there_are(told: Any, action: str) -> None:
+    # when
+    result = told("history", "--action", action)
+
+    # then
+    assert (result.code, result.out) == (2, "")
+    assert (
+        f"error: no change is called {action!r}\nhint: write one of alias rm, alias rollback, alias set, "
+        in result.errors
+    )
+
+
+def test_the_actions_are_how_commands_begin_in_the_journal() -> None:
+    # given
+    begins = (
+        r'(?:commit\(|_change_tags\(context, name, |COMMAND = )f?"([a-z]+(?: (?:create|rename|rm|rollback|set|add))?)'
+    )
+    rooms = [path for path in Path(module.__file__).parents[1].glob("*/*.py") if path.parent.name in WRITERS]
+
+    # when
+    written = {found for path in rooms for found in re.findall(begins, path.read_text())}
+
+    # then
+    assert written == set(ACTIONS)
+
+
+def test_a_repository_in_which_nothing_has_happened_says_so(mreg: Any) -> None:
+    assert mreg("history") == (0, "", "nothing has been changed yet\n")

@@ -135,7 +135,7 @@ def with_name(tmp_path: Path, name: bytes, where: str) -> list[str]:
     return [os.fsdecode(path) for path in given[where]]
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", b".GIT", b".mReg"], ids=ascii)
+@pytest.mark.parametrize("name", [b"caf\xe9"], ids=ascii)
 @pytest.mark.parametrize("where", WHERE)
 def test_a_name_that_no_manifest_may_hold_is_refused(
     repo: Repository, tmp_path: Path, name: bytes, where: str, content: Callable[..., Any], storage: MemoryStorage
@@ -912,3 +912,20 @@ def test_a_file_that_only_says_that_it_is_empty_is_refused(repo: Repository) -> 
         repo.log("/proc/version", "a")
 
     assert list(repo.artifacts()) == []
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", ".Mreg"])
+def test_what_no_version_may_hold_is_left_out_in_any_case_and_told(root: Path, name: str) -> None:
+    # given
+    (root / "sub" / name).mkdir(parents=True)
+    (root / "sub" / name / "config").write_bytes(b"x")
+
+    # when
+    found = scan([root])
+
+    # then
+    assert [source.path for source in found.sources] == ALL
+    assert found.reserved == (f"sub/{name}",)
+    assert scan([root], Selection(exclude=[name])).reserved == ()
+    with pytest.raises(UnsupportedFile):
+        scan([root / "sub" / name])

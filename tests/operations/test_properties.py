@@ -131,7 +131,13 @@ def test_a_property_that_is_not_there_is_told_with_the_nearest(filled: Repositor
     assert (str(raised.value), raised.value.near) == ("'mnist' has no property 'ovner'", ["owner"])
 
 
-@pytest.mark.parametrize("value", [None, [None], object(), 2**70, "\ud800"])
+def test_none_removes_a_property(filled: Repository) -> None:
+    filled.set_properties("mnist", {"owner": None, "never there": None, "k": 1})
+
+    assert filled.properties("mnist") == {"k": 1}
+
+
+@pytest.mark.parametrize("value", [[None], object(), 2**70, "\ud800"])
 def test_what_metadata_cannot_hold_is_no_value(filled: Repository, value: object) -> None:
     with pytest.raises(InvalidMetadata):
         filled.set_property("mnist", "k", value)

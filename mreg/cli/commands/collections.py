@@ -160,6 +160,9 @@ def _renamed(state: State, name: str, new: str, done: "Changed") -> None:
 
 
 def _removed(state: State, kind: str, name: str, done: "Changed") -> None:
-    others = [one for one in done.changes if one.kind != kind]
+    # Of what is deleted itself, only what it said is news.
+    others = [
+        one._replace(new="") if one.kind == kind else one for one in done.changes if one.kind != kind or one.details
+    ]
     tell(state, others, done.seq, f"deleted {kind} {name}{', and with it' if others else ''}", "brings it back")
     state.emit({"name": name, **done._asdict()}, lambda out: out.line(name))

@@ -1,10 +1,11 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
+from mreg import cli
 from mreg.cli import plain, tables
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
@@ -52,6 +53,13 @@ def split(given: str | Sequence[str] | None) -> list[str]:
     """Keys, in several options or with commas between them."""
     texts = [given] if isinstance(given, str) else given or ()
     return [key for text in texts for key in text.split(",") if key]
+
+
+def refuse_beside(option: str, given: Mapping[str, object]) -> None:
+    """Refuse options, or arguments, that `option` would leave without effect."""
+    idle = [name for name, value in given.items() if value not in (None, False, "", 0) and value != []]
+    if idle:
+        raise typer.BadParameter(f"does not go with {' or '.join(idle)}", param_hint=option)
 
 
 def chosen(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> str:
@@ -135,18 +143,24 @@ class Listing(NamedTuple):
 
 def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     """`mreg ls` of versions that are chosen; several references are compared."""
-    repository = state.repository()
+    shaping: dict[str, object] = {"--sort": asked.sort, "--columns": asked.columns, "--limit": asked.limit}
+    shaping["--only-changed"] = asked.only_changed
     if asked.keys:
+        choosing = {"--where": asked.where, "--tag": asked.tags, "--count": asked.only_count}
+        refuse_beside("--keys", {**choosing, **shaping, "--exit-code": asked.exit_code})
         emit_keys(state, names)
         return 0
+    if asked.only_count:
+        refuse_beside("--count", shaping)
+    repository = state.repository()
     filters = tagged(asked.where, asked.tags)
     compared = ":" in "".join(names) or (len(names) > 1 and not filters and not asked.only_count)
     if compared:
         if asked.sort or filters or asked.only_count:
             raise typer.BadParameter("references are compared as they are: no --where, --tag, --sort or --count")
         versions = [repository.version(name) for name in names][: asked.limit or None]
-        only_changed = not asked.columns
-        tables.emit_chosen(state, versions, {"versions": versions}, asked.columns, only_changed=only_changed)
+        columns = cli.columns.asked(repository, asked.columns, versions)
+        tables.emit_chosen(state, versions, {"versions": versions}, columns, only_changed=not columns)
         return 0
     if asked.only_count:
         return emit_count(state, repository.count(where=filters, within=names, told=told(state)), asked.exit_code)
@@ -154,7 +168,8 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     versions = find(state, repository, where=filters, sort=sort, limit=asked.limit, within=names)
     [within] = names if len(names) == 1 and repository.kind(names[0]) == "artifact" else [""]
     body = {"versions": versions}
-    tables.emit_chosen(state, versions, body, asked.columns, only_changed=asked.only_changed, within=within)
+    columns = cli.columns.asked(repository, asked.columns, versions, names)
+    tables.emit_chosen(state, versions, body, columns, only_changed=asked.only_changed, within=within)
     if asked.limit and len(versions) == asked.limit:
         tell_rest(state, repository.count(where=filters, within=names), versions, sort)
     tell_lacking(state, repository, where=asked.where, within=names)

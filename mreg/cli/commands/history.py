@@ -51,11 +51,11 @@ def history(
     older = found[: -limit or None] if limit else []
     found = found[len(older) :]
     ctx.obj.emit({"entries": found}, lambda out: _render(out, found, name))
+    filtered = bool(name or since != "0" or until or author or action)
     if older:
-        filtered = name or since != "0" or until or author or action
         _tell_older(ctx.obj, None if filtered else older[-1].seq)
     if not found:
-        ctx.obj.note("no change matches")
+        ctx.obj.note("no change matches" if filtered else "nothing has been changed yet")
     elif ctx.obj.terminal:
         ctx.obj.note(f"`mreg undo {found[-1].seq}` takes the last one back")
 

@@ -202,7 +202,12 @@ def _tell_unwanted(state: State, noticed: "tuple[Noticed, ...]") -> None:
         shown = [_shown(one) for one in noticed if one.kind == kind]
         if shown:
             state.note(f"{meaning}: {', '.join(shown)}")
-    state.note(f"leave them out: {' '.join(f'--exclude {quote(one.pattern)}' for one in noticed)}")
+    exclude = [f"--exclude {quote(one.pattern)}" for one in noticed if one.kind != "reserved"]
+    if exclude:
+        state.note(f"leave them out: {' '.join(exclude)}")
+    kept_out = [_shown(one) for one in noticed if one.kind == "reserved"]
+    if kept_out:
+        state.note(f"left out, as no version may hold it: {', '.join(kept_out)}")
 
 
 def _shown(one: "Noticed") -> str:

@@ -1,10 +1,12 @@
 """`mreg ls`."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mreg import cli
 from mreg.cli import commands, tables
 from mreg.cli.commands.filtering import (
     ColumnsOption,
@@ -20,9 +22,9 @@ from mreg.cli.commands.filtering import (
 )
 from mreg.cli.commands.params import AtOption
 from mreg.cli.context import Context
-from mreg.values.errors import InvalidInput
+from mreg.values.filters.errors import UnknownKey
 from mreg.values.metadata import flatten
-from mreg.values.names import composed
+from mreg.values.names import composed, near as names_near
 
 if TYPE_CHECKING:
     from mreg import Version
@@ -31,18 +33,13 @@ _T = TypeVar("_T")
 _NONE = object()
 
 
-class UnknownColumn(InvalidInput):
-    code = "unknown-column"
-    template = "cannot sort by {name!r}: no version has it"
-
-    name: str
-
-
 _SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
     "number": lambda version: version.number,
     "size": lambda version: version.size,
     "files": lambda version: version.files,
     "created": lambda version: version.created,
+    "age": lambda version: -version.created.timestamp(),
+    **{key: attrgetter(key) for key in ("author", "host", "message")},
 }
 
 
@@ -82,7 +79,7 @@ def ls(
     its links. With --at: as it was, with the entry that made each row so.
     """
     wanted = split(columns)
-    asked = Listing(where or (), tag or (), sort, wanted, only_changed, limit, count, keys, exit_code)
+    asked = Listing(where or [], tag or [], sort, wanted, only_changed, limit, count, keys, exit_code)
     if at is not None:
         if asked.is_search(names or ()) or sort:
             raise typer.BadParameter("with --at one name, --columns and --limit may be given, and nothing else")
@@ -91,6 +88,11 @@ def ls(
     if asked.is_search(names or ()):
         return list_versions(ctx.obj, names or (), asked)
     if not names:
+        if wanted or sort:
+            raise typer.BadParameter(
+                "needs the name of an artifact or a model; `mreg search` lists the versions of all",
+                param_hint="--columns" if wanted else "--sort",
+            )
         tables.list_collections(ctx.obj, limit or None)
         return 0
     [name] = names
@@ -98,7 +100,8 @@ def ls(
     if repository.kind(name) == "model":
         found = _sorted(tables.links_of(repository, name), sort, lambda pair: pair[1])
         shown = limited(found, limit, sort)
-        tables.emit_links(ctx.obj, repository, name, shown, wanted)
+        chosen = cli.columns.asked(repository, wanted, [version for _, version in shown], names)
+        tables.emit_links(ctx.obj, repository, name, shown, chosen)
         tables.tell_awaited(ctx.obj, repository, name)
         tables.tell_left_out(ctx.obj, len(found) - len(shown), *_words("link", sort))
         return 0
@@ -108,7 +111,7 @@ def ls(
     else:
         every = _sorted(repository.versions(name), sort, lambda version: version)
         versions, total = limited(every, limit, sort), len(every)
-    tables.emit_versions_of(ctx.obj, name, versions, wanted)
+    tables.emit_versions_of(ctx.obj, name, versions, cli.columns.asked(repository, wanted, versions, names))
     tables.tell_awaited(ctx.obj, repository, name)
     tables.tell_left_out(ctx.obj, total - len(versions), *_words("version", sort))
     return 0
@@ -129,7 +132,9 @@ def _sorted(found: list[_T], sort: str | None, version_of: "Callable[[_T], Versi
     values = [flatten(version_of(one).metadata).get(key, _NONE) for one in found]
     having = [(_order(value), one) for value, one in zip(values, found, strict=True) if value is not _NONE]
     if found and not having:
-        raise UnknownColumn(name=key)
+        known = {one_key for one in found for one_key in flatten(version_of(one).metadata)}
+        near = names_near(key, sorted({*known, *_SORT_KEYS}))
+        raise UnknownKey(key=key, text="", at=0, length=0, near=near)
     having.sort(key=lambda pair: pair[0], reverse=down)
     rest = [one for value, one in zip(values, found, strict=True) if value is _NONE]
     return [one for _, one in having] + rest

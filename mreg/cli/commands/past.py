@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mreg import cli
 from mreg.cli import tables
 from mreg.cli.layout import Column
-from mreg.cli.output import aliases_text, count_text, local_text, size_text, time_text, value_text
+from mreg.cli.output import aliases_text, count_text, local_text, size_text, time_text
 from mreg.cli.state import State
-from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mreg import Decision, Moment, VersionThen
+    from mreg.cli.columns import Asked
 
 _DECIDED: list[str | Column] = [Column("entry", right=True), Column("since", style="dim"), "by"]
 """The columns that tell the entry."""
@@ -49,17 +50,21 @@ def list_aliases(state: State, name: str | None, at: str) -> None:
 
 def ls(state: State, name: str | None, columns: Sequence[str], limit: int | None, at: str) -> None:
     """`mreg ls [NAME] --at TIME|SEQ`"""
-    moment = state.repository().at(at)
+    repository = state.repository()
+    moment = repository.at(at)
     if name is None:
         _collections(state, moment, limit)
         return
     kind, found = moment.kind(name), moment.versions(name)
     found = found if limit is None else found[max(0, len(found) - limit) :]
-    extra = [Column(key, asked=True) for key in columns]
-    headings: list[str | Column] = ["version", "aliases", "size", "files", *extra, "message", *_DECIDED]
+    known = [one.version for one in found if one.version is not None]
+    fixed: list[str | Column] = ["version", "aliases", "size", "files"]
+    asked = cli.columns.asked(repository, columns, known)
+    asked = cli.columns.beside(asked, [*map(str, fixed), "message"])
+    headings = [*fixed, *cli.columns.headings(asked, known), "message", *_DECIDED]
     if kind == "model":
         headings = ["link", "aliases", "version", *headings[2:]]
-    rows = [[*_row(one, columns, kind == "model"), *_decided(state, one.entry)] for one in found]
+    rows = [[*_row(one, asked, kind == "model"), *_decided(state, one.entry)] for one in found]
     gone = sum(one.version is None for one in found)
     _tell(state, moment)
     if gone:
@@ -91,12 +96,11 @@ def _collections(state: State, moment: "Moment", limit: int | None) -> None:
     )
 
 
-def _row(one: "VersionThen", columns: Sequence[str], linked: bool) -> list[str]:
+def _row(one: "VersionThen", columns: "Sequence[Asked]", linked: bool) -> list[str]:
     known = one.version
-    flat = flatten(known.metadata) if known else {}
     start = [f"v{one.number}", ", ".join(one.aliases)] + ([known.name if known else ""] if linked else [])
     sizes = [size_text(known.size), str(known.files)] if known else ["", ""]
-    extra = [value_text(flat[key]) if key in flat else "" for key in columns]
+    extra = cli.columns.cells(columns, known) if known else [""] * len(columns)
     return [*start, *sizes, *extra, known.message.partition("\n")[0] if known else ""]
 
 

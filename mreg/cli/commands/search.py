@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg import cli
 from mreg.cli import tables
 from mreg.cli.commands.filtering import (
     ColumnsOption,
@@ -17,6 +18,7 @@ from mreg.cli.commands.filtering import (
     emit_keys,
     find,
     newest_of,
+    refuse_beside,
     split,
     tagged,
     tell_lacking,
@@ -72,10 +74,23 @@ def search(
     if kind is not None and kind not in _KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}", param_hint="--kind")
     state, names = ctx.obj, split(within)
+    shaping = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--limit": limit}
+    choosing = {"--where": where, "--in": within, "--path": path}
     if keys:
+        others = {"TEXT": text, "--where": where, "--tag": tag, "--kind": kind, "--path": path, "--count": count}
+        refuse_beside("--keys", {**others, **shaping, "--exit-code": exit_code})
         emit_keys(state, names)
         return 0
-    of_versions = where or within or path or sort or columns or only_changed or count or kind == "version"
+    if count:
+        refuse_beside("--count", shaping)
+    if kind in ("model", "artifact"):
+        of_those = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--count": count}
+        refuse_beside(f"--kind {kind}", {**choosing, **of_those})
+    if path is not None:
+        refuse_beside("--path", {"TEXT": text, "--sort": sort})
+    of_versions = (
+        only_changed or where or within or path or sort or columns or only_changed or count or kind == "version"
+    )
     if not of_versions:
         return _everything(state, text, tag or [], kind, limit, exit_code)
     filters, repository = tagged(where, tag), state.repository()
@@ -93,7 +108,8 @@ def search(
         return emit_count(state, total, exit_code)
     body = {"models": [], "artifacts": [], "versions": versions}
     matched = (lambda one: in_version(one, text)) if text else None
-    tables.emit_chosen(state, versions, body, split(columns), only_changed=only_changed, matched=matched)
+    wanted = cli.columns.asked(repository, split(columns), versions, names)
+    tables.emit_chosen(state, versions, body, wanted, only_changed=only_changed, matched=matched)
     tell_rest(state, total, versions, keys_of_order)
     tell_lacking(state, repository, text, where=where or (), within=names)
     return UNMET if exit_code and not versions else 0

@@ -1,0 +1,101 @@
+"""What is said of a change beside the refs that it moved: how to take it back, and what went with what was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["log", "two", "-a", "digits", "-m", "again"], "  message of digits:v1  second -> again\n"),
+        (["annotate", "digits:v1", "-m", "again"], "message of digits:v1  second -> again\n"),
+        (["tag", "add", "digits:v1", "keep"], "tags of digits:v1  + keep\n"),
+        (["model", "describe", "Classifier", "digits"], 'description of Classifier  "" -> digits\n'),
+    ],
+)
+def test_a_change_of_what_is_said_can_be_taken_back(filled: Any, command: list[str], told: str) -> None:
+    # when
+    result = filled(*command)
+
+    # then
+    assert result.code == 0
+    assert result.errors.endswith(f"{told}`mreg undo 6` takes it back\n")
+    filled.must("undo", "6")
+
+
+def test_the_tags_and_the_description_of_a_deleted_model_are_named(filled: Any) -> None:
+    # given
+    filled.must("model", "describe", "Classifier", "of digits")
+
+    # when
+    result = filled("model", "rm", "Classifier", "--force")
+
+    # then
+    assert (result.code, result.out) == (0, "Classifier\n")
+    assert result.errors == (
+        "deleted model Classifier, and with it\n"
+        "  Classifier:prod            was v0 (digits:v0)\n"
+        "  Classifier:v0              was digits:v0\n"
+        "  card of Classifier         +0 -3 lines\n"
+        "  description of Classifier  of digits -> none\n"
+        "  tags of Classifier         - vision\n"
+        "`mreg undo 7` brings it back\n"
+    )
+    rows = [row.split("\t")[4:6] for row in filled.must("history", "--since", "6").splitlines()]
+    assert rows[-3:] == [
+        ["Classifier", "deleted registered model"],
+        ["description of Classifier", "of digits -> none"],
+        ["tags of Classifier", "- vision"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what", "now"),
+    [
+        ("alias set new digits:v0", "alias set new digits:v1", "alias 'digits:new'", "v1"),
+        (
+            "model describe Classifier one",
+            "model describe Classifier two",
+            "registered model 'Classifier'",
+            "different",
+        ),
+        ("tag add digits:v0 one", "tag add digits:v0 two", "the annotation of digits:v0", "different"),
+        ("link digits:v1 Classifier", "unlink Classifier:v1", "link 'Classifier:v1'", "deleted"),
+        ("config set gc.grace 3d", "config set gc.grace 4d", "the settings", "different"),
+    ],
+)
+def test_what_cannot_be_undone_is_named_in_the_words_of_people(
+    filled: Any, unchanged: Callable[[], Any], first: str, second: str, what: str, now: str
+) -> None:
+    # given
+    filled.must(*first.split())
+    filled.must(*second.split())
+
+    # when
+    with unchanged():
+        result = filled("undo", "6")
+
+    # then
+    assert (result.code, result.out) == (4, "")
+    assert f"error: entry 6 cannot be undone: entry 7 has changed {what} since; it is {now} now\n" in result.errors
+
+
+def test_what_is_left_out_for_its_name_is_told(mreg: Any, model: Callable[..., str]) -> None:
+    # given
+    folder = model("m", {"w": b"1", ".git/config": b"", "sub/.GIT/config": b"", "sub/x": b"2"})
+
+    # when
+    result = mreg("log", folder, "-a", "mnist")
+    with_json = mreg("--json", "log", folder, "-a", "mnist")
+    excluded = mreg("log", folder, "-a", "mnist", "--exclude", ".git", "--exclude", ".GIT")
+
+    # then
+    assert (result.code, result.out) == (0, "mnist:v0\n")
+    assert result.errors.endswith("left out, as no version may hold it: sub/.GIT, .git\n")
+    assert [one["kind"] for one in with_json.json["noticed"]] == ["reserved", "reserved"]
+    assert "left out" not in excluded.errors
+    assert [row.split("\t")[2] for row in mreg.must("files", "mnist").splitlines()] == ["sub/x", "w"]
