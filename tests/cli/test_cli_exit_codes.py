@@ -127,7 +127,7 @@ FAILURES = [
     ),
     (7, "alias-moved", "link digits:v1 Classifier --alias prod --expect none", "is at v0, not at none", "mreg history"),
     (7, "alias-moved", "alias set new digits:v1 --expect v0", "digits:new is at none, not at v0", "mreg alias ls"),
-    (4, "ref-moved", "undo 6", "entry 7 has moved artifacts/digits/v2 since, it is deleted now", "undo entry 7 first"),
+    (4, "ref-moved", "undo 6", "entry 7 has changed version digits:v2 since; it is deleted now", "undo entry 7 first"),
     (5, "damaged-ref", "resolve torn:v0", "artifacts/torn/v0", "mreg fsck"),
     (5, "damaged-ref", "log one -a torn", "artifacts/torn/v0", "mreg fsck"),
     (6, "held", "rm digits:v0", "digits:v0 is held by alias 'digits:best'", "--force"),

@@ -38,7 +38,7 @@ class UnknownKey(InvalidInput):
     near: Sequence[str]
 
     def __str__(self) -> str:
-        return _marked(super().__str__(), self.text, self.at, self.length)
+        return _marked(_plain(super().__str__()), self.text, self.at, self.length)
 
 
 def _marked(reason: str, text: str, at: int, length: int) -> str:
