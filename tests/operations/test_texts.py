@@ -1,5 +1,5 @@
-"""What is not a text where a text is wanted, as only Python programs can pass it, is refused before anything is written:
-what was written could not be read again."""
+"""What is not a text where a text is wanted, as only Python programs can pass it, is refused before anything is
+written: what was written could not be read again."""
 
 from __future__ import annotations
 
