@@ -12,6 +12,7 @@ from mreg.cli import layout
 from mreg.cli.output import count_text, value_text
 from mreg.cli.state import State
 from mreg.cli.text import one_line
+from mreg.values.ages import age_text
 
 if TYPE_CHECKING:
     from mreg import Detail, RefChange
@@ -144,8 +145,10 @@ def _rows(change: RefChange, whole: bool) -> list[Row]:
             return [(change.version or "", f"used by {change.name}" if change.new else f"not used by {change.name}")]
         case "property":
             owner, _, key = change.name.partition("#")
+            if key == "mreg.ttl":
+                return [(f"expiry of {owner}", _move(_lifetime(change.old), _lifetime(change.new)))]
             old, new = (text and _shortened(text, whole) for text in (change.old, change.new))
-            return [(f"{key} of {owner}", _move(old, new))]
+            return [(f"{key.removeprefix('mreg.')} of {owner}", _move(old, new))]
         case "attachment":
             owner, _, key = change.name.partition("#")
             return [(f"attachment {key} of {owner}", _attached(change))]
@@ -178,6 +181,14 @@ def _lines(change: RefChange) -> str:
     blocks = lazy.difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
     same = sum(block.size for block in blocks)
     return f"+{len(new) - same} -{count_text(len(old) - same, 'line', 'lines')}"
+
+
+def _lifetime(seconds: str | None) -> str | None:
+    """`30d` for the seconds that stand in the property; one more tells that the time has begun anew."""
+    try:
+        return seconds and age_text(float(seconds) // 60 * 60 or float(seconds))
+    except ValueError:
+        return seconds
 
 
 def _attached(change: RefChange) -> str:

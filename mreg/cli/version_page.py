@@ -11,6 +11,8 @@ from mreg.cli.text import one_line, path_text
 from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mreg import DataSource, Origin, Surroundings, Version
 
 GAP = 2
@@ -42,6 +44,7 @@ def _lines(out: Out, version: Version, around: Surroundings, parts: Mapping[str,
         ("origin", _origin(version.origin) if version.origin else ""),
         ("used by", "\n".join(f"{one.run} ({time_text(one.time)})" for one in around.consumers)),
         ("derived", "\n".join(_derived(around))),
+        ("expires", time_text(around.expires) if around.expires else ""),
         ("digest", version.digest),
         ("manifest", version.manifest),
         *((name, "\n".join(lines)) for name, lines in told(parts).items()),
@@ -75,6 +78,13 @@ def _origin(origin: Origin) -> str:
     return one_line(" ".join(filter(None, words)) + (f", {origin.time}" if origin.time else ""))
 
 
+def _expiry(version: Version, until: datetime) -> str:
+    """When gc lets it go, or what keeps it."""
+    if version.aliases or version.links:
+        return f"expires {local_text(until)}, but is held"
+    return f"expires {local_text(until)}"
+
+
 def _links(around: Surroundings) -> list[str]:
     return [f"{link} ({' '.join(aliases)})" if aliases else link for link, aliases in around.links.items()]
 
@@ -91,6 +101,7 @@ def _page(out: Out, reference: str, version: Version, around: Surroundings, part
     facts = [f"{kind}{_extent(version.size, version.files)}"]
     facts += [f"logged {age_text(version.created)} by {version.author} on {version.host}"]
     facts += [f"run {version.run}"] if version.run else []
+    facts += [_expiry(version, around.expires)] if around.expires else []
     for line in _joined(facts, " · ", out.width):
         out.line(line)
     for line in version.message.splitlines():

@@ -11,7 +11,7 @@ from mreg.content.packs import key_of
 from mreg.intake import reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
-from mreg.operations import expect as expectations
+from mreg.operations import expect as expectations, expiry
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed
 from mreg.operations.collections import check_free, check_type, ensure
@@ -121,7 +121,7 @@ class _Job(NamedTuple):
             # What the tables should have had since the version was made. Else another has logged it meanwhile.
             heals = not writer.empty and self._same(self.view, record.manifest) is not None
             if same and not heals:
-                if self.request.says_nothing:
+                if self.request.says_nothing and view.value(expiry.key_of(same)) is None:
                     return LogResult(load(context, view, same), created=False)
                 return self._commit(record, (), writer)
             packs = packs_of(reused) if writer.empty else {*packs_of(reused), publish(context, writer)}
@@ -194,6 +194,9 @@ class _Job(NamedTuple):
             if same:
                 draft.packs = packs if heals else ()
                 self._annotate(draft, same)
+                expiry.prolong(context, draft, same, request.ttl)
+            elif request.ttl:
+                expiry.set_ttl(context, draft, target, request.ttl)
             models = tuple(one for one in request.models if ensure_model(context, draft, one, request.artifact))
             numbers = {model: add_link(draft, model, target)[0] for model in request.models}
             for key in request.moved:
@@ -203,12 +206,14 @@ class _Job(NamedTuple):
         patience = config.value("lock.timeout", self.settings)
         committed = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
         done = committed.value
-        version = load(context, context.view(committed.look), done.version)
+        view = context.view(committed.look)
+        version = load(context, view, done.version)
+        until = expiry.known(context, view, done.version) if request.ttl or not done.created else None
         new, stored = (writer.new, writer.stored) if done.created else (0, 0)
         again = writer.new if heals else sum(one.size for name in self.lost if (one := writer.entry(name)))
         told = changed(context, committed)
         self.effort.ends("commit")
-        return LogResult(version, done.created, new, stored, done.links, done.models, *told, again)
+        return LogResult(version, done.created, new, stored, done.links, done.models, *told, again, expires=until)
 
     def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
         artifact, digest = self.request.artifact, digest_of(record.to_bytes())
@@ -275,8 +280,8 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     record = job.record(Manifest(()), "", "")
     record.to_bytes()  # raises Unstorable
     number = heading.of(view.value(CONFIG)).format
-    if record.beyond_format_1:
-        require(record.beyond_format_1, 2, number)
+    if beyond := record.beyond_format_1 or ("the expiry of a version" if request.ttl else ""):
+        require(beyond, 2, number)
     onto = _onto(context, request.onto, view)
     files = gather(request, config.value("log.exclude", settings), onto, number, stack)
     effort.ends("scan")

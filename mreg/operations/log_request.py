@@ -51,11 +51,12 @@ class LogRequest(NamedTuple):
     onto: str | None = None
     remove: Sequence[str] = ()
     captured: Mapping[str, Any] | None = None
+    ttl: float = 0
 
     @property
     def says_nothing(self) -> bool:
         """Whether files are all there is to it: then the same files again change nothing."""
-        given = self.aliases or self.links or self.metadata or self.inputs or self.sources
+        given = self.aliases or self.links or self.metadata or self.inputs or self.sources or self.ttl
         return not given and self.message is None and self.run is None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mreg.operations import policies
 from mreg.operations.changes import changed
 from mreg.operations.owners import check_room, owner_of
 from mreg.refs.keys import PropertyKey, in_table
@@ -36,11 +37,14 @@ def set_properties(
     context: Context, reference: str, wanted: Mapping[str, Any], *, message: str | None = None
 ) -> Changed:
     """See `Repository.set_properties`. Raises InvalidProperty, InvalidMetadata, NotFound, NeedsFormat."""
-    texts = {properties.check_key(key): None if value is None else _text(key, value) for key, value in wanted.items()}
+    said = {properties.check_key(key): _normal(key, value) for key, value in wanted.items()}
+    texts = {key: None if value is None else properties.encode(key, value) for key, value in said.items()}
 
     def build(draft: Draft) -> None:
         owner = owner_of(context, draft.view, reference)
         for key, text in texts.items():
+            if text is not None:
+                policies.check_property(owner, key, said[key])
             draft.set(PropertyKey(owner, key), text)
         check_room(draft, owner, PropertyKey, reference)
 
@@ -62,8 +66,8 @@ def remove_properties(context: Context, reference: str, gone: Iterable[str], *, 
     return changed(context, context.commit(f"property rm {reference}", build, message=message))
 
 
-def _text(key: str, value: Any) -> str:
-    return properties.encode(key, metadata.normalise_value(value, key))
+def _normal(key: str, value: Any) -> Any:
+    return None if value is None else metadata.normalise_value(value, key)
 
 
 def value_of(key: PropertyKey, text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from sqlite3 import Connection
 
+from mreg.operations import expiry
 from mreg.operations.query import load_records
 from mreg.operations.resolve import Resolved, resolve
 from mreg.operations.versions import parse_time
@@ -33,6 +34,7 @@ def surroundings(context: Context, reference: str, told: Callable[[int], None] |
         links={one.link: tuple(alias.partition(":")[2] for alias in one.aliases) for one in holders},
         consumers=tuple(_consumers(index, target.digest)),
         derived=_derived(context, index, target, told),
+        expires=expiry.known(context, view, target),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mreg.operations import expiry
 from mreg.operations.changes import changed, report
 from mreg.operations.collections import check_not_held, drop, release
 from mreg.operations.resolve import Resolved, resolve, resolve_in
@@ -96,6 +97,7 @@ def annotate(
     unset: Sequence[str] = (),
     inputs: Sequence[str] = (),
     replace: bool = False,
+    ttl: float | None = None,
 ) -> AnnotateResult:
     """See `Repository.annotate`. Raises InvalidMetadata, WouldReplace, NotFound."""
     wanted = names.parse_reference(reference)
@@ -123,6 +125,8 @@ def annotate(
                 metadata=metadata.merge(kept, more),
             ).with_inputs(tuple(Input(one.name, one.digest) for one in found)),
         )
+        if ttl is not None:
+            expiry.set_ttl(context, draft, target, ttl)
         return target
 
     done = context.commit(f"annotate {reference}", build)

@@ -56,6 +56,10 @@ class Upkeep(Opened):
         each artifact by a number, as `max:KEY:N` or `min:KEY:N`, and those that a filter matches. They are judged from
         the records; what cannot be judged stays, and a key that no version has raises UnknownKey.
 
+        An artifact may have settings of its own (`set_setting`): they count for it whatever is given here. A version
+        that was logged with a `ttl` expires when that is over, also the latest one. Raises DamagedPolicy where either
+        cannot be followed, so that nothing expires.
+
         repack: afterwards rewrite packs of which little is still needed, or that were stored uncompressed and would
         be much smaller.
         """
@@ -64,6 +68,7 @@ class Upkeep(Opened):
             values.ages.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
             self._best(self.setting("gc.keep-best") if keep_best is None else keep_best),
             wanted("", self._kept() if keep_where is None else keep_where, (), None, ()).where,
+            tuple(self.setting("metrics.direction")),
         )
         seconds = values.ages.parse_seconds(self.setting("gc.grace")) if grace is None else grace
         return upkeep.gc.gc(
@@ -139,6 +144,13 @@ class Upkeep(Opened):
                 faults[name] = error.reason
         return sound, faults
 
-    def set_setting(self, name: str, text: str) -> Any:
-        """Set a setting from its text; the value."""
+    def set_setting(self, name: str, text: str, *, artifact: str | None = None) -> Any:
+        """Set a setting from its text; the value. artifact: set it for this artifact only (gc.keep-best, gc.keep-last,
+        gc.keep-where, gc.older-than); "inherit" takes it away, so that the repository's counts again."""
+        if artifact is not None:
+            return operations.policies.set_artifact_setting(self._context, artifact, name, text)
         return operations.settings.set_setting(self._context, name, text)
+
+    def artifact_settings(self, artifact: str) -> dict[str, Any]:
+        """The settings that an artifact has of its own, beside those of the repository."""
+        return operations.policies.artifact_settings(self._context, artifact)

@@ -58,6 +58,7 @@ class Versions(Opened):
         onto: str | None = None,
         remove: Sequence[str] = (),
         captured: Mapping[str, Any] | None = None,
+        ttl: float = 0,
         progress: Progress | None = None,
     ) -> LogResult:
         """Snapshot files as the artifact's next version, as one change together with all that is asked for.
@@ -73,11 +74,13 @@ class Versions(Opened):
         `mreg.capture` makes it: said of a new version only, never of one that has the content already, and `metadata`
         wins over it.
         base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest.
-        include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen.
+        include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen. ttl: seconds from
+        now, after which `gc` may let the version go unless an alias or a link holds it; 0: it stays.
 
         Content (paths, bytes, empty folders, and which files are executable) that equals the latest version's makes no
         new version; aliases, links, inputs, sources, message and metadata then apply to that one, and another run is
-        recorded as one that used it. once: no version either where the content equals that of any version of the
+        recorded as one that used it. Of two expiries the later counts, and a version that was logged without one keeps
+        none. once: no version either where the content equals that of any version of the
         artifact. always: a version in every case, as where the origin is another.
         """
         request = operations.log_request.LogRequest(
@@ -101,6 +104,7 @@ class Versions(Opened):
             onto=onto,
             remove=texts(remove),
             captured=captured,
+            ttl=operations.expiry.check(ttl) if ttl else 0,
         )
         return operations.log.log(self._context, request, progress)
 
@@ -275,11 +279,20 @@ class Versions(Opened):
         unset: Sequence[str] = (),
         inputs: Sequence[str] = (),
         replace: bool = False,
+        ttl: float | None = None,
     ) -> AnnotateResult:
         """Change what is said of a version, never its files. metadata is merged in after the dotted keys in
-        `unset` were taken out. A mapping is not replaced by a single value, unless `replace`."""
+        `unset` were taken out. A mapping is not replaced by a single value, unless `replace`. ttl: seconds from now,
+        after which `gc` may let the version go (see `log`); 0: it stays."""
         return operations.versions.annotate(
-            self._context, reference, message=message, values=metadata, unset=unset, inputs=inputs, replace=replace
+            self._context,
+            reference,
+            message=message,
+            values=metadata,
+            unset=unset,
+            inputs=inputs,
+            replace=replace,
+            ttl=operations.expiry.check(ttl) if ttl else ttl,
         )
 
     def remove(self, references: str | Sequence[str], *, force: bool = False, message: str | None = None) -> Removed:

@@ -22,9 +22,8 @@ from mreg.session.context import Context
 from mreg.storage import Stat, Storage
 from mreg.upkeep import reach
 from mreg.upkeep.clock import age_of, clock
-from mreg.upkeep.quality import unkept
 from mreg.upkeep.reach import Reached
-from mreg.upkeep.retention import Policy, expired
+from mreg.upkeep.retention import Policy, decided
 from mreg.values.errors import Conflict, Damaged
 
 _T = TypeVar("_T")
@@ -40,15 +39,15 @@ class Plan(NamedTuple):
     """What a gc would do, as of `head`.
 
     doomed: the storage keys to delete, with their sizes. kept: bytes that are unreachable, but were reachable or
-    written within the grace period. expired: the versions that the policy lets go. indexes: of the packs that stay, of
-    which `needed` is reachable, now or within the grace period. drops: those of `doomed` that an entry has to announce:
-    who comes upon what died before may delete it.
+    written within the grace period. expired: the versions that go, each with what lets it. indexes: of the packs that
+    stay, of which `needed` is reachable, now or within the grace period. drops: those of `doomed` that an entry has to
+    announce: who comes upon what died before may delete it.
     """
 
     head: Mark
     doomed: dict[str, int]
     kept: int
-    expired: list[Resolved]
+    expired: dict[Resolved, str]
     indexes: dict[str, PackIndex]
     needed: Reached
     drops: tuple[str, ...]
@@ -101,8 +100,7 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     refs = ref_files.after(entries)
     buried = dead.after(entries)
     records = ObjectsAt(context.storage, buried.get)
-    old = expired(refs, policy, lambda seq: age_of(context, seq, now))
-    going = unkept(old, refs, records, policy.keep_best, policy.keep_where)
+    going = decided(refs, records, policy, lambda seq: age_of(context, seq, now))
     gone = {VersionKey(version.artifact, version.number) for version in going}
     before = reach.roots_now(refs)
     current = reach.roots_now({key: ref for key, ref in refs.items() if not _goes(key, gone)})

@@ -35,7 +35,8 @@ class Swept(NamedTuple):
     abandoned temporary files. kept: bytes that nothing reaches any more, but did, or that were
     written, within the grace period. expired: the versions that the policy let go, or would, and `seq` the
     entry that did it, None where none was made for it. repacked: how many packs were written anew; what that gave
-    back is among the bytes. changes: what expired, ref by ref (see `Changed`)."""
+    back is among the bytes. changes: what expired, ref by ref (see `Changed`). reasons: what let each of `expired` go:
+    "repository" or "artifact", whose policy it was, or "ttl", an expiry of its own."""
 
     bytes: int
     packs: int
@@ -46,6 +47,7 @@ class Swept(NamedTuple):
     seq: int | None = None
     repacked: int = 0
     changes: tuple[RefChange, ...] = ()
+    reasons: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 def gc(
@@ -108,6 +110,7 @@ def _report(plan: Plan, announced: Mark | None, unfinished: int) -> Swept:
         unfinished=unfinished,
         kept=plan.kept,
         expired=tuple(version.name for version in plan.expired),
+        reasons={version.name: why for version, why in plan.expired.items()},
         seq=announced.seq if announced and plan.expired else None,
     )
 

@@ -130,8 +130,8 @@ class LogResult(NamedTuple):
     links: as `model:vN`. seq, changes: see `Changed`. healed: bytes of the chunks that were damaged in the repository,
     and have been stored again. files_read, bytes_read: what was read; the others look as they did when they were logged
     before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake, and
-    what was left out for its name.
-    left_out: empty folders that are not kept, since a repository of format 1 cannot hold them."""
+    what was left out for its name. left_out: empty folders that are not kept, since a repository of format 1 cannot
+    hold them. expires: when gc may let the version go (see `log`, `ttl`), if it may."""
 
     version: Version
     created: bool
@@ -147,6 +147,7 @@ class LogResult(NamedTuple):
     milliseconds: dict[str, int] = {}  # noqa: RUF012 - never changed
     noticed: tuple[Noticed, ...] = ()
     left_out: tuple[str, ...] = ()
+    expires: datetime | None = None
 
 
 class AnnotateResult(NamedTuple):
@@ -191,11 +192,12 @@ class Consumer(NamedTuple):
 class Surroundings(NamedTuple):
     """What a version is connected with. links: those of registered models (`model:vN`), each with the model's aliases
     on it. consumers: the latest first. derived: the versions that were made from it; None where damage keeps mreg from
-    telling."""
+    telling. expires: when gc may let it go, if nothing holds it then; None: not by an expiry of its own."""
 
     links: dict[str, tuple[str, ...]]
     consumers: tuple[Consumer, ...]
     derived: tuple[str, ...] | None
+    expires: datetime | None = None
 
 
 class Attachment(NamedTuple):

@@ -1022,8 +1022,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("completion bash", "script shell", {}),
     (
         "log one -a digits",
-        "bytes_read changes created files_read healed left_out links milliseconds models_created new noticed seq "
-        "stored version",
+        "bytes_read changes created expires files_read healed left_out links milliseconds models_created new noticed "
+        "seq stored version",
         {"version": VERSION},
     ),
     ("use digits", "path", {}),
@@ -1032,7 +1032,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
     ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
-    ("show digits:v0", with_parts(f"{VERSION} consumers derived"), {}),
+    ("show digits:v0", with_parts(f"{VERSION} consumers derived expires"), {}),
     ("show digits", with_parts(ARTIFACT), {}),
     ("show Classifier", with_parts(MODEL), {"links.0": LINK}),
     ("files digits", "files folders", {"files.0": "digest executable path size"}),
@@ -1097,7 +1097,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         {"nodes.0": "aliases author commit consumers created digest dirty links name run sources state"},
     ),
     ("du", "items logical stored unfinished unique versions", {}),
-    ("gc", "bytes changes expired kept packs records repacked seq unfinished", {}),
+    ("gc", "bytes changes expired kept packs reasons records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),
     ("cache ls", "copies other path ready tables unfinished", {}),
     ("cache prune", "busy bytes held left removed", {}),

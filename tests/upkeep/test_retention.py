@@ -19,7 +19,7 @@ from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.upkeep import garbage
-from mreg.upkeep.retention import Policy, expired
+from mreg.upkeep.retention import Policies, Policy, expired
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict, Damaged
 
@@ -435,7 +435,7 @@ def test_what_expires_is_what_the_rule_says(
     changes.insert(0, Change(ArtifactKey("m"), None, ""))
     entries = [Entry(n + 1, "", "", "", "", "", "", (change,)) for n, change in enumerate(changes)]
 
-    found = expired(after(entries), Policy(keep_last, older_than), lambda seq: float(count + 1 - seq))
+    found = expired(after(entries), Policies(Policy(keep_last, older_than), {}, {}), lambda seq: float(count + 1 - seq))
 
     expected = [
         number

@@ -1,5 +1,6 @@
 """`mreg log` and `mreg annotate`."""
 
+import time
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,14 +16,16 @@ from mreg.cli.commands.params import (
     MetaOption,
     ReferenceArgument,
     RunOption,
+    parsed,
 )
 from mreg.cli.context import Context
 from mreg.cli.errors import NoPaths
-from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.output import Out, count_text, size_text, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.small_files import read_named
+from mreg.values.ages import age_text, parse_seconds
 from mreg.values.metadata import MAX_FILE, InvalidMetadata, merge, parse_file, parse_pairs, replaced
 from mreg.values.records import DataSource
 
@@ -107,6 +110,10 @@ def log(
         str | None,
         typer.Option("--capture", metavar="git|none", help="Record the git checkout. Default: log.capture."),
     ] = None,
+    ttl: Annotated[
+        str | None,
+        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE (30d), if nothing holds it then."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would happen.")] = False,
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
@@ -121,6 +128,7 @@ def log(
     if not paths and onto is None and not remove:  # what --remove lacks is --onto
         raise NoPaths()
     metadata = _metadata(meta, meta_file)
+    seconds = parsed("--ttl", ttl, _lifetime) or 0
     repository = ctx.obj.repository()
     sources = [*map(repository.data_source, input_files or ()), *(DataSource("uri", uri) for uri in input_uris or ())]
     with Bar("logging", ctx.obj, sums_up=False) as bar:
@@ -145,9 +153,30 @@ def log(
             onto=onto,
             remove=remove or (),
             captured=_captured(repository, capture),
+            ttl=seconds,
             progress=bar,
         )
     ctx.obj.emit(result, lambda out: _render(ctx.obj, out, result, dry_run))
+    if seconds and not result.created and (note := _unshortened(result, seconds)):
+        ctx.obj.note(note)
+
+
+def _lifetime(text: str) -> float:
+    """An age above 0. Raises ValueError."""
+    seconds = parse_seconds(text)
+    if not seconds:
+        raise ValueError("write more than 0")
+    return seconds
+
+
+def _unshortened(result: "LogResult", asked: float) -> str:
+    """What to tell where content that is there already does not get the expiry that was asked for."""
+    name, until = result.version.name, result.expires
+    change = f"`mreg annotate {name} --ttl {age_text(asked)}` changes that"
+    if until is None:
+        return f"{name} was logged without an expiry before, and keeps none: {change}"
+    later = until.timestamp() > time.time() + asked + 60
+    return f"{name} expires later, {time_text(until)}, and keeps that: {change}" if later else ""
 
 
 def _captured(repository: "Repository", asked: str | None) -> dict[str, Any]:
@@ -227,11 +256,22 @@ def annotate(
     replace: Annotated[
         bool, typer.Option("--replace", help="Let a single value take the place of a whole group of values.")
     ] = False,
+    ttl: Annotated[
+        str | None,
+        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it AGE from now (30d; none: keep it)."),
+    ] = None,
 ) -> None:
-    """Change the message, metadata and inputs of a version; its files never change."""
+    """Change the message, metadata, inputs and expiry of a version; its files never change."""
     metadata = _metadata(meta, meta_file)
+    seconds = 0.0 if ttl == "none" else parsed("--ttl", ttl, _lifetime)
     done = ctx.obj.repository().annotate(
-        reference, message=message, metadata=metadata, unset=unset or (), inputs=inputs or (), replace=replace
+        reference,
+        message=message,
+        metadata=metadata,
+        unset=unset or (),
+        inputs=inputs or (),
+        replace=replace,
+        ttl=seconds,
     )
     tell(ctx.obj, done.changes, done.seq, "" if done.changed else f"{done.version.name} says so already")
     ctx.obj.emit(done, lambda out: out.line(done.version.name))

@@ -1,5 +1,6 @@
 """`mreg config get`, `set` and `ls`: of the repository, or (`--user`) of the user in all repositories."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,9 +15,18 @@ UserOption = Annotated[
 ]
 
 
-def get(ctx: Context, name: SettingArgument, user: UserOption = False) -> None:
-    """Print a setting's value."""
+ArtifactOption = Annotated[
+    str | None,
+    typer.Option("--artifact", metavar="NAME", help="Of this artifact, in place of the repository's: gc.keep-last …"),
+]
+
+
+def get(ctx: Context, name: SettingArgument, artifact: ArtifactOption = None, user: UserOption = False) -> None:
+    """Print a setting's value, or the one that counts for an artifact."""
+    _check_whose(artifact, user)
     value = mreg.user_setting(name) if user else ctx.obj.repository().setting(name)
+    if artifact is not None:
+        value = ctx.obj.repository().artifact_settings(artifact).get(name, value)
     ctx.obj.emit({"name": name, "value": value}, lambda out: out.line(_text(value)))
 
 
@@ -24,32 +34,46 @@ def set_(
     ctx: Context,
     name: SettingArgument,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
+    artifact: ArtifactOption = None,
     user: UserOption = False,
 ) -> None:
-    """Change a setting of the repository.
+    """Change a setting of the repository, or of one artifact.
 
+    An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which count for it
+    in place of the repository's and of options of `mreg gc`; the value `inherit` takes one away.
     `core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a
     repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.
     """
-    stored = mreg.set_user_setting(name, value) if user else ctx.obj.repository().set_setting(name, value)
-    ctx.obj.note(f"{name} is {_text(stored)} now")
+    _check_whose(artifact, user)
+    if user:
+        stored = mreg.set_user_setting(name, value)
+    else:
+        stored = ctx.obj.repository().set_setting(name, value, artifact=artifact)
+    ctx.obj.note(f"{name} is {_text(stored)} now" + (f" for {artifact}" if artifact else ""))
     ctx.obj.emit({"name": name, "value": stored}, lambda out: None)
 
 
-def ls(ctx: Context, user: UserOption = False) -> None:
-    """List all settings: name, value, meaning."""
-    if user:
-        values: dict[str, Any] = {name: mreg.user_setting(name) for name in mreg.USER_SETTINGS}
-        faults: dict[str, str] = {}
+def ls(ctx: Context, artifact: ArtifactOption = None, user: UserOption = False) -> None:
+    """List all settings: name, value, meaning. With --artifact, those that the artifact has of its own."""
+    _check_whose(artifact, user)
+    meanings: Mapping[str, str] = {name: setting.meaning for name, setting in mreg.SETTINGS.items()}
+    if artifact is not None:
+        values, faults = ctx.obj.repository().artifact_settings(artifact), dict[str, str]()
+    elif user:
+        values, faults = {name: mreg.user_setting(name) for name in mreg.USER_SETTINGS}, {}
         meanings = mreg.USER_SETTINGS
     else:
         values, faults = ctx.obj.repository().sound_settings()
-        meanings = {name: setting.meaning for name, setting in mreg.SETTINGS.items()}
     rows = [[name, _text(value), meanings[name]] for name, value in values.items()]
     rows += [[name, "", meanings[name]] for name in faults]
     ctx.obj.emit({"settings": values, "faults": faults}, lambda out: out.table(["name", "value", "meaning"], rows))
     for name, fault in faults.items():
         ctx.obj.warn(f"{name} has an invalid value: {fault}; correct it with `mreg config set {name} VALUE`")
+
+
+def _check_whose(artifact: str | None, user: bool) -> None:
+    if artifact is not None and user:
+        raise typer.BadParameter("--user are your own settings, in all repositories", param_hint="--artifact")
 
 
 def _text(value: Any) -> str:

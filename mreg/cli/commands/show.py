@@ -34,7 +34,8 @@ def show(
     if ":" in reference or "/" in reference:
         version, around = repository.version(reference), repository.surroundings(reference, told=told(ctx.obj))
         parts = _parts(repository, reference)
-        body = _whole(version, parts) | {"consumers": around.consumers, "derived": around.derived}
+        said = {"consumers": around.consumers, "derived": around.derived, "expires": around.expires}
+        body = _whole(version, parts) | said
         ctx.obj.emit(body, lambda out: version_page.show(out, reference, version, around, parts))
         return
     if repository.kind(reference) == "model":

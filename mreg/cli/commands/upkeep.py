@@ -14,7 +14,7 @@ from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
 
 if TYPE_CHECKING:
-    from mreg import Report, Repository, Usage
+    from mreg import Report, Repository, Swept, Usage
 
 
 def du(
@@ -101,8 +101,12 @@ def gc(
     Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the
     settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of
     an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number,
-    or with NaN there. A key that no version has is an error. An expired version is deleted as by `mreg rm`, and `mreg
-    undo` brings it back within the grace period.
+    or with NaN there. A key that no version has is an error.
+
+    For an artifact with settings of its own (`mreg config set --artifact`) these count, whatever the options say. A
+    version with an expiry (`mreg log --ttl`) expires when that is over, even if it is the latest.
+
+    An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.
     """
     seconds = parsed("--grace", grace, parse_seconds)
     age = parsed("--older-than", older_than, parse_seconds)
@@ -123,8 +127,9 @@ def gc(
     if (keep_best or keep_where) and not (keep_last or age or _expires(repository)):
         ctx.obj.note("nothing expires without --keep-last or --older-than: the other options only keep")
     verb = "would expire" if dry_run else "expired"
-    for artifact, gone in _by_artifact(found.expired).items():
-        ctx.obj.note(f"{count_text(len(gone), 'version', 'versions')} of {artifact} {verb}: {' '.join(gone)}")
+    for (artifact, why), gone in _by_artifact(found).items():
+        count = count_text(len(gone), "version", "versions")
+        ctx.obj.note(f"{count} of {artifact} {verb}{_reason(why, len(gone))}: {' '.join(gone)}")
     verb = "would be freed" if dry_run else "freed"
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
     ctx.obj.note(f"{size_text(found.bytes)} {verb}: {swept}")
@@ -145,12 +150,19 @@ def _expires(repository: "Repository") -> bool:
     return repository.setting("gc.keep-last") > 0 or parse_seconds(repository.setting("gc.older-than")) > 0
 
 
-def _by_artifact(names: tuple[str, ...]) -> dict[str, list[str]]:
-    """The numbers of these versions, as `vN`."""
-    numbers: dict[str, list[str]] = {}
-    for name in names:
+def _reason(why: str, versions: int) -> str:
+    """What lets them go, unless it is what the options and settings of the repository say."""
+    if why == "ttl":
+        return f" as {'its' if versions == 1 else 'their'} time is over"
+    return " by the artifact's own policy" if why == "artifact" else ""
+
+
+def _by_artifact(found: "Swept") -> dict[tuple[str, str], list[str]]:
+    """The numbers of the versions that expire, as `vN`, by artifact and reason."""
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for name in found.expired:
         artifact, _, number = name.rpartition(":")
-        numbers.setdefault(artifact, []).append(number)
+        numbers.setdefault((artifact, found.reasons[name]), []).append(number)
     return numbers
 
 

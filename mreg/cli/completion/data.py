@@ -59,6 +59,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--once': ('', 'No new version if any version of the artifact has this content.'),
         '--always': ('', 'Make a version also of equal content.'),
         '--capture': ('|git|none', 'Record the git checkout. Default: log.capture.'),
+        '--ttl': ('-', 'Let `mreg gc` delete it after AGE (30d), if nothing holds it then.'),
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
     'import': ('Bring in versions that another tool keeps.', {
@@ -145,6 +146,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--unset': ('key', 'Metadata key to remove. Repeatable.'),
         '--input': ('reference', 'A version that this one was made from. Repeatable.'),
         '--replace': ('', 'Let a single value take the place of a whole group of values.'),
+        '--ttl': ('-', 'Let `mreg gc` delete it AGE from now (30d; none: keep it).'),
     }, ('reference',)),
     'rm': ('Delete a version.', {
         '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
@@ -291,12 +293,15 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'config': ('Read and change settings.', {
     }, ()),
     'config get': ('Print a setting.', {
+        '--artifact': ('name', "Of this artifact, in place of the repository's: gc.keep-last …"),
         '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
     }, ('setting',)),
     'config set': ('Change a setting.', {
+        '--artifact': ('name', "Of this artifact, in place of the repository's: gc.keep-last …"),
         '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
     }, ('setting', '-')),
     'config ls': ('List all settings.', {
+        '--artifact': ('name', "Of this artifact, in place of the repository's: gc.keep-last …"),
         '--user': ('', 'A setting of your own, in all repositories: `safe.directory`.'),
     }, ()),
     'completion': ('Print or install shell completion.', {

@@ -87,6 +87,7 @@ PAGES: dict[str, Page] = {
             ('    --once', 'No new version if any version of the artifact has this content.'),
             ('    --always', 'Make a version also of equal content.'),
             ('    --capture git|none', 'Record the git checkout. Default: log.capture.'),
+            ('    --ttl AGE', 'Let `mreg gc` delete it after AGE (30d), if nothing holds it then.'),
             ('    --dry-run', 'Change nothing; tell what would happen.'),
         ),
         (
@@ -341,7 +342,7 @@ PAGES: dict[str, Page] = {
     'annotate': (
         'mreg annotate REFERENCE [OPTIONS]',
         (
-            'Change the message, metadata and inputs of a version; its files never change.',
+            'Change the message, metadata, inputs and expiry of a version; its files never change.',
         ),
         (),
         (
@@ -354,6 +355,7 @@ PAGES: dict[str, Page] = {
             ('    --unset KEY', 'Metadata key to remove. Repeatable.'),
             ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
             ('    --replace', 'Let a single value take the place of a whole group of values.'),
+            ('    --ttl AGE', 'Let `mreg gc` delete it AGE from now (30d; none: keep it).'),
         ),
         (
             "mreg annotate mnist:v1 -m 'clean run' --meta metrics.f1=0.9",
@@ -896,7 +898,9 @@ PAGES: dict[str, Page] = {
         (
             'Delete unreachable data, after expiring the versions that a policy gives up.',
             'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
-            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number, or with NaN there. A key that no version has is an error. An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
+            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number, or with NaN there. A key that no version has is an error.',
+            'For an artifact with settings of its own (`mreg config set --artifact`) these count, whatever the options say. A version with an expiry (`mreg log --ttl`) expires when that is over, even if it is the latest.',
+            'An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
         ),
         (),
         (),
@@ -994,13 +998,14 @@ PAGES: dict[str, Page] = {
     'config get': (
         'mreg config get NAME [OPTIONS]',
         (
-            "Print a setting's value.",
+            "Print a setting's value, or the one that counts for an artifact.",
         ),
         (),
         (
             ('NAME', 'Such as gc.grace.'),
         ),
         (
+            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
             ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
         ),
         (
@@ -1010,8 +1015,8 @@ PAGES: dict[str, Page] = {
     'config set': (
         'mreg config set NAME VALUE [OPTIONS]',
         (
-            'Change a setting of the repository.',
-            '`core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.',
+            'Change a setting of the repository, or of one artifact.',
+            "An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which count for it in place of the repository's and of options of `mreg gc`; the value `inherit` takes one away. `core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.",
         ),
         (),
         (
@@ -1019,6 +1024,7 @@ PAGES: dict[str, Page] = {
             ('VALUE', 'The new value.'),
         ),
         (
+            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
             ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
         ),
         (
@@ -1028,11 +1034,12 @@ PAGES: dict[str, Page] = {
     'config ls': (
         'mreg config ls [OPTIONS]',
         (
-            'List all settings: name, value, meaning.',
+            'List all settings: name, value, meaning. With --artifact, those that the artifact has of its own.',
         ),
         (),
         (),
         (
+            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
             ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
         ),
         (
