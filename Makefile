@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow servers fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow mlflow-skinny servers fuzzer clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells onnx frameworks sources servers ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells onnx frameworks mlflow-skinny sources servers ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells onnx frameworks sources servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells onnx frameworks mlflow sources servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -159,9 +159,22 @@ sources: | $(VENV)
 	    mv .testdata/sources.new .testdata/sources; } || \
 	    echo "the tools that imports are from cannot be had for this Python: the tests with them will be skipped"
 
-mlflow: | $(VENV) ## fetch MLflow for the tests of docs (900 MB)
-	@[ -d .testdata/mlflow ] || { $(PIP) install --target .testdata/mlflow.new mlflow && \
-	    mv .testdata/mlflow.new .testdata/mlflow; }
+# MLflow, each in a folder of its own. mlflow-skinny is what `mreg[mlflow]` asks for: the oldest that will do, and the
+# newest (130 MB). All of MLflow (600 MB) is for the slow tests, which train models and look at its web page.
+# $(1): folder, $(2): what to install
+define mlflow
+	@[ -d .testdata/$(1) ] || { echo "fetching $(2)" && rm -rf .testdata/$(1).new && \
+	    $(PIP) install --no-compile --only-binary :all: --target .testdata/$(1).new '$(2)' 2>/dev/null && \
+	    mv .testdata/$(1).new .testdata/$(1); } || \
+	    echo "there is no $(2) for this Python: the tests with it will be skipped"
+endef
+mlflow-skinny: | $(VENV)
+	$(call mlflow,mlflow-lowest,mlflow-skinny==3.7.*)
+	$(call mlflow,mlflow-newest,mlflow-skinny<4)
+
+mlflow: mlflow-skinny
+	$(call mlflow,mlflow,mlflow<4)
+	$(call tool,chromium,chromium,MLflow page)
 
 # Object stores that run here, each in a folder of its own: they bring much that mreg's tests must not see. A test that
 # finds one missing says so, and fails under `make test`. Azurite needs Node; 3.35.0 is the last one for Node 20.
