@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from mreg.cli.layout import width_of
@@ -18,6 +19,8 @@ ROWS = {1: 15, 2: 7}
 LEAST_ROWS, LEAST_COLUMNS = 5, 10
 TICK = 12
 """Columns for the label of a version."""
+
+DAY = 86400
 
 CELLS = 20
 """Of a sparkline."""
@@ -76,54 +79,68 @@ def charts(found: Metrics, width: int, letters: Letters, log: bool = False) -> I
     rows = ROWS.get(len(found.metrics), LEAST_ROWS)
     scales = [plot.scale_of(one.values, log) for one in found.metrics]
     margin = max(len(text) for scale in scales for text in scale.labels())
-    columns = max(width - margin - 2, LEAST_COLUMNS)
+    columns, axis = max(width - margin - 2, LEAST_COLUMNS), axis_of(found)
     for one, scale in zip(found.metrics, scales, strict=True):
         yield [(one_line(one.key), "")]
-        yield from _panel(one, scale, rows, columns, margin, letters)
-    for text in versions(found.versions, columns):
+        yield from _panel(one, axis, scale, rows, columns, margin, letters)
+    for text in versions(found, axis, columns):
         yield [(" " * (margin + 2) + text, "dim")]
-    for text in aliases(found, columns, letters):
+    for text in aliases(found, axis, columns, letters):
         yield [(" " * (margin + 2) + text, "alias")]
 
 
-def _panel(one: Metric, scale: plot.Scale, rows: int, columns: int, margin: int, letters: Letters) -> Iterator[Line]:
+def axis_of(found: Metrics) -> plot.Axis:
+    """Where its versions are from left to right."""
+    return plot.Axis(len(found.versions), found.at)
+
+
+def label_of(found: Metrics, place: int) -> str:
+    """What stands below the version: its number, or where it is on the axis."""
+    if not found.at:
+        return found.versions[place]
+    at = found.at[place]
+    if found.x != "created":
+        return f"{at:.12g}"
+    return time.strftime("%H:%M:%S" if found.at[-1] - found.at[0] < DAY else "%Y-%m-%d", time.gmtime(at))
+
+
+def _panel(
+    one: Metric, axis: plot.Axis, scale: plot.Scale, rows: int, columns: int, margin: int, letters: Letters
+) -> Iterator[Line]:
     canvas = Canvas(columns, rows, letters)
-    count = len(one.values)
-    for run in plot.runs(one.values, canvas.width):
+    for run in plot.runs(one.values, canvas.width, axis):
         places = [
-            (plot.column_of(place, count, canvas.width), round(scale.at(value) * (canvas.height - 1)))
-            for place, value in run
+            (axis.column(place, canvas.width), round(scale.at(value) * (canvas.height - 1))) for place, value in run
         ]
         for start, end in zip(places, places[1:] or places, strict=False):
             canvas.line(*start, *end)
     labels = dict(zip((0, rows // 2, rows - 1), scale.labels(), strict=True))
     for row, cells in enumerate(canvas.lines()):
-        axis = f"{labels.get(row, ''):>{margin}} {letters.tick if row in labels else letters.axis}"
-        yield [(axis, "dim"), (cells.rstrip(), "")]
-    missing = plot.gaps(one.values, columns)
+        edge = f"{labels.get(row, ''):>{margin}} {letters.tick if row in labels else letters.axis}"
+        yield [(edge, "dim"), (cells.rstrip(), "")]
+    missing = plot.gaps(one.values, columns, axis)
     base = "".join(letters.gap if column in missing else letters.line for column in range(columns))
     yield [(" " * (margin + 1) + letters.corner + base, "dim")]
 
 
-def versions(names: Sequence[str], columns: int) -> Iterator[str]:
+def versions(found: Metrics, axis: plot.Axis, columns: int) -> Iterator[str]:
     """The labels of versions at their columns."""
-    places = plot.ticks(len(names), max(2, columns // TICK))
     line = ""
-    for place in places:
-        label = names[place]
-        at = max(0, min(plot.column_of(place, len(names), columns), columns - len(label)))
+    for place in axis.ticks(max(2, columns // TICK)):
+        label = label_of(found, place)
+        at = max(0, min(axis.column(place, columns), columns - len(label)))
         if not line or at > len(line):
             line = line.ljust(at) + label
     yield line
 
 
-def aliases(found: Metrics, columns: int, letters: Letters) -> Iterator[str]:
+def aliases(found: Metrics, axis: plot.Axis, columns: int, letters: Letters) -> Iterator[str]:
     """The aliases at the columns of their versions, in as many lines as they need."""
     places = {name: at for at, name in enumerate(found.versions)}
     marked = sorted((places[at], alias) for alias, at in found.aliases.items() if at in places)
     lines: list[str] = []
     for place, alias in marked:
-        column = plot.column_of(place, len(found.versions), columns)
+        column = axis.column(place, columns)
         label = f"{letters.mark} {alias}"
         if column + width_of(label) > columns and width_of(label) <= column + 1:  # to the left of its place
             label = f"{alias} {letters.mark}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from mreg.cli.chart import axis_of, label_of
 from mreg.cli.text import one_line
 from mreg.values import plot
 
@@ -28,7 +29,7 @@ STYLE = (
 def svg(found: Metrics, log: bool = False) -> str:
     """The document: a chart for each metric, one below the other, over one axis of versions."""
     height = TOP + len(found.metrics) * (PANEL + GAP) + FOOT
-    what = f"{', '.join(one.key for one in found.metrics)} of {found.name}"
+    what = f"{', '.join(one.key for one in found.metrics)} of {found.name}" + (f" over {found.x}" if found.at else "")
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="mreg-chart" role="img" aria-labelledby="title desc" '
         f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
@@ -36,9 +37,10 @@ def svg(found: Metrics, log: bool = False) -> str:
         f'<desc id="desc">{_text(" ".join(map(_described, found.metrics)))}</desc>',
         f"<style>{STYLE}</style>",
     ]
+    axis = axis_of(found)
     for number, one in enumerate(found.metrics):
-        lines += _panel(found, one, TOP + number * (PANEL + GAP), log)
-    lines += _foot(found, height - FOOT - GAP)
+        lines += _panel(found, one, axis, TOP + number * (PANEL + GAP), log)
+    lines += _foot(found, axis, height - FOOT - GAP)
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -51,39 +53,42 @@ def _described(one: Metric) -> str:
     return f"{one.key}: first {first}, last {last}, smallest {low}, largest {high}, {one.versions} versions."
 
 
-def _panel(found: Metrics, one: Metric, top: int, log: bool) -> Iterator[str]:
+def _panel(found: Metrics, one: Metric, axis: plot.Axis, top: int, log: bool) -> Iterator[str]:
     scale, count = plot.scale_of(one.values, log), len(one.values)
     yield f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{_text(one.key)}</text>'
     for text, y in zip(scale.labels(), (top, top + PANEL / 2, top + PANEL), strict=True):
         yield f'<text x="{LEFT - 8}" y="{y + 4:.2f}" text-anchor="end">{text}</text>'
         yield f'<path class="a" d="M{LEFT} {y:.2f}H{WIDTH - RIGHT}"/>'
     columns = WIDTH - LEFT - RIGHT
-    for run in plot.runs(one.values, columns if count > POINTS else count):
-        places = [(_x(place, count), top + PANEL * (1 - scale.at(value))) for place, value in run]
+    for run in plot.runs(one.values, columns if count > POINTS else count, axis):
+        places = [(_x(axis.share(place)), top + PANEL * (1 - scale.at(value))) for place, value in run]
         path = "L".join(f"{x:.2f} {y:.2f}" for x, y in places)
         yield f'<path class="l" d="M{path}"/>'
         for point, (x, y) in zip(run, places, strict=True):
-            said = f"{found.versions[point.place]}: {point.value!r}"
+            said = f"{_named(found, point.place)}: {point.value!r}"
             yield f'<circle cx="{x:.2f}" cy="{y:.2f}" r="2.5"><title>{_text(said)}</title></circle>'
-    for column in sorted(plot.gaps(one.values, columns)):
+    for column in sorted(plot.gaps(one.values, columns, axis)):
         yield f'<text x="{LEFT + column}" y="{top + PANEL + 4}" text-anchor="middle">{plot.GAP}</text>'
 
 
-def _foot(found: Metrics, top: int) -> Iterator[str]:
-    count = len(found.versions)
-    for place in plot.ticks(count, 10):
-        at = f'x="{_x(place, count):.2f}" y="{top + 20}"'
-        yield f'<text {at} text-anchor="middle">{_text(found.versions[place])}</text>'
+def _named(found: Metrics, place: int) -> str:
+    """The version, and where it is on the axis, unless that is its number."""
+    return f"{found.versions[place]} ({label_of(found, place)})" if found.at else found.versions[place]
+
+
+def _foot(found: Metrics, axis: plot.Axis, top: int) -> Iterator[str]:
+    for place in axis.ticks(10):
+        at = f'x="{_x(axis.share(place)):.2f}" y="{top + 20}"'
+        yield f'<text {at} text-anchor="middle">{_text(label_of(found, place))}</text>'
     places = {name: at for at, name in enumerate(found.versions)}
     marked = sorted((places[at], alias) for alias, at in found.aliases.items() if at in places)
     for number, (place, alias) in enumerate(marked):
         y = top + 38 + 14 * (number % 3)
-        yield f'<text x="{_x(place, count):.2f}" y="{y}" text-anchor="middle">▲ {_text(alias)}</text>'
+        yield f'<text x="{_x(axis.share(place)):.2f}" y="{y}" text-anchor="middle">▲ {_text(alias)}</text>'
 
 
-def _x(place: int, count: int) -> float:
-    width = WIDTH - LEFT - RIGHT
-    return LEFT + (width / 2 if count == 1 else width * place / (count - 1))
+def _x(share: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * share
 
 
 def _text(text: str) -> str:

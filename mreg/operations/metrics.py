@@ -19,6 +19,9 @@ from mreg.values.filters.filter import Filter
 
 __all__ = ["Metric", "MetricValue", "Metrics"]
 
+NUMBER, CREATED = "number", "created"
+"""What versions may be drawn over, beside keys of metadata."""
+
 GROUP = "metrics."
 """The group of metadata that a short name is looked for in."""
 
@@ -56,13 +59,18 @@ class Metric(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Metrics of the versions of an artifact, or of those linked in a registered model, by number. versions: `vN` of
-    each. aliases: those of the collection, each with its version."""
+    """Metrics of the versions of an artifact, or of those linked in a registered model, by number, or in the order of
+    `x`. versions: `vN` of each. aliases: those of the collection, each with its version. x: "number", "created", or a
+    key of metadata. at: where each version is on that axis (created: seconds since 1970); empty for "number".
+    left_out: how many versions have no place on it."""
 
     name: str
     versions: tuple[str, ...]
     aliases: dict[str, str]
     metrics: tuple[Metric, ...]
+    x: str = NUMBER
+    at: tuple[float, ...] = ()
+    left_out: int = 0
 
 
 def metrics(
@@ -72,6 +80,7 @@ def metrics(
     *,
     where: tuple[Filter, ...] = (),
     last: int | None = None,
+    x: str = NUMBER,
     told: Told | None = None,
 ) -> Metrics:
     """See `Repository.metrics`. Raises UnknownName, UnknownMetric, UnknownKey."""
@@ -85,20 +94,35 @@ def metrics(
     else:
         places = {}
 
-    def read(query: Query) -> tuple[list[int], list[Metric]]:
+    def read(query: Query) -> Metrics:
         condition = search.condition(query)
         rows = [(places.get(one, number), id) for id, one, number in query.numbered(*condition)]
         rows = sorted(rows)[-last if last else 0 :]
         numeric = query.numeric_keys(*condition)
+        axis, at_x = x, dict[int, float]()
+        if x == CREATED:
+            at_x = dict(query.created(*condition))
+        elif x != NUMBER:
+            axis = _known(x, numeric, name)
+            at_x = {id: value for id, value in query.numbers_of(axis, *condition) if math.isfinite(value)}
+        count = len(rows)
+        if axis != NUMBER:
+            rows = sorted((row for row in rows if row[1] in at_x), key=lambda row: at_x[row[1]])
         wanted = [_known(key, numeric, name) for key in keys] if keys else numeric
         at = {id: place for place, (_, id) in enumerate(rows)}
         numbers = [number for number, _ in rows]
         every = [_metric(key, query.numbers_of(key, *condition), at, numbers, rules) for key in wanted]
-        return numbers, [one for one in every if keys or one.versions or one.nan]
+        return Metrics(
+            name,
+            tuple(f"v{number}" for number in numbers),
+            {key.alias: f"v{number}" for key, number in listed_aliases(search.index, name).items()},
+            tuple(one for one in every if keys or one.versions or one.nan),
+            axis,
+            tuple(at_x[id] for _, id in rows) if axis != NUMBER else (),
+            count - len(rows),
+        )
 
-    numbers, found = search.ask(read)
-    aliases = {key.alias: f"v{number}" for key, number in listed_aliases(search.index, name).items()}
-    return Metrics(name, tuple(f"v{number}" for number in numbers), aliases, tuple(found))
+    return search.ask(read)
 
 
 def _known(key: str, numeric: Sequence[str], name: str) -> str:

@@ -124,13 +124,15 @@ class Queries(Opened):
         *,
         where: str | Filter | Sequence[str | Filter] = (),
         last: int | None = None,
+        x: str = "number",
         told: Callable[[int], None] | None = None,
     ) -> Metrics:
         """The numbers in the metadata of the versions of an artifact, or of those linked in a registered model, in the
         order of their numbers. keys: `metrics.acc`, or `acc` for short; none: all that are numbers. where: only
-        versions that match. last: only so many, the newest. told: as for `search`."""
+        versions that match. last: only so many, the newest. x: in which order: "number", "created" (the time), or a
+        key that is a number, such as `params.step`; versions without it are left out. told: as for `search`."""
         filters = wanted("", where, (), None, ()).where
-        return operations.metrics.metrics(self._context, name, texts(keys), where=filters, last=last, told=told)
+        return operations.metrics.metrics(self._context, name, texts(keys), where=filters, last=last, x=x, told=told)
 
     def history(
         self,

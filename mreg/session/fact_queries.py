@@ -146,6 +146,11 @@ class Query:
             f"SELECT v.id, {_COLUMNS['name']}, v.number FROM versions v WHERE {where}", values
         ).fetchall()
 
+    def created(self, where: str, values: Sequence[Any]) -> list[tuple[int, float]]:
+        """When the versions were made, in seconds since 1970, by their ids here."""
+        found = self._db.execute(f"SELECT v.id, v.created FROM versions v WHERE {where}", values).fetchall()
+        return [(version, microseconds / 1e6) for version, microseconds in found]
+
     def numeric_keys(self, where: str, values: Sequence[Any]) -> list[str]:
         """The keys for which some of these versions have a number, or NaN, sorted."""
         query = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -52,6 +53,31 @@ def scale_of(values: Values, log: bool = False) -> Scale:
     return Scale(low, high, log)
 
 
+class Axis(NamedTuple):
+    """Where versions lie from left to right: side by side, or where their numbers `at` are, in ascending order."""
+
+    versions: int
+    at: Sequence[float] = ()
+
+    def share(self, place: int) -> float:
+        """Where the version is: 0 is the leftmost place, 1 the rightmost."""
+        if self.at:
+            return scale_of((self.at[0], self.at[-1])).at(self.at[place])
+        return 0.5 if self.versions == 1 else place / (self.versions - 1)
+
+    def column(self, place: int, columns: int) -> int:
+        """The column of the version, over so many columns."""
+        return round(self.share(place) * (columns - 1)) if self.at else column_of(place, self.versions, columns)
+
+    def ticks(self, most: int) -> list[int]:
+        """The places of versions that are labelled: the first, the last, and some between, at even distances."""
+        if not self.at:
+            return ticks(self.versions, most)
+        steps, low, high = max(1, most - 1), self.at[0], self.at[-1]
+        wanted = (low + (high - low) * step / steps for step in range(steps + 1))
+        return sorted({min(bisect_left(self.at, number), self.versions - 1) for number in wanted})
+
+
 class Point(NamedTuple):
     """place: that of the version among all."""
 
@@ -59,18 +85,18 @@ class Point(NamedTuple):
     value: float
 
 
-def runs(values: Values, columns: int) -> Iterator[list[Point]]:
+def runs(values: Values, columns: int, axis: Axis | None = None) -> Iterator[list[Point]]:
     """The points to be joined by lines, in runs without a gap. Where there are more versions than columns, of those in
     a column the first, the lowest, the highest and the last: what stands out stays visible."""
     points = [Point(place, float(value)) for place, value in enumerate(values) if value is not None]
     points = [point for point in points if math.isfinite(point.value)]
     for _, group in groupby(enumerate(points), lambda one: one[1].place - one[0]):
         run = [point for _, point in group]
-        yield run if len(values) <= columns else list(_thinned(run, len(values), columns))
+        yield run if len(values) <= columns else list(_thinned(run, axis or Axis(len(values)), columns))
 
 
-def _thinned(run: Sequence[Point], count: int, columns: int) -> Iterator[Point]:
-    for _, group in groupby(run, lambda point: column_of(point.place, count, columns)):
+def _thinned(run: Sequence[Point], axis: Axis, columns: int) -> Iterator[Point]:
+    for _, group in groupby(run, lambda point: axis.column(point.place, columns)):
         points = list(group)
         lowest, highest = min(points, key=lambda one: one.value), max(points, key=lambda one: one.value)
         yield from sorted({points[0], lowest, highest, points[-1]})
@@ -81,9 +107,10 @@ def column_of(place: int, count: int, columns: int) -> int:
     return (columns - 1) // 2 if count == 1 else round(place * (columns - 1) / (count - 1))
 
 
-def gaps(values: Values, columns: int) -> set[int]:
+def gaps(values: Values, columns: int, axis: Axis | None = None) -> set[int]:
     """The columns of the versions without a value that can be drawn."""
-    return {column_of(at, len(values), columns) for at, value in enumerate(values) if not is_drawn(value)}
+    axis = axis or Axis(len(values))
+    return {axis.column(at, columns) for at, value in enumerate(values) if not is_drawn(value)}
 
 
 def ticks(count: int, most: int) -> list[int]:

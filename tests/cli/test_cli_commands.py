@@ -1090,7 +1090,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         {"entries.0": "changes command host message move seq time who", "entries.0.changes.0": CHANGE},
     ),
     ("undo 2", "changes command host message move seq time who", {"changes.0": CHANGE}),
-    ("metrics digits m.acc", "aliases metrics name versions", {}),
+    ("metrics digits m.acc", "aliases at left_out metrics name versions x", {}),
     (
         "lineage digits",
         "digest nodes steps",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mreg import Metric, Metrics, Repository
-from mreg.cli import chart, chart_svg
+from mreg.cli import chart, chart_html, chart_svg
 from mreg.operations.metrics import MetricValue
 from mreg.values import plot
 from mreg.values.directions import direction_of, parse
@@ -198,6 +198,90 @@ def test_a_terminal_shows_table_and_chart(trained: Any) -> None:
     assert trained.terminal("metrics", "mnist", "acc", "--ascii", environment=plain).out.isascii()
 
 
+@pytest.fixture
+def stepped(mreg: Any, model: Callable[..., str]) -> Any:
+    """Versions of `net` at the steps 100, 400, 0, none, 400: their losses are 1, 4, 0, 7 and 5."""
+    for n, step in enumerate((100, 400, 0, None, 400)):
+        more = [] if step is None else ["--meta", f"params.step={step}"]
+        loss = (1, 4, 0, 7, 5)[n]
+        mreg.must("log", model("m", {"w": b"%d" % n}), "-a", "net", "--meta", f"metrics.loss={loss}", *more)
+    return mreg
+
+
+def test_versions_are_drawn_over_a_key(stepped: Any) -> None:
+    result = stepped("metrics", "net", "loss", "--x", "params.step")
+    document = stepped("--json", "metrics", "net", "loss", "--x", "params.step").json
+
+    assert result.code == 0
+    assert result.out == "v2\t0\t0\nv0\t100\t1\nv1\t400\t4\nv4\t400\t5\n"
+    assert result.errors == "1 version has no params.step, and no place on the axis\n"
+    assert (document["x"], document["at"], document["left_out"]) == ("params.step", [0, 100, 400, 400], 1)
+    assert document["metrics"][0]["last"] == {"value": 5, "version": "v4"}
+
+
+def test_versions_are_drawn_over_the_time(stepped: Any) -> None:
+    result = stepped("metrics", "net", "loss", "--x", "created", "--last", "2")
+
+    rows = [line.split("\t") for line in result.out.splitlines()]
+    assert (result.code, result.errors) == (0, "")
+    assert [(row[0], row[2]) for row in rows] == [("v3", "7"), ("v4", "5")]
+    assert rows[0][1] <= rows[1][1] and rows[0][1].endswith("Z")
+    assert stepped.must("metrics", "net", "loss", "--x", "number") == stepped.must("metrics", "net", "loss")
+
+
+def test_what_is_no_axis_is_refused(stepped: Any) -> None:
+    result = stepped("metrics", "net", "loss", "--x", "params.stp")
+
+    assert (result.code, result.out) == (3, "")
+    assert "no version of 'net' has a number called 'params.stp'" in result.errors
+    assert "did you mean `params.step`" in result.errors
+
+
+def test_distances_on_the_axis_are_those_of_its_numbers() -> None:
+    found = metrics_of(acc=[0.0, 1.0, 2.0])._replace(x="params.step", at=(0.0, 10.0, 1000.0))
+
+    chart_of_it, text = drawn(found, 60, chart.ASCII), chart_svg.svg(found)
+
+    assert [line.rstrip().rpartition("*")[2] for line in chart_of_it.splitlines()[1:16]].count("") >= 2
+    assert chart_of_it.splitlines()[-1].split() == ["0", "10", "1000"] or "1000" in chart_of_it.splitlines()[-1]
+    assert '<circle cx="87.00"' in text and "<title>v1 (10): 1.0</title>" in text
+
+
+@pytest.mark.parametrize("at", [(5.0, 5.0, 5.0), (-1e308, 0.0, 1e308), (0.0, 5e-324, 1.0)])
+def test_extreme_places_on_the_axis_are_drawn(at: tuple[float, ...]) -> None:
+    found = metrics_of(acc=[0.0, 1.0, 2.0])._replace(x="params.step", at=at)
+
+    assert max(map(len, drawn(found, 60).splitlines())) <= 60
+    assert "nan" not in chart_svg.svg(found)
+
+
+def test_a_page_has_the_chart_and_the_values(stepped: Any) -> None:
+    result = stepped("metrics", "net", "loss", "--html", "m.html", "--svg", "m.svg")
+
+    assert result == (0, "m.svg\nm.html\n", "")
+    page = (stepped.home / "m.html").read_text("utf-8")
+    assert (stepped.home / "m.svg").read_text("utf-8").rstrip("\n") in page
+    assert "<td>v3</td><td>7</td>" in page
+    assert "<script" not in page and "src=" not in page and page.count("http") == 1, "only the namespace of the SVG"
+    stepped.must("metrics", "net", "loss", "--html", "m.html")
+    assert (stepped.home / "m.html").read_text("utf-8") == page
+
+
+def test_a_page_escapes_what_metadata_says() -> None:
+    hostile = 'a<script>"&\x00\x1b'
+
+    page = chart_html.html(metrics_of({"<b>": "v0"}, **{hostile: [0.1]}))
+
+    assert "<script" not in page and "<b>" not in page and "\x1b" not in page and "\x00" not in page
+
+
+def test_a_page_of_very_many_versions_lists_the_last() -> None:
+    page = chart_html.html(CASES["spike"])
+
+    assert "of the last 2000 of 10001 versions" in page
+    assert len(page) < 1_000_000
+
+
 def test_svg_is_written_whole(trained: Any) -> None:
     result = trained("metrics", "mnist", "acc", "loss", "--svg", "m.svg")
 
@@ -216,6 +300,7 @@ def test_svg_is_written_whole(trained: Any) -> None:
         (["mnist", "metrics.ac"], 3, "no version of 'mnist' has a number called 'metrics.ac'\nhint: did you mean `m"),
         (["mnist", "params.arch"], 3, "no version of 'mnist' has a number called 'params.arch'"),
         (["mnist", "--svg", "x.svg"], 2, "name one to four metrics to draw"),
+        (["mnist", "--html", "x.svg"], 2, "name one to four metrics to draw"),
         (["mnist", *["acc"] * 5, "--svg", "x.svg"], 2, "at most 4"),
         (["mnist", "acc", "--svg", "no/such/x.svg"], 1, "No such file"),
     ],

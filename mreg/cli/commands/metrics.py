@@ -3,16 +3,17 @@
 import math
 import os
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mreg.cli import chart, chart_svg
+from mreg.cli import chart, chart_html, chart_svg
 from mreg.cli.commands.filtering import WhereOption, told
 from mreg.cli.commands.params import NameArgument
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
-from mreg.cli.output import Out, value_text
+from mreg.cli.output import Out, count_text, time_text, value_text
 from mreg.values.errors import InvalidInput
 from mreg.values.plot import GAP, label
 
@@ -42,7 +43,14 @@ def metrics(
     where: WhereOption = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N versions.")] = None,
     log: Annotated[bool, typer.Option("--log", help="Draw on a logarithmic axis.")] = False,
+    x: Annotated[
+        str,
+        typer.Option("--x", metavar="KEY", help="Order of versions: `number`, `created`, or a key that is a number."),
+    ] = "number",
     svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Write the chart to this file.")] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the chart and its values to this page.")
+    ] = None,
     ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII letters.")] = False,
 ) -> None:
     """Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.
@@ -50,38 +58,55 @@ def metrics(
     The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each
     version, with the values of the metrics.
     """
-    state, drawn = ctx.obj, bool(svg) or (bool(keys) and ctx.obj.terminal)
-    if svg is not None and not keys:
-        raise typer.BadParameter("name one to four metrics to draw", param_hint="--svg")
+    state, drawn = ctx.obj, bool(svg or html) or (bool(keys) and ctx.obj.terminal)
+    if (svg, html) != (None, None) and not keys:
+        raise typer.BadParameter("name one to four metrics to draw", param_hint="--html" if svg is None else "--svg")
     if drawn and len(keys or ()) > MOST:
         raise typer.BadParameter(f"a chart shows at most {MOST} metrics")
-    found = state.repository().metrics(name, keys or (), where=where or (), last=last, told=told(state))
+    found = state.repository().metrics(name, keys or (), where=where or (), last=last, x=x, told=told(state))
     if log:
         _check_logarithmic(found)
     if not found.metrics:
         state.note("no version has a number in its metadata")
     if svg is not None:
         _write(svg, chart_svg.svg(found, log))
+    if html is not None:
+        _write(html, chart_html.html(found, log))
+    files = {kind: path for kind, path in (("svg", svg), ("html", html)) if path is not None}
     state.emit(
-        _document(found, bool(keys)) | ({"svg": svg} if svg else {}),
-        lambda out: _render(out, found, bool(keys), log, ascii_, svg),
+        _document(found, bool(keys)) | files,
+        lambda out: _render(out, found, bool(keys), log, ascii_, [*files.values()]),
     )
+    if found.left_out:
+        state.note(
+            f"{count_text(found.left_out, 'version has', 'versions have')} no {found.x}, and no place on the axis"
+        )
     if not keys and state.terminal and not any(one.direction for one in found.metrics):
         state.note("`mreg config set metrics.direction 'max:*acc min:*loss'` has the best shown")
 
 
-def _render(out: Out, found: "Metrics", named: bool, log: bool, ascii_: bool, svg: str | None) -> None:
+def _render(out: Out, found: "Metrics", named: bool, log: bool, ascii_: bool, files: list[str]) -> None:
     letters = chart.ASCII if ascii_ or not _shows_braille() else chart.BRAILLE
-    if svg is not None:
-        out.path(svg)
+    if files:
+        for file in files:
+            out.path(file)
     elif not named:
         _table(out, found, letters)
     elif not out.terminal:
-        rows = zip(found.versions, *(one.values for one in found.metrics), strict=True)
-        out.table([], [[version, *map(_exact, values)] for version, *values in rows])
+        axis = [_time(at) if found.x == "created" else _exact(at) for at in found.at]
+        rows = zip(found.versions, *([axis] if axis else []), *_columns(found), strict=True)
+        out.table([], [[*row] for row in rows])
     else:
         for line in chart.charts(found, out.width, letters, log):
             out.styled(*line)
+
+
+def _columns(found: "Metrics") -> list[list[str]]:
+    return [[_exact(value) for value in one.values] for one in found.metrics]
+
+
+def _time(at: float) -> str:
+    return time_text(datetime.fromtimestamp(at, UTC))
 
 
 def _shows_braille() -> bool:
@@ -148,6 +173,9 @@ def _document(found: "Metrics", named: bool) -> dict[str, Any]:
         "versions": found.versions if named else [],
         "aliases": found.aliases,
         "metrics": metrics,
+        "x": found.x,
+        "at": [_time(at) if found.x == "created" else _plain(at) for at in found.at] if named else [],
+        "left_out": found.left_out,
     }
 
 

@@ -129,7 +129,9 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
         '--last': ('-', 'Only the newest N versions.'),
         '--log': ('', 'Draw on a logarithmic axis.'),
+        '--x': ('key', 'Order of versions: `number`, `created`, or a key that is a number. Default: `number`.'),
         '--svg': ('files', 'Write the chart to this file.'),
+        '--html': ('files', 'Write the chart and its values to this page.'),
         '--ascii': ('', 'Draw with ASCII letters.'),
     }, ('name', '-*')),
     'lineage': ('Show what a version was made from, and what from it.', {

@@ -310,7 +310,9 @@ PAGES: dict[str, Page] = {
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
             ('    --last N', 'Only the newest N versions.'),
             ('    --log', 'Draw on a logarithmic axis.'),
+            ('    --x KEY', 'Order of versions: `number`, `created`, or a key that is a number. Default: `number`.'),
             ('    --svg FILE', 'Write the chart to this file.'),
+            ('    --html FILE', 'Write the chart and its values to this page.'),
             ('    --ascii', 'Draw with ASCII letters.'),
         ),
         (
