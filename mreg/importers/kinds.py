@@ -15,6 +15,8 @@ __all__ = ["KINDS"]
 
 KINDS: Final = {
     "huggingface": "mreg.importers.huggingface",
+    "dvc": "mreg.importers.dvc",
+    "gto": "mreg.importers.gto",
     "checkpoints": "mreg.importers.checkpoints",
 }
 """The module of each. The last one is asked where no other knows the source: what it looks for is in many folders."""

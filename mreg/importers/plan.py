@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 LATEST: Final = ""
 """In the place of a version's id: the last one of its collection."""
 
 
+class Scratch:
+    """Places for files that a source does not have as files: they are there until the import is done."""
+
+    def __init__(self) -> None:
+        self._folder: TemporaryDirectory[str] | None = None
+        self._count = 0
+
+    def path(self) -> str:
+        """Where a new file may be written."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="mreg-")
+        self._count += 1
+        return os.path.join(self._folder.name, str(self._count))
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
 class Options(NamedTuple):
     """What the user said about a source. data: folders that its files may lie in besides. partial: also versions that
     the source has not all files of."""
 
+    scratch: Scratch
     data: tuple[str, ...] = ()
     partial: bool = False
 

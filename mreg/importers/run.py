@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from mreg.importers import check, kinds, targets
@@ -11,7 +12,7 @@ from mreg.importers.apply import Applier, Told, is_here
 from mreg.importers.drafting import is_kept
 from mreg.importers.intake import Intake
 from mreg.importers.numbers import Numbers
-from mreg.importers.plan import Options, Plan, PlannedVersion
+from mreg.importers.plan import Options, Plan, PlannedVersion, Scratch
 from mreg.importers.prepared import Prepared
 from mreg.importers.targets import Target
 from mreg.importers.words import sayable
@@ -44,7 +45,12 @@ def import_from(context: Context, request: ImportRequest, progress: Progress | N
         check_name(request.artifact, "artifact name")
     view = context.view()
     require("the origin of a version", 2, heading.of(view.value(CONFIG)).format)
-    plan = kinds.read(request.source, request.kind, Options(tuple(request.data), request.partial))
+    with closing(Scratch()) as scratch:
+        plan = kinds.read(request.source, request.kind, Options(scratch, tuple(request.data), request.partial))
+        return _imported(context, view, request, plan, progress)
+
+
+def _imported(context: Context, view: View, request: ImportRequest, plan: Plan, progress: Progress | None) -> Imported:
     chosen = targets.targets(view, plan, request.artifact, request.only)
     wanted = plan._replace(collections=tuple(one.collection for one in chosen))
     check.check(wanted, partial=request.partial)

@@ -24,7 +24,11 @@ def import_(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder or file of another tool. It is only read.")],
     kind: Annotated[
         str | None,
-        typer.Option("--from", metavar="KIND", help="Which tool's it is. Default: what it looks like."),
+        typer.Option(
+            "--from",
+            metavar="KIND",
+            help="Which tool's it is: checkpoints, dvc, gto or huggingface. Default: as it looks.",
+        ),
     ] = None,
     artifact: Annotated[
         str | None,

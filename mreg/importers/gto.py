@@ -1,0 +1,123 @@
+"""GTO: tags of git that register versions (`digits@v1.0.0`) and assign stages (`digits#prod#1`) of the artifacts that
+`dvc.yaml` declares. What DVC keeps of them `mreg.importers.dvc` reads; this reads what lies in git itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from mreg.importers.dvc_files import Artifact, artifacts_in
+from mreg.importers.faults import NothingToImport
+from mreg.importers.git import Git, Tag
+from mreg.importers.gto_tags import Registered, registered
+from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
+from mreg.importers.tree import is_folder
+from mreg.importers.words import sayable, tags_of, time_of, without_nothing
+from mreg.importers.yaml_files import listing, mapping, text
+from mreg.values.errors import MregError
+
+SYSTEM = "gto"
+
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+
+
+def recognises(source: str) -> bool:
+    if not os.path.exists(os.path.join(source, ".git")) or is_folder(os.path.join(source, ".dvc")):
+        return False
+    try:
+        return bool(registered(Git(source).tags()))
+    except MregError:
+        return False
+
+
+def read(source: str, options: Options) -> Plan:
+    """Raises NothingToImport, MalformedSource, NeedsYaml."""
+    git = Git(source)
+    told = registered(git.tags())
+    artifacts = {one.name: one for one in declared(git)}
+    found = tuple(collections(git, artifacts, told, options.scratch))
+    if not found:
+        raise NothingToImport(source=source, what="no version that GTO registered of an artifact with a path")
+    here = {one.name for one in found}
+    return Plan(SYSTEM, source, found, tuple(left_out(told, here)))
+
+
+def declared(git: Git) -> Iterator[Artifact]:
+    """The artifacts that files of the newest commits declare."""
+    newest: dict[str, str] = {}
+    for commit in git.commits("**/dvc.yaml", "**/artifacts.yaml"):
+        newest |= {path: blob for path, blob in commit.changes if blob}
+    contents = git.blobs(newest.values())
+    for path, blob in newest.items():
+        if blob in contents:
+            yield from artifacts_in(contents[blob], path)
+
+
+def left_out(told: Iterable[str], here: Iterable[str]) -> Iterator[str]:
+    """Why the tags of artifacts are not imported."""
+    for name in sorted({*told} - {*here}):
+        yield f"the tags of artifact {name!r} are left out: no file of the repository is declared to be it"
+
+
+def collections(
+    git: Git, artifacts: Mapping[str, Artifact], told: Mapping[str, Registered], scratch: Scratch
+) -> Iterator[PlannedCollection]:
+    """The artifacts of which versions are registered and whose files git has."""
+    for name in sorted(artifacts.keys() & told.keys()):
+        versions = [_version(git, artifacts[name], *one, scratch) for one in told[name].versions.items()]
+        present = tuple(one for one in versions if one.files or one.missing)
+        by_commit = {tag.commit: version for version, tag in told[name].versions.items()}
+        stages = {stage: by_commit[tag.commit] for stage, tag in told[name].stages.items() if tag.commit in by_commit}
+        if present:
+            yield PlannedCollection(
+                name=name,
+                versions=present,
+                aliases={one.id: one.id for one in present} | stages,
+                type=artifacts[name].type,
+                description=description_of(artifacts[name].said),
+                properties=properties_of(artifacts[name], told[name]),
+            )
+
+
+def description_of(said: Mapping[str, Any]) -> str:
+    """`desc` in dvc.yaml, `description` in artifacts.yaml."""
+    return text(said.get("desc") or said.get("description"))
+
+
+def properties_of(artifact: Artifact, told: Registered | None) -> dict[str, Any]:
+    """What else is said of an artifact."""
+    said = without_nothing({key: artifact.said.get(key) for key in ("labels", "meta")})
+    found = {f"dvc.{key}": value for key, value in {**said, "path": artifact.path}.items()}
+    return found | ({"dvc.deprecated": True} if told and told.deprecated else {})
+
+
+def _version(git: Git, artifact: Artifact, version: str, tag: Tag, scratch: Scratch) -> PlannedVersion:
+    files: dict[str, PlannedFile] = {}
+    missing = []
+    inner = f"{artifact.path}/"
+    for entry in git.files(tag.commit, artifact.path):
+        path = entry.path.removeprefix(inner) if entry.path.startswith(inner) else entry.path.rpartition("/")[2]
+        place = scratch.path()
+        git.write(entry.blob, place)
+        if _is_pointer(place):
+            missing.append(path)
+        else:
+            files[path] = PlannedFile(place, None, {"git-sha1": entry.blob} if len(entry.blob) == 40 else {})
+    metadata = {"git": {"commit": tag.commit}, "meta": mapping(artifact.said.get("meta"))}
+    return PlannedVersion(
+        id=version,
+        files=files,
+        missing=tuple(missing),
+        time=time_of(tag.at),
+        author=tag.tagger or None,
+        message=f"{artifact.name} {version}",
+        metadata=sayable(without_nothing(metadata)),
+        tags=tags_of(listing(artifact.said.get("labels"))),
+    )
+
+
+def _is_pointer(path: str) -> bool:
+    """To a file that git LFS keeps elsewhere."""
+    with open(path, "rb") as file:
+        return file.read(len(_LFS)) == _LFS

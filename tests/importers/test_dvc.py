@@ -1,0 +1,429 @@
+"""DVC's outputs through the history of git, and GTO's tags."""
+
+from __future__ import annotations
+
+import json
+import sys
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # where `git_repo` and `tools` are: test folders are no packages
+
+import tools
+from git_repo import GitRepo
+
+from mreg.importers.faults import (
+    MalformedSource,
+    NeedsYaml,
+    NothingToImport,
+    OutsideSource,
+    PartialVersion,
+    WrongBytes,
+)
+from mreg.importers.git import Tag
+from mreg.importers.gto_tags import registered
+from mreg.repository import Repository
+
+
+def digest(data: bytes) -> str:
+    return md5(data).hexdigest()
+
+
+class Dvc(GitRepo):
+    """As DVC lays it out, of release 3, or of release 2 and before. cache: where its cache is."""
+
+    def __init__(self, folder: Path, *, old: bool = False) -> None:
+        super().__init__(folder)
+        self.old = old
+        self.cache = folder / ".dvc" / "cache"
+        self.write(".dvc/config", "")
+        self.write(".gitignore", ".dvc/cache\n")
+
+    def keep(self, data: bytes, ending: str = "", name: str = "") -> str:
+        """Put it into the cache; its digest."""
+        name = name or digest(data)
+        place = self.cache / ("" if self.old else "files/md5") / name[:2] / (name[2:] + ending)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        return name + ending
+
+    def keep_folder(self, files: dict[str, bytes]) -> str:
+        rows = [{"md5": self.keep(data), "relpath": path} for path, data in sorted(files.items())]
+        return self.keep(json.dumps(rows).encode(), ".dir")
+
+    def out(self, path: str, md5: str, more: str = "") -> str:
+        """An entry of `outs`."""
+        return f"- path: {path}\n  md5: {md5}\n" + ("" if self.old else "  hash: md5\n") + more
+
+    def add(self, path: str, data: bytes | dict[str, bytes], more: str = "") -> str:
+        """As `dvc add` does; its digest."""
+        name = self.keep(data) if isinstance(data, bytes) else self.keep_folder(data)
+        self.write(f"{path}.dvc", "outs:\n" + self.out(path.rpartition("/")[2], name, more))
+        return name
+
+
+@pytest.fixture(params=[False, True], ids=["dvc3", "dvc2"])
+def dvc(tmp_path: Path, request: pytest.FixtureRequest) -> Dvc:
+    return Dvc(tmp_path / "project", old=request.param)
+
+
+ARTIFACT = """artifacts:
+  digits:
+    path: models/m.bin
+    type: classifier
+    desc: reads digits
+    labels: [vision, "on device"]
+    meta: {framework: torch}
+"""
+
+
+def test_each_content_in_the_history_is_a_version_and_tags_of_gto_are_aliases(
+    repo: Repository, dvc: Dvc, only_read: Any
+) -> None:
+    # given
+    dvc.write("dvc.yaml", ARTIFACT)
+    one = dvc.add("models/m.bin", b"one")
+    first = dvc.commit("train")
+    dvc.add("data", {"a/x.txt": b"x", "b.txt": b"b"})
+    dvc.commit("data")
+    two = dvc.add("models/m.bin", b"two")
+    dvc.commit("train longer")
+    for tag in ("digits@v1.0.0", "digits#prod#1"):
+        dvc.tag(tag, first)
+    for tag in ("digits@v1.1.0", "digits#prod#2", "digits#dev#3", "digits#dev!#4", "digits@v1.2.0", "digits@v1.2.0!"):
+        dvc.tag(tag)
+
+    # when
+    with only_read(dvc.folder):
+        done = repo.import_from(dvc.folder)
+
+    # then
+    assert done.system == "dvc"
+    assert [(one.name, len(one.versions)) for one in done.collections] == [("data", 1), ("digits", 2)]
+    versions = repo.versions("digits")
+    assert [one.message for one in versions] == ["train", "train longer"]
+    assert [(one.origin.id, one.origin.author) for one in versions if one.origin] == [(one, "eve"), (two, "eve")]
+    assert versions[0].metadata == {"git": {"commit": first}, "meta": {"framework": "torch"}}
+    assert versions[0].tags == ("on device", "vision")
+    assert {one.alias: one.number for one in repo.aliases("digits")} == {"v1.0.0": 0, "v1.1.0": 1, "prod": 1}
+    assert (repo.artifact("digits").type, repo.artifact("digits").description) == ("classifier", "reads digits")
+    assert repo.properties("digits")["dvc.path"] == "models/m.bin"
+    assert {file.path: b"".join(repo.read("data:v0", file.path)) for file in repo.files("data:v0")} == {
+        "a/x.txt": b"x",
+        "b.txt": b"b",
+    }
+    assert repo.fsck(full=True).findings == ()
+
+
+def test_a_second_import_changes_nothing_and_one_after_a_commit_adds_exactly_that(repo: Repository, dvc: Dvc) -> None:
+    dvc.add("m.bin", b"one")
+    dvc.commit("one")
+    repo.import_from(dvc.folder, artifact="m")
+    assert repo.import_from(dvc.folder).added == ()
+    assert len(repo.history()) == 1
+
+    dvc.add("m.bin", b"two")
+    dvc.commit("two")
+
+    assert repo.import_from(dvc.folder).added == ("m:v1",)
+    assert len(repo.history()) == 2
+
+
+def test_stages_tell_metrics_params_and_inputs(repo: Repository, dvc: Dvc) -> None:
+    # given
+    data = dvc.add("data", {"x": b"x"})
+    model, metrics = dvc.keep(b"model"), dvc.keep(b'{"acc": 0.5, "per": {"a": 1}}')
+    dvc.write("dvc.yaml", "stages:\n  train:\n    cmd: x\n    metrics:\n    - metrics.json: {cache: false}\n")
+    stage = "    cmd: x\n    deps:\n" + dvc.out("data", data) + "    params:\n      params.yaml: {lr: 0.1}\n    outs:\n"
+    lock = f"  train:\n{stage}" + dvc.out("metrics.json", metrics) + dvc.out("model.bin", model)
+    lines = lock.replace("\n- ", "\n    - ").replace("\n  md5", "\n      md5").replace("\n  hash", "\n      hash")
+    dvc.write("dvc.lock", f"schema: '2.0'\nstages:\n{lines}")
+    dvc.commit("train")
+
+    # when
+    done = repo.import_from(dvc.folder)
+
+    # then
+    assert [one.artifact for one in done.collections] == ["data", "model.bin"]
+    version = repo.version("model.bin:v0")
+    assert version.metadata["metrics"] == {"acc": 0.5, "per": {"a": 1}}
+    assert version.metadata["params"] == {"lr": 0.1}
+    assert [entry.reference for entry in version.inputs] == ["data:v0"]
+
+
+def test_a_lock_without_schema_is_understood(repo: Repository, tmp_path: Path) -> None:
+    dvc = Dvc(tmp_path / "old", old=True)
+    dvc.write("dvc.lock", f"train:\n  cmd: x\n  outs:\n  - path: m.bin\n    md5: {dvc.keep(b'one')}\n")
+    dvc.commit("one")
+
+    assert repo.import_from(dvc.folder).added == ("m.bin:v0",)
+
+
+def test_old_digests_of_texts_are_of_their_lines(repo: Repository, tmp_path: Path) -> None:
+    dvc = Dvc(tmp_path / "old", old=True)
+    name = dvc.keep(b"a\r\nb\r\n", name=digest(b"a\nb\n"))
+    dvc.write("t.txt.dvc", "outs:\n" + dvc.out("t.txt", name))
+    dvc.commit("one")
+
+    repo.import_from(dvc.folder)
+
+    assert b"".join(repo.read("t.txt:v0", "t.txt")) == b"a\r\nb\r\n"
+
+
+def test_a_project_without_git_is_imported_as_it_is_now(repo: Repository, tmp_path: Path) -> None:
+    dvc = Dvc(tmp_path / "plain")
+    dvc.add("sub/m.bin", b"one")
+    (dvc.folder / ".git").rename(tmp_path / "away")
+
+    done = repo.import_from(dvc.folder)
+
+    assert done.added == ("sub-m.bin:v0",)
+    assert done.collections[0].renamed == {"sub/m.bin": "sub-m.bin"}
+
+
+def test_a_shared_cache_is_read_only_where_it_is_named(repo: Repository, dvc: Dvc, tmp_path: Path) -> None:
+    # given
+    dvc.cache = tmp_path / "shared"
+    dvc.write(".dvc/config", "[cache]\n    dir = ../../shared\n")
+    dvc.add("m.bin", b"one")
+    dvc.commit("one")
+
+    # when
+    with pytest.raises(OutsideSource):
+        repo.import_from(dvc.folder)
+
+    # then
+    assert repo.import_from(dvc.folder, data=[str(tmp_path / "shared")]).added == ("m.bin:v0",)
+
+
+class TestMissing:
+    @pytest.fixture
+    def lacking(self, dvc: Dvc) -> Dvc:
+        """The cache lacks the first content of a file, and one file of a folder."""
+        for data in (b"one", b"two"):
+            dvc.add("m.bin", data)
+            dvc.add("data", {"x": data, "y": data + b"y"})
+            dvc.commit(data.decode())
+        for data in (b"one", b"oney"):
+            next(dvc.cache.rglob(digest(data)[2:])).unlink()
+        return dvc
+
+    def test_versions_that_the_cache_lacks_are_refused(self, repo: Repository, lacking: Dvc) -> None:
+        with pytest.raises(PartialVersion):
+            repo.import_from(lacking.folder)
+        assert repo.history() == []
+
+    def test_they_are_left_out_where_partial_ones_are_wanted(self, repo: Repository, lacking: Dvc) -> None:
+        done = repo.import_from(lacking.folder, partial=True)
+
+        assert len(repo.versions("m.bin")) == 1
+        assert len(repo.versions("data")) == 1, "of the first, all files are gone"
+        assert [note.split(" ")[0] for note in done.notes] == ["data", "m.bin"]
+
+
+class TestDamage:
+    def test_bytes_that_are_not_of_their_digest_are_refused(self, repo: Repository, dvc: Dvc) -> None:
+        dvc.add("m.bin", b"one")
+        dvc.commit("one")
+        next(dvc.cache.rglob(digest(b"one")[2:])).write_bytes(b"eno")
+
+        with pytest.raises(WrongBytes, match=r"m\.bin"):
+            repo.import_from(dvc.folder)
+
+    def test_a_listing_that_is_not_of_its_digest_is_refused(self, repo: Repository, dvc: Dvc) -> None:
+        dvc.keep(b"secret")
+        dvc.add("data", {"x": b"x"})
+        dvc.commit("one")
+        next(dvc.cache.rglob("*.dir")).write_text(json.dumps([{"md5": digest(b"secret"), "relpath": "x"}]))
+
+        with pytest.raises(WrongBytes):
+            repo.import_from(dvc.folder)
+
+    @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", ".git/config", ""])
+    def test_a_listing_that_leads_elsewhere_is_refused(self, repo: Repository, dvc: Dvc, path: str) -> None:
+        dvc.add("data", {path: b"x"})
+        dvc.commit("one")
+
+        with pytest.raises(MalformedSource):
+            repo.import_from(dvc.folder)
+
+        assert repo.history() == []
+
+    @pytest.mark.parametrize("name", ["../../../etc/passwd", "ab/../../x", "a" * 31, "A" * 32, "", 5, None, ["x"]])
+    def test_a_digest_that_is_a_path_is_none(self, repo: Repository, dvc: Dvc, name: Any) -> None:
+        dvc.write("m.bin.dvc", f"outs:\n- path: m.bin\n  md5: {json.dumps(name)}\n")
+        dvc.commit("one")
+
+        with pytest.raises(NothingToImport):
+            repo.import_from(dvc.folder)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "outs: [*a]",
+            "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]",
+            "outs: " + "[" * 100_000,
+            "outs:\n- path: !!python/object/apply:os.system ['touch owned']",
+            "\t\0",
+            "outs: {",
+            "- " * 5000,
+        ],
+        ids=["alias", "bomb", "deep", "code", "control", "open", "lists"],
+    )
+    def test_hostile_yaml_is_refused(self, repo: Repository, dvc: Dvc, text: str, tmp_path: Path) -> None:
+        dvc.write("m.bin.dvc", text)
+        dvc.commit("one")
+
+        with pytest.raises(MalformedSource, match=r"m\.bin\.dvc"):
+            repo.import_from(dvc.folder)
+
+        assert not list(tmp_path.rglob("owned"))
+
+    def test_shapes_that_dvc_does_not_write_are_nothing(self, repo: Repository, dvc: Dvc) -> None:
+        for n, text in enumerate(["", "3", "outs: 3", "outs: [3]", "outs: [{path: [1], md5: {}}]", "outs: {a: b}"]):
+            dvc.write(f"{n}.dvc", text)
+        dvc.write("dvc.lock", "schema: '2.0'\nstages: {a: 3, b: {outs: 4, deps: 5, params: [6]}}")
+        dvc.write("dvc.yaml", "artifacts: {a: 3, b: {path: [1]}}\nstages: [1]\nmetrics: {x: y}")
+        dvc.commit("one")
+
+        with pytest.raises(NothingToImport):
+            repo.import_from(dvc.folder)
+
+
+def test_git_runs_no_program_that_the_repository_names(repo: Repository, dvc: Dvc, tmp_path: Path) -> None:
+    # given
+    dvc.add("m.bin", b"one")
+    dvc.commit("one")
+    script = tmp_path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/owned\n")
+    script.chmod(0o755)
+    for key in ("core.fsmonitor", "core.pager", "gpg.program", "core.sshCommand", "diff.external", "core.editor"):
+        dvc.git("config", key, str(script))
+    dvc.git("config", "log.showSignature", "true")
+    dvc.git("config", "protocol.ext.allow", "always")
+    dvc.write(".git/hooks/post-checkout", script.read_text())
+
+    # when
+    repo.import_from(dvc.folder)
+
+    # then
+    assert not (tmp_path / "owned").exists()
+
+
+def test_without_pyyaml_it_says_what_to_install(repo: Repository, dvc: Dvc, monkeypatch: pytest.MonkeyPatch) -> None:
+    dvc.add("m.bin", b"one")
+    dvc.commit("one")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+
+    with pytest.raises(NeedsYaml):
+        repo.import_from(dvc.folder)
+
+
+class TestGtoInGit:
+    """Artifacts whose files lie in git."""
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> GitRepo:
+        git = GitRepo(tmp_path / "project")
+        git.write("dvc.yaml", ARTIFACT.replace("models/m.bin", "models/digits"))
+        for number in (1, 2):
+            git.write("models/digits/weights.bin", f"weights {number}")
+            git.write("models/digits/sub/config.json", "{}")
+            git.commit(f"commit {number}")
+            git.tag(f"digits@v{number}.0.0")
+        git.tag("digits#prod#1")
+        git.tag("other@v1.0.0")
+        return git
+
+    def test_registered_versions_and_stages_arrive(self, repo: Repository, project: GitRepo, only_read: Any) -> None:
+        with only_read(project.folder):
+            done = repo.import_from(project.folder)
+
+        assert done.system == "gto"
+        assert [one.message for one in repo.versions("digits")] == ["digits v1.0.0", "digits v2.0.0"]
+        assert {one.alias: one.number for one in repo.aliases("digits")} == {"v1.0.0": 0, "v2.0.0": 1, "prod": 1}
+        assert b"".join(repo.read("digits:v1.0.0", "weights.bin")) == b"weights 1"
+        assert [file.path for file in repo.files("digits:prod")] == ["sub/config.json", "weights.bin"]
+        assert len(done.notes) == 1 and "'other'" in done.notes[0]
+        assert repo.import_from(project.folder).added == ()
+        project.tag("digits@v3.0.0")
+        assert repo.import_from(project.folder).added == ("digits:v2",)
+
+    def test_a_pointer_of_git_lfs_is_no_model(self, repo: Repository, project: GitRepo) -> None:
+        project.write("models/digits/big.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+        project.commit("lfs")
+        project.tag("digits@v3.0.0")
+
+        with pytest.raises(PartialVersion, match=r"big\.bin"):
+            repo.import_from(project.folder)
+
+
+def test_tags_of_gto_are_understood() -> None:
+    # given
+    names = [
+        "a@v1.0.0", "a@v1.1.0-rc.1+b", "a#prod#1", "a#prod#2", "a#prod!#3", "a#dev", "dir=b@v0.1.0", "c@deprecated",
+        "c@v1.0.0", "c@v1.0.0!", "v1.0.0", "a@v1", "a#", "@v1.0.0", "a#-x", "a@v1.0.0 ", "x y@v1.0.0",
+    ]  # fmt: skip
+    commits = {"a#prod#1": "one", "a#prod#2": "two", "a#prod!#3": "two"}
+
+    # when
+    told = registered(Tag(name, commits.get(name, "x"), "eve", float(at)) for at, name in enumerate(names))
+
+    # then
+    assert told.keys() == {"a", "dir:b", "c"}
+    assert told["a"].versions.keys() == {"v1.0.0", "v1.1.0-rc.1+b"}
+    assert {stage: tag.commit for stage, tag in told["a"].stages.items()} == {"prod": "one", "dev": "x"}
+    assert (told["c"].versions, told["c"].deprecated) == ({}, True)
+
+
+@tools.needs("dvc")
+class TestRealTool:
+    def dvc(self, project: GitRepo, *arguments: str) -> None:
+        tools.run_tool("dvc", *arguments, cwd=project.folder, env={"DVC_NO_ANALYTICS": "1"})
+
+    def gto(self, project: GitRepo, *arguments: str) -> None:
+        who = {f"GIT_{who}_{what}": "eve" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        tools.run_tool("gto", *arguments, cwd=project.folder, env=who)
+
+    def test_what_dvc_and_gto_keep_arrives(self, repo: Repository, tmp_path: Path) -> None:
+        # given
+        project = GitRepo(tmp_path / "project")
+        project.write(".gitignore", ".home\n")
+        self.dvc(project, "init", "-q")
+        project.write("data/a.txt", "a\r\n")
+        project.write("params.yaml", "lr: 0.1\n")
+        command = 'cat data/a.txt params.yaml > model.bin && echo "{\\"acc\\": 0.5}" > metrics.json'
+        project.write(
+            "dvc.yaml",
+            f"stages:\n  train:\n    cmd: {json.dumps(command)}\n    deps: [data]\n    params: [lr]\n"
+            "    outs: [model.bin]\n    metrics: [{metrics.json: {cache: false}}]\n"
+            "artifacts:\n  digits: {path: model.bin, type: model, desc: reads digits, labels: [vision]}\n",
+        )
+        self.dvc(project, "add", "-q", "data")
+        for rate in ("0.1", "0.2", "0.3"):
+            project.write("params.yaml", f"lr: {rate}\n")
+            self.dvc(project, "repro", "-q")
+            project.commit(f"rate {rate}")
+            self.gto(project, "register", "digits")
+        self.gto(project, "assign", "digits", "HEAD~1", "--stage", "prod")
+        self.gto(project, "assign", "digits", "HEAD", "--stage", "dev")
+
+        # when
+        done = repo.import_from(project.folder)
+
+        # then
+        assert [(one.name, len(one.versions)) for one in done.collections] == [("data", 1), ("digits", 3)]
+        versions = repo.versions("digits")
+        assert [one.metadata["params"] for one in versions] == [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}]
+        assert [one.metadata["metrics"] for one in versions] == [{"acc": 0.5}] * 3
+        assert [entry.reference for entry in versions[2].inputs] == ["data:v0"]
+        assert {one.alias: one.number for one in repo.aliases("digits")} == {
+            **{"v0.0.1": 0, "v0.0.2": 1, "v0.0.3": 2},
+            **{"prod": 1, "dev": 2},
+        }
+        assert b"".join(repo.read("digits:dev", "model.bin")) == (project.folder / "model.bin").read_bytes()
+        assert repo.import_from(project.folder).added == ()
+        assert done.notes == ()
