@@ -122,11 +122,19 @@ def lineage(source: str, run_id: str | None, model_id: str | None) -> Lineage:
 
 def _run(run_id: str) -> Any:
     """The run, None where tracking does not know it."""
-    uri = mlflow.get_tracking_uri()
-    if uri.startswith(_SQLITE) and not os.path.exists(uri.removeprefix(_SQLITE)):
-        return None  # the question would make the database
+    if not _is_there(mlflow.get_tracking_uri()):
+        return None
     try:
         return MlflowClient().get_run(run_id)
     except Exception as error:  # there may be no tracking at all, as in mlflow-skinny
         _logger.debug("The metrics of run %s are not recorded: %s", run_id, error)
         return None
+
+
+def _is_there(tracking: str) -> bool:
+    """Whether there can be runs. A database, or a folder, that is not there would be made by the question."""
+    if tracking.startswith(_SQLITE):
+        return os.path.exists(tracking.removeprefix(_SQLITE))
+    if get_uri_scheme(tracking) in ("", "file"):
+        return os.path.exists(local_file_uri_to_path(tracking) or "mlruns")
+    return True

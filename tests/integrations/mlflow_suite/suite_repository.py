@@ -47,9 +47,8 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
 def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Tracking in files, which mlflow-skinny has too. (That they are switched off otherwise is why mreg is here.)"""
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
-    yield mlflow
-    mlflow.set_tracking_uri("")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
+    return mlflow
 
 
 @pytest.fixture
@@ -144,6 +143,19 @@ def test_versions_never_change(used: Any, tmp_path: Path) -> None:
 
 
 # Sources.
+
+
+@pytest.mark.parametrize("uri", ["", "file:runs", "sqlite:///runs.db"])
+def test_runs_are_not_looked_for_where_there_is_no_tracking(
+    store: Any, model: Make, version: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    model()
+    before = sorted(os.listdir(tmp_path))
+
+    version(run_id="ab" * 16)
+
+    assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_a_model_outlives_the_place_it_came_from(used: Any, folder: Path, version: Make) -> None:
