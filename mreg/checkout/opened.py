@@ -61,10 +61,9 @@ class OpenFile:
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill the buffer; how many bytes there were, fewer where the file ends."""
-        found = self.read_at(self._position, len(buffer))
-        buffer[: len(found)] = found
-        self._position += len(found)
-        return len(found)
+        count = self.read_into(self._position, buffer)
+        self._position += count
+        return count
 
     def read_at(self, start: int, size: int, kept: Kept | None = None) -> memoryview:
         """`size` bytes from `start` on, fewer where the file ends. `Reader.done_with` takes them back, or all that is
@@ -74,13 +73,20 @@ class OpenFile:
         if size and start == self._starts[at] and size == self._pieces[at].size:
             return self._reader.chunk(self.file, self._pieces[at], kept)
         out = memoryview(bytearray(size))
+        self.read_into(start, out)
+        return out
+
+    def read_into(self, start: int, out: memoryview) -> int:
+        """Fill `out` from `start` on; how many bytes there were, fewer where the file ends."""
+        size = max(0, min(len(out), self.size - start))
+        at = bisect_right(self._starts, start) - 1
         done = 0
         while done < size:
             within = start + done - self._starts[at]
             length = min(self._pieces[at].size - within, size - done)
             self._copy(at, within, out[done : done + length])
             done, at = done + length, at + 1
-        return out
+        return size
 
     def stretches(self, start: int, size: int) -> tuple[Stretch, ...]:
         """What these bytes are made of; nothing is read for that."""
@@ -94,6 +100,11 @@ class OpenFile:
         return tuple(found)
 
     def _copy(self, at: int, within: int, out: memoryview) -> None:
+        if len(out) == self._pieces[at].size and at not in self._kept:  # nobody will need any of it again
+            data = self._reader.chunk(self.file, self._pieces[at])
+            out[:] = data
+            self._reader.done_with(data)
+            return
         with self._lock:  # so that no chunk is decoded twice, nor given back while it is copied from
             if at in self._kept:
                 self._kept.move_to_end(at)

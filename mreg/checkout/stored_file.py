@@ -36,11 +36,9 @@ class StoredFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        view = memoryview(buffer).cast("B")
-        found = self._opened.read_at(self._position, len(view))
-        view[: len(found)] = found
-        self._position += len(found)
-        return len(found)
+        count = self._opened.read_into(self._position, memoryview(buffer).cast("B"))
+        self._position += count
+        return count
 
     def readall(self) -> bytes:
         found = bytes(self._opened.read_at(self._position, self.size - self._position))

@@ -6,7 +6,8 @@
     mreg_torch.save(state, "mnist", metrics={"accuracy": 0.97}, best="max:accuracy")
 
 What `torch.save` writes is a version, and `torch.load(repo.use("mnist:best") / "checkpoint.pt")` is what was saved.
-For many checkpoints, off the training thread: `mreg.integrations.training.Checkpoints`.
+For many checkpoints, off the training thread: `mreg.integrations.training.Checkpoints`. `mreg_torch.load("bert:best")`
+gives the tensors of safetensors files without a copy on disk.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
+from mreg.integrations._tensors import Given, every_array, opened, shards
 from mreg.integrations.training import Checkpoints
 
 if TYPE_CHECKING:
     from mreg.values.entities import Version
 
-__all__ = ["FILE", "save"]
+__all__ = ["FILE", "load", "save"]
 
 FILE = "checkpoint.pt"
 
@@ -48,6 +51,37 @@ def save(
         write = partial(_write, state)
         checkpoints.save_by(write, step=step, metrics=metrics, metadata=metadata, message=message)
         return checkpoints.flush()
+
+
+def load(reference: str, path: str | None = None, *, repo: Given = None) -> dict[str, torch.Tensor]:
+    """The tensors of a version's safetensors file, or of all that its index lists, by name. They are read once, by
+    several threads, compared with the files' digests, and share the memory of their file. Arguments and errors are
+    those of `mreg.integrations.safetensors.open`, which reads single tensors."""
+    with opened(repo) as repository:
+        version = repository.resolve(reference).name
+        return {
+            name: tensor
+            for file in shards(repository, version, path).paths
+            for name, tensor in every_array(repository, version, file, as_torch)
+        }
+
+
+def as_torch(array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
+    """The tensor whose bits the array has; dtype: in the spelling of safetensors."""
+    array = np.ascontiguousarray(array).reshape(array.shape)  # which makes one dimension of none
+    if dtype not in _DTYPES:
+        return torch.from_numpy(array)
+    return torch.from_numpy(array.view(f"i{array.itemsize}")).view(getattr(torch, _DTYPES[dtype]))
+
+
+_DTYPES = {
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
 
 
 def _write(state: Any, folder: str) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         search as search,
         settings as settings,
         surroundings as surroundings,
+        tensor_lists as tensor_lists,
         tensors as tensors,
         types as types,
         undo as undo,

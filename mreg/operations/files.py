@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from mreg import checkout, operations, values
@@ -12,7 +13,7 @@ from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
 from mreg.session import locations
 from mreg.session.context import Context
-from mreg.values.errors import NotFound
+from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.file_names import localised, stored
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ class UnknownFile(NotFound):
 
     version: str
     path: str
+
+
+class WrongSize(InvalidInput):
+    code = "wrong-size"
+    template = "{path!r} has {size} bytes, and the buffer for them {found}"
+
+    path: str
+    size: int
+    found: int
 
 
 class NothingIncluded(NotFound):
@@ -48,6 +58,23 @@ def read(context: Context, reference: str, path: str) -> Iterator[bytes]:
     """The bytes of one file. Raises UnknownFile at once, DamagedFile while reading."""
     reader, found = _one(context, reference, path)
     return reader.read(found)
+
+
+def read_into(context: Context, reference: str, path: str, buffer: memoryview) -> None:
+    """See `Repository.read_into`. Raises UnknownFile, WrongSize at once, DamagedFile while reading."""
+    reader, found = _one(context, reference, path)
+    if len(buffer) != found.size:
+        raise WrongSize(path=found.path, size=found.size, found=len(buffer))
+    at = 0
+    with closing(reader.stream((found,))) as parts:
+        for part in parts:
+            if part.error:
+                raise part.error
+            buffer[at : at + len(part.data)] = part.data
+            at += len(part.data)
+            reader.done_with(part.data)
+            if not part.right:
+                raise reader.wrong_recipe(found)
 
 
 def open_file(context: Context, reference: str, path: str) -> OpenFile:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from mreg.values.imports import Imported
     from mreg.values.lineage import Lineage
+    from mreg.values.tensors import Tensors
 
 
 class Versions(Opened):
@@ -215,6 +216,17 @@ class Versions(Opened):
         """
         opened = operations.files.open_file(self._context, reference, path)
         return io.BufferedReader(checkout.stored_file.StoredFile(opened), io.DEFAULT_BUFFER_SIZE)
+
+    def read_into(self, reference: str, path: str, buffer: Any) -> None:
+        """All bytes of one file into a writable buffer of its size, such as an array of NumPy: decoded by several
+        threads, and compared with the file's digest as a whole. Raises WrongSize, UnknownFile; DamagedFile, and what is
+        in the buffer is then worth nothing."""
+        operations.files.read_into(self._context, reference, path, memoryview(buffer).cast("B"))
+
+    def tensors(self, reference: str, path: str | None = None) -> Tensors:
+        """The tensors in the files of a version, or in one of them, by name, dtype and shape, and where they lie
+        (safetensors, GGUF, NPY and NPZ, PyTorch, HDF5 and Keras). Only headers are read, and no pickle is loaded."""
+        return operations.tensor_lists.tensors(self._context, reference, path)
 
     def read_range(self, reference: str, path: str, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes of one file from `start` to `stop`, as a slice of all of them would give. See `open_file`."""

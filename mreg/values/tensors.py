@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["SkippedTensor", "Statistics", "Tensor", "TensorDiff", "TensorPair"]
+__all__ = ["SkippedTensor", "Statistics", "Tensor", "TensorDiff", "TensorPair", "Tensors"]
 
 _DIGITS: Final = re.compile(r"([0-9]{1,18})")
 
@@ -79,6 +79,15 @@ class SkippedTensor(NamedTuple):
     reason: str
     damaged: bool = False
     before: bool = True
+
+
+class Tensors(NamedTuple):
+    """The tensors of a version, or of one file of it, in the order of the files. skipped: files whose tensors cannot be
+    told, or not all. metadata: what safetensors files say of themselves, by file."""
+
+    tensors: tuple[Tensor, ...]
+    skipped: tuple[SkippedTensor, ...]
+    metadata: dict[str, dict[str, str]]
 
 
 class TensorDiff(NamedTuple):

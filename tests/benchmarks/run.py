@@ -18,6 +18,7 @@ from pathlib import Path
 
 import comparing
 import copying
+import loading
 import real_models
 import report
 import searching
@@ -37,6 +38,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     copying.MANY: (copying.measure_many, 3),
     searching.GROUP: (searching.measure, 1),
     comparing.GROUP: (comparing.measure, 3),
+    loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),
 }

@@ -85,6 +85,8 @@ SAYS_ALL = {
     "several-files",
     "table-full",
     "unknown-algorithm",
+    "unreadable-tensors",
+    "wrong-size",
 }
 """Errors whose message needs no hint."""
 

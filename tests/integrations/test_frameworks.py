@@ -107,3 +107,7 @@ def test_lightning_writes_in_the_background(places: tuple[Path, Path]) -> None:
 
 def test_one_line_saves_a_model_of_torch_scikit_learn_and_xgboost(places: tuple[Path, Path]) -> None:
     run("save_models", places[0])
+
+
+def test_tensors_of_every_dtype_are_read_without_a_copy(places: tuple[Path, Path]) -> None:
+    run("load_tensors", places[0])

@@ -45,7 +45,7 @@ _TENSOR = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _METADATA = re.compile(
-    rb'\s*+ "__metadata__" \s*+ : \s*+ \{ %b \} %b' % (_PAIRS, _END),
+    rb'\s*+ "__metadata__" \s*+ : \s*+ (?P<said> \{ %b \} ) %b' % (_PAIRS, _END),
     re.VERBOSE | re.DOTALL,
 )
 
@@ -79,6 +79,21 @@ def listed(file: SeekableFile, size: int, path: str) -> Iterator[Tensor]:
     for name, dtype, shape, start, end in _entries(file, length):
         dimensions = tuple(int(number) for number in shape.split(b",") if number)
         yield Tensor(lazy.json.loads(name), path, dtype.decode(), dimensions, 8 + length + start, end - start)
+
+
+def said(file: SeekableFile, size: int) -> dict[str, str]:
+    """What the file says of itself (`__metadata__`); empty where it says nothing, or is no safetensors file."""
+    length = int.from_bytes(read_at(file, 0, 8), "little")
+    if length > min(HEADER_MOST, size - 8):
+        return {}
+    header = read_at(file, 8, length)
+    position = 1
+    while match := _TENSOR.match(header, position) or _METADATA.match(header, position):
+        if match.re is _METADATA:
+            found: dict[str, str] = lazy.json.loads(match["said"])
+            return found
+        position = match.end()
+    return {}
 
 
 def _tensors(file: SeekableFile, length: int) -> Iterator[Span]:
