@@ -1,6 +1,7 @@
 """Examples in the help of each command, and in docs/reference.md. A test runs each of them, in a copy of the repository
 that `tests/docs/test_help.py` makes: artifact `mnist` (v0 to v2, aliases `baseline`, `best`), registered model `digits`
-(v0, v1, aliases `production`, `staging`), and beside it `ckpt/`, `README.md` and `metrics.json`."""
+(v0, v1, aliases `production`, `staging`), and beside it `ckpt/`,
+`README.md`, `metrics.json`, and another repository, `other/`, with mnist:v0 and mnist:v1."""
 
 from __future__ import annotations
 
@@ -68,6 +69,9 @@ EXAMPLES: dict[str, list[str]] = {
         "mreg search --where \"params.arch = 'cnn'\" --columns metrics.acc",
         "mreg search --path ./ckpt",
     ],
+    "clone": ["mreg clone ./other copy"],
+    "push": ["mreg push ./other mnist:best --alias best", "mreg push ./other --all --dry-run"],
+    "pull": ["mreg pull ./other mnist:v1", "mreg pull ./other --where 'metrics.acc > 0.9'"],
     "history": [
         "mreg history --limit 10",
         "mreg history digits:production",

@@ -30,6 +30,7 @@ _PUBLIC = (
     "mreg.values.imports",
     "mreg.values.lineage",
     "mreg.values.tensors",
+    "mreg.values.transfers",
     "mreg.session.config",
     "mreg.session.trust",
     "mreg.importers.kinds",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.imports import *
     from mreg.values.lineage import *
     from mreg.values.tensors import *
+    from mreg.values.transfers import *
 else:
 
     def __getattr__(name):

@@ -197,6 +197,8 @@ def _check_entry(entry: ChunkEntry, end: int) -> None:
 
 
 EMPTY_INDEX = _COUNTS.size
+AROUND = _HEADER.size + _TRAILER.size
+"""Bytes of a pack beside its chunks and its index."""
 
 
 def entry_size(base: bytes | None) -> int:

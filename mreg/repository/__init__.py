@@ -13,6 +13,7 @@ from mreg.repository.collections import Collections
 from mreg.repository.given import Paths
 from mreg.repository.labels import Labels
 from mreg.repository.queries import Queries
+from mreg.repository.travel import Travel
 from mreg.repository.upkeep import Upkeep
 from mreg.repository.versions import Versions
 from mreg.session import config
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class Repository(Versions, Collections, Labels, Changing, Queries, Upkeep):
+class Repository(Versions, Collections, Labels, Changing, Queries, Travel, Upkeep):
     """An open repository. Make one with `open`, `find` or `init`; usable from several threads; `close` it,
     or use it as a context manager.
 

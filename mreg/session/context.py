@@ -99,6 +99,11 @@ class Context:
         return self.index
 
     @property
+    def author(self) -> str | None:
+        """Who stands in the history, where that is not the account's name."""
+        return self._author
+
+    @property
     def signature(self) -> Signature:
         return refs.transaction.Signature(self._author or _user(), os.uname().nodename)
 

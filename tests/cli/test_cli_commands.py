@@ -1048,6 +1048,14 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("annotate digits -m x", "changed changes seq version", {"version": VERSION}),
     ("rm digits:v1", "changes seq versions", {}),
+    *(
+        (
+            line,
+            "ahead bytes changes chunks dry_run reserved seq source target versions",
+            {"versions.0": "digest size source state version"},
+        )
+        for line in ("clone . copy", "push copy --all", "pull copy --all")
+    ),
     (
         "import runs",
         "collections dry_run notes source system",
@@ -1114,6 +1122,8 @@ def test_json_documents_keep_their_keys(
 ) -> None:
     if line.startswith("alias rollback"):
         filled.must("alias", "rm", "best", "digits")
+    if "copy --all" in line:
+        filled.must("clone", ".", "copy")
     if line.startswith("import"):
         model("runs/checkpoint-1")
 

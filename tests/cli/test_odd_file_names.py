@@ -82,6 +82,9 @@ search --path {x}
 history
 history -v
 undo 5
+clone . {x}copy
+push {x}copy --all
+pull {x}copy --all
 cache ls
 cache prune
 du

@@ -71,6 +71,9 @@ get a:v1 -o got
 use a:v0
 use a:v0 --run r2
 use a:v1
+clone . copy
+push copy --all --aliases
+pull copy --all
 cache ls
 cache prune
 cache prune --force

@@ -841,6 +841,79 @@ PAGES: dict[str, Page] = {
             'mreg search --path ./ckpt',
         ),
     ),
+    'push': (
+        'mreg push REMOTE [REFERENCE]... [OPTIONS]',
+        (
+            'Bring versions to another repository, and print those that are new there.',
+            'Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means another version there, nothing changes. An alias moves there only from where it has been here. A push that was interrupted goes on where it was.',
+        ),
+        (),
+        (
+            ('REMOTE', 'Where the other repository is.'),
+            ('REFERENCE...', 'Versions of this repository.'),
+        ),
+        (
+            ('    --all', 'All versions, or all of the collections that are named.'),
+            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
+            ('    --alias A', 'Take this alias of a version along. Repeatable.'),
+            ('    --aliases', 'Take all aliases of the versions along.'),
+            ('    --links', 'Take their links in registered models along.'),
+            ('    --tags', 'With --links: tags of these models too.'),
+            ('    --card', 'With --links: cards of these models too.'),
+            ('    --renumber', 'Give versions whose numbers are taken the next free ones.'),
+            ('    --restore', 'Bring back what was deleted on the other side.'),
+            ('    --as NAME=OTHER', 'What a collection is called on the other side. Repeatable.'),
+            ('    --dry-run', 'Change nothing; print the plan, with bytes.'),
+        ),
+        (
+            'mreg push ./other mnist:best --alias best',
+            'mreg push ./other --all --dry-run',
+        ),
+    ),
+    'pull': (
+        'mreg pull REMOTE[/REFERENCE]... [OPTIONS]',
+        (
+            'Bring versions of another repository to this one, and print those that are new here.',
+            'As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an alias moves here only from where it has been there.',
+        ),
+        (),
+        (
+            ('REMOTE[/REFERENCE]...', 'The other repository, and versions of it (also as REMOTE REFERENCE).'),
+        ),
+        (
+            ('    --all', 'All versions, or all of the collections that are named.'),
+            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
+            ('    --alias A', 'Take this alias of a version along. Repeatable.'),
+            ('    --aliases', 'Take all aliases of the versions along.'),
+            ('    --links', 'Take their links in registered models along.'),
+            ('    --tags', 'With --links: tags of these models too.'),
+            ('    --card', 'With --links: cards of these models too.'),
+            ('    --renumber', 'Give versions whose numbers are taken the next free ones.'),
+            ('    --restore', 'Bring back what was deleted on the other side.'),
+            ('    --as NAME=OTHER', 'What a collection is called on the other side. Repeatable.'),
+            ('    --dry-run', 'Change nothing; print the plan, with bytes.'),
+        ),
+        (
+            'mreg pull ./other mnist:v1',
+            "mreg pull ./other --where 'metrics.acc > 0.9'",
+        ),
+    ),
+    'clone': (
+        'mreg clone LOCATION [DIR]',
+        (
+            'Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.',
+            'It is a repository of its own, which can be pushed back. A clone that was interrupted goes on where it was.',
+        ),
+        (),
+        (
+            ('LOCATION', 'Where the other repository is.'),
+            ('DIR', 'The new one is DIR/.mreg.'),
+        ),
+        (),
+        (
+            'mreg clone ./other copy',
+        ),
+    ),
     'history': (
         'mreg history [NAME[:ALIAS]] [OPTIONS]',
         (

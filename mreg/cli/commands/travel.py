@@ -1,0 +1,210 @@
+"""`mreg push`, `mreg pull` and `mreg clone`."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mreg.cli.changes import tell
+from mreg.cli.commands.params import parsed
+from mreg.cli.context import Context
+from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.progress import Bar
+from mreg.cli.state import State
+from mreg.repository import Repository
+from mreg.values.names import InvalidReference
+
+if TYPE_CHECKING:
+    from mreg import Transfer, TravelledVersion
+
+_TOLD = ("alias", "link", "artifact", "model", "card", "annotation")
+"""Kinds of changes that are told one by one, beside the versions."""
+
+Every = Annotated[bool, typer.Option("--all", help="All versions, or all of the collections that are named.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="EXPR", help="Versions that match (`mreg help filters`). Repeatable."),
+]
+Alias = Annotated[
+    list[str] | None, typer.Option("--alias", metavar="A", help="Take this alias of a version along. Repeatable.")
+]
+Aliases = Annotated[bool, typer.Option("--aliases", help="Take all aliases of the versions along.")]
+Links = Annotated[bool, typer.Option("--links", help="Take their links in registered models along.")]
+Tags = Annotated[bool, typer.Option("--tags", help="With --links: tags of these models too.")]
+Card = Annotated[bool, typer.Option("--card", help="With --links: cards of these models too.")]
+Renumber = Annotated[bool, typer.Option("--renumber", help="Give versions whose numbers are taken the next free ones.")]
+Restore = Annotated[bool, typer.Option("--restore", help="Bring back what was deleted on the other side.")]
+As = Annotated[
+    list[str] | None,
+    typer.Option("--as", metavar="NAME=OTHER", help="What a collection is called on the other side. Repeatable."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan, with bytes.")]
+
+
+def push(
+    ctx: Context,
+    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="Where the other repository is.")],
+    references: Annotated[
+        list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
+    ] = None,
+    every: Every = False,
+    where: Where = None,
+    alias: Alias = None,
+    aliases: Aliases = False,
+    links: Links = False,
+    tags: Tags = False,
+    card: Card = False,
+    renumber: Renumber = False,
+    restore: Restore = False,
+    names: As = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring versions to another repository, and print those that are new there.
+
+    Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means
+    another version there, nothing changes. An alias moves there only from where it has been here. A push that was
+    interrupted goes on where it was.
+    """
+    with Bar("sending", ctx.obj) as bar:
+        done = ctx.obj.repository().push(
+            remote,
+            references or (),
+            every=every,
+            where=where or (),
+            aliases=alias or (),
+            all_aliases=aliases,
+            links=links,
+            tags=tags,
+            cards=card,
+            renumber=renumber,
+            restore=restore,
+            names=_names(names),
+            dry_run=dry_run,
+            progress=bar,
+        )
+    _tell(ctx.obj, done, "sent to", done.target)
+    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
+
+
+def pull(
+    ctx: Context,
+    references: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REMOTE[/REFERENCE]...", help="The other repository, and versions of it (also as REMOTE REFERENCE)."
+        ),
+    ],
+    every: Every = False,
+    where: Where = None,
+    alias: Alias = None,
+    aliases: Aliases = False,
+    links: Links = False,
+    tags: Tags = False,
+    card: Card = False,
+    renumber: Renumber = False,
+    restore: Restore = False,
+    names: As = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring versions of another repository to this one, and print those that are new here.
+
+    As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an
+    alias moves here only from where it has been there.
+    """
+    remote, wanted = _split(references)
+    with Bar("fetching", ctx.obj) as bar:
+        done = ctx.obj.repository().pull(
+            remote,
+            wanted,
+            every=every,
+            where=where or (),
+            aliases=alias or (),
+            all_aliases=aliases,
+            links=links,
+            tags=tags,
+            cards=card,
+            renumber=renumber,
+            restore=restore,
+            names=_names(names),
+            dry_run=dry_run,
+            progress=bar,
+        )
+    _tell(ctx.obj, done, "fetched from", done.source)
+    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
+
+
+def _split(given: list[str]) -> tuple[str, list[str]]:
+    """The remote, and the references: what looks like a location is one, else it is REMOTE/REFERENCE."""
+    first, *others = given
+    remote, slash, reference = first.partition("/")
+    if "://" in first or not slash or os.path.exists(first):
+        return first, others
+    wanted = [reference] if reference else []
+    for text in others:
+        name, slash, reference = text.partition("/")
+        if not slash or name != remote:
+            raise InvalidReference(text=text, reason=f"it is not of {remote!r}, as the first one is")
+        wanted.append(reference)
+    return remote, wanted
+
+
+def _names(given: list[str] | None) -> dict[str, str]:
+    """Raises typer.BadParameter."""
+    pairs = [parsed("--as", text, _pair) for text in given or ()]
+    return dict(pair for pair in pairs if pair)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, other = text.partition("=")
+    if not (name and other):
+        raise ValueError("write NAME=OTHER")
+    return name, other
+
+
+def clone(
+    ctx: Context,
+    remote: Annotated[str, typer.Argument(metavar="LOCATION", help="Where the other repository is.")],
+    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The new one is DIR/.mreg.")] = ".",
+) -> None:
+    """Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.
+
+    It is a repository of its own, which can be pushed back. A clone that was interrupted goes on where it was.
+    """
+    with Bar("fetching", ctx.obj) as bar:
+        made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)
+    _tell(ctx.obj, done, "fetched from", done.source)
+    ctx.obj.emit(done, lambda out: out.line(made.location))
+
+
+def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
+    changes = [one for one in done.changes if one.kind in _TOLD]
+    tell(state, changes, None, _headline(done, verb, where))
+    rows = [(old, f"is {new}") for old, new in done.renumbered.items()]
+    rows += [(one.version, "was deleted, and stays so: --restore brings it back") for one in _of(done, "deleted")]
+    rows += [(name, "more is said of it on the other side") for name in done.ahead]
+    rows += [(name, "is not there: its number is kept for it") for name in done.reserved]
+    state.note_rows(rows)
+
+
+def _headline(done: "Transfer", verb: str, where: str) -> str:
+    new = [*_of(done, "new"), *_of(done, "restored")]
+    there = len(_of(done, "there"))
+    words = f"{count_text(len(new), 'version', 'versions')} {'would be ' if done.dry_run else ''}{verb} {where}"
+    words += f", {there} already there" if there else ""
+    exact = f" ({done.bytes} bytes)" if done.bytes >= 1024 else ""
+    return f"{words}; {size_text(done.bytes)}{exact} in {count_text(done.chunks, 'chunk', 'chunks')}"
+
+
+def _of(done: "Transfer", state: str) -> list["TravelledVersion"]:
+    return [one for one in done.versions if one.state == state]
+
+
+def _new(out: Out, done: "Transfer") -> None:
+    for one in done.versions:
+        if one.state in ("new", "restored"):
+            out.line(one.version)
+
+
+def _plan(out: Out, done: "Transfer") -> None:
+    rows = [[one.source, one.version, one.state, size_text(one.size)] for one in done.versions]
+    out.table(["version", "there", "state", "size"], rows)

@@ -1,0 +1,98 @@
+"""Versions between repositories: push, pull and clone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self, Unpack
+
+from mreg import sync
+from mreg.repository.given import texts, wanted
+from mreg.repository.opening import AlreadyInitialised, Opened
+from mreg.values.progress import Progress
+from mreg.values.transfers import Transfer, TransferOptions
+
+if TYPE_CHECKING:
+    from mreg.repository import Repository
+    from mreg.sync.request import Request
+
+
+class Travel(Opened):
+    """What moves versions between this repository and another one."""
+
+    def push(
+        self,
+        remote: Repository | str | os.PathLike[str],
+        references: str | Sequence[str] = (),
+        **options: Unpack[TransferOptions],
+    ) -> Transfer:
+        """Bring versions of this repository to another one, which gets what it lacks, and all refs by one change.
+
+        remote: the other repository, or where it lies. references: which versions. See `TransferOptions`.
+
+        A version keeps its number. The numbers below it that are not there are reserved for what they mean here. If a
+        number means another version there, NumbersTaken is raised, and nothing changes. What was deleted there stays
+        deleted. What is said of a version (`annotate`), its properties and attachments go along; where both sides
+        changed what is said, AnnotationsDiffer is raised. An alias moves there only from where it has been here, else
+        AliasElsewhere is raised.
+
+        A transfer that was interrupted goes on where it was.
+        """
+        return self._move(self, self._remote(remote), _request("push", references, options), options.get("progress"))
+
+    def pull(
+        self,
+        remote: Repository | str | os.PathLike[str],
+        references: str | Sequence[str] = (),
+        **options: Unpack[TransferOptions],
+    ) -> Transfer:
+        """Bring versions of another repository to this one: `push` with the sides exchanged."""
+        return self._move(self._remote(remote), self, _request("pull", references, options), options.get("progress"))
+
+    @classmethod
+    def clone(
+        cls,
+        remote: Repository | str | os.PathLike[str],
+        location: str | os.PathLike[str] = ".",
+        *,
+        author: str | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Self, Transfer]:
+        """Make a new repository at `location` (see `init`) with all versions, aliases, links, tags and cards of another
+        one; it, and what was done. It has an identity of its own. Again, after it was interrupted, it goes on. Raises
+        AlreadyInitialised where there is another repository."""
+        other = remote if isinstance(remote, Travel) else cls.open(remote, author=author)
+        try:
+            made = cls.init(location, author=author)
+        except AlreadyInitialised:
+            made = cls.open(location, author=author)
+            if not sync.transfer.is_begun(made._context):
+                raise
+        return made, cls._move(other, made, sync.request.everything("clone"), progress)
+
+    @staticmethod
+    def _move(source: Travel, target: Travel, request: Request, progress: Progress | None) -> Transfer:
+        done: Transfer = sync.transfer.transfer(source._context, target._context, request, progress)
+        return done
+
+    def _remote(self, remote: Repository | str | os.PathLike[str]) -> Travel:
+        """The other repository, open. Its history tells the same author."""
+        return remote if isinstance(remote, Travel) else type(self).open(remote, author=self._context.author)
+
+
+def _request(command: str, references: str | Sequence[str], options: TransferOptions) -> Request:
+    return sync.request.Request(
+        references=texts(references),
+        every=options.get("every", False),
+        where=wanted("", options.get("where", ()), (), None, ()).where,
+        aliases=texts(options.get("aliases", ())),
+        every_alias=options.get("all_aliases", False),
+        links=options.get("links", False),
+        tags=options.get("tags", False),
+        cards=options.get("cards", False),
+        renumber=options.get("renumber", False),
+        restore=options.get("restore", False),
+        names=options.get("names", {}),
+        dry_run=options.get("dry_run", False),
+        command=" ".join([command, *texts(references)]),
+    )

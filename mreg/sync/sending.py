@@ -1,0 +1,107 @@
+"""Chunks into packs of the other side, each named there by an entry as soon as it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from mreg.content import packs
+from mreg.content.codecs import Encoded
+from mreg.content.pack_writer import PackWriter
+from mreg.content.parallel import in_order
+from mreg.refs.transaction import Draft
+from mreg.session.context import Context
+from mreg.sync.freight import Freight, Parcel
+
+PACK: Final = 32 << 20
+"""Bytes after which a pack is sent: not much more is lost where a transfer is interrupted."""
+
+Told = Callable[[int], None]
+
+
+class Sent(NamedTuple):
+    """chunks: how many. bytes: of the packs."""
+
+    chunks: int
+    bytes: int
+
+
+class _Ready(NamedTuple):
+    """A chunk, and how it is stored from now on."""
+
+    parcel: Parcel
+    form: Encoded
+
+
+def send(load: Freight, target: Context, command: str, told: Told) -> Sent:
+    """Send it. told: is told the bytes of each chunk. Raises DamagedChunk, MissingPack."""
+    with _Packs(target, command) as sent:
+        for ready in in_order(lambda parcel: _ready(load, parcel), load.parcels):
+            _add(sent.room(), ready)
+            told(ready.parcel.stored)
+        for file, pieces in load.recipes.items():
+            sent.room().add_recipe(file, pieces)
+        sent.publish()
+    return Sent(len(load.parcels), sent.bytes)
+
+
+def foretell(load: Freight) -> Sent:
+    """What `send` would return."""
+    costs = [one.stored + packs.entry_size(one.entry.base) for one in load.parcels]
+    costs += map(packs.recipe_size, load.recipes.values())
+    total, size = 0, packs.AROUND + packs.EMPTY_INDEX
+    for cost in costs:
+        if size >= PACK:
+            total, size = total + size, packs.AROUND + packs.EMPTY_INDEX
+        size += cost
+    return Sent(len(load.parcels), total + size if costs else 0)
+
+
+class _Packs:
+    """The packs that are written, one after the other."""
+
+    def __init__(self, target: Context, command: str) -> None:
+        self._target = target
+        self._command = command
+        self._writer: PackWriter | None = None
+        self.bytes = 0
+
+    def __enter__(self) -> _Packs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer:
+            self._writer.__exit__()
+
+    def room(self) -> PackWriter:
+        """The pack that something can be added to."""
+        if self._writer and self._writer.file_size >= PACK:
+            self.publish()
+        self._writer = self._writer or PackWriter(self._target.storage)
+        return self._writer
+
+    def publish(self) -> None:
+        """The pack arrives, and is named: what is interrupted later goes on from there."""
+        if self._writer is None:
+            return
+        size = self._writer.file_size
+        name = self._writer.publish()
+        self._writer = None
+
+        def build(draft: Draft) -> None:
+            draft.packs = (name,)
+
+        self._target.commit(self._command, build, alone=True)
+        self.bytes += size
+
+
+def _ready(load: Freight, parcel: Parcel) -> _Ready:
+    """In any thread."""
+    if parcel.alone:
+        return _Ready(parcel, load.loader.alone(parcel.place))
+    return _Ready(parcel, Encoded(parcel.place.entry.codec, load.loader.load(parcel.place).stored))
+
+
+def _add(writer: PackWriter, ready: _Ready) -> None:
+    codec, data = ready.form
+    writer.carry(ready.parcel.entry._replace(codec=codec, stored=len(data)), data)
