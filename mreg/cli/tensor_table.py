@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import GAP, Column, width_of
@@ -20,7 +20,7 @@ NUMBERS = range(4, 9)
 FIRST_TO_GO = (8, 7, 5)
 """The columns that a narrow terminal does without, in this order; pipes and JSON have them all."""
 
-_FIGURES = (Column("tensors", right=True), Column("changed", right=True), Column("relative", right=True))
+_FIGURES = (Column("tensors", right=True), Column("differ", right=True), Column("relative", right=True))
 GROUPS: tuple[str | Column, ...] = ("", "layer", *_FIGURES, "in", "bar")
 BAR = 10
 
@@ -40,15 +40,17 @@ class Table:
         return {word: len(getattr(self._tensors, word)) for word in _WORDS}
 
     def counts_text(self) -> str:
-        return _told(self.counts())
+        return _told(self.counts(), sum(one.tensor is None for one in self._tensors.skipped))
 
     def by_group(self) -> dict[str, str]:
         """What is to be said of each file or set of shards."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
+        files: Counter[str] = Counter()
         for word in _WORDS:
             for one in getattr(self._tensors, word):
                 found[_group(one)][word] += 1
-        return {group: _told(counts) for group, counts in sorted(found.items())}
+                files[_group(one)] += word == "skipped" and one.tensor is None
+        return {group: _told(counts, files[group]) for group, counts in sorted(found.items())}
 
     def show(self, out: Out) -> None:
         rows = [[one_line(cell) for cell in row] for row in self._rows()]
@@ -65,17 +67,17 @@ class Table:
             out.styled((f"{len(rows) - len(shown)} more; without --limit all are shown", "dim"))
 
     def show_groups(self, out: Out) -> None:
-        """By layer, the one with the largest relative difference first."""
+        """By layer, those that blew up first, then the one with the largest relative difference."""
         groups: dict[str, list[TensorPair]] = defaultdict(list)
-        changed: Counter[str] = Counter()
-        for word in ("changed", "cast", "reshaped", "renamed", "equal"):
+        signs: dict[str, list[str]] = defaultdict(list)
+        for word, sign in (("changed", "~"), ("cast", "c"), ("reshaped", "s"), ("renamed", ""), ("equal", "")):
             for pair in getattr(self._tensors, word):
                 groups[_layer(pair.after.name)].append(pair)
-                changed[_layer(pair.after.name)] += word in ("changed", "cast", "reshaped")
+                signs[_layer(pair.after.name)] += [sign] if sign else []
         largest = {group: max(pairs, key=_relative) for group, pairs in groups.items()}
         most = max(filter(math.isfinite, map(_relative, largest.values())), default=0)
         rows = [
-            _group_row(group, len(groups[group]), changed[group], pair, most if out.terminal else 0)
+            _group_row(group, len(groups[group]), signs[group], pair, most if out.terminal else 0)
             for group, pair in sorted(largest.items(), key=lambda item: (-_relative(item[1]), natural(item[0])))
         ]
         for sign, tensors in (("+", self._tensors.added), ("-", self._tensors.removed)):
@@ -109,10 +111,13 @@ class Table:
             yield from (_pair_row("=", one) for one in found.equal)
 
 
-def _told(counts: dict[str, int]) -> str:
-    total = sum(counts.values())
+def _told(counts: Mapping[str, int], files: int) -> str:
+    """files: how many of what was skipped are whole files, of which no tensor is known."""
+    counts = {**counts, "skipped": counts.get("skipped", 0) - files}
     words = [f"{counts[word]} {word}" for word in _WORDS if counts.get(word)]
-    return f"{count_text(total, 'tensor', 'tensors')}{': ' if words else ''}{', '.join(words)}"
+    tensors = f"{count_text(sum(counts.values()), 'tensor', 'tensors')}{': ' if words else ''}{', '.join(words)}"
+    skipped = f"{count_text(files, 'file', 'files')} skipped"
+    return f"{tensors}; {skipped}" if files and words else skipped if files else tensors
 
 
 def _group(one: Tensor | TensorPair | SkippedTensor) -> str:
@@ -131,22 +136,30 @@ def _layer(name: str) -> str:
 
 
 def _relative(pair: TensorPair) -> float:
+    if pair.blew_up:
+        return math.inf
     return (pair.statistics.relative or 0.0) if pair.statistics else 0.0
 
 
-def _group_row(group: str, tensors: int, changed: int, largest: TensorPair, most: float) -> list[str]:
-    """most: the largest relative difference of any group, 0 for no bar."""
+def _group_row(group: str, tensors: int, signs: list[str], largest: TensorPair, most: float) -> list[str]:
+    """signs: those of the tensors that differ. most: the largest finite relative difference of any group, 0 for no
+    bar."""
     relative = _relative(largest)
     filled = BAR if relative > most else round(BAR * relative / (most or 1))
     return [
-        "~" if changed else "",
+        "!" if largest.blew_up else signs[0] if len({*signs}) == 1 else "~" if signs else "",
         group,
         str(tensors),
-        str(changed) if changed else "",
-        _number(relative) if relative else "",
+        str(len(signs)) if signs else "",
+        _blown(largest) if largest.blew_up else _number(relative) if relative else "",
         ".".join(part for part in largest.after.name.split(".") if part.isdecimal()) if relative else "",
         "█" * filled + "·" * (BAR - filled) if most else "",
     ]
+
+
+def _blown(pair: TensorPair) -> str:
+    found = pair.statistics
+    return "nan" if found and found.nan_after > found.nan_before else "inf"
 
 
 def _untied(pairs: Iterable[TensorPair]) -> list[tuple[TensorPair, list[str]]]:

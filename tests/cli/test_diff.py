@@ -137,9 +137,9 @@ def test_a_narrow_terminal_does_without_columns_and_cuts_no_name(columns: str, g
 
 def test_diff_sums_tensors_up_by_layer(logged: Any) -> None:
     assert logged("diff", "net:v0", "net:v1", "--stat").out.splitlines() == [
-        "~\tlayers.*.mlp\t11\t4\t1\t2\t",
+        "!\tlayers.*.mlp\t11\t4\tnan\t4\t",
         "~\tflag\t1\t1\t\t\t",
-        "~\thead.bias\t1\t1\t\t\t",
+        "s\thead.bias\t1\t1\t\t\t",
         "\tnew\t1\t\t\t\t",
         "+\tadded\t1\t\t\t\t",
         "-\tgone\t1\t\t\t\t",
@@ -153,10 +153,31 @@ def test_layers_on_a_terminal_have_bars(log: Log, mreg: Any) -> None:
     shown = mreg.terminal("diff", "net:v0", "net:v1", "--stat", "--no-color").out.splitlines()
 
     assert shown[2:] == [
-        "~  a.x          1        1         1  ██████████",
-        "~  b.x          1        1       0.5  █████·····",
-        "   c.x          1                     ··········",
+        "~  a.x          1       1         1  ██████████",
+        "~  b.x          1       1       0.5  █████·····",
+        "   c.x          1                    ··········",
     ]
+
+
+def test_the_layer_that_blew_up_comes_first(log: Log, mreg: Any) -> None:
+    infinite, nan = (np.where(WEIGHTS < 3, np.float32(one), WEIGHTS) for one in ("inf", "nan"))
+    log({name: WEIGHTS for name in ("a.x", "b.x", "c.x")})
+    log({"a.x": WEIGHTS * 2, "b.x": infinite, "c.x": nan})
+
+    rows = [row.split("\t") for row in mreg.must("diff", "net:v0", "net:v1", "--stat").splitlines()]
+
+    assert [[row[0], row[1], row[4]] for row in rows] == [["!", "b.x", "inf"], ["!", "c.x", "nan"], ["~", "a.x", "1"]]
+
+
+def test_a_file_that_cannot_be_read_is_not_counted_as_a_tensor(log: Log, mreg: Any) -> None:
+    whole = save({"a": WEIGHTS})
+    log({"b": WEIGHTS}, others={"cut.safetensors": whole})
+    log({"b": WEIGHTS * 2}, others={"cut.safetensors": whole[:-100]})
+
+    shown = mreg.terminal("diff", "net:v0", "net:v1", "--no-color").out
+
+    assert "    1 tensor: 1 changed\n" in shown
+    assert "1 file skipped\n" in shown or "; 1 file skipped\n" in shown
 
 
 @pytest.mark.parametrize(
