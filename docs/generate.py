@@ -16,13 +16,13 @@ from command_examples import EXAMPLES
 
 import mreg
 from mreg.cli import exit_codes as codes
-from mreg.cli.hints import DAMAGE_HINT, HINTS
 from mreg.cli.options import common_options
 from mreg.cli.parser import root
 from mreg.session import config
 from mreg.values import names
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX
 from mreg.values.errors import Conflict, Damaged, Failed, Incomplete, InvalidInput, MregError, NotFound, Refused, Unmet
+from mreg.values.hints import DAMAGE_HINT, HINTS
 
 PAGE = Path(__file__).parent / "reference.md"
 

@@ -116,7 +116,7 @@ def _panel(
             canvas.line(*start, *end)
     labels = dict(zip((0, rows // 2, rows - 1), scale.labels(), strict=True))
     for row, cells in enumerate(canvas.lines()):
-        edge = f"{labels.get(row, ''):>{margin}} {letters.tick if row in labels else letters.axis}"
+        edge = f"{labels.get(row, ''):>{margin}} {letters.tick if labels.get(row) else letters.axis}"
         yield [(edge, "dim"), (cells.rstrip(), "")]
     missing = plot.gaps(one.values, columns, axis)
     base = "".join(letters.gap if column in missing else letters.line for column in range(columns))

@@ -57,6 +57,8 @@ def _panel(found: Metrics, one: Metric, axis: plot.Axis, top: int, log: bool) ->
     scale, count = plot.scale_of(one.values, log), len(one.values)
     yield f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{_text(one.key)}</text>'
     for text, y in zip(scale.labels(), (top, top + PANEL / 2, top + PANEL), strict=True):
+        if not text:
+            continue
         yield f'<text x="{LEFT - 8}" y="{y + 4:.2f}" text-anchor="end">{text}</text>'
         yield f'<path class="a" d="M{LEFT} {y:.2f}H{WIDTH - RIGHT}"/>'
     columns = WIDTH - LEFT - RIGHT

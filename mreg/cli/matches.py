@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mreg.cli.output import value_text
+from mreg.values.front_matter import front_matter
 from mreg.values.metadata import flatten
 
 if TYPE_CHECKING:
@@ -16,26 +17,34 @@ BEFORE = 20
 
 
 def in_model(one: Model, text: str) -> str:
-    fields = [("tags", ", ".join(one.tags)), ("description", one.description), ("card", " ".join(one.card.split()))]
-    return _matched(text, [one.name, *one.aliases], fields)
+    front = front_matter(one.card)
+    fields = [("tags", ", ".join(one.tags)), ("description", one.description)]
+    fields += [(key, value_text(value)) for key, value in flatten(front.fields).items()]
+    fields += [("card", " ".join(front.body.split())), ("card", " ".join(one.card.split()))]
+    return _matched(text, {"name": [one.name], "alias": one.aliases}, fields)
 
 
 def in_artifact(one: Artifact, text: str) -> str:
-    return _matched(text, [one.name, *one.aliases], [("description", one.description), ("type", one.type)])
+    return _matched(
+        text, {"name": [one.name], "alias": one.aliases}, [("description", one.description), ("type", one.type)]
+    )
 
 
 def in_version(one: Version, text: str) -> str:
     flat = flatten(one.metadata)
     tags = [] if text else [("tags", ", ".join(sorted({*one.tags, *one.model_tags})))]  # they were searched for
     fields = [*tags, ("message", one.message), ("run", one.run or ""), *((key, value_text(flat[key])) for key in flat)]
-    return _matched(text, one.aliases, fields)
+    return _matched(text, {"alias": one.aliases}, fields)
 
 
-def _matched(text: str, shown: Iterable[str], fields: list[tuple[str, str]]) -> str:
-    """The field that holds the text, and some of it around that. Where the name or an alias holds it, which are shown
-    anyway, or where there is no text: the first field, to say more of the thing."""
+def _matched(text: str, shown: Mapping[str, Iterable[str]], fields: list[tuple[str, str]]) -> str:
+    """The field that holds the text, and some of it around that; `name` or `alias` where these hold it, as they are
+    shown beside it. Where there is no text: the first field, to say more of the thing."""
     needle = text.casefold()
-    if needle and not any(needle in word.casefold() for word in shown):
+    for name, words in shown.items() if needle else ():
+        if any(needle in word.casefold() for word in words):
+            return name
+    if needle:
         for name, value in fields:
             at = value.casefold().find(needle)
             if at >= 0 or needle in f"{name}={value}".casefold():

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
-from mreg.cli.hints import MACHINE, ONLY_READ, hint_of, only_reads
+from mreg.cli.machine import MACHINE, ONLY_READ, only_reads
 from mreg.cli.output import colourful
 from mreg.cli.state import State
 from mreg.cli.streams import output_failed
 from mreg.cli.text import one_line, path_text, safe
 from mreg.values.errors import MregError
+from mreg.values.hints import hint_of
 
 _OF_SEVERAL_LINES = ("invalid-filter", "unknown-key")
 """The codes of errors that mark a place in a text on the lines below."""
@@ -101,7 +102,7 @@ def _give_up_output() -> None:
 
 def _explain(error: BaseException, arguments: list[str]) -> _Told:
     if isinstance(error, MregError):
-        return _Told(error.code, str(error), hint_of(error), exit_codes.of(type(error)), error.facts)
+        return _Told(error.code, str(error), hint_of(error, path_text), exit_codes.of(type(error)), error.facts)
     if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
         hint = "no change and no file is half done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})

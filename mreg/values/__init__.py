@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         directions as directions,
         entities as entities,
         filters as filters,
+        hints as hints,
         names as names,
         patterns as patterns,
         plot as plot,

@@ -2,7 +2,7 @@
 
 An error is a class with a stable `code`, the facts of the case as attributes, and the sentence that `str()` gives.
 Its kind (one of the six bases below) says what a caller can do about it, and becomes the exit code on the command
-line. Hints that name commands belong to `mreg.cli`, not here.
+line. What to do about it is in `mreg.values.hints`, loaded only when somebody asks for it.
 
 A class declares its facts as annotated attributes. A type checker makes the constructor of them, so that a fact that
 is missing, of another type or not declared is found before anything runs; at run time nothing is checked or generated:
@@ -20,7 +20,10 @@ is missing, of another type or not declared is found before anything runs; at ru
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from mreg import values
 
 __all__ = [
     "Conflict",
@@ -54,6 +57,16 @@ class MregError(Exception):
             self.facts = facts
             self.__dict__.update(facts)
             super().__init__(self.template.format(**facts))
+
+        @cached_property
+        def __notes__(self):
+            """What a traceback shows below the error."""
+            return [f"hint: {self.hint}"] if self.hint else []
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, in the words of the command line; empty where there is nothing to say."""
+        return values.hints.hint_of(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.facts))

@@ -15,11 +15,13 @@ GAP = "\N{MULTIPLICATION SIGN}"
 
 
 class Scale(NamedTuple):
-    """From the lowest to the highest value. log: logarithmic."""
+    """From the lowest to the highest value. log: logarithmic. distinct: how many values there are, as far as that
+    matters: 0, 1 or more. One alone is in the middle, and the ends mean nothing."""
 
     low: float
     high: float
     log: bool = False
+    distinct: int = 2
 
     def at(self, value: float) -> float:
         """Where the value is: 0 is the lowest place, 1 the highest."""
@@ -29,9 +31,10 @@ class Scale(NamedTuple):
         return (value - low) / (high - low)
 
     def labels(self) -> tuple[str, str, str]:
-        """Of the highest, the middle and the lowest place."""
+        """Of the highest, the middle and the lowest place; empty where that means nothing."""
         middle = math.sqrt(self.low) * math.sqrt(self.high) if self.log else self.low / 2 + self.high / 2
-        return label(self.high), label(middle), label(self.low)
+        shown = "" if self.distinct == 0 else label(middle)
+        return (label(self.high), shown, label(self.low)) if self.distinct > 1 else ("", shown, "")
 
 
 def label(value: float) -> str:
@@ -50,7 +53,7 @@ def scale_of(values: Values, log: bool = False) -> Scale:
     if low == high:
         margin = abs(low) / 100 or 1.0
         low, high = (low / 1.01, high * 1.01) if log else (low - margin, high + margin)
-    return Scale(low, high, log)
+    return Scale(low, high, log, len({*drawn}))
 
 
 class Axis(NamedTuple):

@@ -343,12 +343,17 @@ def test_ls_lists_a_version_whose_record_is_damaged_without_a_size(filled: Any) 
         ("search r1", "version\tdigits:v1\t\trun: r1\n"),
         ("search vis", "model\tClassifier\tprod=v0\ttags: vision\n"),
         ("search tells", "model\tClassifier\tprod=v0\tcard: # Classifier Tells *digits*.\n"),
-        ("search CLASS", "model\tClassifier\tprod=v0\ttags: vision\n"),
-        ("search prod", "model\tClassifier\tprod=v0\ttags: vision\n"),
+        ("search CLASS", "model\tClassifier\tprod=v0\tname\n"),
+        ("search mit", "model\tReader\t\tlicense: mit\n"),
+        ("search prod", "model\tClassifier\tprod=v0\talias\n"),
         ("search second --in digits", "digits:v1\t\t302 B\t2\tTIME\tmessage: second\n"),
     ],
 )
 def test_search_shows_what_matched_and_aliases(filled: Any, command: str, shown: str) -> None:
+    (filled.home / "front.md").write_text("---\nlicense: mit\n---\n# About\n")
+    filled.must("model", "create", "Reader")
+    filled.must("card", "Reader", "--file", "front.md")
+
     result = filled(*command.split())
 
     assert (result.code, _timeless(result.out), result.errors) == (0, shown, "")
@@ -459,7 +464,7 @@ def test_get_writes_the_files_once(filled: Any) -> None:
     assert weights.read_bytes() == b"one" * 100
     inode = weights.stat().st_ino
 
-    assert filled("get", "digits:v0").errors == "digits:v0: 0 files written, 2 were there already\n"
+    assert filled("get", "digits:v0").errors == "digits:v0: 0 files written, 2 unchanged\n"
     assert weights.stat().st_ino == inode
 
 
@@ -728,7 +733,7 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
 
 
 def test_search_finds_by_name_text_tag_and_alias(filled: Any) -> None:
-    assert filled("search", "CLASS").out == "model\tClassifier\tprod=v0\ttags: vision\n"
+    assert filled("search", "CLASS").out == "model\tClassifier\tprod=v0\tname\n"
     assert filled("search", "second").out == "version\tdigits:v1\t\tmessage: second\n"
     assert filled("search", "--tag", "vision").out == (
         "model\tClassifier\tprod=v0\ttags: vision\nversion\tdigits:v0\tbest\ttags: vision\n"

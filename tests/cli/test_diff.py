@@ -161,7 +161,7 @@ def test_layers_on_a_terminal_have_bars(log: Log, mreg: Any) -> None:
 
 def test_the_layer_that_blew_up_comes_first(log: Log, mreg: Any) -> None:
     infinite, nan = (np.where(WEIGHTS < 3, np.float32(one), WEIGHTS) for one in ("inf", "nan"))
-    log({name: WEIGHTS for name in ("a.x", "b.x", "c.x")})
+    log(dict.fromkeys(("a.x", "b.x", "c.x"), WEIGHTS))
     log({"a.x": WEIGHTS * 2, "b.x": infinite, "c.x": nan})
 
     rows = [row.split("\t") for row in mreg.must("diff", "net:v0", "net:v1", "--stat").splitlines()]

@@ -13,8 +13,9 @@ import pytest
 
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.help.topics import NAMES
-from mreg.cli.hints import BY_REASON, DAMAGE_HINT, HINTS, MACHINE
+from mreg.cli.machine import MACHINE
 from mreg.values.errors import Damaged, MregError
+from mreg.values.hints import BY_REASON, DAMAGE_HINT, HINTS
 from tests.cli.test_cli_exit_codes import FAILURES, world as world
 
 TEXTS = {

@@ -335,3 +335,13 @@ def test_python_has_the_same(trained: Any) -> None:
     assert found.versions == ("v3", "v4", "v5")
     assert found.metrics[0].values == (0.3, 0.4, 0.5)
     assert found.aliases == {"best": "v4"}
+
+
+def test_a_metric_without_a_number_has_no_axis(mreg: Any, model: Callable[..., str]) -> None:
+    mreg.must("log", model(), "-a", "mnist", "--meta", "metrics.acc=nan")
+
+    shown = mreg.terminal("metrics", "mnist", "acc", "--no-color").out
+    mreg.must("metrics", "mnist", "acc", "--svg", "m.svg")
+
+    assert "┤" not in shown and plot.GAP in shown
+    assert 'class="a"' not in (mreg.home / "m.svg").read_text()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from mreg import MregError, Repository
+from mreg.cli.commands.fetch import _holds_more
 
 
 @pytest.mark.parametrize(
@@ -99,3 +103,47 @@ def test_what_is_left_out_for_its_name_is_told(mreg: Any, model: Callable[..., s
     assert [one["kind"] for one in with_json.json["noticed"]] == ["reserved", "reserved"]
     assert "left out" not in excluded.errors
     assert [row.split("\t")[2] for row in mreg.must("files", "mnist").splitlines()] == ["sub/x", "w"]
+
+
+@pytest.mark.parametrize(("folder", "is_hinted"), [("out", True), (".", False), ("..", False), ("/", None)])
+def test_exact_is_not_proposed_for_a_folder_that_people_work_in(
+    filled: Any, folder: str, is_hinted: bool | None
+) -> None:
+    # given
+    if is_hinted is None:  # nobody writes to / in a test: what is asked is whether it would be proposed
+        assert _holds_more("/", str(filled.home / ".mreg"))
+        return
+    (filled.home / folder).mkdir(exist_ok=True)
+    (filled.home / folder / "other").write_bytes(b"")
+
+    # when
+    result = filled("get", "digits", "-o", folder)
+
+    # then
+    assert result.code == 0
+    assert "other" in result.errors
+    assert ("mreg get --exact" in result.errors) == is_hinted
+
+
+def test_a_check_says_that_it_did_not_read_the_bytes_of_files(filled: Any) -> None:
+    plain, full, repaired = filled("fsck"), filled("fsck", "--full"), filled("fsck", "--repair")
+
+    assert plain.errors.startswith("no damage found; ")
+    assert plain.errors.endswith(", but not at the bytes of files (--full)\n")
+    assert repaired.errors.startswith("no damage left; ")
+    assert repaired.errors.endswith(", but not at the bytes of files (--full)\n")
+    assert "--full" not in full.errors
+
+
+def test_a_python_program_is_told_what_to_do_about_an_error(filled: Any) -> None:
+    # given
+    with Repository.open(filled.home) as repo, pytest.raises(MregError) as raised:
+        # when
+        repo.resolve("digits:bst")
+
+    # then
+    assert raised.value.hint == "did you mean `best`?"
+    shown = "".join(traceback.format_exception(raised.value))
+    assert shown.endswith("UnknownAlias: 'digits' has no alias 'bst'\nhint: did you mean `best`?\n")
+    raised.value.add_note("seen in a test")
+    assert raised.value.__notes__ == ["hint: did you mean `best`?", "seen in a test"]

@@ -14,10 +14,10 @@ import pytest
 
 from mreg.cli import exit_codes
 from mreg.cli.exit_codes import MEANINGS
-from mreg.cli.hints import HINTS
 from mreg.cli.parser import root
 from mreg.cli.registry import COMMANDS, Entry
 from mreg.values import errors
+from mreg.values.hints import HINTS
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import mreg
-from mreg.cli.hints import HINTS
 from mreg.values.errors import Failed, Incomplete, MregError, NotFound
+from mreg.values.hints import HINTS
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,5 +1,6 @@
 """`mreg use`, `mreg get` and `mreg cat`: getting files out."""
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -72,8 +73,9 @@ def get(
     if force and not exact:
         raise typer.BadParameter("it says what --exact may remove, and goes with that only", param_hint="--force")
     reference = chosen(ctx.obj, reference, where, sort)
+    repository = ctx.obj.repository()
     with Bar("writing", ctx.obj) as bar:
-        done = ctx.obj.repository().get(
+        done = repository.get(
             reference,
             output,
             include=include or (),
@@ -84,7 +86,7 @@ def get(
             reflink=reflink,
             progress=bar,
         )
-    kept = f", {done.kept} were there already" if done.kept else ""
+    kept = f", {done.kept} unchanged" if done.kept else ""
     cloned = f" ({done.cloned} as clones)" if done.cloned else ""
     ctx.obj.note(f"{done.version}: {count_text(done.written, 'file', 'files')} written{cloned}{kept}")
     if done.removed:
@@ -92,11 +94,19 @@ def get(
     if done.others:
         verb = "is" if len(done.others) == 1 else "are"
         ctx.obj.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, ctx.obj.verbose)}")
-        ctx.obj.note("`mreg get --exact` removes what is not of the version")
+        if not _holds_more(done.path, repository.location):
+            ctx.obj.note("`mreg get --exact` removes what is not of the version")
     for path in done.damaged:
         ctx.obj.warn(f"damaged, not written: {path_text(path)}")
     ctx.obj.emit(done, lambda out: out.path(done.path))
     return DAMAGED if done.damaged else 0
+
+
+def _holds_more(folder: str, repository: str) -> bool:
+    """Whether it holds what nobody means to remove: where people work and live, and the repository."""
+    inside = os.path.join(os.path.realpath(folder), "")
+    places = (os.getcwd(), os.path.expanduser("~"), repository)
+    return any(os.path.join(os.path.realpath(place), "").startswith(inside) for place in places)
 
 
 def _some(paths: tuple[str, ...], every: bool) -> str:

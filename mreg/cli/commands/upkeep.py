@@ -205,6 +205,8 @@ def fsck(
     )
     if found.chunks_read:
         looked += f", {count_text(found.chunks_read, 'chunk', 'chunks')} ({size_text(found.bytes_read)})"
+    if not full:
+        looked += ", but not at the bytes of files (--full)"
     word = "left" if repair else "found"
     ctx.obj.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
     if found.unfinished:

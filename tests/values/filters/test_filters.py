@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mreg import Filter, Input, MregError, Version
-from mreg.cli.hints import hint_of
 from mreg.values.filters.errors import InvalidFilter
 from mreg.values.filters.parser import Parsed
+from mreg.values.hints import hint_of
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -1,11 +1,12 @@
-"""Hints: what to do about an error, one line per code; and the words for the system's own errors."""
+"""Hints: what to do about an error, one line per code, in the words of the command line.
+
+They stand beside the errors, so that Python programs and tracebacks show them too.
+"""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from mreg.cli.text import path_text
 from mreg.values import names
 from mreg.values.errors import Damaged, MregError
 
@@ -173,39 +174,9 @@ BY_REASON: dict[tuple[str, str], str] = {
 }
 """Hints for one of the reasons that the errors of a code give, where that of the code would not apply."""
 
-ONLY_READ = "nothing was changed; repeat the command where what it prints can be written"
-_READING = {
-    *("", "ls", "show", "search", "history", "diff", "lineage", "metrics", "files", "cat", "resolve", "du"),
-    *("help", "version", "completion", "cache ls", "config get", "config ls", "alias ls", "tag ls"),
-    *("artifact ls", "artifact show", "model ls", "model show"),
-}
-_CHANGING_WITH = {"card": {"--file", "--edit"}, "fsck": {"--repair"}}
-"""Commands that only read without these options."""
 
-_ASK_OWNER = (
-    "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
-    "run by the owner of a repository, shares it with the folder's group"
-)
-_CHECK_PATH = "check the path, and that no file stands where a folder should be"
-MACHINE: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
-    errno.EROFS: (
-        "the file system is read-only",
-        "reading works; to change something, mount it writable, or set MREG_CACHE if it is the cache",
-    ),
-    errno.EACCES: ("permission denied", _ASK_OWNER),
-    errno.EPERM: ("the system does not permit it", _ASK_OWNER),
-    errno.ENOSYS: ("", "the file system lacks what mreg needs; put the repository on another, such as ext4 or xfs"),
-    errno.ENOENT: ("", _CHECK_PATH),
-    errno.ENOTDIR: ("", _CHECK_PATH),
-    errno.EEXIST: ("", _CHECK_PATH),
-    errno.EIO: ("the disk reported an input/output error", "check the disk, then run `mreg fsck`"),
-}
-
-
-def hint_of(error: MregError) -> str:
-    """What to do about it, or an empty text."""
+def hint_of(error: MregError, shown: Callable[[str], str] = str) -> str:
+    """What to do about it, or an empty text. shown: how a name is written."""
     if error.facts.get("hint"):
         return str(error.facts["hint"])
     reason = error.facts.get("reason")
@@ -213,20 +184,11 @@ def hint_of(error: MregError) -> str:
         return BY_REASON[error.code, str(reason)]
     near = error.facts.get("near")
     if near:
-        return (
-            "did you mean " + " or ".join(f"`{path_text(name)}`" for name in near) + "?" + _look_alike(error, near[0])
-        )
+        return "did you mean " + " or ".join(f"`{shown(name)}`" for name in near) + "?" + _look_alike(error, near[0])
     if error.code == "invalid-name":
         return _for_name(error)
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
-
-
-def only_reads(words: str, arguments: Sequence[str]) -> bool:
-    """Whether a command of these words and arguments leaves all as it is."""
-    if words in _CHANGING_WITH:
-        return not any(word.partition("=")[0] in _CHANGING_WITH[words] for word in arguments)
-    return words in _READING or "--dry-run" in arguments
 
 
 def _for_name(error: MregError) -> str:
