@@ -17,6 +17,7 @@ KINDS: Final = {
     "huggingface": "mreg.importers.huggingface",
     "dvc": "mreg.importers.dvc",
     "gto": "mreg.importers.gto",
+    "mlflow": "mreg.importers.mlflow",
     "checkpoints": "mreg.importers.checkpoints",
 }
 """The module of each. The last one is asked where no other knows the source: what it looks for is in many folders."""

@@ -117,13 +117,13 @@ class Known:
 
 def property_name(system: str, collection: str) -> str:
     """The property of an artifact in which it stands what was imported from there."""
-    name = f"imported {system} {collection}"
+    name = f"mreg.imported {system} {collection}"
     if len(name) <= properties.MAX_KEY:
         try:
             return properties.check_key(name)
         except properties.InvalidProperty:
             pass
-    return f"imported {system} {sha256(collection.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"mreg.imported {system} {sha256(collection.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def remembered(text: str | None) -> Memory:

@@ -177,7 +177,7 @@ def test_names_that_do_not_fit_get_one_and_the_old_one_is_recorded(repo: Reposit
         "Best": 0,
         "best-2": 1,
     }
-    assert "imported made org/bert base" in repo.properties("org-bert-base")
+    assert "mreg.imported made org/bert base" in repo.properties("org-bert-base")
     assert source.imported(repo).added == ()
 
 

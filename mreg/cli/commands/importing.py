@@ -27,7 +27,7 @@ def import_(
         typer.Option(
             "--from",
             metavar="KIND",
-            help="Which tool's it is: checkpoints, dvc, gto or huggingface. Default: as it looks.",
+            help="The tool: checkpoints, dvc, gto, huggingface or mlflow. Default: as it looks.",
         ),
     ] = None,
     artifact: Annotated[

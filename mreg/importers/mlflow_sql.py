@@ -1,0 +1,159 @@
+"""MLflow's SQLite database, of any release: columns that it lacks are taken as empty.
+
+A copy of it is read. To open the original could write beside it: a database that was not closed has changes in other
+files, which the first who opens it takes over."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Final
+
+from mreg.importers.faults import MalformedSource
+from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow
+from mreg.importers.plan import Scratch
+from mreg.importers.tree import Tree
+
+_MAGIC: Final = b"SQLite format 3\0"
+_BESIDE: Final = ("-wal", "-journal")
+_NEEDED: Final = {"registered_models": "name", "model_versions": "version"}
+_MOST_STEPS: Final = 20_000
+"""Thousands of steps that a query may take: a hostile database can have tables that never end."""
+
+Row = dict[str, Any]
+
+
+def is_database(tree: Tree, path: str) -> bool:
+    """Whether it is one of SQLite; of what, only `SqlStore` tells."""
+    if not tree.is_file(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
+
+
+class SqlStore:
+    """Raises MalformedSource where it is no database of MLflow."""
+
+    def __init__(self, tree: Tree, path: str, scratch: Scratch) -> None:
+        self._path = path
+        self._copy = scratch.path()
+        for ending in ("", *_BESIDE):
+            if tree.is_file(path + ending):
+                shutil.copyfile(tree.check(path + ending), self._copy + ending)
+        for table, column in _NEEDED.items():
+            if column not in self._columns(table):
+                raise MalformedSource(path=path, reason="it is no database of MLflow")
+
+    def models(self) -> list[ModelRow]:
+        versions, tags = self._by("model_versions", "name"), self._by("model_version_tags", "name")
+        model_tags, aliases = self._by("registered_model_tags", "name"), self._by("registered_model_aliases", "name")
+        return [
+            ModelRow(
+                name=name,
+                description=_text(row.get("description")),
+                created=_number(row.get("creation_time")),
+                tags=_pairs(model_tags.get(name, [])),
+                aliases={_text(one.get("alias")): _number(one.get("version")) or 0 for one in aliases.get(name, [])},
+                versions=tuple(_versions(versions.get(name, []), tags.get(name, []))),
+            )
+            for row in self._rows("SELECT * FROM registered_models ORDER BY name")
+            if (name := _text(row.get("name")))
+        ]
+
+    def run(self, run: str) -> Facts:
+        row = self._one("runs", "run_uuid", run)
+        metrics = self._where("latest_metrics", "run_uuid", run)
+        return Facts(
+            _text(row.get("artifact_uri")),
+            _text(row.get("user_id")),
+            {_text(one.get("key")): _value(one.get("value"), one.get("is_nan")) for one in metrics},
+            _pairs(self._where("params", "run_uuid", run)),
+        )
+
+    def logged(self, model: str) -> Facts:
+        row = self._one("logged_models", "model_id", model)
+        metrics = sorted(
+            self._where("logged_model_metrics", "model_id", model),
+            key=lambda one: (_number(one.get("metric_step")) or 0, _number(one.get("metric_timestamp_ms")) or 0),
+        )
+        params = self._where("logged_model_params", "model_id", model)
+        return Facts(
+            _text(row.get("artifact_location")),
+            "",
+            {_text(one.get("metric_name")): _value(one.get("metric_value"), 0) for one in metrics},
+            {_text(one.get("param_key")): _text(one.get("param_value")) for one in params},
+        )
+
+    def _by(self, table: str, column: str) -> dict[str, list[Row]]:
+        """All rows of the table, by what the column says."""
+        found: dict[str, list[Row]] = {}
+        for row in self._rows(f"SELECT * FROM {table}") if self._columns(table) else ():
+            found.setdefault(_text(row.get(column)), []).append(row)
+        return found
+
+    def _where(self, table: str, column: str, value: str) -> list[Row]:
+        there = column in self._columns(table)
+        return list(self._rows(f"SELECT * FROM {table} WHERE {column} = ?", value)) if value and there else []
+
+    def _one(self, table: str, column: str, value: str) -> Row:
+        return next(iter(self._where(table, column, value)), {})
+
+    def _columns(self, table: str) -> set[str]:
+        return {str(row["name"]) for row in self._rows(f"PRAGMA table_info({table})")}
+
+    def _rows(self, query: str, *values: str) -> Iterator[Row]:
+        """Raises MalformedSource."""
+        try:
+            with closing(sqlite3.connect(f"file:{self._copy}?mode=rw", uri=True)) as database:
+                database.execute("PRAGMA trusted_schema = OFF")
+                database.text_factory = lambda data: data.decode("utf-8", "replace")
+                steps = iter(range(_MOST_STEPS))
+                database.set_progress_handler(lambda: next(steps, None) is None, 1000)
+                cursor = database.execute(query, values)
+                names = [column[0] for column in cursor.description or ()]
+                yield from (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+        except (sqlite3.Error, MemoryError) as error:
+            raise MalformedSource(path=self._path, reason=f"SQLite says: {error}") from None
+
+
+def _versions(rows: list[Row], tags: list[Row]) -> Iterator[VersionRow]:
+    for row in rows:
+        number = _number(row.get("version"))
+        if number is None:
+            continue
+        source, own = _text(row.get("source")), [tag for tag in tags if _number(tag.get("version")) == number]
+        yield VersionRow(
+            number=number,
+            source=source,
+            place=_text(row.get("storage_location")),
+            created=_number(row.get("creation_time")),
+            description=_text(row.get("description")),
+            author=_text(row.get("user_id")),
+            stage=_text(row.get("current_stage")),
+            status=_text(row.get("status")),
+            run=_text(row.get("run_id")),
+            run_link=_text(row.get("run_link")),
+            model=source.removeprefix("models:/") if source.startswith("models:/m-") else "",
+            tags=_pairs(own),
+        )
+
+
+def _pairs(rows: list[Row]) -> dict[str, str]:
+    return {_text(row.get("key")): _text(row.get("value")) for row in rows}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _value(value: Any, is_nan: Any) -> float:
+    return float("nan") if is_nan or not isinstance(value, int | float) else float(value)
