@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow mlflow-skinny servers fuzzer clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow mlflow-skinny servers fuzzer mermaid clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, ser
 test: check testdata strace disks shells onnx frameworks mlflow-skinny sources servers ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells onnx frameworks mlflow sources servers fuzzer ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells onnx frameworks mlflow sources servers fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -193,6 +193,14 @@ moto_packages = 'moto[s3]==$(1)' flask flask-cors
 	@rm -rf $(@D)
 	@$(PIP) install --no-compile --only-binary :all: --target $(@D) \
 	    $(call $(patsubst %/,%,$(dir $*))_packages,$(patsubst .stamp-%,%,$(notdir $*))) && touch $@
+
+# Mermaid's own parser, for the slow tests (170 MB).
+mermaid: .testdata/mermaid/.stamp-11
+.testdata/mermaid/.stamp-%:
+	@echo "fetching mermaid $*"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@npm install --silent --no-fund --no-audit --prefix $(@D) mermaid@$* jsdom@24 && touch $@ || \
+	    { rm -rf $(@D); echo "there is no mermaid (it needs npm, and Node 18 or newer): its test will be skipped"; }
 
 # The coverage-guided fuzzers of the slow tests.
 fuzzer: $(DEV)

@@ -30,6 +30,8 @@ def document(found: Lineage, version: Version, files: Sequence[File]) -> dict[st
         "modelCard": {"quantitativeAnalysis": {"performanceMetrics": _metrics(version)}},
         "properties": [*_properties(version)],
     }
+    if version.licenses:
+        component["licenses"] = [_license(name) for name in version.licenses]
     pedigree: dict[str, Any] = {"ancestors": [_version(node, "ancestor-") for node in inputs]}
     if commit := nodes[found.digest].commit:
         pedigree["commits"] = [{"uid": commit}]
@@ -73,6 +75,21 @@ def _source(at: int, source: DataSource) -> dict[str, Any]:
         "name": source.name,
         "properties": [{"name": f"mreg:{key}", "value": str(value)} for key, value in known if value is not None],
     }
+
+
+_SPDX = (
+    "AFL-3.0 Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-2.0 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-4.0 CC-BY-NC-ND-4.0 "
+    "CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 ECL-2.0 EPL-2.0 EUPL-1.2 ISC MIT MPL-2.0 MS-PL "
+    "NCSA OFL-1.1 OSL-3.0 PostgreSQL Unlicense WTFPL Zlib"
+)
+"""Identifiers of https://spdx.org/licenses that people write on cards, as the Hugging Face Hub lists them."""
+
+
+def _license(name: str) -> dict[str, Any]:
+    """By its SPDX identifier where it is the only one meant: `gpl-3.0` may be two of them."""
+    known = {one.lower(): one for one in _SPDX.split()}
+    said = {"id": known[name.lower()]} if name.lower() in known else {"name": name}
+    return {"license": said}
 
 
 def _metrics(version: Version) -> list[dict[str, str]]:

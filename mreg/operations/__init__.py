@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         expiry as expiry,
         files as files,
         history as history,
+        interpreter as interpreter,
         lineage as lineage,
         links as links,
         log as log,

@@ -7,14 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
 from mreg import lazy
+from mreg.operations import interpreter
+from mreg.operations.interpreter import CannotAsk
 from mreg.values.errors import InvalidInput
 
-__all__ = ["CAPTURED", "capture"]
+__all__ = ["CAPTURED", "CannotAsk", "capture"]
 
 PATIENCE: Final = 2.0
 """Seconds that git may take: in a very large checkout it has to look at many files."""
@@ -31,17 +33,35 @@ class UnknownCapture(InvalidInput):
     what: str
 
 
-def capture(*what: str, folder: str | os.PathLike[str] = ".") -> dict[str, Any]:
+def capture(
+    *what: str, folder: str | os.PathLike[str] = ".", python: str | os.PathLike[str] | bool = False
+) -> dict[str, Any]:
     """Metadata for `log(captured=…)`. what: "git" (of the checkout that `folder` lies in), and of this interpreter
-    "python", "packages", "argv", "gpu". What cannot be told is left out. Raises UnknownCapture."""
+    "python", "packages", "argv", "gpu". What cannot be told is left out. python: the path of another interpreter, which
+    is asked in place of this one (true: that of the environment that is active); argv is then that of the process that
+    has started this one, and gpu what the driver says. Raises UnknownCapture, CannotAsk."""
     for name in what:
         if name not in CAPTURED:
             raise UnknownCapture(what=name)
     found: dict[str, Any] = {}
-    for name in what:
+    for group, values in _of_other(python, what) if python else ():
+        found.setdefault(group, {}).update(values)
+    for name in set(what) & {"git"} if python else what:
         for group, values in CAPTURED[name](os.fspath(folder)).items():
             found.setdefault(group, {}).update(values)
     return {group: values for group, values in found.items() if values}
+
+
+def _of_other(python: str | os.PathLike[str] | bool, what: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    asked = {"python": ("python", "platform"), "packages": ("packages",), "gpu": ("cuda",)}
+    keys = [key for name, keys in asked.items() if name in what for key in keys]
+    if keys:
+        said = interpreter.ask(interpreter.active() if isinstance(python, bool) else os.fspath(python))
+        yield "env", {key: said[key] for key in keys if key in said}
+    if "gpu" in what and (gpus := interpreter.gpus()):
+        yield "env", {"gpu": gpus}
+    if "argv" in what and (argv := interpreter.caller()):
+        yield "source", {"argv": argv}
 
 
 def _git(folder: str) -> Mapping[str, Mapping[str, Any]]:

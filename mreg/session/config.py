@@ -16,7 +16,7 @@ from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
 from mreg.storage import Storage, unreadable
 from mreg.storage.base import get_known
-from mreg.values import formats, toml
+from mreg.values import captures, formats, toml
 from mreg.values.canonical import Malformed
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.formats import NewerFormat as NewerFormat
@@ -104,9 +104,7 @@ def _directions(text: str) -> list[str]:
 
 
 def _capture(text: str) -> str:
-    if text not in ("git", "none"):
-        raise ValueError("write git or none")
-    return text
+    return ",".join(captures.parse(text)) or captures.NONE
 
 
 def _sharing(text: str) -> str:
@@ -130,7 +128,7 @@ SETTINGS: dict[str, Setting] = {
     "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
     "log.capture": Setting(
-        "git", _capture, "what `mreg log` records by itself: git (commit, branch, dirty, remote), or none"
+        "git", _capture, "what `mreg log` records by itself: git, python, packages, argv, gpu, with commas; all; none"
     ),
     "log.compress": Setting(True, _switch, "whether log compresses chunks"),
     "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),

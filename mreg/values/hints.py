@@ -44,6 +44,7 @@ HINTS: dict[str, str] = {
     "not-logarithmic": "leave --log out, or choose versions with --where",
     "not-of-an-artifact": "an artifact may have gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where of its own",
     "invalid-ttl": "give seconds, such as 30 * 86400 for 30 days",
+    "cannot-ask": "name the interpreter that trains with --python PATH, or leave it out with --capture git",
     "invalid-best": "such as max:metrics.acc:3 or min:metrics.loss:3",
     "no-earlier-place": "`mreg history {name}:{alias}` shows where it was",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mreg.operations import capture as module
-from mreg.operations.capture import UnknownCapture, capture
+from mreg.operations import capture as module, interpreter
+from mreg.operations.capture import CannotAsk, UnknownCapture, capture
 from mreg.repository import Repository
 
 Git = Callable[..., str]
@@ -79,6 +79,25 @@ def test_a_second_working_tree_is_told_like_the_first(work: Path, git: Git) -> N
     git("worktree", "add", "-q", "-b", "other", "../other")
 
     assert capture("git", folder=work.parent / "other")["git"]["branch"] == "other"
+
+
+def test_a_submodule_is_told_as_the_checkout_that_it_is(work: Path, git: Git, tmp_path: Path) -> None:
+    git("init", "-q", "-b", "trunk", at="library")
+    (tmp_path / "library" / "layers.py").write_text("1\n")
+    git("add", ".", at="library")
+    git("commit", "-qm", "layers", at="library")
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "library"), "library")
+    git("commit", "-qm", "with library")
+
+    clean, inner = capture("git", folder=work)["git"], capture("git", folder=work / "library")["git"]
+    (work / "library" / "layers.py").write_text("2\n")
+    changed = capture("git", folder=work)["git"]
+
+    assert clean == {"commit": git("rev-parse", "HEAD"), "branch": "main", "dirty": False}
+    assert inner["commit"] == git("rev-parse", "HEAD", at="library") and inner["branch"] == "trunk"
+    assert inner["remote"] == str(tmp_path / "library")
+    assert changed["dirty"] is True, "what is trained with has changed"
+    assert capture("git", folder=work / "library")["git"]["dirty"] is True
 
 
 def test_nothing_is_told_of_a_checkout_without_commit(git: Git, tmp_path: Path) -> None:
@@ -177,6 +196,55 @@ def test_the_interpreter_that_asks_is_told_on_request(monkeypatch: pytest.Monkey
     assert found["env"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert any(one.startswith("numpy==") for one in found["env"]["packages"])
     assert found["source"] == {"argv": ["train.py", "--lr", "1"]}
+
+
+def test_another_interpreter_is_asked_without_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json.py", "platform.py", "sitecustomize.py"):
+        (tmp_path / name).write_text("raise SystemExit('run from the working folder')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    found = capture("python", "packages", "gpu", python=sys.executable)
+
+    assert found["env"]["python"] == sys.version.split()[0]
+    assert any(one.startswith("pytest==") for one in found["env"]["packages"])
+
+
+def test_an_interpreter_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "PATIENCE", 0.2)
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+
+    with pytest.raises(CannotAsk, match="it took more than 0 seconds"):
+        capture("packages", python=slow)
+
+
+@pytest.mark.parametrize("text", ["cuda: Optional[str] = '12.4'", "cuda = '12.4'", "cuda = None", "cuda = '';evil"])
+def test_the_cuda_of_a_torch_is_read_and_torch_not_loaded(text: str, tmp_path: Path) -> None:
+    torch = tmp_path / "torch"
+    torch.mkdir()
+    (torch / "__init__.py").write_text("raise SystemExit('torch was loaded')")
+    (torch / "version.py").write_text(f"__version__ = '2.5.1'\n{text}\n")
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nshift 2\nexec "{sys.executable}" -c "import sys; sys.path.insert(0, {str(tmp_path)!r})\n$1"\n'
+    )
+    python.chmod(0o755)
+
+    found = capture("gpu", python=python)
+
+    assert found.get("env", {}).get("cuda") == ("12.4" if "12.4" in text else None)
+
+
+def test_the_active_environment_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+
+    assert interpreter.active() == str(tmp_path / "bin" / "python")
 
 
 def test_what_cannot_be_recorded_is_refused() -> None:

@@ -25,6 +25,7 @@ from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.small_files import read_named
+from mreg.values import captures
 from mreg.values.ages import age_text, parse_seconds
 from mreg.values.metadata import MAX_FILE, InvalidMetadata, merge, parse_file, parse_pairs, replaced
 from mreg.values.records import DataSource
@@ -108,7 +109,17 @@ def log(
     always: Annotated[bool, typer.Option("--always", help="Make a version also of equal content.")] = False,
     capture: Annotated[
         str | None,
-        typer.Option("--capture", metavar="git|none", help="Record the git checkout. Default: log.capture."),
+        typer.Option(
+            "--capture",
+            metavar="WHAT",
+            help="Record git, python, packages, argv, gpu (with commas); all; none. Default: log.capture.",
+        ),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python", metavar="PATH", help="The interpreter that trains. Default: the active environment's."
+        ),
     ] = None,
     ttl: Annotated[
         str | None,
@@ -152,7 +163,7 @@ def log(
             sources=sources,
             onto=onto,
             remove=remove or (),
-            captured=_captured(repository, capture),
+            captured=_captured(ctx.obj, repository, capture, python),
             ttl=seconds,
             progress=bar,
         )
@@ -179,12 +190,22 @@ def _unshortened(result: "LogResult", asked: float) -> str:
     return f"{name} expires later, {time_text(until)}, and keeps that: {change}" if later else ""
 
 
-def _captured(repository: "Repository", asked: str | None) -> dict[str, Any]:
-    """Of the checkout that the command is run in."""
-    wanted = repository.setting("log.capture") if asked is None else asked
-    if wanted not in ("git", "none"):
-        raise typer.BadParameter("write git or none", param_hint="--capture")
-    return mreg.capture("git") if wanted == "git" else {}
+def _captured(state: State, repository: "Repository", asked: str | None, python: str | None) -> dict[str, Any]:
+    """Of the checkout that the command is run in, and of the interpreter that trains. What only the setting asks for is
+    no reason not to log."""
+    wanted = parsed("--capture", asked, captures.parse)
+    what = captures.parse(repository.setting("log.capture")) if wanted is None else wanted
+    if what in ((), ("git",)):
+        if python:
+            raise typer.BadParameter("it is asked for with --capture python, packages or gpu", param_hint="--python")
+        return mreg.capture(*what)
+    try:
+        return mreg.capture(*what, python=python or True)
+    except mreg.CannotAsk as error:
+        if wanted is not None or python:
+            raise
+        state.warn(f"{error}; recorded without (setting log.capture)")
+        return mreg.capture(*(one for one in what if one == "git"))
 
 
 def _render(state: State, out: Out, result: "LogResult", dry_run: bool) -> None:
