@@ -94,5 +94,6 @@ def _request(command: str, references: str | Sequence[str], options: TransferOpt
         restore=options.get("restore", False),
         names=options.get("names", {}),
         dry_run=options.get("dry_run", False),
+        doubt=command == "pull",
         command=" ".join([command, *texts(references)]),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from mreg.operations.collections import NameTaken, check_free, check_type
+from mreg.operations.links import MAX_CARD
 from mreg.operations.resolve import Resolved
 from mreg.refs import heading, properties, rules
 from mreg.refs.keys import (
@@ -14,12 +15,14 @@ from mreg.refs.keys import (
     AnnotationKey,
     ArtifactKey,
     AttachmentKey,
+    CardKey,
     CollectionKey,
     PropertyKey,
     RefKey,
     VersionKey,
     in_table,
 )
+from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
 from mreg.session.context import Context
@@ -67,8 +70,15 @@ class Arrival:
                 arriving[place.artifact].append(place)
         reserved = [name for there in arriving.values() for name in self._versions(draft, there)]
         ahead = self._annotations(draft, [one for one in placed.places if one.state == "there"])
-        heading.check_refs(draft.value(CONFIG), [*draft.new.items(), *draft.buried.items()])
         return Drafted(placed.places, tuple(reserved), tuple(ahead))
+
+    def check(self, draft: Draft) -> None:
+        """That the other side can hold what is drafted, and that it is something. Raises NeedsFormat, DamagedRef."""
+        heading.check_refs(draft.value(CONFIG), [*draft.new.items(), *draft.buried.items()])
+        for key, value in draft.new.items():
+            fault = value and (rules.fault(key, value) or _too_long(key, value))
+            if fault:
+                raise DamagedRef(ref=key, reason=f"{fault}, in {self.source.location}")
 
     def _versions(self, draft: Draft, arriving: Sequence[Place]) -> list[str]:
         """The versions of one artifact, with what is said of them; the numbers that are reserved."""
@@ -139,6 +149,10 @@ class Arrival:
             else:
                 raise AnnotationsDiffer(what=rules.words(other), location=self.location)
         return ahead
+
+
+def _too_long(key: RefKey, value: str) -> str | None:
+    return "it is too long" if isinstance(key, CardKey) and len(value.encode()) > MAX_CARD else None
 
 
 def _note(key: VersionKey) -> AnnotationKey:

@@ -30,6 +30,14 @@ class MissingChunk(Damaged):
     digest: str
 
 
+class DamagedRecipe(Damaged):
+    code = "damaged-recipe"
+    template = "{location} does not put file {digest} together: {reason}"
+
+    location: str
+    digest: str
+
+
 class Parcel(NamedTuple):
     """A chunk that is sent. place: in the source. position: that it has in the pack; 0: by itself. stored: bytes of the
     form in which it travels."""
@@ -76,6 +84,7 @@ def freight(source: Context, target: Context, manifests: Iterable[Manifest]) -> 
     needed = wanted - present.keys()
     places = _with_bases(have, needed, present, there, source.location)
     loader = Loader(source, target, places)
+    _check_sizes({**alone, **recipes}, sizes, {**present, **places}, source.location)
     parcels = _Forms(places, present, needed, loader).parcels()
     told = there.recipes(lacking)
     new = {name: pieces for name, pieces in recipes.items() if told.get(name) != pieces}
@@ -100,6 +109,16 @@ def _with_bases(
     for place in places.values():
         _check_chain(place, places)
     return places
+
+
+def _check_sizes(
+    files: Mapping[bytes, Sequence[Piece]], sizes: Mapping[bytes, int], places: Places, location: str
+) -> None:
+    """Raises DamagedRecipe where the pieces of a file cannot make it up."""
+    for name, pieces in files.items():
+        wrong = any(places[piece.digest].entry.size != piece.size for piece in pieces)
+        if wrong or sum(piece.size for piece in pieces) != sizes[name]:
+            raise DamagedRecipe(location=location, digest=name.hex(), reason="its chunks have other sizes")
 
 
 def _check_chain(place: Located, places: Places) -> None:

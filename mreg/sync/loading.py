@@ -17,8 +17,8 @@ from mreg.content.packs import DamagedChunk, Located, read_stored
 from mreg.content.parallel import in_order
 from mreg.session.context import Context
 
-_KEPT: Final = 12
-"""Decoded chunks that are kept at hand, as others rest on them."""
+_KEPT: Final = 16 << 20
+"""Bytes of decoded chunks that are kept at hand, as others rest on them."""
 
 
 class Loaded(NamedTuple):
@@ -47,7 +47,6 @@ class Loader:
         stored, data = self._read(place)
         if blake3(data).digest() != place.entry.digest:
             raise _damaged(place, "its bytes do not match its digest")
-        self._keep(place.entry.digest, data)
         return Loaded(stored, data)
 
     def alone(self, place: Located) -> Encoded:
@@ -70,32 +69,38 @@ class Loader:
         return found
 
     def _read(self, place: Located) -> Loaded:
-        entry = place.entry
-        stored = memoryview(bytearray(entry.stored))
-        read_stored(self._storage, place, stored)
-        if entry.codec == codecs.RAW and entry.stored == entry.size:
-            return Loaded(stored, stored)
-        base = None if entry.base is None else self._base(entry.base, place)
-        out = memoryview(bytearray(entry.size))
-        try:
-            codecs.decode(entry.codec, stored, out, base)
-        except codecs.UndecodableChunk as error:
-            raise _damaged(place, str(error)) from None
-        return Loaded(stored, out)
+        """From the nearest of its bases that is at hand, or from the one that is stored by itself."""
+        links, data = self._way(place)
+        for link in reversed(links):
+            stored = memoryview(bytearray(link.entry.stored))
+            read_stored(self._storage, link, stored)
+            data = _decoded(link, stored, data)
+            self._keep(link.entry.digest, data)
+        assert data is not None
+        return Loaded(stored, data)
 
-    def _base(self, name: bytes, user: Located) -> memoryview:
+    def _way(self, place: Located) -> tuple[list[Located], memoryview | None]:
+        """The chunk, and its bases down to the first that is read; and the one below that, if there is one."""
+        links = [place]
+        while (name := links[-1].entry.base) is not None:
+            data = self._at_hand(name)
+            if data is not None:
+                return links, data
+            if name not in self._places:
+                raise _damaged(links[-1], f"its base {name.hex()} is missing")
+            links.append(self._places[name])
+        return links, None
+
+    def _at_hand(self, name: bytes) -> memoryview | None:
+        """A base that was read before, or that the other side has, where that is nearer or the source has it not."""
         with self._guard:
             if name in self._kept:
                 self._kept.move_to_end(name)
                 return self._kept[name]
-        place = self._places.get(name)
-        there = self._index.chunk(name) if place is None or self._is_far else None
-        if there is not None:
-            data = self._there.verified(there)
-        elif place is not None:
-            data = self._read(place).data
-        else:
-            raise _damaged(user, f"its base {name.hex()} is missing")
+        there = self._index.chunk(name) if name not in self._places or self._is_far else None
+        if there is None:
+            return None
+        data = self._there.verified(there)
         self._keep(name, data)
         return data
 
@@ -103,8 +108,20 @@ class Loader:
         if name in self._wanted:
             with self._guard:
                 self._kept[name] = data
-                if len(self._kept) > _KEPT:
+                while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT:
                     self._kept.popitem(last=False)
+
+
+def _decoded(link: Located, stored: memoryview, base: memoryview | None) -> memoryview:
+    entry = link.entry
+    if entry.codec == codecs.RAW and entry.stored == entry.size:
+        return stored
+    out = memoryview(bytearray(entry.size))
+    try:
+        codecs.decode(entry.codec, stored, out, base)
+    except codecs.UndecodableChunk as error:
+        raise _damaged(link, str(error)) from None
+    return out
 
 
 def _damaged(place: Located, reason: str) -> DamagedChunk:

@@ -24,7 +24,8 @@ class Request(NamedTuple):
     every: all versions. where: those that match all of these. aliases: those of the chosen versions to take along;
     every_alias: all of them. links: the links of the chosen versions in registered models. tags, cards: of these
     models. renumber: give versions whose numbers are taken the next free ones. restore: bring back what was deleted
-    there. names: what collections are to be called there. command: for the history.
+    there. names: what collections are to be called there. doubt: the source is another's, so what it says of how files
+    are put together is tried. command: for the history.
     """
 
     references: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class Request(NamedTuple):
     restore: bool = False
     names: Mapping[str, str] = MappingProxyType({})
     dry_run: bool = False
+    doubt: bool = False
     command: str = "push"
 
     def checked(self) -> Request:
@@ -59,4 +61,4 @@ class Request(NamedTuple):
 
 def everything(command: str) -> Request:
     """All versions, with all that can go along."""
-    return Request(every=True, every_alias=True, links=True, tags=True, cards=True, command=command)
+    return Request(every=True, every_alias=True, links=True, tags=True, cards=True, doubt=True, command=command)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from blake3 import blake3
+
+from mreg.content.chunks import ChunkReader
 from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of, reused_by
@@ -18,12 +21,13 @@ from mreg.session.context import Context
 from mreg.sync import labels
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import SameRepository, TargetChanged
-from mreg.sync.freight import Freight, freight
+from mreg.sync.freight import DamagedRecipe, Freight, freight
 from mreg.sync.labels import Labelled
 from mreg.sync.request import Request
 from mreg.sync.seen import Seen
 from mreg.sync.selection import chosen
 from mreg.sync.sending import Sent, foretell, send
+from mreg.values.errors import Damaged
 from mreg.values.formats import require
 from mreg.values.progress import Progress
 from mreg.values.records import Manifest, VersionRecord
@@ -40,11 +44,17 @@ def transfer(source: Context, target: Context, request: Request, progress: Progr
         raise SameRepository(location=target.location)
     request = request.checked()
     for _ in range(_TRIES - 1):
+        journey = _Journey(source, target, request)
         try:
-            return _Journey(source, target, request).run(progress)
+            return journey.run(progress)
         except (MissingPack, TargetChanged):
+            pass
+        except Damaged:
             source.storage.begin()
-            target.storage.begin()
+            if not journey.is_overtaken:  # a gc may have rewritten packs of the source
+                raise
+        source.storage.begin()
+        target.storage.begin()
     return _Journey(source, target, request).run(progress)
 
 
@@ -74,6 +84,11 @@ class _Journey:
         source.tables(self._view.look)
         self._chosen = chosen(source, self._view, request)
 
+    @property
+    def is_overtaken(self) -> bool:
+        """Has the source changed since the journey began?"""
+        return self._view.moved()
+
     def run(self, progress: Progress | None) -> Transfer:
         view = self._target.view()
         self._target.tables(view.look)
@@ -85,12 +100,15 @@ class _Journey:
             told = changes.describe(self._target, view, plan.changes())
             return self._told(drafted, records, foretell(load), self._new(records, view))._replace(changes=told)
         sent = self._send(load, progress)
+        if self._request.doubt:
+            self._try(load)
         return self._commit(drafted, records, sent)
 
     def _draft(self, draft: Draft) -> tuple[Drafted, Labelled]:
         arrival = Arrival(self._source, self._view, self._target, self._request, self._seen)
         drafted = arrival.draft(draft, self._chosen)
         labelled = labels.draft(arrival, draft, drafted)
+        arrival.check(draft)
         return drafted._replace(ahead=(*drafted.ahead, *labelled.ahead)), labelled
 
     # What is sent.
@@ -149,6 +167,20 @@ class _Journey:
         if progress and total:
             progress(0, total)
         return send(load, self._target, self._request.command, tell)
+
+    def _try(self, load: Freight) -> None:
+        """Whether the files that have come are what they are said to be. Raises DamagedRecipe, MissingPack."""
+        index = self._target.tables(self._target.view().look)
+        reader = ChunkReader(self._target.storage, index.chunk)
+        for name, pieces in load.recipes.items():
+            whole, places = blake3(), index.chunks({piece.digest for piece in pieces})
+            for piece in pieces:
+                if piece.digest not in places:
+                    raise MissingPack(pack=f"with chunk {piece.digest.hex()}")
+                whole.update(reader.read(places[piece.digest]))
+            if whole.digest() != name:
+                location, reason = self._source.location, "its chunks make another file"
+                raise DamagedRecipe(location=location, digest=name.hex(), reason=reason)
 
     # The change.
 
