@@ -25,6 +25,8 @@ def are_equal(before: Source, one: Tensor, after: Source, other: Tensor) -> bool
     Unreadable."""
     if before.place(one) == after.place(other):
         return True
+    if one.deflated and other.deflated and (known := before.stretches(one)) and known == after.stretches(other):
+        return True
     unknown = []
     for start in range(0, one.size, SEGMENT):
         size = min(SEGMENT, one.size - start)

@@ -12,6 +12,8 @@ from mreg.checkout.opened import Stretch
 from mreg.checkout.reader import DamagedFile
 from mreg.content.chunks import Kept
 from mreg.content.formats import listing
+from mreg.content.formats.inflating import BrokenMember, Inflating
+from mreg.content.parallel import AHEAD
 from mreg.operations import matching
 from mreg.operations.sides import Opened, Side
 from mreg.values.records import File
@@ -20,6 +22,8 @@ from mreg.values.tensors import SkippedTensor, Tensor
 INDEX_MOST: Final = 32 << 20
 OPEN: Final = 4
 """Files kept open, each with what was read of it last."""
+WINDOW: Final = (AHEAD + 4) << 20
+"""Bytes of a compressed tensor that are at hand: threads compare segments of 1 MiB, not quite in their order."""
 
 
 class Unreadable(Exception):
@@ -38,6 +42,7 @@ class Source:
         self.name = side.what.name
         self._files = {file.path: file for file in side.files}
         self._open = lru_cache(OPEN)(lambda path: side.open(self._files[path]))
+        self._inflating = lru_cache(2)(self._inflate)
         self.done_with = side.done_with
         self.skipped: list[SkippedTensor] = []
 
@@ -53,23 +58,35 @@ class Source:
         none."""
         if not tensor.size:
             return None
-        return tensor.dtype, tensor.shape, tensor.order, self.stretches(tensor) or self.place(tensor)
+        form = tensor.dtype, tensor.shape, tensor.order, tensor.deflated is not None
+        return *form, self.stretches(tensor) or self.place(tensor)
 
-    def place(self, tensor: Tensor) -> tuple[str, int, int]:
+    def place(self, tensor: Tensor) -> Hashable:
         """Where the bytes lie: the digest of the file, from which byte on, and how many."""
-        return self._files[tensor.file].digest, tensor.start, tensor.size
+        return self._files[tensor.file].digest, tensor.start, tensor.size, tensor.deflated
 
     def stretches(self, tensor: Tensor, start: int = 0, size: int | None = None) -> tuple[Stretch, ...] | None:
-        """What the tensor's bytes, or these of them, are made of, where that is known without reading them. Raises
-        Unreadable."""
+        """What the tensor's bytes, or these of them, are made of, where that is known without reading them; of a
+        compressed one, what the compressed bytes are, and nothing of a part. Raises Unreadable."""
+        if tensor.deflated is not None:
+            return self._opened(tensor).stretches(*tensor.deflated) if size is None else None
         return self._opened(tensor).stretches(tensor.start + start, tensor.size if size is None else size)
 
     def read(self, tensor: Tensor, start: int, size: int, kept: Kept | None = None) -> memoryview:
         """These bytes of the tensor, which `done_with` takes back, or all in `kept`. Raises Unreadable."""
         try:
+            if tensor.deflated is not None:
+                return self._inflating(tensor.file, tensor.deflated).read_at(tensor.start + start, size)
             return self._opened(tensor).read_at(tensor.start + start, size, kept)
         except DamagedFile as error:
             raise self._unreadable(tensor, error) from None
+        except BrokenMember as error:
+            reason = f"what it is compressed to is broken: {error}"
+            raise Unreadable(SkippedTensor(tensor.file, tensor.name, reason, False, self._before)) from None
+
+    def _inflate(self, path: str, at: tuple[int, int]) -> Inflating:
+        opened = self._open(path)
+        return Inflating(lambda start, size: opened.read_at(start, size), *at, WINDOW)
 
     def _opened(self, tensor: Tensor) -> Opened:
         try:
@@ -79,7 +96,7 @@ class Source:
 
     def _listed(self, file: File) -> tuple[Tensor, ...]:
         try:
-            found = listing.tensors_of(self._open(file.path), file.size, file.path)
+            found = listing.tensors_of(self._open(file.path), file.size, file.path, inflated=True)
         except DamagedFile as error:
             self.skipped.append(SkippedTensor(file.path, None, error.reason, True, self._before))
             return ()

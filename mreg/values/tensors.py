@@ -17,7 +17,8 @@ class Tensor(NamedTuple):
     (`BF16`), or ggml's for quantised blocks (`Q4_K`); "" if it is none of them. shape: outermost dimension first.
     start, size: where its bytes lie in the file. order: of the elements, "C" (row-major), "F" (column-major), or "" if
     they do not lie one after the other. tied_to: the name that the same bytes have besides. group: the file, or set of
-    shards, that it was looked for in on the other side.
+    shards, that it was looked for in on the other side. deflated: where compressed bytes lie in the file, from which
+    one on and how many, if `start` is a place in what they decompress to; None: it is not compressed.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Tensor(NamedTuple):
     order: str = "C"
     tied_to: str | None = None
     group: str = ""
+    deflated: tuple[int, int] | None = None
 
 
 class Statistics(NamedTuple):

@@ -105,6 +105,7 @@ def test_shards_that_were_divided_otherwise_do_not_differ(compare: Compare) -> N
     [
         pytest.param(lambda tensors: {"pytorch_model.bin": model_files.torch_file(tensors)}, id="torch"),
         pytest.param(lambda tensors: {"weights.npz": model_files.npz(tensors)}, id="npz"),
+        pytest.param(lambda tensors: {"weights.npz": model_files.npz(tensors, compressed=True)}, id="npz, compressed"),
     ],
 )
 def test_the_same_tensors_in_another_format_do_not_differ(write: Callable[..., Any], compare: Compare) -> None:
@@ -217,6 +218,34 @@ def test_equal_bytes_that_were_cut_otherwise_are_equal(compare: Compare) -> None
     found = compare({"a.npz": before}, {"a.npz": after})
 
     assert counts(found) == {"added": 1, "equal": len(arrays())}
+
+
+def test_compressed_arrays_are_compared_by_their_values(compare: Compare) -> None:
+    rng = np.random.default_rng(0)
+    before = {"same": rng.standard_normal(1000), "large": rng.integers(0, 9, 5 << 20, "u1"), "gone": np.zeros(9)}
+    after = {"same": before["same"], "large": before["large"].copy(), "renamed": before["gone"]}
+    after["large"][-1] += 1
+
+    found = compare(
+        {"a.npz": model_files.npz(before, compressed=True)}, {"a.npz": model_files.npz(after, compressed=True)}
+    )
+
+    assert counts(found) == {"changed": 1, "equal": 1, "renamed": 1}
+    assert found.changed[0].statistics is not None
+    assert found.changed[0].statistics.changed == pytest.approx(1 / (5 << 20))
+
+
+def test_a_compressed_array_that_is_broken_is_told_and_the_others_compared(compare: Compare) -> None:
+    values = {"good": np.arange(1000.0), "large": np.random.default_rng(0).integers(0, 9, 1 << 20, "u1")}
+    data = bytearray(model_files.npz(values, compressed=True))
+    whole = bytes(data)
+    at = data.index(b"large.npy") + (1 << 18)
+    data[at : at + 100] = bytes(100)
+
+    found = compare({"a.npz": whole}, {"a.npz": bytes(data)})
+
+    assert names(found.equal) == ["good"]
+    assert [one.tensor for one in found.skipped] == ["large"] or names(found.changed) == ["large"]
 
 
 def test_names_are_matched_without_a_prefix_and_one_is_proposed(

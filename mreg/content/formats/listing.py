@@ -5,6 +5,7 @@ Beside the maps of `detect.spans`, which are made for cutting and know a tensor 
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from mreg.content.formats import gguf, hdf5, npy, safetensors, torch_pickle, zipped
+from mreg.content.formats.inflating import LARGEST_RATIO, BrokenMember, Inflating
 from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at
 from mreg.values.tensors import Tensor
 
@@ -24,13 +26,13 @@ class Listing(NamedTuple):
     reason: str = ""
 
 
-def tensors_of(file: SeekableFile, size: int, path: str) -> Listing:
-    """The tensors of a file of `size` bytes, called `path` in what is made of it. Raises only the OSError of real
-    input and output, and whatever `file` raises."""
+def tensors_of(file: SeekableFile, size: int, path: str, *, inflated: bool = False) -> Listing:
+    """The tensors of a file of `size` bytes, called `path` in what is made of it. inflated: also those that are
+    compressed (`Tensor.deflated`). Raises only the OSError of real input and output, and whatever `file` raises."""
     head = read_at(file, 0, len(torch_pickle.OLD)) if size else b""
     try:
         if head.startswith(zipped.MAGIC):
-            return _zipped(file, size, path)
+            return _zipped(file, size, path, inflated)
         if head.startswith(npy.MAGIC):
             return _sound(npy.listed(file, 0, size, path, ""), size)
         if head.startswith(gguf.MAGIC):
@@ -46,7 +48,7 @@ def tensors_of(file: SeekableFile, size: int, path: str) -> Listing:
     return Listing()
 
 
-def _zipped(file: SeekableFile, size: int, path: str) -> Listing:
+def _zipped(file: SeekableFile, size: int, path: str, inflated: bool) -> Listing:
     members = zipped.members(file, size)
     if (pickle := torch_pickle.pickle_of(members)) is not None:
         found, reason = torch_pickle.listed(file, path, members, pickle)
@@ -56,15 +58,31 @@ def _zipped(file: SeekableFile, size: int, path: str) -> Listing:
     if weights is not None:
         return _datasets(file, weights.start, weights.size, path)
     arrays = [member for member in members if member.name.endswith(".npy")]
-    compressed = sum(not member.stored for member in arrays)
-    listing = _sound(_arrays(file, path, arrays), size)
+    compressed = sum(not (member.stored or (inflated and member.deflated)) for member in arrays)
+    listing = _sound(_arrays(file, path, arrays, inflated), size)
     return listing._replace(reason=listing.reason or _left_out(compressed, "array", "compressed"))
 
 
-def _arrays(file: SeekableFile, path: str, members: Iterable[zipped.Member]) -> Iterator[Tensor]:
+def _arrays(file: SeekableFile, path: str, members: Iterable[zipped.Member], inflated: bool) -> Iterator[Tensor]:
     for member in members:
+        name = member.name.removesuffix(".npy")
         if member.stored:
-            yield from npy.listed(file, member.start, member.size, path, member.name.removesuffix(".npy"))
+            yield from npy.listed(file, member.start, member.size, path, name)
+        elif member.deflated and inflated:
+            yield from _inflated(file, member, path, name)
+
+
+def _inflated(file: SeekableFile, member: zipped.Member, path: str, name: str) -> Iterator[Tensor]:
+    """The array of a compressed member. Raises Unmappable where it is not one."""
+    if member.full > LARGEST_RATIO * member.size:
+        raise Unmappable
+    stream = Inflating(lambda start, length: read_at(file, start, length), member.start, member.size, npy.HEADER_MOST)
+    try:
+        head = io.BytesIO(stream.read_at(0, min(member.full, 2 * npy.HEADER_MOST)))
+    except BrokenMember:
+        raise Unmappable from None
+    for one in npy.listed(head, 0, member.full, path, name):
+        yield one._replace(deflated=(member.start, member.size))
 
 
 def _datasets(file: SeekableFile, start: int, size: int, path: str) -> Listing:
@@ -90,6 +108,7 @@ def _sound(found: Iterable[Tensor], size: int) -> Listing:
 
 
 def _is_sound(tensor: Tensor, size: int) -> bool:
-    inside = tensor.start >= 0 and tensor.size >= 0 and tensor.start + tensor.size <= size
+    start, length = tensor.deflated or (tensor.start, tensor.size)
+    inside = start >= 0 and length >= 0 and start + length <= size
     item = ITEM_SIZE.get(tensor.dtype)
     return inside and (item is None or math.prod(tensor.shape) * item == tensor.size)

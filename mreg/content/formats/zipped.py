@@ -37,6 +37,7 @@ _LOCATOR = struct.Struct("<4s4xQ4x")  # 4.3.15: signature, offset of the zip64 e
 _EXTRA = struct.Struct("<HH")  # 4.5.1: kind of the extra field's part, its length
 
 _STORED = 0  # 4.4.5
+DEFLATED: Final = 8
 _ZIP64_EXTRA = 1  # 4.5.3
 _COMMENT_MOST = 0xFFFF
 _IN_ZIP64 = 0xFFFFFFFF  # "too large for this field, look into the zip64 extra field"
@@ -51,21 +52,33 @@ class _Entry(NamedTuple):
     length: int
     header: int
     """Offset of the local header."""
+    full: int
+    """Bytes when it is not compressed."""
 
 
 class Member(NamedTuple):
-    """A file in the archive: its bytes begin at `start`. stored: not compressed, so that `size` bytes are its own."""
+    """A file in the archive: its bytes begin at `start`. stored: not compressed, so that `size` bytes are its own.
+    full: how many there are, if it is `deflated`, which is one way of compressing."""
 
     name: str
     start: int
     size: int
     stored: bool
+    deflated: bool = False
+    full: int = 0
 
 
 def members(file: SeekableFile, size: int) -> list[Member]:
     """All members. Raises Unmappable, struct.error."""
     return [
-        Member(entry.name.decode("utf-8", "replace"), start, entry.length, entry.method == _STORED)
+        Member(
+            entry.name.decode("utf-8", "replace"),
+            start,
+            entry.length,
+            entry.method == _STORED,
+            entry.method == DEFLATED,
+            entry.full,
+        )
         for entry in islice(_entries(_directory(file, size)), MOST_PARTS)
         if (start := _data_start(file, size, entry.header)) + entry.length <= size
     ]
@@ -151,8 +164,8 @@ def _entries(directory: bytes) -> Iterator[_Entry]:
         if _IN_ZIP64 in (length, full, header):
             fields = _zip64_extra(directory[name_end:extra_end])
             # In this order, and only those that did not fit (4.5.3).
-            _, length, header = (next(fields) if value == _IN_ZIP64 else value for value in (full, length, header))
-        yield _Entry(directory[position:name_end], method, length, header)
+            full, length, header = (next(fields) if value == _IN_ZIP64 else value for value in (full, length, header))
+        yield _Entry(directory[position:name_end], method, length, header, full)
         position = extra_end + comment
 
 

@@ -107,6 +107,28 @@ def test_compressed_members_are_told_as_what_cannot_be_compared() -> None:
     assert listed(data) == Listing((), "2 arrays of it are compressed")
 
 
+def test_compressed_members_are_told_to_who_can_inflate_them() -> None:
+    data = model_files.npz({"a": np.zeros((10, 100), "f4"), "b": np.zeros(0)}, compressed=True)
+
+    found = tensors_of(io.BytesIO(data), len(data), "m.npz", inflated=True)
+
+    assert [(one.name, one.dtype, one.shape, one.size) for one in found.tensors] == [
+        ("a", "F32", (10, 100), 4000),
+        ("b", "F64", (0,), 0),
+    ]
+    assert found.reason == "" and all(one.deflated for one in found.tensors)
+
+
+def test_a_member_that_claims_more_than_deflate_can_make_is_not_inflated() -> None:
+    data = bytearray(model_files.npz({"a": np.zeros(1000)}, compressed=True))
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 24 : at + 28] = (1 << 31).to_bytes(4, "little")
+
+    found = tensors_of(io.BytesIO(data), len(data), "m.npz", inflated=True)
+
+    assert found == Listing(reason="it contradicts its format, or itself")
+
+
 def test_chunked_datasets_are_told_as_what_cannot_be_compared() -> None:
     found = listed(model_files.h5({"b": np.zeros(3)}, chunked={"a": np.zeros((10, 100))}))
 
