@@ -25,6 +25,7 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "show": ["mreg show digits:production", "mreg show digits"],
     "metrics": ["mreg metrics mnist", "mreg metrics mnist acc --svg acc.svg"],
+    "html": ["mreg html report.html"],
     "files": ["mreg files mnist:best", "mreg files mnist:best --digest sha256"],
     "cat": ["mreg cat mnist:best config.json"],
     "diff": [

@@ -38,6 +38,7 @@ _PUBLIC = (
     "mreg.operations.metrics",
     "mreg.operations.past",
     "mreg.operations.upgrade",
+    "mreg.pages.report",
     "mreg.upkeep.findings",
     "mreg.upkeep.gc",
     "mreg.checkout.cache",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.operations.metrics import *
     from mreg.operations.past import *
     from mreg.operations.upgrade import *
+    from mreg.pages.report import *
     from mreg.repository import *
     from mreg.session.config import *
     from mreg.session.trust import *

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    import markdown_it as markdown_it
     import pyfastcdc as pyfastcdc
     import tomli_w as tomli_w
 else:

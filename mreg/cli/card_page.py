@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mreg.cli.output import Out, value_text
+from mreg.cli.output import Out
 from mreg.values.front_matter import front_matter
 from mreg.values.metadata import flatten
+from mreg.values.words import value_text
 
 
 def render_card(out: Out, tags: tuple[str, ...], text: str) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mreg.cli.layout import Column
-from mreg.cli.output import time_text, value_text
+from mreg.cli.output import time_text
 from mreg.values import names
 from mreg.values.filters.errors import InvalidFilter, UnknownKey
 from mreg.values.filters.meaning import Subject
 from mreg.values.filters.tokens import tokens
 from mreg.values.filters.tree import FIELDS, Key
 from mreg.values.metadata import flatten
+from mreg.values.words import value_text
 
 if TYPE_CHECKING:
     from mreg import Repository, Version

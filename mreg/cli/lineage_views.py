@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mreg.cli import cyclonedx
 from mreg.cli.as_json import print_json
-from mreg.cli.output import Out, size_text
+from mreg.cli.output import Out
+from mreg.values.words import size_text
 
 if TYPE_CHECKING:
     from mreg import File, Lineage, LineageNode, Version

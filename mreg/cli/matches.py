@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mreg.cli.output import value_text
 from mreg.values.front_matter import front_matter
 from mreg.values.metadata import flatten
+from mreg.values.words import value_text
 
 if TYPE_CHECKING:
     from mreg import Artifact, Model, Version

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mreg import cli, lazy
 from mreg.cli import layout
 from mreg.cli.layout import Column, paint, plainly
 from mreg.cli.text import one_line, safe
+from mreg.values.words import size_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,16 +109,6 @@ class Out:
         cli.rich_output.markdown(text, color=self._color)
 
 
-def size_text(count: int) -> str:
-    """Bytes for people: 1.2 MiB."""
-    number = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024:
-            return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TiB"
-
-
 def speed_text(count: int, seconds: float) -> str:
     """Bytes per second for people: 104.2 MiB/s."""
     return f"{size_text(round(count / seconds)) if seconds > 0 else 0}/s"
@@ -126,11 +117,6 @@ def speed_text(count: int, seconds: float) -> str:
 def aliases_text(aliases: Mapping[str, str]) -> str:
     """What each alias names: `best=v3 production=v1`."""
     return " ".join(f"{alias}={target}" for alias, target in aliases.items())
-
-
-def count_text(count: int, one: str, many: str) -> str:
-    """`1 pack`, `2 packs`."""
-    return f"{count} {one if count == 1 else many}"
 
 
 def time_text(time: datetime) -> str:
@@ -156,8 +142,3 @@ def short_age(time: datetime) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit}"
     return "just now"
-
-
-def value_text(value: Any) -> str:
-    """A metadata value for people."""
-    return value if isinstance(value, str) else lazy.json.dumps(value, ensure_ascii=False)

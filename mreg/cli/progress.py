@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from mreg import cli
-from mreg.cli.output import size_text, speed_text
+from mreg.cli.output import speed_text
 from mreg.cli.state import State
+from mreg.values.words import size_text
 
 if TYPE_CHECKING:
     from mreg.cli.rich_output import Progress

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "diff": Entry("Compare two versions.", VERSIONS, "compare", "diff"),
     "metrics": Entry("Show metrics over versions, as table or chart.", VERSIONS, "metrics", "metrics"),
     "lineage": Entry("Show what a version was made from, and what from it.", VERSIONS, "lineage", "lineage"),
+    "html": Entry("Write the repository as pages for a browser.", VERSIONS, "html", "html"),
     "annotate": Entry("Change a version's message and metadata.", VERSIONS, "log", "annotate"),
     "rm": Entry("Delete a version.", VERSIONS, "collections", "rm"),
     "link": Entry("Link a version into a registered model.", MODELS, "links", "link"),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mreg import cli
 from mreg.cli.layout import Column
-from mreg.cli.output import Out, aliases_text, count_text, size_text, value_text
+from mreg.cli.output import Out, aliases_text
 from mreg.cli.state import State
 from mreg.values.metadata import flatten
+from mreg.values.words import count_text, size_text, value_text
 
 if TYPE_CHECKING:
     from mreg import Artifact, Link, Model, Repository, Version

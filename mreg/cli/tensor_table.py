@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import GAP, Column, width_of
-from mreg.cli.output import Out, count_text
+from mreg.cli.output import Out
 from mreg.cli.text import one_line, path_text
 from mreg.values.tensors import largest_change, natural
+from mreg.values.words import count_text
 
 if TYPE_CHECKING:
     from mreg import Diff, SkippedTensor, Statistics, Tensor, TensorPair

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import width_of, wrapped
-from mreg.cli.output import Out, age_text, count_text, local_text, size_text, time_text, value_text
+from mreg.cli.output import Out, age_text, local_text, time_text
 from mreg.cli.text import one_line, path_text
 from mreg.values.metadata import flatten
+from mreg.values.words import count_text, size_text, value_text
 
 if TYPE_CHECKING:
     from datetime import datetime

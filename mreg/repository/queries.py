@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, overload
 
-from mreg import operations
+from mreg import operations, pages
 from mreg.operations.resolve import Resolved
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import Opened
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mreg.operations.metrics import Metrics
     from mreg.operations.past import Moment
+    from mreg.pages.report import Written
     from mreg.values.entities import Artifact, HistoryEntry, KeyFigures, LeftOut, Model, Noted, Version
     from mreg.values.filters.filter import Filter
 
@@ -150,6 +151,16 @@ class Queries(Opened):
         begin so, such as `log` or `alias set`."""
         wanted = operations.history.Wanted(name, since, until, author, action)
         return operations.history.history(self._context, wanted, limit=limit)
+
+    def html(self, out: str | os.PathLike[str], *, title: str | None = None) -> Written:
+        """Write the repository as pages for a browser: registered models, artifacts, versions with their metadata,
+        files and tensors, metrics as charts, lineage, and the journal. A page needs no server, loads nothing, and can
+        be read without its script. The same repository gives the same bytes.
+
+        out: a file, where it ends in `.html`, with everything on one page; else a folder of pages. What is there is
+        replaced if mreg wrote it, else refused (NotOurs). title: of the pages.
+        """
+        return pages.report.write(self._context, os.fspath(out), title or "Model registry")
 
     def at(self, when: int | str | datetime) -> Moment:
         """The repository as it was: after an entry of that number, or after the last entry that bears no later time

@@ -1109,6 +1109,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         "digest nodes steps",
         {"nodes.0": "aliases author commit consumers created digest dirty links name run sources state"},
     ),
+    ("html report.html", "pages path size", {}),
     ("du", "items logical stored unfinished unique versions", {}),
     ("gc", "bytes changes expired kept packs reasons records repacked seq unfinished", {}),
     ("fsck", "bytes_read chunks_read entries findings packs refs repaired unfinished versions", {}),

@@ -75,7 +75,7 @@ SILENT = {
 }
 READS = {
     "get", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
-    "artifact show", "model ls", "model show", "search", "metrics", "history", "du", "config get", "config ls",
+    "artifact show", "model ls", "model show", "search", "metrics", "html", "history", "du", "config get", "config ls",
     "cache ls", "help", "version",
 }  # fmt: skip
 

@@ -28,6 +28,8 @@ import runs --dry-run
 import runs -a imported
 metrics t
 metrics t acc
+html {x}.html
+html {x}-pages
 lineage other
 files m
 files other

@@ -66,6 +66,8 @@ cat a:v0 w.bin
 diff a:v0 a:v1
 search a
 metrics a
+html report.html
+html pages
 get a:v0 -o got
 get a:v1 -o got
 use a:v0

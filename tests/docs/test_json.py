@@ -99,6 +99,7 @@ RUNS = [
     ("mreg fsck", "fsck --full"),
     ("mreg fsck", "fsck --full --repair"),
     ("mreg get", "get tuned --partial -o out"),
+    ("mreg html", "html report.html"),
     ("mreg cache ls", "cache ls"),
     ("mreg cache prune", "cache prune --force"),
     ("mreg config set", "config set log.exclude *.tmp"),

@@ -43,6 +43,9 @@ say "What the registered model holds, and who changed its references."
 run mreg show digits-classifier
 run mreg history digits-classifier
 
+say "The same as a page for a browser, which needs no server."
+run mreg --quiet html "${REPORT:-report.html}"
+
 say "Every byte and every reference is checked; equal content is stored once."
 run mreg fsck --full
 run mreg du

@@ -8,10 +8,11 @@ import mreg
 from mreg.cli.commands.params import parsed
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
-from mreg.cli.output import Out, age_text, count_text, size_text
+from mreg.cli.output import Out, age_text
 from mreg.cli.text import path_text
 from mreg.values.ages import parse_seconds
 from mreg.values.sizes import parse_bytes
+from mreg.values.words import count_text, size_text
 
 
 def ls(ctx: Context) -> None:

@@ -9,11 +9,12 @@ from mreg import cli
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED, DONE, UNMET
 from mreg.cli.layout import width_of
-from mreg.cli.output import Out, count_text, size_text, value_text
+from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import one_line, path_text
 from mreg.values.entities import LocalFiles
+from mreg.values.words import count_text, size_text, value_text
 
 if TYPE_CHECKING:
     from mreg import Diff, File

@@ -13,9 +13,9 @@ from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption, chose
 from mreg.cli.commands.params import ReferenceArgument, RunOption
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
-from mreg.cli.output import count_text
 from mreg.cli.progress import Bar
 from mreg.cli.text import path_text
+from mreg.values.words import count_text
 
 NAMED = 10
 """How many files a note names."""

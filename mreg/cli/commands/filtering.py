@@ -9,8 +9,8 @@ from mreg import cli
 from mreg.cli import plain, tables
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
-from mreg.cli.output import count_text, value_text
 from mreg.cli.state import State
+from mreg.values.words import count_text, value_text
 
 if TYPE_CHECKING:
     from mreg import Repository, Version

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg.cli.changes import NONE, Row, renamed, rows_of, tell
+from mreg.cli.changes import tell
 from mreg.cli.context import Context
 from mreg.cli.layout import aligned
 from mreg.cli.output import Out, local_text, time_text
 from mreg.cli.state import State
 from mreg.cli.tables import tell_left_out
 from mreg.cli.text import safe
+from mreg.values.change_rows import NONE, Row, renamed, rows_of
 
 if TYPE_CHECKING:
     from mreg import HistoryEntry

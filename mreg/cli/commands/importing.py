@@ -6,11 +6,12 @@ import typer
 
 from mreg.cli.changes import tell
 from mreg.cli.context import Context
-from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.values.names import composed
+from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
     from mreg import Imported, ImportedCollection, ImportedVersion

@@ -20,7 +20,7 @@ from mreg.cli.commands.params import (
 )
 from mreg.cli.context import Context
 from mreg.cli.errors import NoPaths
-from mreg.cli.output import Out, count_text, size_text, time_text
+from mreg.cli.output import Out, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
@@ -29,6 +29,7 @@ from mreg.values import captures
 from mreg.values.ages import age_text, parse_seconds
 from mreg.values.metadata import MAX_FILE, InvalidMetadata, merge, parse_file, parse_pairs, replaced
 from mreg.values.records import DataSource
+from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,10 @@ from mreg.cli.commands.filtering import WhereOption, told
 from mreg.cli.commands.params import NameArgument
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
-from mreg.cli.output import Out, count_text, time_text, value_text
+from mreg.cli.output import Out, time_text
 from mreg.values.errors import InvalidInput
 from mreg.values.plot import GAP, label
+from mreg.values.words import count_text, value_text
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics, MetricValue

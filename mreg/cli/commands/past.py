@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from mreg import cli
 from mreg.cli import tables
 from mreg.cli.layout import Column
-from mreg.cli.output import aliases_text, count_text, local_text, size_text, time_text
+from mreg.cli.output import aliases_text, local_text, time_text
 from mreg.cli.state import State
+from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
     from datetime import datetime

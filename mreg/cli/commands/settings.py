@@ -7,7 +7,7 @@ import typer
 
 import mreg
 from mreg.cli.context import Context
-from mreg.cli.output import value_text
+from mreg.values.words import value_text
 
 SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
 UserOption = Annotated[

@@ -9,13 +9,14 @@ from mreg.cli.card_page import card_fields
 from mreg.cli.commands.filtering import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
-from mreg.cli.output import Out, aliases_text, size_text
+from mreg.cli.output import Out, aliases_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.values.checksums import LENGTHS, checksum_line
 from mreg.values.file_names import local
 from mreg.values.front_matter import front_matter
+from mreg.values.words import size_text
 
 if TYPE_CHECKING:
     from datetime import datetime

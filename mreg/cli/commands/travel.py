@@ -8,11 +8,12 @@ import typer
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import parsed
 from mreg.cli.context import Context
-from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.repository import Repository
 from mreg.values.names import InvalidReference
+from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
     from mreg import Transfer, TravelledVersion

@@ -7,11 +7,12 @@ import typer
 from mreg.cli.commands.params import parsed
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import DAMAGED
-from mreg.cli.output import Out, count_text, size_text
+from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
+from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
     from mreg import Report, Repository, Swept, Usage

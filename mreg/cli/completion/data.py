@@ -141,6 +141,9 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--depth': ('-', 'At most N steps away.'),
         '--format': ('-', 'tree, mermaid, cyclonedx. Default: `tree`.'),
     }, ('reference',)),
+    'html': ('Write the repository as pages for a browser.', {
+        '--title': ('-', 'Title of the pages.'),
+    }, ('-',)),
     'annotate': ("Change a version's message and metadata.", {
         '--message': ('-', 'Description of this version.'),
         '-m': ('-', 'Description of this version.'),

@@ -342,6 +342,24 @@ PAGES: dict[str, Page] = {
             'mreg lineage mnist --up --format mermaid',
         ),
     ),
+    'html': (
+        'mreg html OUT [OPTIONS]',
+        (
+            'Write the repository as pages for a browser, which need no server and load nothing.',
+            'One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages that mreg wrote there before are replaced; anything else is refused. Print the path to open.',
+            'The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files and tensors, metrics as charts, lineage, and the journal. The same repository gives the same bytes.',
+        ),
+        (),
+        (
+            ('OUT', 'A file FILE.html, or a folder.'),
+        ),
+        (
+            ('    --title TEXT', 'Title of the pages.'),
+        ),
+        (
+            'mreg html report.html',
+        ),
+    ),
     'annotate': (
         'mreg annotate REFERENCE [OPTIONS]',
         (

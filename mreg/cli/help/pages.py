@@ -21,7 +21,7 @@ NAMES = 30
 
 GROUPS = {
     "start": "init log import use get link alias",
-    "look": "ls show search history diff lineage metrics files cat resolve",
+    "look": "ls show search history diff lineage metrics html files cat resolve",
     "change": "annotate tag card artifact model unlink rm undo",
     "share": "clone pull push",
     "keep": "gc fsck du cache config upgrade completion help version",

@@ -1,0 +1,28 @@
+"""`mreg html`."""
+
+from typing import Annotated
+
+import typer
+
+from mreg.cli.context import Context
+from mreg.cli.text import path_text
+from mreg.values.words import count_text, size_text
+
+
+def html(
+    ctx: Context,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A file FILE.html, or a folder.")],
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Title of the pages.")] = None,
+) -> None:
+    """Write the repository as pages for a browser, which need no server and load nothing.
+
+    One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages
+    that mreg wrote there before are replaced; anything else is refused. Print the path to open.
+
+    The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files
+    and tensors, metrics as charts, lineage, and the journal. The same repository gives the same bytes.
+    """
+    done = ctx.obj.repository().html(out, title=title)
+    pages = count_text(done.pages, "page", "pages")
+    ctx.obj.emit(done, lambda out: out.line(path_text(done.path)))
+    ctx.obj.note(f"{pages}, {size_text(done.size)}: open it in a browser")
