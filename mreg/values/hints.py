@@ -11,6 +11,7 @@ from mreg.values import names
 from mreg.values.errors import Damaged, MregError
 
 HINTS: dict[str, str] = {
+    "not-a-report": "choose another name: `mreg html NAME.html`, or a new folder",
     "no-repository": "make one with `mreg init`, or choose one with `-C DIR`, `--repo` or MREG_REPO",
     "unknown-name": "list what there is with `mreg ls`",
     "unknown-artifact": "list artifacts with `mreg artifact ls`",
