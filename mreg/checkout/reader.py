@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -80,6 +81,7 @@ class Reader:
         self._index = context.tables(look or context.journal.look())
         self._buffers = buffers or Buffers()
         self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
+        self._storage = context.storage
         self._version = version
         self._journal = context.journal
         self._looked: Mark | None = None
@@ -199,10 +201,15 @@ class Reader:
             batch = files[start : start + AT_ONCE]
             with self._index.reading():
                 found = list(self._located(batch))
+            self._will_read(step for steps in found for step in steps)
             for file, steps in zip(batch, found, strict=True):
                 if not steps and self._look_again():
                     (steps,) = self._located([file])
                 yield from steps or [_Step(file, Piece(b"", 0), None, known=False)]
+
+    def _will_read(self, steps: Iterable[_Step]) -> None:
+        places = [step.place for step in steps if step.place]
+        self._storage.will_read(lambda: chain.from_iterable(map(self._chunks.ranges, places)))
 
     def _located(self, files: Sequence[File]) -> Iterator[Sequence[_Step]]:
         """The steps of each file; none where its chunks are not known, or do not add up to its size: a few bytes of

@@ -34,7 +34,7 @@ class State:
     def repository(self) -> mreg.Repository:
         """The repository chosen. Raises NoRepository, NewerFormat, DamagedConfig."""
         location = self.location()
-        self._opened = mreg.Repository.open(location, author=os.environ.get("MREG_AUTHOR"))
+        self._opened = mreg.Repository.open(location, author=os.environ.get("MREG_AUTHOR")).as_one()
         if self.verbose:
             self.note(f"repository: {self._opened.location}")
         return self._opened

@@ -9,8 +9,9 @@ from blake3 import blake3
 
 from mreg.content import codecs
 from mreg.content.buffers import Buffer, Buffers
-from mreg.content.packs import MAX_POSITION, Base, DamagedChunk, Located, read_some, read_stored
+from mreg.content.packs import MAX_POSITION, Base, DamagedChunk, Located, key_of, read_some, read_stored
 from mreg.storage import Storage
+from mreg.storage.base import Range
 
 Locate = Callable[[bytes], Located | None]
 """Where the chunk with a digest (raw) is kept. Of several copies it tells the one with the lowest position, so
@@ -69,6 +70,14 @@ class ChunkReader:
                     yield data
                 except DamagedChunk as error:
                     yield error
+
+    def ranges(self, located: Located) -> list[Range]:
+        """What reading the chunk reads, in order; nothing where it is damaged."""
+        try:
+            links = chain(located, self._locate)
+        except DamagedChunk:
+            return []
+        return [Range(key_of(pack), entry.offset, entry.stored) for pack, entry in reversed(links)]
 
     def _read(self, located: Located, stored: memoryview | None) -> memoryview:
         """stored: the chunk's stored form, if that was read already."""

@@ -1,4 +1,4 @@
-"""Writing packs, or only counting what would be written."""
+"""Writing one pack, or only counting what would be written."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ class PackContents:
         """Bytes of the pack as it would be published now."""
         return packs.AROUND + self._index_size + self._stored
 
-    def _index(self) -> PackIndex:
+    @property
+    def index(self) -> PackIndex:
         return PackIndex(tuple(self._chunks.values()), self._recipes)
 
     def _grow(self, size: int) -> None:
@@ -123,7 +124,7 @@ class PackWriter(PackContents):
         """Make the pack durable and visible; its name. Nothing refers to it yet."""
         staged = self._begun()
         self._write_out(staged)
-        name, end = ending(self._header, self._index(), staged.size)
+        name, end = ending(self._header, self.index, staged.size)
         staged.write(end)
         self._storage.put(key_of(name), staged, ABSENT)
         return name

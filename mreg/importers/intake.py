@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mreg.content.pack_writer import PackContents, PackWriter
+from mreg.content.pack_writer import PackContents
+from mreg.content.several_packs import SeveralPacks
 from mreg.importers.check import Verifier
 from mreg.importers.plan import PlannedVersion
 from mreg.intake import hashing, reuse
@@ -61,7 +62,7 @@ class Intake:
         context = self._context
         context.tables(context.view().look)
         sources = self.sources(version, called)
-        with PackWriter(context.storage) as writer:
+        with SeveralPacks(context.storage) as writer:
             done = ingest(
                 context,
                 writer,
@@ -72,7 +73,8 @@ class Intake:
                 lost=self._lost,
             )
             if not writer.empty:
-                context.index.read_ahead(publish(context, writer))
+                for name in publish(context, writer):
+                    context.index.read_ahead(name)
         self._keep_digests(version, done.manifest)
         manifest = Manifest(done.manifest.files, tuple(sorted(version.folders)))
         return Stored(manifest, writer.new, writer.stored)

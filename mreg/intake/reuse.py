@@ -45,6 +45,8 @@ class Reused(NamedTuple):
 
 def check(storage: Storage, index: Index, reused: Iterable[Reused]) -> None:
     """Raises DamagedReuse."""
+    if storage.is_steady:
+        return
     found = _Check(storage, index)
     lost: set[bytes] = set()
     files: set[bytes] = set()

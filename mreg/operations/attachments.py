@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mreg import checkout
-from mreg.content.pack_writer import PackWriter
+from mreg.content.several_packs import SeveralPacks
 from mreg.intake import reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
@@ -122,13 +122,13 @@ class _Job(NamedTuple):
         context = self.context
         view = context.view()
         index = context.tables(view.look)
-        with PackWriter(context.storage) as writer:
+        with SeveralPacks(context.storage) as writer:
             sources, folders, _ = self.found
             read = ingest(context, writer, sources, Near(None), progress, encode=self.encode, lost=self.lost)
             manifest = read.manifest._replace(folders=folders)
             reused = reused_by(index, writer, manifest)
             reuse.check(context.storage, index, reused)
-            packs = packs_of(reused) if writer.empty else {*packs_of(reused), publish(context, writer)}
+            packs = packs_of(reused) if writer.empty else {*packs_of(reused), *publish(context, writer)}
             brings = not writer.empty
             listed = manifest.to_bytes()
             context.objects_at(view).put(listed)

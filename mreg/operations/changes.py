@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mreg.content.objects import DamagedObject
 from mreg.refs import keys, properties
 from mreg.refs.journal import Change
 from mreg.refs.keys import (
@@ -31,6 +32,7 @@ from mreg.values.changed import Changed, Detail, RefChange
 from mreg.values.errors import Damaged
 from mreg.values.formats import NewerFormat
 from mreg.values.names import parse_version
+from mreg.values.records import VersionRecord
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Committed
@@ -126,18 +128,27 @@ class _Words:
         return ()
 
     def _message(self, digest: str) -> tuple[Detail, ...]:
+        record = self._record(digest)
+        return (Detail("message", None, record.message),) if record and record.message else ()
+
+    def _record(self, digest: str) -> VersionRecord | None:
+        """The version's record; None where it is not there any more."""
         objects = self._context.objects
-        message = objects.version(digest).message if objects.has(digest) else ""
-        return (Detail("message", None, message),) if message else ()
+        try:
+            return objects.version(digest)
+        except DamagedObject:
+            if objects.has(digest):
+                raise
+            return None
 
     def _noted(self, key: AnnotationKey, change: Change) -> tuple[Detail, ...]:
         version = self._moves.get(VersionKey(key.artifact, key.number))
         if version is not None:  # the annotation came or went with it
             return ()
         digest = self._view.ref(VersionKey(key.artifact, key.number)).value
-        if digest is None or not self._context.objects.has(digest):
+        record = digest and self._record(digest)
+        if not record:
             return ()
-        record = self._context.objects.version(digest)
         old, new = (_flat(annotation.effective(record, value, key)) for value in change[1:])
         return _differences(old, new)
 

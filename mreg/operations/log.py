@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from mreg.content.pack_writer import PackContents, PackWriter
+from mreg.content.pack_writer import PackContents
 from mreg.content.packs import key_of
+from mreg.content.several_packs import SeveralPacks
 from mreg.intake import reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
@@ -101,7 +102,7 @@ class _Job(NamedTuple):
     def run(self, progress: Progress | None) -> LogResult:
         context, dry_run = self.context, self.request.dry_run
         index = context.tables(self.view.look)
-        with PackWriter(context.storage) as writer:
+        with SeveralPacks(context.storage) as writer:
             contents = PackContents() if dry_run else writer
             encode = config.value("log.compress", self.settings)
             sources, kept, folders = self.files[:3]
@@ -124,7 +125,7 @@ class _Job(NamedTuple):
                 if self.request.says_nothing and view.value(expiry.key_of(same)) is None:
                     return LogResult(load(context, view, same), created=False)
                 return self._commit(record, (), writer)
-            packs = packs_of(reused) if writer.empty else {*packs_of(reused), publish(context, writer)}
+            packs = packs_of(reused) if writer.empty else {*packs_of(reused), *publish(context, writer)}
             if not same:
                 records = context.objects_at(view)
                 records.put(listed)
@@ -179,7 +180,7 @@ class _Job(NamedTuple):
         return LogResult(version, created=True, new=contents.new, stored=contents.stored)
 
     def _commit(
-        self, record: VersionRecord, packs: tuple[str, ...], writer: PackWriter, *, heals: bool = False
+        self, record: VersionRecord, packs: tuple[str, ...], writer: SeveralPacks, *, heals: bool = False
     ) -> LogResult:
         """heals: what is in the writer is damaged in the repository, so that it is named in any case."""
         context, request = self.context, self.request
@@ -246,12 +247,14 @@ class _Job(NamedTuple):
             draft.set(RunKey(str(request.run), target.digest), target.name)
 
 
-def publish(context: Context, writer: PackWriter) -> str:
-    """Publish the pack, and know it again as the one that was written; its name."""
-    name = writer.publish()
-    if stat := context.storage.stat(key_of(name)):
-        context.index.keep_sound([(name, WHOLE, stat.stamp)])
-    return name
+def publish(context: Context, writer: SeveralPacks) -> tuple[str, ...]:
+    """Publish the packs, and know them again as those that were written; their names."""
+    names = writer.publish()
+    context.index.written |= writer.indexes
+    for name in names if not context.storage.is_steady else ():
+        if stat := context.storage.stat(key_of(name)):
+            context.index.keep_sound([(name, WHOLE, stat.stamp)])
+    return names
 
 
 def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitStack) -> _Job:

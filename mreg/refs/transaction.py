@@ -235,14 +235,15 @@ def _format_of(draft: Draft) -> int:
 
 
 def _check_packs(storage: Storage, journal: Journal, draft: Draft) -> None:
-    """The journal tells, as a gc may delete later what it has dropped; files may be lost by other hands too. Raises
-    MissingPack."""
+    """The journal tells, as a gc may delete later what it has dropped; what is not steady may be lost by other hands
+    too. Raises MissingPack."""
     dropped: set[str] = set()
     if draft.packs and draft.looked_up.seq < draft.view.head.seq:
         dropped.update(*(entry.drops for _, entry in journal.after(draft.looked_up, draft.view.head.seq)))
     for name in draft.packs:
         key = content.packs.key_of(name)
-        if key in dropped or draft.view.died(key) is not None or stat_known(storage, key) is None:
+        lost = not storage.is_steady and stat_known(storage, key) is None
+        if lost or key in dropped or draft.view.died(key) is not None:
             raise MissingPack(pack=name)
 
 

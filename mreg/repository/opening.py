@@ -34,12 +34,21 @@ class Opened:
 
     def __init__(self, context: Context) -> None:
         self._opened = context
+        self._is_one = False
 
     @property
     def _context(self) -> Context:
         """The parts of the repository, for one operation, which begins now."""
-        self._opened.storage.begin()
+        if not self._is_one:
+            self._opened.storage.begin()
         return self._opened
+
+    def as_one(self) -> Self:
+        """From now on take all calls for parts of one operation, as the command line does: what they have seen since it
+        began need not be asked for again. Returns itself."""
+        self._opened.storage.begin()
+        self._is_one = True
+        return self
 
     @classmethod
     def _other(cls, source: Opened | str | os.PathLike[str] | None) -> Opened | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from mreg.content import packs
-from mreg.content.packs import ChunkEntry, DamagedPack, Located, Piece, Recipe
+from mreg.content.packs import ChunkEntry, DamagedPack, Located, PackIndex, Piece, Recipe
 from mreg.session.database import AT_ONCE, Database
 from mreg.storage import Storage
 from mreg.storage.posix import LinkInStore
@@ -25,6 +25,9 @@ WHOLE: Final = b""
 
 
 class ChunkCatalogue(Database):
+    written: dict[str, PackIndex]
+    """What is in packs that were written here, by their names: they need not be read back."""
+
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is stored: of several copies the one with the lowest position, of
         several of these that in the pack that came last (format.md 7.2.2)."""
@@ -87,7 +90,7 @@ class ChunkCatalogue(Database):
             return
         (number,) = self._db.execute("SELECT id FROM packs WHERE name = ?", (name,)).fetchone()
         try:
-            index = packs.read_index(storage, name)
+            index = self.written.pop(name, None) or packs.read_index(storage, name)
         except (DamagedPack, LinkInStore, PermissionError):
             return  # fsck's business; a version that needs it will say so
         chunk_rows = ((*entry, number) for entry in index.chunks)

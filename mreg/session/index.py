@@ -41,6 +41,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
 
     def __init__(self, storage: Storage, journal: Journal, stem: str | None) -> None:
         super().__init__(stem, SCHEMA, _TABLES)
+        self.written = {}
         self._storage = storage
         self._journal = journal
         self.look = Look(Mark(0, journal.origin))
@@ -124,6 +125,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     def distrust(self) -> None:
         """Have everything read again at the next `catch_up`: something in the tables contradicts the journal."""
         with self._guard:
+            self.written.clear()
             try:
                 self._db.execute("UPDATE meta SET origin = ''")  # of no repository
             except sqlite3.DatabaseError as error:

@@ -41,7 +41,7 @@ class PendingIndex(Index):
     def learn(self, names: Collection[str]) -> None:
         """Know what is in these packs, which the journal may not name yet. Raises DamagedPack."""
         for name in self._base().unread(set(names) - self._learned):
-            index = packs.read_index(self._packs_in, name)
+            index = self._base().written.get(name) or packs.read_index(self._packs_in, name)
             self._own_chunks |= {entry.digest: Located(name, entry) for entry in index.chunks}
             self._own_recipes |= {file: (name, tuple(pieces)) for file, pieces in index.recipes.items()}
         self._learned.update(names)

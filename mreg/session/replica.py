@@ -2,15 +2,15 @@
 itself lies in its cache.
 
     in the bucket    config.toml (as init wrote it), journal/, objects/, packs/, and lost-found/ of repairs
-    in the replica   config.toml, the other ref files, journal/applied, and the entries that were read
+    in the replica   config.toml, the other ref files, journal/applied, and the entries and records that were read
 
 The code that keeps a folder keeps the replica too: entries are applied to its ref files as anywhere else. It is shared
 by the processes of this machine, under a lock of its own, and can be deleted at any time. Nothing rests on that lock:
 the one thing that writers elsewhere compete for is the next entry, which the bucket lets one of them create.
 
 Asking whether there is a next entry is the only request that a question about names costs. That the bucket still holds
-the journal that the replica was made from is seen by reading its last entry again: before each commit, and every five
-minutes.
+the journal that the replica was made from is seen by its last entry (`last_entry`): before each commit, and every five
+minutes. A commit asks for both at once, by listing the journal from its last entry on.
 """
 
 from __future__ import annotations
@@ -19,33 +19,29 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
-from typing import BinaryIO
+from contextlib import contextmanager, suppress
 
-from mreg.refs.journal import APPLIED, key_of, parse_mark, seq_of
+from mreg.content import objects
+from mreg.refs.journal import APPLIED, Mark, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG
-from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Remote, Staged, Stat, Storage, Value
+from mreg.session.last_entry import LastEntry
+from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Range, Remote, Staged, Stat, Storage, Value
 from mreg.storage.local import LocalStorage
 from mreg.storage.read_ahead import ReadAhead
+from mreg.storage.read_plan import ReadPlan
 from mreg.storage.staged import LocalStaged
 from mreg.values.digest import digest
 from mreg.values.errors import Conflict
 
 _FAR = ("objects/", "packs/", "lost-found/")
-_CHECKED = "checked"
-"""A file beside the replica; its time is when the last entry was last compared."""
-
 CHECK_EVERY = 300.0
 AT_ONCE = 8
 """Entries fetched at the same time."""
 
 _SMALL, _FEW = 256 << 10, 64
 """Bytes of a record that is remembered during an operation, and how many are."""
-
-_ENDS = 1 << 20
-"""Bytes at the beginning and at the end of a pack that was sent."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds that a writer waits when another was faster: the longer, the more often that happens."""
@@ -66,7 +62,10 @@ class Replica(Storage):
         self._folder = folder
         self._location = location
         self._local = LocalStorage(os.path.join(folder, "refs"), durable=False)
+        self._last = LastEntry(remote, os.path.join(folder, "checked"))
+        self._writers = 0  # that hold the lock
         self._ahead = ReadAhead(remote)
+        self._plan = ReadPlan(remote)
         self._seen = _Seen()
         self._config: Value | None = None
         self._run = 0  # entries found one after the other
@@ -76,6 +75,8 @@ class Replica(Storage):
         return f"Replica({self._location!r})"
 
     is_own = True
+    is_steady = True
+    pack_size = 32 << 20
 
     # Reading.
 
@@ -86,10 +87,12 @@ class Replica(Storage):
     def begin(self) -> None:
         self._seen = _Seen()
         self._ahead = ReadAhead(self.remote)
+        self._plan.close()
+        self._plan = ReadPlan(self.remote)
 
     def get(self, key: str) -> Value | None:
         if _is_far(key):
-            return self._seen.value(key, self.remote.get)
+            return self._seen.value(key, self._record)
         value = self._local.get(key)
         if value is not None or not _is_shared(key):
             return value
@@ -98,7 +101,13 @@ class Replica(Storage):
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:
             raise ValueError(f"no such range: {length} bytes from {start}")
-        return self._ahead.read(key, start, length) if _is_far(key) else self._local.read(key, start, length)
+        if not _is_far(key):
+            return self._local.read(key, start, length)
+        planned = self._plan.read(key, start, length)
+        return self._ahead.read(key, start, length) if planned is None else planned
+
+    def will_read(self, ranges: Callable[[], Iterable[Range]]) -> None:
+        self._plan.announce(ranges())
 
     def stat(self, key: str) -> Stat | None:
         if _is_far(key) or (_is_shared(key) and key not in self._seen.missing):
@@ -120,7 +129,8 @@ class Replica(Storage):
         if prefix:
             return self._local.listing(prefix, after)
         shared = (found for found in self.remote.listing("", after) if _is_far(found.key) or _is_shared(found.key))
-        own = (found for found in self._local.listing("", after) if not _is_shared(found.key))
+        local = self._local.listing("", after)
+        own = (found for found in local if not (_is_shared(found.key) or _is_far(found.key)))
         return iter(sorted([*shared, *own]))
 
     def names(self, prefix: str) -> Iterator[str]:
@@ -162,10 +172,18 @@ class Replica(Storage):
         if not _is_far(key):
             return self._local.delete(key)
         self._seen.forget(key)
+        self._local.delete(key)
         return self.remote.delete(key) is not False
 
-    def lock(self, timeout: float = 30.0) -> AbstractContextManager[None]:
-        return self._local.lock(timeout)
+    @contextmanager
+    def lock(self, timeout: float = 30.0) -> Iterator[None]:
+        with self._local.lock(timeout):
+            self._writers += 1
+            self._seen.checked = False
+            try:
+                yield
+            finally:
+                self._writers -= 1
 
     def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
         return self._local.sweep(older_than, dry_run=dry_run)
@@ -176,21 +194,30 @@ class Replica(Storage):
             self.remote.put(key, value)
             self._seen.keep(key, Value(value, ""))
             self._seen.stats[key] = Stat(len(value), time.time())
+            self._keep_record(key, value)
         elif isinstance(value, LocalStaged):
             value.seal(durable=False)
             with open(value.path, "rb") as file:
                 self.remote.send(key, file)
-                self._keep_ends(key, file, value.size)
+            self._seen.stats[key] = Stat(value.size, time.time())
             value.published()
-            self._seen.forget(key)
         else:
             raise TypeError(f"not staged by this store: {value!r}")
 
-    def _keep_ends(self, key: str, file: BinaryIO, size: int) -> None:
-        """The tables read the index of a pack when it is committed; it need not come back from the bucket."""
-        for start in sorted({0, max(0, size - _ENDS)}):
-            file.seek(start)
-            self._ahead.keep(key, start, file.read(_ENDS if start else min(size, _ENDS)))
+    def _record(self, key: str) -> Value | None:
+        """The value of a key in the bucket. Records are kept here, and verified by their names when they are used."""
+        kept = self._local.get(key)
+        if kept is not None and digest(kept.data) == objects.name_of(key):
+            return kept
+        found = self.remote.get(key)
+        if found is not None:
+            self._keep_record(key, found.data)
+        return found
+
+    def _keep_record(self, key: str, data: bytes) -> None:
+        if len(data) <= _SMALL and digest(data) == objects.name_of(key):
+            with suppress(OSError):
+                self._local.put(key, data)
 
     def forget(self) -> None:
         """Start over with nothing."""
@@ -212,15 +239,18 @@ class Replica(Storage):
             raise PutLost(key=key)  # read from the bucket before, so it is there
         self._check()
         try:
-            self.remote.put(key, value, ABSENT)
+            etag = self.remote.put(key, value, ABSENT)
         except PutLost:
             self._seen.missing.discard(key)
             time.sleep(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._losses))
             self._losses += 1
             raise
         self._losses = 0
+        mark = Mark(seq_of(key) or 0, digest(value))
         self._seen.missing.discard(key)
+        self._seen.missing.add(key_of(mark.seq + 1))
         self._keep(key, value)
+        self._last.note(mark, etag)
 
     def _first_config(self) -> Value | None:
         """The config as init wrote it. Kept with the first entry that is applied: before that, nothing would show that
@@ -235,16 +265,34 @@ class Replica(Storage):
         seen = self._seen
         if key in seen.missing:
             return None
+        mark = self._mark()
+        if self._writers and not seen.checked and mark and key == key_of(mark.seq + 1):
+            return self._first_of_new(mark, key)
         self._check(CHECK_EVERY)
         value = self._fetched(key)
         if value is None:
             seen.missing.add(key)
         self._run = self._run + 1 if value else 0
         if self._run == 2:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                later = (found.key for found in self.remote.listing("journal", key) if seq_of(found.key))
-                list(pool.map(self._fetched, later))
+            self._fetch_all(found.key for found in self.remote.listing("journal", key) if seq_of(found.key))
         return value
+
+    def _first_of_new(self, mark: Mark, key: str) -> Value | None:
+        """Of the entries beyond the mark, all of which are fetched, the first; None where there is none. What tells
+        them tells too that the mark's is still there: a commit follows."""
+        before = key_of(mark.seq - 1) if mark.seq > 1 else "journal/"
+        found = [one for one in self.remote.listing("journal", before) if seq_of(one.key)]
+        self._confirm(mark, found[0] if found else None)
+        new = [one.key for one in found[1:]]
+        self._seen.missing.add(key_of(mark.seq + len(new) + 1))
+        if not new:
+            return None
+        self._fetch_all(new)
+        return self._local.get(key) or self._fetched(key)
+
+    def _fetch_all(self, keys: Iterable[str]) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._fetched, keys))
 
     def _fetched(self, key: str) -> Value | None:
         value = self.remote.get(key)
@@ -256,28 +304,25 @@ class Replica(Storage):
         with suppress(PutLost, OSError):  # a full cache costs requests, and nothing else
             self._local.put(key, data, ABSENT)
 
+    def _mark(self) -> Mark | None:
+        """Up to where entries were applied."""
+        last = self._local.get(APPLIED)
+        mark = parse_mark(last.data) if last else None
+        return mark if mark and mark.seq else None
+
     def _check(self, age: float = 0.0) -> None:
         """See that the last entry known is in the bucket, unless that was seen less than `age` seconds ago. Raises
         Replaced."""
-        last = self._local.get(APPLIED)
-        mark = parse_mark(last.data) if last else None
-        if mark is None or mark.seq == 0 or self._seconds_since_check() < age:
-            return
-        found = self.remote.get(key_of(mark.seq))
-        if found is None or digest(found.data) != mark.digest:
+        mark = self._mark()
+        if mark and not self._seen.checked and self._last.seconds >= age:
+            self._confirm(mark, None)
+
+    def _confirm(self, mark: Mark, listed: Listed | None) -> None:
+        """listed: what a listing has in its place. Raises Replaced."""
+        if not self._last.is_there(mark, listed):
             self.forget()
             raise Replaced(location=self._location)
-        self._note_check()
-
-    def _seconds_since_check(self) -> float:
-        try:
-            return abs(time.time() - os.stat(os.path.join(self._folder, _CHECKED)).st_mtime)
-        except OSError:
-            return float("inf")
-
-    def _note_check(self) -> None:
-        with suppress(OSError), open(os.path.join(self._folder, _CHECKED), "wb"):
-            pass
+        self._seen.checked = True
 
 
 class _Seen:
@@ -285,6 +330,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self.missing: set[str] = set()  # entries
+        self.checked = False  # is the last entry the one that is known?
         self.stats: dict[str, Stat | None] = {}
         self._values: dict[str, Value] = {}
 

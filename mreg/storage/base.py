@@ -23,7 +23,7 @@ import enum
 import errno
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Final, NamedTuple, Self
 
@@ -87,11 +87,25 @@ def unreadable(error: OSError) -> str:
 
 
 class Listed(NamedTuple):
-    """A key, and what `Stat` says of its value. mtime: may be rounded down to whole seconds."""
+    """A key, and what `Stat` says of its value. mtime: may be rounded down to whole seconds. etag: that of its `Value`,
+    where a listing tells it."""
 
     key: str
     size: int
     mtime: float
+    etag: str = ""
+
+
+class Range(NamedTuple):
+    """Part of a value, in bytes."""
+
+    key: str
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
 
 
 class PutLost(Conflict):
@@ -183,8 +197,8 @@ class Remote(ABC):
         return (found.key for found in self.listing(prefix))
 
     @abstractmethod
-    def put(self, key: str, value: bytes, expect: Expect = ANY) -> None:
-        """Publish `value` under `key`.
+    def put(self, key: str, value: bytes, expect: Expect = ANY) -> str | None:
+        """Publish `value` under `key`; its etag, where the store tells that.
 
         expect: ANY or ABSENT. Raises PutLost where the key is not in the expected state.
         """
@@ -202,6 +216,14 @@ class Remote(ABC):
 class Storage(Remote):
     """A store that can also compare and swap, stage large values, and lock. See the module's contract."""
 
+    pack_size = 0
+    """Bytes of the packs that a log writes, where it does not write one of all: what is sent over a network is sent in
+    parts, while the next is made, and tried again part by part."""
+
+    is_steady = False
+    """Whether what was published stays as it was until an entry drops it, so that it need not be looked at again before
+    something new rests on it: an object store keeps copies and check sums of its own."""
+
     is_own = False
     """Whether the ref files are this user's own copy, which readers too bring up to date."""
 
@@ -211,6 +233,9 @@ class Storage(Remote):
     def begin(self) -> None:
         """An operation begins: forget what was remembered to spare requests. What was seen since the beginning of an
         operation may be used until its end, as it may have taken place at any moment between."""
+
+    def will_read(self, ranges: Callable[[], Iterable[Range]]) -> None:
+        """These ranges will be read, in about this order. A store whose answers take long asks for them ahead."""
 
     def look_again(self, key: str) -> None:
         """Forget that the key was missing. A client of a network file system remembers that for a while, so "not there"
@@ -241,8 +266,8 @@ class Storage(Remote):
         """Begin a value too large to be held in memory."""
 
     @abstractmethod
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
-        """Publish `value` under `key`.
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str | None:
+        """Publish `value` under `key`; see `Remote`.
 
         expect: ANY, ABSENT, or the etag that the present value must have.
         Raises PutLost where the key is not in the expected state (a missing key matches no etag).

@@ -78,14 +78,16 @@ class Bucket(Remote):
             check_key(prefix)
         return self._listing(f"{prefix}/" if prefix else "", after)
 
-    def put(self, key: str, value: bytes, expect: Expect = ANY) -> None:
+    def put(self, key: str, value: bytes, expect: Expect = ANY) -> str | None:
         path = self._path(key)
         if expect is ANY:
-            self._told(lambda: self._obstore.put(self._patient, path, value, use_multipart=False))
-        elif expect is not ABSENT:
+            return self._etag(self._told(lambda: self._obstore.put(self._patient, path, value, use_multipart=False)))
+        if expect is not ABSENT:
             raise ValueError(f"a bucket cannot compare: {expect!r}")
-        elif not unsure.create(key, value, lambda: self._create(path, value), lambda: self._read_back(key)):
+        made: list[str | None] = []
+        if not unsure.create(key, value, lambda: self._create(path, value, made), lambda: self._read_back(key)):
             raise PutLost(key=key)
+        return made[0] if made else None
 
     def send(self, key: str, file: BinaryIO) -> None:
         path = self._path(key)
@@ -125,13 +127,20 @@ class Bucket(Remote):
         pages = iter(pages)
         while page := self._told(lambda: next(pages, None)):
             found = (
-                Listed(one["path"][len(self._folder) :], one["size"], one["last_modified"].timestamp()) for one in page
+                Listed(
+                    one["path"][len(self._folder) :],
+                    one["size"],
+                    one["last_modified"].timestamp(),
+                    self._etag(one) or "",
+                )
+                for one in page
             )
             yield from sorted(one for one in found if one.key > after and one.key.startswith(folder))
 
-    def _create(self, path: str, value: bytes) -> tuple[Answer, MregError | None]:
+    def _create(self, path: str, value: bytes, made: list[str | None]) -> tuple[Answer, MregError | None]:
+        """made: where the etag of what was created is put."""
         try:
-            self._obstore.put(self._once, path, value, mode="create", use_multipart=False)
+            made.append(self._etag(self._obstore.put(self._once, path, value, mode="create", use_multipart=False)))
         except (self._faults.AlreadyExistsError, self._faults.PreconditionError):
             return Answer.TAKEN, None
         except (self._faults.BaseError, FileNotFoundError) as error:
@@ -140,6 +149,10 @@ class Bucket(Remote):
                 raise fault from None
             return Answer.OPEN, fault
         return Answer.CREATED, None
+
+    @staticmethod
+    def _etag(told: Any) -> str | None:
+        return told["e_tag"] or None
 
     def _read_back(self, key: str) -> bytes | None:
         found = self.get(key)

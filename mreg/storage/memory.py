@@ -17,6 +17,7 @@ from mreg.storage.base import (
     ANY,
     MAX_VALUE,
     Expect,
+    Listed,
     LockTimeout,
     PutLost,
     Staged,
@@ -64,6 +65,10 @@ class MemoryStorage(Storage):
         entry = self._find(key)
         return Stat(len(entry.data), entry.mtime) if entry else None
 
+    def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        found = ((key, self._find(key)) for key in self.list(prefix) if key > after)
+        return (Listed(key, len(one.data), one.mtime, one.etag) for key, one in found if one)
+
     def list(self, prefix: str) -> Iterator[str]:
         if prefix:
             check_key(prefix)
@@ -79,15 +84,15 @@ class MemoryStorage(Storage):
             self._staged.add(staged)
         return staged
 
-    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> str:
         check_key(key)
         if isinstance(value, bytes):
-            self._publish(key, value, expect)
-        elif isinstance(value, MemoryStaged) and value.store is self:
-            self._publish(key, value.seal(), expect)
-            value.discard()
-        else:
+            return self._publish(key, value, expect)
+        if not (isinstance(value, MemoryStaged) and value.store is self):
             raise TypeError(f"not staged by this store: {value!r}")
+        etag = self._publish(key, value.seal(), expect)
+        value.discard()
+        return etag
 
     def touch(self, key: str) -> bool:
         entry = self._find(key)
@@ -133,14 +138,15 @@ class MemoryStorage(Storage):
         with self._mutex:
             return self._entries.get(key)
 
-    def _publish(self, key: str, data: bytes, expect: Expect | str) -> None:
+    def _publish(self, key: str, data: bytes, expect: Expect | str) -> str:
         with self._mutex:
             present = self._entries.get(key)
             if not _is_as_expected(present, expect):
                 raise PutLost(key=key)
             if present is None:
                 bisect.insort(self._keys, key)
-            self._entries[key] = _Entry(data, f"put-{next(self._etags)}")
+            self._entries[key] = _Entry(data, etag := f"put-{next(self._etags)}")
+        return etag
 
 
 def _is_as_expected(present: _Entry | None, expect: Expect | str) -> bool:

@@ -178,5 +178,5 @@ def test_a_fault_at_any_request_leaves_one_entry_and_no_damage(
         number += 1
     with Repository.open(url, cache=str(tmp_path / "another")) as other:
         assert other.fsck(full=True).findings == ()
-    assert number > 3
+    assert number >= 3
     assert failed <= (0 if kind in ("drop", "503", "503-refused") else number), f"{failed} of {number}"
