@@ -26,13 +26,16 @@ from mreg.session.context import Context
 from mreg.values.entities import Noted
 
 
-def noted(context: Context, reference: str | None) -> dict[str, Noted]:
+def noted(context: Context, reference: str | None, within: bool) -> dict[str, Noted]:
     """See `Repository.noted`. Raises NotFound, DamagedRef."""
     view = context.view()
     owner = None if reference is None else owner_of(context, view, reference)
     found: dict[str, _Noted] = {}
     for text, value, time in context.tables(view.look).dated(*_prefixes(owner)):
-        _note(found, keys.parse(text), value, time)
+        if within or not keys.is_of_number(text):
+            _note(found, keys.parse(text), value, time)
+        else:
+            found.setdefault(keys.folder_of(text).partition("/")[2], _Noted()).see(time)
     wanted = [_called(owner)] if isinstance(owner, VersionKey | LinkKey) else sorted(found)
     return {name: found[name].told() for name in wanted if found[name].live}
 

@@ -398,6 +398,11 @@ def folder_of(key: str) -> str:
     return f"{folder}/{name}" if slash else ""
 
 
+def is_of_number(key: str) -> bool:
+    """Whether the ref, of a collection, says something of a version or a link in it: each such file begins so."""
+    return key.rpartition("/")[2].startswith(("v", "links#"))
+
+
 def in_artifact(artifact: str) -> str:
     """The prefix of an artifact's own refs."""
     return f"artifacts/{artifact}/"

@@ -106,11 +106,11 @@ class Queries(Opened):
         these = wanted("", where, sort, None, ())
         return operations.search.choose(self._context, reference, these.where, these.sort)
 
-    def noted(self, reference: str | None = None) -> dict[str, Noted]:
+    def noted(self, reference: str | None = None, *, within: bool = True) -> dict[str, Noted]:
         """The properties of each thing, and when it was changed last, by its name: `NAME` of collections, `NAME:vN` of
-        versions and links. reference: only of what it means, a collection with all that is in it. One look at the
-        tables, however many there are."""
-        return operations.noted.noted(self._context, reference)
+        versions and links. reference: only of what it means, a collection with all that is in it. within: false leaves
+        out what is in collections. One look at the tables, however many there are."""
+        return operations.noted.noted(self._context, reference, within)
 
     def metadata_keys(
         self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None

@@ -20,6 +20,7 @@ import comparing
 import copying
 import loading
 import real_models
+import registries
 import report
 import searching
 import series
@@ -41,6 +42,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),
+    registries.GROUP: (registries.measure, 1),
 }
 """How each group is measured, and the share of the rounds that it makes do with, as a divisor."""
 

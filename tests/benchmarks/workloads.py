@@ -36,7 +36,7 @@ class Form:
     real models. large_models: whether those of many MiB are among these. peer_rounds: the most rounds that peers take
     part in. settled: seconds to wait until mreg trusts the
     times of the files (it reads those again that changed less than 2 s before they were read).
-    searched: among how many versions is searched.
+    searched: among how many versions is searched. registered: how many models, and versions of each, MLflow has.
     """
 
     name: str
@@ -51,12 +51,25 @@ class Form:
     peer_rounds: int = 1
     settled: float = 2.5
     searched: tuple[int, ...] = (1_000,)
+    registered: tuple[int, int] = (1_000, 10)
 
 
 FORMS = {
     form.name: form
     for form in (
-        Form("tiny", 4 * MIB, 2 * MIB, 50, 20, hidden=32, epochs=10, large_models=False, settled=0, searched=(20,)),
+        Form(
+            "tiny",
+            4 * MIB,
+            2 * MIB,
+            50,
+            20,
+            hidden=32,
+            epochs=10,
+            large_models=False,
+            settled=0,
+            searched=(20,),
+            registered=(20, 3),
+        ),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
         Form(
             "full",

@@ -41,6 +41,16 @@ def test_of_one_collection_what_is_in_it_is_noted_too(noted: Repository) -> None
     assert list(noted.noted("digits")) == ["digits", "digits:v0"]
 
 
+def test_what_is_in_collections_is_left_out_where_it_is_not_wanted(noted: Repository) -> None:
+    noted.attach("net", "vitals", __file__)
+    noted.set_property("net", "vendor/links#1", 1)
+    noted.set_alias("very-best", "net:v0")
+
+    everything = noted.noted()
+
+    assert noted.noted(within=False) == {name: everything[name] for name in ("digits", "net", "other")}
+
+
 @pytest.mark.parametrize(
     ("reference", "name"),
     [("net:v0", "net:v0"), ("net:best", "net:v0"), ("digits:v0", "digits:v0"), ("net:latest", "net:v1")],

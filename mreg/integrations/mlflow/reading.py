@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -16,8 +17,16 @@ from mreg.repository import Repository
 from mreg.values.entities import Artifact, Model, Noted, Version
 from mreg.values.errors import NotFound
 
-_FEW: Final = 100
-"""Names that a search is told; of more, it goes through all."""
+_FEW, _MANY = 100, 100
+"""Versions that are read one by one, and collections that a search is told of; of more, it goes through all."""
+
+
+class Held(NamedTuple):
+    """A version by its number in the collection."""
+
+    collection: Collection
+    number: int
+    about: Noted
 
 
 def require(repository: Repository, title: str) -> Collection:
@@ -80,14 +89,23 @@ class _Look(NamedTuple):
         )
 
     def latest_versions(self, collection: Collection) -> list[ModelVersion]:
-        """Of each stage the last one."""
+        return [self.model_version(collection, number) for number in self.latest(collection)]
+
+    def latest(self, collection: Collection) -> list[int]:
+        """The highest number of each stage."""
         stages = {stage_of(self.about(collection, number).properties): number for number in self.numbers(collection)}
-        return [self.model_version(collection, number) for number in stages.values()]
+        return list(stages.values())
+
+    def shown(self, collection: Collection) -> set[int]:
+        """The numbers of the versions that `model` looks at: the latest, and the first."""
+        return {*self.latest(collection), *self.numbers(collection)[:1]}
 
     def model_version(self, collection: Collection, number: int) -> ModelVersion:
-        aliases = [alias for alias, at in self.facts[collection.name].aliases.items() if at == f"v{number}"]
-        found = self.version(collection.version(number))
+        found, aliases = self.version(collection.version(number)), self.aliases_on(collection, number)
         return entities.model_version(collection, number, found, self.about(collection, number), aliases, self.location)
+
+    def aliases_on(self, collection: Collection, number: int) -> list[str]:
+        return [alias for alias, at in self.facts[collection.name].aliases.items() if at == f"v{number}"]
 
     def about(self, collection: Collection, number: int) -> Noted:
         return self.noted[collection.version(number)]
@@ -99,78 +117,108 @@ class _Look(NamedTuple):
 
 
 class Catalogue:
-    """All models or all versions, for one search. What is on the page that is asked for is all that is made of it."""
+    """All models and all versions, for searches. What is on the page that is asked for is all that is made of it, so
+    looking through them is most of the work, and is done once for each state of the repository."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._noted = repository.noted()
-        facts: list[Artifact | Model] = [*repository.artifacts(), *repository.models()]
-        self._facts = {one.name: one for one in facts}
+        self._state = _state(repository)
 
-    def model_rows(self) -> Iterator[Row]:
-        for collection in self._collections():
-            about = self._noted[collection.name]
-            tags = entities.tags_of(about.properties)
-            updated = entities.millis(about.changed)
-            yield Row(collection.title, 0, 0, updated, None, None, tags, entities.is_prompt(tags), collection)
+    def is_current(self) -> bool:
+        return self._state == _state(self._repository)
+
+    @cached_property
+    def model_rows(self) -> list[Row]:
+        """All models."""
+        rows = []
+        for collection, about in self._collections.items():
+            tags, updated = entities.tags_of(about.properties), entities.millis(about.changed)
+            rows.append(Row(collection.title, 0, 0, updated, None, None, tags, entities.is_prompt(tags), collection))
+        return rows
 
     def models(self, rows: list[Row]) -> list[RegisteredModel]:
         """Those of the rows."""
-        found = {collection.version(number): one for collection, number, one in self._held([row.found for row in rows])}
-        by_name: dict[str, dict[str, Noted]] = {row.found.name: {} for row in rows}
-        for name, about in self._noted.items():
-            by_name.get(name.partition(":")[0], {})[name] = about
-        look = _Look(self._repository.location, self._noted, self._facts, found.__getitem__)
-        return [look._replace(noted=by_name[row.found.name]).model(row.found) for row in rows]
+        looks = {row.found: self._look(row.found) for row in rows}
+        wanted = [
+            Held(one, number, look.about(one, number)) for one, look in looks.items() for number in look.shown(one)
+        ]
+        versions = {
+            one.collection.version(one.number): found for one, found in zip(wanted, self._versions(wanted), strict=True)
+        }
+        return [look._replace(version=versions.__getitem__).model(one) for one, look in looks.items()]
 
-    def version_rows(self, wanted: set[str] | None) -> Iterator[Row]:
-        """wanted: only of the models that MLflow calls so."""
-        of = [one for one in self._collections() if wanted is None or one.title in wanted]
-        prompts = {one for one in of if entities.is_prompt(entities.tags_of(self._noted[one.name].properties))}
-        for collection, number, found in self._held(of):
-            about = self._noted.get(collection.version(number))
-            if about is not None:  # else it came after the first look
-                yield self._row(collection, number, found, about, collection in prompts)
+    def version_rows(self, titles: set[str] | None, whole: bool) -> list[Row]:
+        """All versions, or those of the models that MLflow calls so. whole: also what only the records of the versions
+        say: when they were made, and of which run and source."""
+        if titles is None:
+            return self._all_whole if whole else self._all
+        of = {found.name: found for title in titles if (found := find(self._repository, title))}
+        rows = [row for name in of for row in self._rows(of, self._repository.noted(name))]
+        return self._completed(rows) if whole else rows
 
     def versions(self, rows: list[Row]) -> list[ModelVersion]:
         """Those of the rows."""
-        return [self._one(*row.found) for row in rows]
+        versions = self._versions([row.found for row in rows])
+        return [self._version(row.found, version) for row, version in zip(rows, versions, strict=True)]
 
-    def _one(self, collection: Collection, number: int, found: Version) -> ModelVersion:
-        look = _Look(self._repository.location, self._noted, self._facts, lambda _: found)
-        return look.model_version(collection, number)
+    @cached_property
+    def _all(self) -> list[Row]:
+        return self._rows({one.name: one for one in self._collections}, self._repository.noted())
 
-    def _row(self, collection: Collection, number: int, found: Version, about: Noted, is_prompt: bool) -> Row:
-        created = entities.millis(found.created)
-        tags = entities.tags_of(about.properties)
-        return Row(
-            name=collection.title,
-            number=number,
-            created=created,
-            updated=max(created, entities.millis(about.changed)),
-            run_id=entities.run_of(found),
-            source_path=entities.source_of(collection, number, found, self._repository.location),
-            tags=tags,
-            is_prompt=is_prompt or entities.is_prompt(tags),
-            found=(collection, number, found),
-        )
+    @cached_property
+    def _all_whole(self) -> list[Row]:
+        return self._completed(self._all)
 
-    def _collections(self) -> Iterator[Collection]:
-        for name, facts in self._facts.items():
-            if name in self._noted:
-                title = titles.title_of(name, self._noted[name].properties)
-                yield Collection(name, title, isinstance(facts, Model))
+    def _rows(self, of: Mapping[str, Collection], noted: Mapping[str, Noted]) -> list[Row]:
+        rows = []
+        for name, about in noted.items():
+            model, colon, number = name.partition(":v")
+            if colon and model in of:
+                tags, updated = entities.tags_of(about.properties), entities.millis(about.changed)
+                is_prompt = entities.is_prompt(tags) or entities.is_prompt(noted[model].properties)
+                found = Held(of[model], int(number), about)
+                rows.append(Row(found.collection.title, found.number, 0, updated, None, None, tags, is_prompt, found))
+        return rows
 
-    def _held(self, collections: list[Collection]) -> Iterator[tuple[Collection, int, Version]]:
-        """The versions that these hold, each under its number there."""
-        artifacts = {one.name: one for one in collections if not one.linking}
-        if artifacts:
-            within = list(artifacts) if len(artifacts) <= _FEW else []
-            for found in self._repository.search(where=(), within=within):
-                if found.artifact in artifacts:
-                    yield artifacts[found.artifact], found.number, found
-        for one in collections:
-            if one.linking:
-                links = self._repository.model(one.name).links
-                for link, found in zip(links, self._repository.versions(one.name), strict=True):
-                    yield one, link.number, found
+    def _completed(self, rows: list[Row]) -> list[Row]:
+        versions, location = self._versions([row.found for row in rows]), self._repository.location
+        return [
+            row._replace(
+                created=entities.millis(version.created),
+                run_id=entities.run_of(version),
+                source_path=entities.source_of(row.found.collection, row.number, version, location),
+            )
+            for row, version in zip(rows, versions, strict=True)
+        ]
+
+    def _versions(self, wanted: list[Held]) -> list[Version]:
+        """What these are in the repository."""
+        names = [one.collection.version(one.number) for one in wanted]
+        found: dict[str, Version] = {}
+        if len(names) > _FEW:
+            within = list({one.collection.name for one in wanted if not one.collection.linking})
+            every = self._repository.search(where=(), within=within if len(within) <= _MANY else [])
+            found = {one.name: one for one in every}
+        return [found.get(name) or self._repository.version(name) for name in names]
+
+    def _version(self, held: Held, version: Version) -> ModelVersion:
+        collection, number, about = held
+        aliases = self._look(collection).aliases_on(collection, number) if collection.linking else version.aliases
+        return entities.model_version(collection, number, version, about, aliases, self._repository.location)
+
+    def _look(self, collection: Collection) -> _Look:
+        return _Look.at(self._repository, collection, self._repository.noted(collection.name))
+
+    @cached_property
+    def _collections(self) -> dict[Collection, Noted]:
+        linking = {one.name for one in self._repository.models()}
+        found = self._repository.noted(within=False).items()
+        return {
+            Collection(name, titles.title_of(name, about.properties), name in linking): about for name, about in found
+        }
+
+
+def _state(repository: Repository) -> object:
+    """What is another one once anything was changed."""
+    last = repository.history(limit=1)
+    return (last[0].seq, last[0].time) if last else None

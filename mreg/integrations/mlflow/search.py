@@ -151,6 +151,12 @@ def _complete(orders: list[Order], texts: Sequence[str] | None, ties: list[Order
     return [*orders, *(tie for tie in ties if tie.field not in fields)]
 
 
+def asks_for_records(wanted: Filter, orders: list[Order]) -> bool:
+    """Whether a search looks at what only the records of versions say."""
+    fields = {clause.key for clause in wanted.clauses if not clause.tag} | {order.field for order in orders}
+    return not fields.isdisjoint(("run_id", "source_path", "created"))
+
+
 def page(
     rows: Iterable[Row],
     wanted: Filter,

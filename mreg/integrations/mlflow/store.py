@@ -45,13 +45,15 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         super().__init__(store_uri, tracking_uri)
         self._uri = store_uri
         self._repository: Repository = uris.parse(store_uri).repository()
+        self._found: reading.Catalogue | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in super().__getstate__().items() if key != "_repository"}
+        return {key: value for key, value in super().__getstate__().items() if key not in ("_repository", "_found")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._repository = uris.parse(self._uri).repository()
+        self._found = None
 
     # Models.
 
@@ -136,8 +138,8 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
     ) -> PagedList[RegisteredModel]:
         most = search.check_models(max_results)
         wanted, orders = search.model_filter(filter_string), search.model_order(order_by)
-        found = reading.Catalogue(self._repository)
-        return search.page(found.model_rows(), wanted, orders, most, page_token, found.models)
+        found = self._catalogue()
+        return search.page(found.model_rows, wanted, orders, most, page_token, found.models)
 
     @translated
     def get_latest_versions(self, name: str, stages: Sequence[str] | None = None) -> list[ModelVersion]:
@@ -290,8 +292,9 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
     ) -> PagedList[ModelVersion]:
         most = search.check_versions(max_results)
         wanted, orders = search.version_filter(filter_string), search.version_order(order_by)
-        found = reading.Catalogue(self._repository)
-        return search.page(found.version_rows(wanted.names), wanted, orders, most, page_token, found.versions)
+        found = self._catalogue()
+        rows = found.version_rows(wanted.names, search.asks_for_records(wanted, orders))
+        return search.page(rows, wanted, orders, most, page_token, found.versions)
 
     @translated
     def set_model_version_tag(self, name: str, version: Any, tag: ModelVersionTag) -> None:
@@ -354,6 +357,12 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
     ) -> PagedList[Any]:
         """There are none. MLflow's server asks for them at each change."""
         return PagedList([], None)
+
+    def _catalogue(self) -> reading.Catalogue:
+        """All that there is now."""
+        if self._found is None or not self._found.is_current():
+            self._found = reading.Catalogue(self._repository)
+        return self._found
 
     def _require(self, name: str) -> Collection:
         validation._validate_model_name(name)

@@ -209,6 +209,20 @@ def test_a_model_that_is_found_is_whole(store: Any, two: None) -> None:
         assert {**dict(found[name]), "latest_versions": 0} == {**dict(alone), "latest_versions": 0}
 
 
+def test_a_search_sees_what_others_did_since_the_last_one(store: Any, two: None, repository: Repository) -> None:
+    def seen() -> tuple[list[str], list[int], list[int]]:
+        found = store.search_registered_models(), store.search_model_versions(order_by=["name"])
+        runs = store.search_model_versions("run_id = 'r9x'")
+        return named(found[0]), [one.version for one in found[1]], [one.version for one in runs]
+
+    before = seen()
+
+    repository.log({"w": b"1"}, "new", run="r9x")
+
+    assert before == (["digits", "other"], [2, 1, 1], [])
+    assert seen() == (["digits", "new", "other"], [2, 1, 0, 1], [0])
+
+
 # Orders.
 
 
