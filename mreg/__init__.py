@@ -32,6 +32,7 @@ _PUBLIC = (
     "mreg.values.tensors",
     "mreg.values.transfers",
     "mreg.session.config",
+    "mreg.session.remotes",
     "mreg.session.trust",
     "mreg.importers.kinds",
     "mreg.operations.aliases",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.pages.report import *
     from mreg.repository import *
     from mreg.session.config import *
+    from mreg.session.remotes import *
     from mreg.session.trust import *
     from mreg.upkeep.findings import *
     from mreg.upkeep.gc import *

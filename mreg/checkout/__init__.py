@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mreg.checkout import (
         cache as cache,
         get as get,
+        nearby as nearby,
         new_file as new_file,
         new_folder as new_folder,
         opened as opened,

@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from blake3 import blake3
 
-from mreg import content
+from mreg import checkout, content
 from mreg.checkout.holes import zeros_of
 from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader, Kept
@@ -19,6 +19,10 @@ from mreg.refs.journal import Look, Mark
 from mreg.session.context import Context
 from mreg.values.errors import Damaged
 from mreg.values.records import File
+
+if TYPE_CHECKING:
+    from mreg.checkout.nearby import Catalogue, NearestChunks
+    from mreg.session.index import Index
 
 AT_ONCE: Final = 256
 """Files looked up per query, and the most chunks per run."""
@@ -78,9 +82,12 @@ class Reader:
     def __init__(
         self, context: Context, version: str, look: Look | None = None, buffers: Buffers | None = None
     ) -> None:
-        self._index = context.tables(look or context.journal.look())
+        self._index: Index | Catalogue = context.tables(look or context.journal.look())
         self._buffers = buffers or Buffers()
-        self._chunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
+        self._chunks: ChunkReader | NearestChunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
+        nearest = checkout.nearby.nearest(context, self._index, self._buffers) if context.near else None
+        if nearest:
+            self._index, self._chunks = nearest
         self._storage = context.storage
         self._version = version
         self._journal = context.journal

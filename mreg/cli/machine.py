@@ -9,7 +9,7 @@ ONLY_READ = "nothing was changed; repeat the command where what it prints can be
 _READING = {
     *("", "ls", "show", "search", "history", "diff", "lineage", "metrics", "files", "cat", "resolve", "du"),
     *("help", "version", "completion", "cache ls", "config get", "config ls", "alias ls", "tag ls"),
-    *("artifact ls", "artifact show", "model ls", "model show"),
+    *("artifact ls", "artifact show", "model ls", "model show", "remote ls"),
 }
 _CHANGING_WITH = {"card": {"--file", "--edit"}, "fsck": {"--repair"}}
 """Commands that only read without these options."""

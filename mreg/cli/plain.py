@@ -36,7 +36,7 @@ def answer(arguments: list[str], state: State) -> bool:
             run = partial(cli.help.show.explain, state, " ".join(rest))
         case ["ls"]:
             run = partial(cli.tables.list_collections, state)
-        case ["ls", name] if ":" not in name:
+        case ["ls", name] if ":" not in name and not name.endswith("/"):
             run = partial(cli.tables.list_one, state, composed(name))
         case _:
             return False

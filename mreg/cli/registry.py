@@ -82,6 +82,16 @@ COMMANDS: dict[str, Entry] = {
             "rm": Entry("Delete a registered model.", "", "collections", "model_rm"),
         },
     ),
+    "remote": Entry(
+        "Name other repositories.",
+        REPOSITORY,
+        group={
+            "add": Entry("Keep a name for another repository.", "", "remotes", "add"),
+            "set": Entry("Give a remote another location.", "", "remotes", "set_"),
+            "rm": Entry("Forget a remote.", "", "remotes", "rm"),
+            "ls": Entry("List remotes.", "", "remotes", "ls"),
+        },
+    ),
     "search": Entry("Find models, artifacts and versions.", REPOSITORY, "search", "search"),
     "push": Entry("Bring versions to another repository.", REPOSITORY, "travel", "push"),
     "pull": Entry("Bring versions of another repository to this one.", REPOSITORY, "travel", "pull"),

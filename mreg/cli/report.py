@@ -62,6 +62,8 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint=ONLY_READ)
     if told.code not in cli.guesses.CODES:
         return told
+    if told.code == "unknown-remote" and told.facts.get("near"):
+        return told
     meant = cli.guesses.line(arguments, told.code, state.kind_of)
     if not meant:
         return told

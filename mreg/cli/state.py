@@ -13,6 +13,7 @@ from mreg.cli import layout
 from mreg.cli.output import Out
 from mreg.cli.text import one_line
 from mreg.values.errors import MregError
+from mreg.values.names import split_remote
 
 
 class State:
@@ -26,6 +27,7 @@ class State:
         self.color = True
         self.repo: str | None = None
         self._opened: mreg.Repository | None = None
+        self._remote: str | None = None
 
     def location(self) -> str:
         """The repository's folder. Raises NoRepository."""
@@ -37,7 +39,12 @@ class State:
         self._opened = mreg.Repository.open(location, author=os.environ.get("MREG_AUTHOR")).as_one()
         if self.verbose:
             self.note(f"repository: {self._opened.location}")
-        return self._opened
+        return self._opened.remote(self._remote).as_one() if self._remote else self._opened
+
+    def enter(self, reference: str) -> str:
+        """If the reference begins with a remote, let that be the repository of this run; the rest of it."""
+        self._remote, rest = split_remote(reference)
+        return rest
 
     def kind_of(self, name: str) -> str:
         """What has the name in the repository that was opened: "artifact", "model", or "" where there is no telling."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         policies as policies,
         properties as properties,
         query as query,
+        remotes as remotes,
         rename as rename,
         resolve as resolve,
         rollback as rollback,

@@ -16,6 +16,7 @@ from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
+from mreg.session import remotes
 from mreg.session.context import Context
 from mreg.values import formats, names
 from mreg.values.card import facts_of
@@ -94,6 +95,8 @@ def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
 def unlink(context: Context, reference: str, *, force: bool, message: str | None = None) -> Unlinked:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
     wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
+
+    remotes.refuse(context, wanted)
 
     def build(draft: Draft) -> Unlinked:
         require_model(context, draft.view, wanted.name)

@@ -22,7 +22,7 @@ from mreg.operations.files import manifest_of
 from mreg.operations.links import add_link
 from mreg.operations.log_files import LogFiles, Onto, gather
 from mreg.operations.log_request import LogRequest
-from mreg.operations.resolve import Resolved, resolve
+from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.operations.types import check_link, ensure_model, type_of_artifact
 from mreg.operations.versions import check_replaced, load, note, said_of
 from mreg.refs import heading
@@ -265,7 +265,7 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     expectations.check(view, expected)
     _check_types(view, request)
     _check_collections(view, request)
-    found = [resolve(context, reference, view) for reference in request.inputs]
+    found = [resolve_anywhere(context, reference, view)._replace(remote=None) for reference in request.inputs]
     job = _Job(
         context=context,
         request=request,

@@ -180,7 +180,7 @@ class Moment:
         decided = made if alias is None else AliasKey(wanted.name, alias)
         now = moved_to(self._context, self._view, VersionKey(found.artifact, found.number))
         there = now.version if isinstance(now, VersionKey) else None
-        return ResolvedThen(*found, there, self._last([decided]))
+        return ResolvedThen(*found[:5], there, self._last([decided]))
 
     def aliases(self, name: str | None = None) -> list[AliasThen]:
         """The aliases of a collection, or all, sorted by collection and alias. Raises NotFound."""

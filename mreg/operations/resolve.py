@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mreg import session
 from mreg.operations.renamed import moved_to
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
 from mreg.refs.rules import LinkTarget, reserved
@@ -12,14 +13,7 @@ from mreg.session.context import Context
 from mreg.session.listing import listed_aliases, listed_names
 from mreg.values import names
 from mreg.values.errors import InvalidInput, NotFound
-from mreg.values.names import Reference, Selector, near
-
-
-class UnknownRemote(NotFound):
-    code = "unknown-remote"
-    template = "there is no remote {name!r}"
-
-    name: str
+from mreg.values.names import Reference, Selector, near, split_remote
 
 
 class UnknownName(NotFound):
@@ -103,18 +97,19 @@ class AmbiguousDigest(InvalidInput):
 
 class Resolved(NamedTuple):
     """One version: the artifact it belongs to, its number there, and the digest of its record. If it was named
-    through a registered model, also that model's name and the number of the link."""
+    through a registered model, also that model's name and the number of the link; if in a remote, the remote's."""
 
     artifact: str
     number: int
     digest: str
     model: str | None = None
     link: int | None = None
+    remote: str | None = None
 
     @property
     def name(self) -> str:
-        """`artifact:vN`, which means this version for ever."""
-        return f"{self.artifact}:v{self.number}"
+        """`artifact:vN`, which means this version for ever; in a remote `remote/artifact:vN`."""
+        return f"{self.remote}/{self.artifact}:v{self.number}" if self.remote else f"{self.artifact}:v{self.number}"
 
 
 def resolve(context: Context, reference: str | Reference, view: View | None = None) -> Resolved:
@@ -132,10 +127,19 @@ def resolve(context: Context, reference: str | Reference, view: View | None = No
     return resolve_in(context, context.view(view.look), wanted)
 
 
+def resolve_anywhere(context: Context, reference: str, view: View | None = None) -> Resolved:
+    """As `resolve`, also of what is in a remote. view: of this repository."""
+    if "/" not in reference:
+        return resolve(context, reference, view)
+    there, name = session.remotes.at(context, reference)
+    found = resolve(there, name, view if there is context else None)
+    return found._replace(remote=None if there is context else split_remote(reference)[0])
+
+
 def resolve_in(context: Context, view: View, wanted: Reference) -> Resolved:
     """The version meant, as `view` has it. Raises as `resolve` does."""
     if wanted.remote:
-        raise UnknownRemote(name=wanted.remote, near=[])
+        session.remotes.refuse(context, wanted)
     kind = require_kind(context, view, wanted.name)
     return (_in_artifact if kind is CollectionKind.ARTIFACT else _in_model)(context, view, wanted)
 

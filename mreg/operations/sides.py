@@ -17,6 +17,7 @@ from mreg.content.chunks import Kept
 from mreg.operations.resolve import resolve
 from mreg.operations.versions import load
 from mreg.refs.view import View
+from mreg.session import remotes
 from mreg.session.context import Context
 from mreg.values.entities import LocalFiles, Version
 from mreg.values.records import File
@@ -80,7 +81,8 @@ def sides(
 
     def side(one: str | os.PathLike[str]) -> VersionSide | LocalSide:
         if isinstance(one, str) and not is_local(one):
-            return VersionSide(context, view, one, buffers)
+            there, name = remotes.at(context, one)
+            return VersionSide(there, view if there is context else there.view(), name, buffers)
         return LocalSide(os.fspath(one))
 
     old, new = side(before), side(after)

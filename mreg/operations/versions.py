@@ -9,7 +9,7 @@ from typing import Any
 from mreg.operations import expiry
 from mreg.operations.changes import changed, report
 from mreg.operations.collections import check_not_held, drop, release
-from mreg.operations.resolve import Resolved, resolve, resolve_in
+from mreg.operations.resolve import Resolved, resolve_anywhere, resolve_in
 from mreg.refs import properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, RunKey, VersionKey
 from mreg.refs.transaction import Draft
@@ -105,7 +105,7 @@ def annotate(
         check_text(message, "a message")
     more = metadata.normalise(values or {})
     view = context.view()
-    found = [resolve(context, one, view) for one in inputs]
+    found = [resolve_anywhere(context, one, view)._replace(remote=None) for one in inputs]
 
     def build(draft: Draft) -> Resolved:
         target = resolve_in(context, draft.view, wanted)

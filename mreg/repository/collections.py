@@ -24,7 +24,7 @@ class Collections(Opened):
 
     def artifact(self, name: str) -> Artifact:
         """One artifact."""
-        return operations.query.artifact(self._context, name)
+        return operations.query.artifact(*self._at(name))
 
     def models(self, *, after: str = "", limit: int | None = None) -> list[Model]:
         """All registered models, sorted by name. after, limit: see `artifacts`."""
@@ -32,11 +32,12 @@ class Collections(Opened):
 
     def model(self, name: str) -> Model:
         """One registered model, with its links, tags and card."""
-        return operations.query.model(self._context, name)
+        return operations.query.model(*self._at(name))
 
     def kind(self, name: str) -> str | None:
         """ "artifact", "model", or None where nothing has this name."""
-        kind = self._context.view().kind(names.check_name(name))
+        context, name = self._at(name)
+        kind = context.view().kind(names.check_name(name))
         return None if kind is None else kind.value
 
     def create_artifact(self, name: str, *, type: str = "model", description: str = "", first: int = 0) -> Changed:
@@ -60,7 +61,7 @@ class Collections(Opened):
     def awaited(self, name: str) -> dict[int, str]:
         """The numbers of a collection that are kept for versions which are not here yet, each with the digest of the
         version's record. Such a number means this version, or nothing."""
-        return operations.query.awaited(self._context, name)
+        return operations.query.awaited(*self._at(name))
 
     def remove_artifact(self, name: str, *, force: bool = False) -> Changed:
         """Delete an artifact; one that has versions only with `force`, aliases and links then go too."""

@@ -76,7 +76,7 @@ class Labels(Opened):
 
     def aliases(self, name: str | None = None) -> list[Alias]:
         """The aliases of a collection, or all."""
-        return operations.aliases.list_aliases(self._context, name)
+        return operations.aliases.list_aliases(*(self._at(name) if name else (self._context, None)))
 
     def add_tags(self, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
         """Add tags to a registered model, or to a version where the name is a reference with a colon, such as
@@ -94,7 +94,7 @@ class Labels(Opened):
     def card(self, reference: str) -> str:
         """The card of a registered model; of an artifact or a version, the README.md among its files. Markdown; empty
         where there is none. `front_matter` takes it apart."""
-        return operations.links.card(self._context, reference)
+        return operations.links.card(*self._at(reference))
 
     def set_card(self, model: str, text: str) -> Changed:
         """Replace the model card. Tags of its front matter become tags of the model, as part of the same change; no tag
@@ -104,7 +104,7 @@ class Labels(Opened):
     def properties(self, reference: str) -> dict[str, Any]:
         """The properties of what the reference means, sorted by key: `NAME` an artifact or a registered model,
         `NAME:vN`, `NAME:ALIAS` and the like a version, or the link of a registered model."""
-        return operations.properties.get_properties(self._context, reference)
+        return operations.properties.get_properties(*self._at(reference))
 
     def set_property(self, reference: str, key: str, value: Any, *, message: str | None = None) -> Changed:
         """Set one property: any text as key, a value as in metadata. It is renamed and deleted along with what it is
@@ -123,7 +123,7 @@ class Labels(Opened):
 
     def attachments(self, reference: str) -> list[Attachment]:
         """The files and folders attached to what the reference means (see `properties`), sorted by name."""
-        return operations.attachments.attachments(self._context, reference)
+        return operations.attachments.attachments(*self._at(reference))
 
     def attach(
         self,
@@ -148,4 +148,4 @@ class Labels(Opened):
     def read_attachment(self, reference: str, name: str, path: str | None = None) -> Iterator[bytes]:
         """The bytes of a file of an attachment, piece by piece, each verified; the whole is right once the last piece
         has been given out. path: within the attachment; not needed where that is one file."""
-        return operations.attachments.read(self._context, reference, name, path)
+        return operations.attachments.read(*self._at(reference), name, path)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from mreg import operations, session
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
+from mreg.repository.given import texts
 from mreg.session import config, locations, places
 from mreg.session.context import Context, has_journal
 from mreg.session.places import default_cache, find_repository
 from mreg.storage import ABSENT, PutLost, Storage
 from mreg.storage.local import LocalStorage
-from mreg.values.errors import Refused
+from mreg.values.errors import InvalidInput, Refused
 from mreg.values.formats import check_known
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ class AlreadyInitialised(Refused):
     template = "{location} is an mreg repository already"
 
     location: str
+
+
+class SeveralRepositories(InvalidInput):
+    code = "several-repositories"
+    template = "{names} are in different repositories, and one can be searched at a time"
+
+    names: str
 
 
 class Opened:
@@ -50,6 +58,33 @@ class Opened:
         self._is_one = True
         return self
 
+    def _at(self, reference: str) -> tuple[Context, str]:
+        """The repository that the reference is to be looked up in, for one operation, and what it is called there:
+        `REMOTE/NAME` is in a remote."""
+        context = self._context
+        if "/" not in reference:
+            return context, reference
+        return session.remotes.at(context, reference, begin=not self._is_one)
+
+    def _among(self, within: str | Sequence[str]) -> tuple[Context, tuple[str, ...]]:
+        """The same for several names, which must be in one repository; `REMOTE/` alone is all that is there."""
+        names = texts(within)
+        if not any("/" in name for name in names):
+            return self._context, names
+        found = [self._at(name) for name in names]
+        if any(there is not found[0][0] for there, _ in found):
+            raise SeveralRepositories(names=", ".join(names))
+        return found[0][0], tuple(name for _, name in found if name)
+
+    def remote(self, name: str) -> Self:
+        """The repository that a remote's name means, open to be read. It is closed with this one. Raises UnknownRemote,
+        UntrustedRemote."""
+        return type(self)(session.remotes.open_remote(self._context, name))
+
+    def elsewhere(self, place: str | os.PathLike[str]) -> Self:
+        """Another repository, open: a remote by its name, or whatever lies at a location (see `open`)."""
+        return type(self)(session.remotes.open_place(self._context, place))
+
     @classmethod
     def _other(cls, source: Opened | str | os.PathLike[str] | None) -> Opened | None:
         """The repository that is meant, open."""
@@ -71,7 +106,7 @@ class Opened:
         shared: let the folder's group write to it, whatever the umask is. format: an older one, to share the
         repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
         """
-        url = locations.bucket_of(location)
+        url = locations.remote_of(location)
         if url:
             if shared:
                 locations.check_folder(location, "what a group shares")
@@ -105,13 +140,7 @@ class Opened:
         Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
         until the user's own settings, or MREG_SAFE, list it as safe.
         """
-        url = locations.bucket_of(location)
-        if url:
-            replica = session.buckets.open_replica(url, cache)
-            return cls(Context(replica, str(url), cache=cache or default_cache, author=author))
-        path = places.place_of_existing(location)
-        storage = LocalStorage(path, permit=lambda: _permit(path))
-        return cls(Context(storage, path, cache=places.cache_of(path, cache), author=author))
+        return cls(session.remotes.open_location(location, cache, author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Self:

@@ -10,6 +10,7 @@ from mreg import operations, pages
 from mreg.operations.resolve import Resolved
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import Opened
+from mreg.values.names import split_remote
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,7 +63,8 @@ class Queries(Opened):
         """
         if where is None:
             return operations.search.everything(self._context, text, list(tags))
-        return operations.search.find(self._context, wanted(text, where, sort, limit, within), told)
+        context, names = self._among(within)
+        return operations.search.find(context, wanted(text, where, sort, limit, names), told)
 
     def count(
         self,
@@ -73,7 +75,8 @@ class Queries(Opened):
         told: Callable[[int], None] | None = None,
     ) -> int:
         """How many versions `search` would find."""
-        return operations.search.count(self._context, wanted(text, where, (), None, within), told)
+        context, names = self._among(within)
+        return operations.search.count(context, wanted(text, where, (), None, names), told)
 
     def left_out(
         self,
@@ -83,7 +86,8 @@ class Queries(Opened):
         within: str | Sequence[str] = (),
     ) -> list[LeftOut]:
         """What `!=` and the other negated tests of the filter leave out, as the key is not there."""
-        return operations.search.left_out(self._context, wanted(text, where, (), None, within))
+        context, names = self._among(within)
+        return operations.search.left_out(context, wanted(text, where, (), None, names))
 
     def holding(
         self,
@@ -95,8 +99,8 @@ class Queries(Opened):
         told: Callable[[int], None] | None = None,
     ) -> list[Version]:
         """The versions that have all the bytes of a file, or of every file in a folder, under whatever names."""
-        these = wanted("", where, (), limit, within)
-        return operations.search.holding(self._context, os.fspath(path), these, told)
+        context, names = self._among(within)
+        return operations.search.holding(context, os.fspath(path), wanted("", where, (), limit, names), told)
 
     def choose(
         self, reference: str, *, where: str | Filter | Sequence[str | Filter], sort: str | Sequence[str] = ()
@@ -104,19 +108,21 @@ class Queries(Opened):
         """With a selector, the version meant, if the filter matches it. Of a name alone, the first version that the
         filter matches, in the order asked for, else the latest. Raises an Unmet where there is none."""
         these = wanted("", where, sort, None, ())
-        return operations.search.choose(self._context, reference, these.where, these.sort)
+        context, name = self._at(reference)
+        found = operations.search.choose(context, name, these.where, these.sort)
+        return found._replace(remote=split_remote(reference)[0])
 
     def noted(self, reference: str | None = None, *, within: bool = True) -> dict[str, Noted]:
         """The properties of each thing, and when it was changed last, by its name: `NAME` of collections, `NAME:vN` of
         versions and links. reference: only of what it means, a collection with all that is in it. within: false leaves
         out what is in collections. One look at the tables, however many there are."""
-        return operations.noted.noted(self._context, reference, within)
+        return operations.noted.noted(*(self._at(reference) if reference else (self._context, None)), within)
 
     def metadata_keys(
         self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None
     ) -> list[KeyFigures]:
         """The keys of metadata in use, with the types and ranges of their values."""
-        return operations.search.key_figures(self._context, texts(within), told)
+        return operations.search.key_figures(*self._among(within), told)
 
     def metrics(
         self,
@@ -133,7 +139,8 @@ class Queries(Opened):
         versions that match. last: only so many, the newest. x: in which order: "number", "created" (the time), or a
         key that is a number, such as `params.step`; versions without it are left out. told: as for `search`."""
         filters = wanted("", where, (), None, ()).where
-        return operations.metrics.metrics(self._context, name, texts(keys), where=filters, last=last, x=x, told=told)
+        context, name = self._at(name)
+        return operations.metrics.metrics(context, name, texts(keys), where=filters, last=last, x=x, told=told)
 
     def history(
         self,
@@ -149,8 +156,9 @@ class Queries(Opened):
         the alias `NAME:ALIAS`. since, until: the number of an entry (after it; up to it), a time, an age such as `2h`,
         or a date, which is meant as a whole. author: only those of this account. action: only those by commands that
         begin so, such as `log` or `alias set`."""
-        wanted = operations.history.Wanted(name, since, until, author, action)
-        return operations.history.history(self._context, wanted, limit=limit)
+        context, name = self._at(name) if name else (self._context, None)
+        wanted = operations.history.Wanted(name or None, since, until, author, action)
+        return operations.history.history(context, wanted, limit=limit)
 
     def html(self, out: str | os.PathLike[str], *, title: str | None = None) -> Written:
         """Write the repository as pages for a browser: registered models, artifacts, versions with their metadata,

@@ -28,7 +28,7 @@ class Travel(Opened):
     ) -> Transfer:
         """Bring versions of this repository to another one, which gets what it lacks, and all refs by one change.
 
-        remote: the other repository, or where it lies. references: which versions. See `TransferOptions`.
+        remote: the other repository, or the name of a remote, or where it lies. references: which versions. See `TransferOptions`.
 
         A version keeps its number. The numbers below it that are not there are reserved for what they mean here. If a
         number means another version there, NumbersTaken is raised, and nothing changes. What was deleted there stays
@@ -77,7 +77,7 @@ class Travel(Opened):
 
     def _remote(self, remote: Repository | str | os.PathLike[str]) -> Travel:
         """The other repository, open. Its history tells the same author."""
-        return remote if isinstance(remote, Travel) else type(self).open(remote, author=self._context.author)
+        return remote if isinstance(remote, Travel) else self.elsewhere(remote)
 
 
 def _request(command: str, references: str | Sequence[str], options: TransferOptions) -> Request:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import operations, upkeep, values
+from mreg import operations, session, upkeep, values
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import Opened
 from mreg.session import config, places
@@ -15,8 +15,10 @@ from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
     from mreg.repository import Repository
+    from mreg.session.remotes import Remote
     from mreg.upkeep.findings import Repaired, Report
     from mreg.upkeep.gc import Swept
+    from mreg.values.changed import Changed
     from mreg.values.entities import HistoryEntry, Usage
     from mreg.values.filters.filter import Filter
 
@@ -150,6 +152,24 @@ class Upkeep(Opened):
         if artifact is not None:
             return operations.policies.set_artifact_setting(self._context, artifact, name, text)
         return operations.settings.set_setting(self._context, name, text)
+
+    def remotes(self) -> list[Remote]:
+        """The names for other repositories: this one's, and the user's own."""
+        return session.remotes.remotes(self._context)
+
+    def add_remote(self, name: str, location: str | os.PathLike[str], *, user: bool = False) -> Changed:
+        """Keep a name for another repository: `NAME/artifact:alias` is what is in there, wherever something is read.
+        location: as for `open`, without credentials; nothing is asked there. user: keep it in the user's own settings,
+        for all repositories. Raises RemoteExists, InvalidLocation."""
+        return operations.remotes.set_remote(self._context, name, location, user, new=True)
+
+    def set_remote(self, name: str, location: str | os.PathLike[str], *, user: bool = False) -> Changed:
+        """Give the remote another location. See `add_remote`. Raises UnknownRemote, InvalidLocation."""
+        return operations.remotes.set_remote(self._context, name, location, user, new=False)
+
+    def remove_remote(self, name: str, *, user: bool = False) -> Changed:
+        """Forget the name. Nothing is changed in the repository that it stands for. Raises UnknownRemote."""
+        return operations.remotes.remove_remote(self._context, name, user)
 
     def artifact_settings(self, artifact: str) -> dict[str, Any]:
         """The settings that an artifact has of its own, beside those of the repository."""

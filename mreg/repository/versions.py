@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import checkout, importers, intake, lazy, operations
-from mreg.operations.resolve import Resolved, resolve
+from mreg import checkout, importers, intake, lazy, operations, session
+from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.repository.given import Paths, listed, texts
 from mreg.repository.opening import Opened
 from mreg.values.contents import Contents
+from mreg.values.names import parse_reference
 from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from mreg.values.imports import Imported
     from mreg.values.lineage import Lineage
+    from mreg.values.records import Manifest
     from mreg.values.tensors import Tensors
 
 
@@ -148,17 +150,18 @@ class Versions(Opened):
 
     def resolve(self, reference: str) -> Resolved:
         """The one version meant: its artifact, number and digest."""
-        return resolve(self._context, reference)
+        return resolve_anywhere(self._context, reference)
 
     def version(self, reference: str) -> Version:
         """All about one version."""
-        view = self._context.view()
-        return operations.versions.load(self._context, view, resolve(self._context, reference, view))
+        context, reference = self._at(reference)
+        view = context.view()
+        return operations.versions.load(context, view, resolve(context, reference, view))
 
     def surroundings(self, reference: str, *, told: Callable[[int], None] | None = None) -> Surroundings:
         """What a version is connected with: its links with the models' aliases, the runs that used it, and the versions
         that were made from it. told: see `search`."""
-        return operations.surroundings.surroundings(self._context, reference, told)
+        return operations.surroundings.surroundings(*self._at(reference), told)
 
     def lineage(
         self,
@@ -172,7 +175,7 @@ class Versions(Opened):
         """The graph of versions around one. up: what it was made from, and that from. down: what was made from it, and
         from that. depth: the most steps away. Versions are followed by their digests: one that was renamed is found,
         and one that was deleted told. told: see `search`."""
-        return operations.lineage.lineage(self._context, reference, up, down, depth, told)
+        return operations.lineage.lineage(*self._at(reference), up, down, depth, told)
 
     def versions(
         self,
@@ -186,27 +189,31 @@ class Versions(Opened):
         """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest,
         limit: of many only so many, the last or the first ones, which takes no longer than if there were no others.
         after, before: only numbers (of links, in a model) between these, as for the next page."""
-        return operations.query.versions(self._context, name, newest, limit, after, before)
+        return operations.query.versions(*self._at(name), newest, limit, after, before)
 
     def files(self, reference: str) -> tuple[File, ...]:
         """The files of a version, sorted by path."""
-        files: tuple[File, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).files
+        files: tuple[File, ...] = self._manifest(reference).files
         return files
+
+    def _manifest(self, reference: str) -> Manifest:
+        context, reference = self._at(reference)
+        return operations.files.manifest_of(context, resolve(context, reference))
 
     def digests(self, reference: str, algorithm: str = "sha256", *, progress: Progress | None = None) -> dict[str, str]:
         """The digests of a version's files by another algorithm (`sha256`, `md5`, or mreg's own `blake3`), by path, as
         hex digits. Files are read where nobody asked before, verified, and what was worked out is remembered by their
         own digests, for every version that has them."""
-        return operations.digests.digests(self._context, reference, algorithm, progress)
+        return operations.digests.digests(*self._at(reference), algorithm, progress)
 
     def folders(self, reference: str) -> tuple[str, ...]:
         """The folders of a version that hold nothing, sorted by path."""
-        folders: tuple[str, ...] = operations.files.manifest_of(self._context, self.resolve(reference)).folders
+        folders: tuple[str, ...] = self._manifest(reference).folders
         return folders
 
     def read(self, reference: str, path: str) -> Iterator[bytes]:
         """The bytes of one file, piece by piece, each piece verified before it is given out."""
-        return operations.files.read(self._context, reference, path)
+        return operations.files.read(*self._at(reference), path)
 
     def open_file(self, reference: str, path: str) -> io.BufferedReader:
         """One file of a version, open for reading anywhere in it, as `open(path, "rb")` gives it; no copy is made.
@@ -214,7 +221,7 @@ class Versions(Opened):
         The reference is resolved once. What is read is verified chunk by chunk (1 MiB or so); that all chunks together
         are the file, only `read` and `get` prove. Raises UnknownFile; DamagedFile while reading.
         """
-        opened = operations.files.open_file(self._context, reference, path)
+        opened = operations.files.open_file(*self._at(reference), path)
         return io.BufferedReader(checkout.stored_file.StoredFile(opened), io.DEFAULT_BUFFER_SIZE)
 
     def read_into(self, reference: str, path: str, buffer: Any) -> None:
@@ -230,7 +237,7 @@ class Versions(Opened):
 
     def read_range(self, reference: str, path: str, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes of one file from `start` to `stop`, as a slice of all of them would give. See `open_file`."""
-        opened = operations.files.open_file(self._context, reference, path)
+        opened = operations.files.open_file(*self._at(reference), path)
         first, end, _ = slice(start, stop).indices(opened.size)
         return bytes(opened.read_at(first, max(0, end - first)))
 
@@ -259,8 +266,7 @@ class Versions(Opened):
         cache where the file system can, so that they take no room of their own.
         """
         return operations.files.get(
-            self._context,
-            reference,
+            *self._at(reference),
             None if destination is None else os.fspath(destination),
             progress,
             include=include,
@@ -280,7 +286,9 @@ class Versions(Opened):
 
     def use_path(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
         """As `use`, but the path is a text: loading `pathlib` takes a third of the time of the answer."""
-        return operations.files.use(self._context, reference, run, progress)
+        if run is not None and "/" in reference:
+            session.remotes.refuse(self._context, parse_reference(reference))
+        return operations.files.use(*self._at(reference), run, progress)
 
     def annotate(
         self,

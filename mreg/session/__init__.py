@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         buckets as buckets,
         change as change,
         index as index,
+        remotes as remotes,
         trust as trust,
     )
 else:

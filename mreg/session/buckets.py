@@ -29,6 +29,11 @@ def open_replica(url: Url, cache: str | None) -> Replica:
     return Replica(bucket, os.path.join(folder, "replicas", place[:32]), str(url))
 
 
+def check_place(url: Url) -> None:
+    """Raises InvalidBucket."""
+    storage.clouds.check_place(url.scheme, url.host, url.path)
+
+
 def prepare(replica: Replica) -> bool:
     """Make ready for a new repository; False where there is one. Raises UnfitStore."""
     if replica.remote.get(CONFIG) is not None:

@@ -43,6 +43,9 @@ class Context:
     storage: where the repository lies; `location` names it for people. cache: the folder for lookup
     tables and ready-to-load copies, or a function that tells it when it is first needed, or None for
     no folder. Raises NoRepository, DamagedConfig, NewerFormat.
+
+    remotes: the repositories that were opened from this one, by their names (`mreg.session.remotes`). near: in these,
+    the one that they were opened from: what lies there need not be fetched.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Context:
         self._author = author
         self._objects: Objects | None = None
         self._index: Index | None = None
+        self.remotes: dict[str, Context] = {}
+        self.near: Context | None = None
 
     @property
     def cache(self) -> str | None:
@@ -167,9 +172,16 @@ class Context:
         )
 
     def close(self) -> None:
+        self.close_remotes()
         if self._index is not None:
             self._index.close()
             self._index = None
+
+    def close_remotes(self) -> None:
+        """Their names may mean others from now on."""
+        for remote in self.remotes.values():
+            remote.close()
+        self.remotes.clear()
 
     def _index_stem(self) -> str | None:
         """The start of the file's path: one for each repository, place and host, as SQLite's shared memory does not

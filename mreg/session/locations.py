@@ -11,8 +11,13 @@ from mreg.session.nearest import is_url
 from mreg.values.errors import InvalidInput
 
 BUCKETS = ("s3", "gs", "az")
-SCHEMES = ("file", *BUCKETS)
+WEB = ("https", "http")
+REMOTES = BUCKETS
+"""Of the URLs of what is reached over a network."""
+SCHEMES = ("file", *REMOTES)
 """Of the URLs that can be opened."""
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 
 
 class InvalidLocation(InvalidInput):
@@ -50,9 +55,17 @@ class Url(NamedTuple):
     path: str
 
     def __str__(self) -> str:
-        """The URL as it may be printed: without what may be a secret, which is anything before `@` or behind `?`."""
+        """The URL as it may be printed: without what may be a secret, which is anything behind `?`, and anything before
+        `@` but the account of an ssh:// URL."""
         host, path = (re.split(r"[?#]", part, maxsplit=1)[0] for part in (self.host, self.path))
-        return f"{self.scheme}://{host.rpartition('@')[2]}{path}"
+        account, _, host = host.rpartition("@")
+        account = f"{account}@" if self.scheme == "ssh" and _ACCOUNT.fullmatch(account) else ""
+        return f"{self.scheme}://{account}{host}{path}"
+
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+"""No host begins with a hyphen: some programs take it for an option."""
 
 
 def url_of(location: str | os.PathLike[str]) -> Url | None:
@@ -68,15 +81,37 @@ def url_of(location: str | os.PathLike[str]) -> Url | None:
     return Url(scheme.lower(), host, slash + path)
 
 
-def bucket_of(location: str | os.PathLike[str]) -> Url | None:
-    """The bucket that the location names, and the folder in it; None for a folder of this machine. Raises
-    InvalidLocation."""
+def remote_of(location: str | os.PathLike[str]) -> Url | None:
+    """What the location names that is reached over a network, a bucket or a server, and the folder in it; None for a
+    folder of this machine. Raises InvalidLocation."""
     url = url_of(location)
-    if url is None or url.scheme not in BUCKETS:
+    if url is None or url.scheme not in REMOTES:
         return None
-    if set("@?#:") & set(url.host + url.path):  # so that no key can come to stand in a message or a shell's history
-        raise InvalidLocation(location=str(url), reason="credentials belong into the environment or a profile")
+    if str(url) != f"{url.scheme}://{url.host}{url.path}" or (url.scheme in BUCKETS and ":" in url.host + url.path):
+        # so that no key can come to stand in a message or a shell's history
+        raise InvalidLocation(location=str(url), reason=_CREDENTIALS.get(url.scheme, _CREDENTIALS[""]))
+    if url.scheme not in BUCKETS:
+        _check_server(url)
     return url._replace(path=url.path.rstrip("/"))
+
+
+_CREDENTIALS = {
+    "ssh": "write ssh://HOST/PATH or ssh://USER@HOST/PATH; passwords and keys belong into ssh's own configuration",
+    **dict.fromkeys(WEB, "addresses with credentials are kept nowhere, and what needs them cannot be read"),
+    "": "credentials belong into the environment or a profile",
+}
+
+
+def _check_server(url: Url) -> None:
+    host = url.host.rpartition("@")[2]
+    if not _HOST.fullmatch(host):
+        raise InvalidLocation(location=str(url), reason=f"write {url.scheme}://HOST/PATH")
+    if not url.path.isprintable() or "\\" in url.path or ".." in url.path.split("/"):
+        raise InvalidLocation(location=str(url), reason="its path is none that can be asked for")
+    if url.scheme == "http" and re.sub(r":[0-9]+$", "", host) not in _THIS_MACHINE:
+        raise InvalidLocation(location=str(url), reason="without encryption only this machine is asked; write https://")
+    if url.scheme == "ssh" and not url.path.strip("/"):
+        raise InvalidLocation(location=str(url), reason="it names no folder; write ssh://HOST/PATH")
 
 
 def folder_of(location: str | os.PathLike[str], what: str = "this") -> str:
@@ -85,7 +120,7 @@ def folder_of(location: str | os.PathLike[str], what: str = "this") -> str:
     url = url_of(location)
     if url is None:
         return os.fspath(location)
-    if url.scheme in BUCKETS:
+    if url.scheme in REMOTES:
         raise NeedsFolder(location=str(url), what=what)
     if url.scheme != "file":
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)

@@ -65,10 +65,25 @@ def check_owner(location: str) -> None:
     Its folder and its config must belong to the user, or to root, who can change what the user runs anyway. If the
     owner of the folder lets a group write to it, the config may belong to anybody. Raises Untrusted.
     """
-    trusted = {os.geteuid(), 0, places.account_behind_sudo()}
-    stranger = next((owner for owner in _owners(location) if owner not in trusted), None)
+    stranger = _stranger(location)
     if stranger is not None and not _is_listed(location):
         raise Untrusted(location=location, owner=_name(stranger))
+
+
+def owner_of(location: str) -> str:
+    """Who else the repository in the folder belongs to; empty for nobody else."""
+    stranger = _stranger(location)
+    return "" if stranger is None else _name(stranger)
+
+
+def may_be_written(location: str) -> bool:
+    """What `check_owner` says."""
+    return _stranger(location) is None or _is_listed(location)
+
+
+def _stranger(location: str) -> int | None:
+    trusted = {os.geteuid(), 0, places.account_behind_sudo()}
+    return next((owner for owner in _owners(location) if owner not in trusted), None)
 
 
 def _owners(location: str) -> Iterator[int]:
@@ -99,7 +114,7 @@ def _check(name: str) -> None:
 
 def safe_directories() -> list[str]:
     """What the user's settings list as safe. Raises DamagedUserConfig."""
-    found = _read().get("safe", {})
+    found = user_table().get("safe", {})
     listed = found.get("directory", []) if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
         raise DamagedUserConfig(path=str(places.user_config()), reason=f"{SETTING} is no list of texts")
@@ -114,9 +129,9 @@ def add_safe_directory(path: str) -> list[str]:
     listed = safe_directories()
     place = path if path in ("", ANY) else os.path.realpath(locate(locations.folder_of(path, "a safe directory")))
     listed = list(dict.fromkeys([*listed, place])) if path else []
-    table = _read()
+    table = user_table()
     table["safe"] = {**table.get("safe", {}), "directory": listed}
-    _write(table)
+    write_user_table(table)
     return listed
 
 
@@ -133,7 +148,8 @@ def _name(uid: int) -> str:
         return f"the account {uid}"
 
 
-def _read() -> dict[str, Any]:
+def user_table() -> dict[str, Any]:
+    """What the user's settings file says. Raises DamagedUserConfig."""
     path = places.user_config()
     if path is None:
         return {}
@@ -151,7 +167,8 @@ def _read() -> dict[str, Any]:
         raise DamagedUserConfig(path=path, reason=str(error)) from None
 
 
-def _write(table: dict[str, Any]) -> None:
+def write_user_table(table: dict[str, Any]) -> None:
+    """Replace the user's settings file. Raises NoHome."""
     path = places.user_config()
     if path is None:
         raise NoHome()

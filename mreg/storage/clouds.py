@@ -48,6 +48,14 @@ class InvalidBucket(InvalidInput):
 
 def open_bucket(scheme: str, name: str, path: str) -> Bucket:
     """The folder `path` of the bucket `name`. Connects to nothing yet. Raises InvalidBucket, NeedsRemote."""
+    prefix = check_place(scheme, name, path)
+    url = f"{scheme}://{name}/{prefix}".rstrip("/")
+    make = _MAKERS[scheme]
+    return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+
+
+def check_place(scheme: str, name: str, path: str) -> str:
+    """The folder, without slashes at its ends. Raises InvalidBucket."""
     prefix = path.strip("/")
     url = f"{scheme}://{name}/{prefix}".rstrip("/")
     if not _BUCKET.fullmatch(name):
@@ -55,8 +63,7 @@ def open_bucket(scheme: str, name: str, path: str) -> Bucket:
     for part in prefix.split("/") if prefix else ():
         if part in (".", "..") or not _PART.fullmatch(part):
             raise InvalidBucket(url=url, reason=f"{part!r} cannot be part of a folder's name there")
-    make = _MAKERS[scheme]
-    return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+    return prefix
 
 
 def endpoint_of(scheme: str) -> str:

@@ -187,6 +187,13 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, _parse_selector(text, selector), remote if slash else None)
 
 
+def split_remote(text: str) -> tuple[str | None, str]:
+    """The remote that a reference or a name begins with, if there is one, and the rest. Checks neither."""
+    head, colon, selector = text.partition(":")
+    remote, slash, name = head.rpartition("/")
+    return (remote, f"{name}{colon}{selector}") if slash and remote and "/" not in remote else (None, text)
+
+
 def parse_exact(text: str, reason: str) -> Reference:
     """As `parse_reference`, but a bare name is refused with `reason`: deleting wants to be told what."""
     reference = parse_reference(text)

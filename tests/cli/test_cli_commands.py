@@ -1118,6 +1118,10 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("config get gc.grace", "name value", {}),
     ("config set gc.grace 1d", "name value", {}),
     ("config ls", "faults settings", {}),
+    ("remote add team ./team", "location name seq", {}),
+    ("remote set team ./other", "location name seq", {}),
+    ("remote ls", "remotes", {"remotes": "followed location name user"}),
+    ("remote rm team", "name seq", {}),
     ("version", "formats mreg python", {"formats": "journal packs records repository"}),
 ]
 

@@ -70,12 +70,16 @@ SILENT = {
     "upgrade": "it raises the format, and prints that",
     "use": "a run is recorded as asked; nothing is moved or removed",
     "fsck": "it makes refs again as the journal has them",
+    "remote add": "a setting: it prints the name and the location",
+    "remote set": "a setting: it prints the name and the location",
+    "remote rm": "a setting: it prints the name",
     "completion": "no ref",
     "cache prune": "no ref",
 }
 READS = {
     "get", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
     "artifact show", "model ls", "model show", "search", "metrics", "html", "history", "du", "config get", "config ls",
+    "remote ls",
     "cache ls", "help", "version",
 }  # fmt: skip
 

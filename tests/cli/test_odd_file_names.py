@@ -97,6 +97,10 @@ fsck --repair
 config get log.compress
 config set log.compress false
 config ls
+remote add team ./team
+remote set team ./other
+remote ls
+remote rm team
 upgrade
 completion bash
 help log

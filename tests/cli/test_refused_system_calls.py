@@ -89,6 +89,11 @@ gc --grace 0 --repack
 fsck --full
 fsck --full --repair --from .
 config ls
+remote add team /elsewhere
+remote set team /elsewhere/too
+remote add mine /elsewhere --user
+remote ls
+remote rm team
 config set gc.grace 3d
 config get gc.grace
 config set core.shared group

@@ -15,8 +15,8 @@ from mreg.session.locations import (
     NeedsFolder,
     UnknownScheme,
     Url,
-    bucket_of,
     folder_of,
+    remote_of,
     url_of,
 )
 
@@ -49,7 +49,7 @@ def test_a_path_object_made_from_a_url_is_one_too(here: Path) -> None:
 
 @pytest.mark.parametrize("url", ["s3://models/vision", "S3://models/vision/", Path("s3://models/vision")])
 def test_buckets_are_told_from_folders(here: Path, url: str | Path) -> None:
-    assert bucket_of(url) == Url("s3", "models", "/vision")
+    assert remote_of(url) == Url("s3", "models", "/vision")
     for use in (Repository.rescue, trust.add_safe_directory):
         with pytest.raises(NeedsFolder):
             use(url)  # type: ignore[operator]
@@ -60,7 +60,7 @@ def test_buckets_are_told_from_folders(here: Path, url: str | Path) -> None:
 @pytest.mark.parametrize("url", ["s3://ann:hunter2@models/x", "gs://models/x?key=hunter2", "az://models/x#hunter2"])
 def test_credentials_in_a_bucket_s_location_are_refused(url: str) -> None:
     with pytest.raises(InvalidLocation, match="credentials belong into the environment") as caught:
-        bucket_of(url)
+        remote_of(url)
 
     assert "hunter2" not in str(caught.value) + repr(caught.value.facts)
 

@@ -58,12 +58,13 @@ def card(
     the model, and `license` and `base_model` can be searched. In a pipe the card is printed as it is. The card of an
     artifact or a version is the README.md among its files.
     """
-    repository = ctx.obj.repository()
     if file is not None and edit:
         raise OneSource()
     if file is None and not edit:
-        _show(ctx.obj, repository, name)
+        name = ctx.obj.enter(name)
+        _show(ctx.obj, ctx.obj.repository(), name)
         return
+    repository = ctx.obj.repository()
     name = composed(name)
     text = _read(file) if file is not None else _edit(repository.card(name))
     done = repository.set_card(name, text)

@@ -47,6 +47,7 @@ def history(
     For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
     date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
     """
+    name = ctx.obj.enter(name) or None if name else None
     more = limit + 1 if limit else None  # to know whether there are more
     found = ctx.obj.repository().history(name, since=since, until=until, author=author, action=action, limit=more)
     older = found[: -limit or None] if limit else []

@@ -79,6 +79,8 @@ def ls(
     its links. With --at: as it was, with the entry that made each row so.
     """
     wanted = split(columns)
+    if names and len(names) == 1:
+        names = [rest] if (rest := ctx.obj.enter(names[0])) else []
     asked = Listing(where or [], tag or [], sort, wanted, only_changed, limit, count, keys, exit_code)
     if at is not None:
         if asked.is_search(names or ()) or sort:

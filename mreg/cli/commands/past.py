@@ -24,6 +24,7 @@ _MOST = 3
 
 def resolve(state: State, reference: str, at: str) -> None:
     """`mreg resolve REFERENCE --at TIME|SEQ`"""
+    reference = state.enter(reference)
     moment = state.repository().at(at)
     found = moment.resolve(reference)
     by = found.entry
@@ -41,6 +42,7 @@ def resolve(state: State, reference: str, at: str) -> None:
 
 def list_aliases(state: State, name: str | None, at: str) -> None:
     """`mreg alias ls [NAME] --at TIME|SEQ`"""
+    name = state.enter(name) or None if name else None
     moment = state.repository().at(at)
     found = moment.aliases(name)
     rows = [[one.name, one.alias, f"v{one.number}", one.version, *_decided(state, one.entry)] for one in found]

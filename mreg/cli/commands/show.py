@@ -31,6 +31,7 @@ def show(
     ],
 ) -> None:
     """Show everything about a version, an artifact or a registered model."""
+    reference = ctx.obj.enter(reference)
     repository = ctx.obj.repository()
     if ":" in reference or "/" in reference:
         version, around = repository.version(reference), repository.surroundings(reference, told=told(ctx.obj))

@@ -247,6 +247,19 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'model rm': ('Delete a registered model.', {
         '--force': ('', 'Do it even if aliases or links hold it; they go too.'),
     }, ('model',)),
+    'remote': ('Name other repositories.', {
+    }, ()),
+    'remote add': ('Keep a name for another repository.', {
+        '--user': ('', 'Keep it in your own settings, for all repositories.'),
+    }, ('name', 'folders')),
+    'remote set': ('Give a remote another location.', {
+        '--user': ('', 'Keep it in your own settings, for all repositories.'),
+    }, ('name', 'folders')),
+    'remote rm': ('Forget a remote.', {
+        '--user': ('', 'Keep it in your own settings, for all repositories.'),
+    }, ('name',)),
+    'remote ls': ('List remotes.', {
+    }, ()),
     'search': ('Find models, artifacts and versions.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
         '--tag': ('tag', 'Only models and versions with this tag. Repeatable.'),

@@ -829,6 +829,86 @@ PAGES: dict[str, Page] = {
             'mreg model rm digits --force',
         ),
     ),
+    'remote': (
+        'mreg remote COMMAND',
+        (
+            'Name other repositories.',
+        ),
+        (
+            ('add', 'Keep a name for another repository.'),
+            ('set', 'Give a remote another location.'),
+            ('rm', 'Forget a remote.'),
+            ('ls', 'List remotes.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'remote add': (
+        'mreg remote add NAME LOCATION [OPTIONS]',
+        (
+            'Keep a name for another repository.',
+            'NAME/artifact:alias then means what is in there, in every command that reads. The name stands for a location only: credentials stay where the tools of each store, or ssh, look for them. Nothing is asked there yet.',
+        ),
+        (),
+        (
+            ('NAME', "The remote's name."),
+            ('LOCATION', 'A folder, or a URL: s3://, gs://, az://, ssh://, https://.'),
+        ),
+        (
+            ('    --user', 'Keep it in your own settings, for all repositories.'),
+        ),
+        (
+            'mreg remote add team s3://models/vision',
+            'mreg remote add backup /srv/models --user',
+        ),
+    ),
+    'remote set': (
+        'mreg remote set NAME LOCATION [OPTIONS]',
+        (
+            'Give a remote another location.',
+        ),
+        (),
+        (
+            ('NAME', "The remote's name."),
+            ('LOCATION', 'A folder, or a URL: s3://, gs://, az://, ssh://, https://.'),
+        ),
+        (
+            ('    --user', 'Keep it in your own settings, for all repositories.'),
+        ),
+        (
+            'mreg remote set team s3://models/speech',
+        ),
+    ),
+    'remote rm': (
+        'mreg remote rm NAME [OPTIONS]',
+        (
+            'Forget a remote; nothing is changed in the repository that it stands for.',
+        ),
+        (),
+        (
+            ('NAME', "The remote's name."),
+        ),
+        (
+            ('    --user', 'Keep it in your own settings, for all repositories.'),
+        ),
+        (
+            'mreg remote rm team',
+        ),
+    ),
+    'remote ls': (
+        'mreg remote ls',
+        (
+            'List remotes: name, location, whose settings they are in.',
+            'Those in the settings of a repository that others can change are not followed, and listed as such.',
+        ),
+        (),
+        (),
+        (),
+        (
+            'mreg remote ls',
+        ),
+    ),
     'search': (
         'mreg search [TEXT] [OPTIONS]',
         (

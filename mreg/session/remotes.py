@@ -1,0 +1,206 @@
+"""Other repositories: opened by their locations, or by names for these, which the settings of a repository or of the
+user keep.
+
+A name stands for a location and no more: credentials come from where each kind of location has them (`storage/clouds`),
+and a location that holds some is refused. Which host is asked decides who may see that somebody asks, so a name in a
+repository's settings counts only where the user trusts who can write these (docs/adr): not in a repository of somebody
+else, unless it is listed as safe, and not in one that is reached over a network.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from mreg import session
+from mreg.session import locations, places, trust
+from mreg.session.context import Context
+from mreg.storage.local import LocalStorage
+from mreg.values.errors import MregError, NotFound, Refused, check_text
+from mreg.values.names import Reference, check_name, is_name, near, split_remote
+
+__all__ = ["Remote"]
+
+SECTION = "remote"
+MAX_LENGTH = 4096
+
+
+class UnknownRemote(NotFound):
+    code = "unknown-remote"
+    template = "there is no remote {name!r}"
+
+    name: str
+
+
+class RemoteExists(Refused):
+    code = "remote-exists"
+    template = "there is a remote {name!r} already: {location}"
+
+    name: str
+    location: str
+
+
+class UntrustedRemote(Refused):
+    code = "untrusted-remote"
+    template = "the remote {name!r} is not followed: {owner} may choose it, in {repository}"
+
+    name: str
+    repository: str
+    owner: str
+
+
+class RemotesElsewhere(Refused):
+    code = "remotes-elsewhere"
+    template = "remotes in the settings of {repository} are not followed, as whoever writes there could choose them"
+
+    repository: str
+
+
+class OnlyHere(Refused):
+    """What would change something names a version in a remote."""
+
+    code = "only-here"
+    template = "{reference!r} is in a remote: only what is in this repository can be changed, or pointed at"
+
+    reference: str
+
+
+class Remote(NamedTuple):
+    """A name for another repository. user: whether it is one of the user's own, for all repositories. followed: false
+    where it stands in a repository that others may write to, so that it is not used."""
+
+    name: str
+    location: str
+    user: bool
+    followed: bool
+
+
+# By location.
+
+
+def open_location(location: str | os.PathLike[str], cache: str | None = None, author: str | None = None) -> Context:
+    """The repository there, whatever kind of location it is. See `Repository.open`."""
+    url = locations.remote_of(location)
+    if url:
+        replica = session.buckets.open_replica(url, cache)
+        return Context(replica, str(url), cache=cache or places.default_cache, author=author)
+    path = places.place_of_existing(location)
+    storage = LocalStorage(path, permit=lambda: trust.check_owner(path))
+    return Context(storage, path, cache=places.cache_of(path, cache), author=author)
+
+
+def open_place(context: Context, place: str | os.PathLike[str]) -> Context:
+    """The repository that the name of a remote, or a location, means to the user of this one."""
+    if isinstance(place, str) and is_name(place) and place in _known(context):
+        return open_location(location_of(context, place), author=context.author)
+    return open_location(place, author=context.author)
+
+
+# By name.
+
+
+def at(context: Context, reference: str, *, begin: bool = True) -> tuple[Context, str]:
+    """The repository that a reference or a name is to be looked up in, and what it is called there. begin: an
+    operation in it. Raises as `open_remote` does."""
+    remote, rest = split_remote(reference)
+    if remote is None:
+        return context, reference
+    there = open_remote(context, remote)
+    if begin:
+        there.storage.begin()
+    return there, rest
+
+
+def refuse(context: Context, reference: Reference) -> None:
+    """Say that what is in a remote cannot be changed from here. Raises UnknownRemote, UntrustedRemote, OnlyHere."""
+    if reference.remote:
+        location_of(context, reference.remote)
+        raise OnlyHere(reference=str(reference))
+
+
+def open_remote(context: Context, name: str) -> Context:
+    """The repository that the name means, to read from, opened once. Raises UnknownRemote, UntrustedRemote."""
+    name = check_name(name, "remote name")
+    if name not in context.remotes:
+        found = open_location(location_of(context, name), author=context.author)
+        found.near = context
+        context.remotes[name] = found
+    return context.remotes[name]
+
+
+def location_of(context: Context, name: str) -> str:
+    """Raises UnknownRemote, UntrustedRemote."""
+    known = _known(context)
+    if name not in known:
+        raise UnknownRemote(name=name, near=near(name, list(known)))
+    remote = known[name]
+    if not remote.followed:
+        owner = trust.owner_of(context.location) if is_local(context) else "whoever writes there"
+        raise UntrustedRemote(name=name, repository=context.location, owner=owner)
+    return remote.location
+
+
+def remotes(context: Context) -> list[Remote]:
+    """All remotes, sorted by name: the repository's, and then the user's own of that name, which it hides."""
+    return sorted([*_of_repository(context), *_of_user()], key=lambda one: (one.name, one.user))
+
+
+def check_location(location: str | os.PathLike[str]) -> str:
+    """The location in the form in which it is kept. Raises InvalidLocation, InvalidBucket, UnknownScheme."""
+    text = os.fspath(location)
+    check_text(text, "a location")
+    if not text or len(text) > MAX_LENGTH or not text.isprintable():
+        raise locations.InvalidLocation(location=text[:80], reason="it is empty, too long, or cannot be printed")
+    url = locations.remote_of(text)
+    if url is None:
+        return os.path.abspath(os.path.expanduser(locations.folder_of(text)))
+    session.buckets.check_place(url)
+    return str(url)
+
+
+def own_remotes() -> dict[str, str]:
+    """The user's own, by name. Raises DamagedUserConfig."""
+    return _texts(trust.user_table().get(SECTION, {}))
+
+
+def keep_own(kept: dict[str, str]) -> None:
+    """Raises DamagedUserConfig, NoHome."""
+    trust.write_user_table({**trust.user_table(), SECTION: kept})
+
+
+def remotes_in(settings: dict[str, Any]) -> dict[str, str]:
+    """Those among the settings of a repository, by name."""
+    start = f"{SECTION}."
+    return _texts({name.removeprefix(start): value for name, value in settings.items() if name.startswith(start)})
+
+
+def is_local(context: Context) -> bool:
+    """Does the repository lie in a folder of this machine, whose owner can be told?"""
+    return isinstance(context.storage, LocalStorage)
+
+
+def _known(context: Context) -> dict[str, Remote]:
+    return {one.name: one for one in reversed(remotes(context))}
+
+
+def _of_repository(context: Context) -> list[Remote]:
+    found = remotes_in(context.settings())
+    followed = bool(found) and is_local(context) and trust.may_be_written(context.location)
+    return [Remote(name, location, False, followed) for name, location in found.items()]
+
+
+def _of_user() -> list[Remote]:
+    return [Remote(name, location, True, True) for name, location in own_remotes().items()]
+
+
+def _texts(table: Any) -> dict[str, str]:
+    """Other hands may have written anything."""
+    found = table.items() if isinstance(table, dict) else ()
+    return {name: value for name, value in found if is_name(name) and isinstance(value, str) and _is_kept_so(value)}
+
+
+def _is_kept_so(location: str) -> bool:
+    try:
+        return check_location(location) == location
+    except MregError:
+        return False
