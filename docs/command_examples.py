@@ -1,6 +1,6 @@
 """Examples in the help of each command, and in docs/reference.md. A test runs each of them, in a copy of the repository
 that `tests/docs/test_help.py` makes: artifact `mnist` (v0 to v2, aliases `baseline`, `best`), registered model `digits`
-(v0, v1, aliases `production`, `staging`), and beside it `ckpt/`,
+(v0, v1, aliases `production`, `staging`), remote `shared`, and beside it `ckpt/`,
 `README.md`, `metrics.json`, and another repository, `other/`, with mnist:v0 and mnist:v1."""
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ EXAMPLES: dict[str, list[str]] = {
     "tag ls": ["mreg tag ls", "mreg tag ls digits"],
     "card": ["mreg card digits", "mreg card digits --file README.md"],
     "remote add": ["mreg remote add team s3://models/vision", "mreg remote add backup /srv/models --user"],
-    "remote set": ["mreg remote set team s3://models/speech"],
-    "remote rm": ["mreg remote rm team"],
+    "remote set": ["mreg remote set shared s3://models/speech"],
+    "remote rm": ["mreg remote rm shared"],
     "remote ls": ["mreg remote ls"],
     "artifact create": ["mreg artifact create bert --description 'the large one'"],
     "artifact ls": ["mreg artifact ls"],

@@ -28,7 +28,8 @@ class Travel(Opened):
     ) -> Transfer:
         """Bring versions of this repository to another one, which gets what it lacks, and all refs by one change.
 
-        remote: the other repository, or the name of a remote, or where it lies. references: which versions. See `TransferOptions`.
+        remote: the other repository, the name of a remote, or a location. references: which versions. See
+        `TransferOptions`.
 
         A version keeps its number. The numbers below it that are not there are reserved for what they mean here. If a
         number means another version there, NumbersTaken is raised, and nothing changes. What was deleted there stays

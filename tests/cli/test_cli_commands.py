@@ -1033,7 +1033,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("use digits", "path", {}),
     ("get digits", "cloned damaged kept others path removed version written", {}),
-    ("resolve digits", "artifact digest link model name number", {}),
+    ("resolve digits", "artifact digest link model name number remote", {}),
     ("ls", "artifacts models", {"artifacts.0": ARTIFACT, "models.0": MODEL, "models.0.links.0": LINK}),
     ("ls digits", "kind name versions", {"versions.0": VERSION, "versions.1.inputs.0": "reference version"}),
     ("ls Classifier", "kind links name versions", {"links.0": LINK, "versions.0": VERSION}),
@@ -1130,6 +1130,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
 def test_json_documents_keep_their_keys(
     filled: Any, model: Callable[..., str], line: str, keys: str, inside: dict[str, str]
 ) -> None:
+    if line.startswith("remote") and "add" not in line:
+        filled.must("remote", "add", "team", "./elsewhere")
     if line.startswith("alias rollback"):
         filled.must("alias", "rm", "best", "digits")
     if "copy --all" in line:

@@ -170,10 +170,7 @@ def test_what_writes_refuses_what_is_in_a_remote(team: Any) -> None:
         done = team(*line.split())
         assert (done.code, done.out) == (6, ""), (line, done)
         name = "team/digits:v0" if "digits" in line else "team/mnist:v0"
-        assert (
-            done.errors
-            == f"error: {name!r} {REFUSED}\nhint: pull it first: `mreg pull {name}`\n"
-        ), line
+        assert done.errors == f"error: {name!r} {REFUSED}\nhint: pull it first: `mreg pull {name}`\n", line
     assert len(team.must("history").splitlines()) == 1
     assert len(team("--json", "--repo", "elsewhere", "history").json["entries"]) == 2
 

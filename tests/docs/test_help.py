@@ -72,6 +72,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in ("alias set production digits:v1", "alias set production digits:v0", "alias set staging digits:v1"):
             assert mreg(f"mreg {line}")[0] == 0
         assert mreg("mreg tag add digits vision")[0] == 0
+        assert mreg("mreg remote add shared other")[0] == 0
         assert mreg("mreg init other")[0] == 0
         assert mreg("mreg push other mnist:v0 mnist:v1")[0] == 0
     return folder

@@ -877,7 +877,7 @@ PAGES: dict[str, Page] = {
             ('    --user', 'Keep it in your own settings, for all repositories.'),
         ),
         (
-            'mreg remote set team s3://models/speech',
+            'mreg remote set shared s3://models/speech',
         ),
     ),
     'remote rm': (
@@ -893,7 +893,7 @@ PAGES: dict[str, Page] = {
             ('    --user', 'Keep it in your own settings, for all repositories.'),
         ),
         (
-            'mreg remote rm team',
+            'mreg remote rm shared',
         ),
     ),
     'remote ls': (
