@@ -1120,7 +1120,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("config ls", "faults settings", {}),
     ("remote add team ./team", "location name seq", {}),
     ("remote set team ./other", "location name seq", {}),
-    ("remote ls", "remotes", {"remotes": "followed location name user"}),
+    ("remote ls", "remotes", {"remotes.0": "followed location name user"}),
     ("remote rm team", "name seq", {}),
     ("version", "formats mreg python", {"formats": "journal packs records repository"}),
 ]
