@@ -116,7 +116,8 @@ class Queries(Opened):
         """The properties of each thing, and when it was changed last, by its name: `NAME` of collections, `NAME:vN` of
         versions and links. reference: only of what it means, a collection with all that is in it. within: false leaves
         out what is in collections. One look at the tables, however many there are."""
-        return operations.noted.noted(*(self._at(reference) if reference else (self._context, None)), within)
+        context, name = self._at(reference) if reference else (self._context, None)
+        return operations.noted.noted(context, name, within)
 
     def metadata_keys(
         self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None
