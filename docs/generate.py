@@ -47,6 +47,8 @@ ENVIRONMENT = {
     "XDG_CONFIG_HOME": "The user's settings are in `mreg/config.toml` below it. Default: `~/.config`.",
     "XDG_DATA_HOME, BASH_COMPLETION_USER_DIR": "`mreg completion --install` writes below it. Default: "
     "`~/.local/share`. The second is for bash only, and takes precedence.",
+    "WANDB_CACHE_DIR": "W&B's cache, in which `mreg import` looks for the files of offline runs.",
+    "WANDB_DATA_DIR": "W&B's own folder, in which `mreg import` looks for the files of offline runs.",
     "WANDB_RUN_ID": "The id of the run that `wandb.init()` of `mreg.integrations` starts, unless it is given one.",
     "SUDO_UID": "For root: repositories of this account count as its own.",
     "MREG_DEBUG": "`1`: also show the traceback of an error.",

@@ -18,6 +18,7 @@ KINDS: Final = {
     "dvc": "mreg.importers.dvc",
     "gto": "mreg.importers.gto",
     "mlflow": "mreg.importers.mlflow",
+    "wandb": "mreg.importers.wandb",
     "checkpoints": "mreg.importers.checkpoints",
 }
 """The module of each. The last one is asked where no other knows the source: what it looks for is in many folders."""

@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
     'import': ('Bring in versions that another tool keeps.', {
-        '--from': ('-', 'The tool: checkpoints, dvc, gto, huggingface or mlflow. Default: as it looks.'),
+        '--from': ('-', 'checkpoints, dvc, gto, huggingface, mlflow or wandb. Default: as it looks.'),
         '--artifact': ('name', 'What to call it here. Default: as the source does.'),
         '-a': ('name', 'What to call it here. Default: as the source does.'),
         '--only': ('name', 'Import only this model. Repeatable.'),

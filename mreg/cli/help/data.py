@@ -108,7 +108,7 @@ PAGES: dict[str, Page] = {
             ('SOURCE', 'A folder or file of another tool. It is only read.'),
         ),
         (
-            ('    --from KIND', 'The tool: checkpoints, dvc, gto, huggingface or mlflow. Default: as it looks.'),
+            ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow or wandb. Default: as it looks.'),
             ('-a, --artifact NAME', 'What to call it here. Default: as the source does.'),
             ('    --only NAME', 'Import only this model. Repeatable.'),
             ('    --data DIR', 'Files may lie here too, as where they were moved. Repeatable.'),
