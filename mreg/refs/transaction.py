@@ -181,7 +181,8 @@ def roll_forward(storage: Storage, journal: Journal) -> Look:
     """Apply every entry that is committed and not applied yet. Returns the end of the journal."""
     look = journal.look()
     for mark, entry in look.beyond:
-        journal.settle(mark.seq)
+        if not storage.is_steady:
+            journal.settle(mark.seq)
         ref_files.apply(storage, entry)
     if look.applied.seq == 0:  # there is no mark, by which the end of the journal is known
         ref_files.require_end(storage, journal, look.head)

@@ -24,8 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from mreg.content import objects
-from mreg.refs.journal import APPLIED, Mark, key_of, parse_mark, seq_of
+from mreg.refs import heading, ref_files
+from mreg.refs.journal import APPLIED, Mark, key_of, parse, parse_mark, seq_of
 from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref
+from mreg.session import segments
 from mreg.session.last_entry import LastEntry
 from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Range, Remote, Staged, Stat, Storage, Value
 from mreg.storage.local import LocalStorage
@@ -63,6 +66,8 @@ class Replica(Storage):
         self._location = location
         self._local = LocalStorage(os.path.join(folder, "refs"), durable=False)
         self._last = LastEntry(remote, os.path.join(folder, "checked"))
+        self._segments = segments.Segments(remote, os.path.join(folder, "segments"))
+        self._doubts = False  # is nothing believed but the journal itself?
         self._writers = 0  # that hold the lock
         self._ahead = ReadAhead(remote)
         self._plan = ReadPlan(remote)
@@ -81,6 +86,7 @@ class Replica(Storage):
     # Reading.
 
     def doubt(self) -> None:
+        self._doubts = True
         self.begin()
         self.forget()
 
@@ -96,7 +102,10 @@ class Replica(Storage):
         value = self._local.get(key)
         if value is not None or not _is_shared(key):
             return value
-        return self._entry(key) if key != CONFIG else self._first_config()
+        if key == CONFIG:
+            return self._first_config()
+        data = self._segments.get(seq_of(key) or 1)
+        return self._entry(key) if data is None else Value(data, "")
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:
@@ -116,6 +125,8 @@ class Replica(Storage):
 
     def look_again(self, key: str) -> None:
         """Something is missing that should be there: what the operation has seen until now is not to be relied upon."""
+        if key == APPLIED:  # nobody else makes it
+            return
         self._seen.missing.clear()
         self._seen.forget(key)
 
@@ -223,6 +234,8 @@ class Replica(Storage):
         """Start over with nothing."""
         self._local.delete(APPLIED)  # first: without it, the rest claims nothing
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._config = None
+        self._segments.forget()
 
     # The journal.
 
@@ -235,7 +248,7 @@ class Replica(Storage):
             self._local.put(CONFIG, value)  # the replica's lock is held
 
     def _put_entry(self, key: str, value: bytes) -> None:
-        if self._local.stat(key) is not None:
+        if self._local.stat(key) is not None or self._segments.get(seq_of(key) or 1) is not None:
             raise PutLost(key=key)  # read from the bucket before, so it is there
         self._check()
         try:
@@ -251,14 +264,36 @@ class Replica(Storage):
         self._seen.missing.add(key_of(mark.seq + 1))
         self._keep(key, value)
         self._last.note(mark, etag)
+        if mark.seq % segments.EVERY == 0:
+            self.condense(mark.seq)
+
+    def condense(self, seq: int) -> None:
+        self._segments.write(seq, self._known_entry)
+
+    def _known_entry(self, seq: int) -> bytes | None:
+        kept = self._local.get(key_of(seq))
+        return kept.data if kept else self._segments.get(seq)
 
     def _first_config(self) -> Value | None:
         """The config as init wrote it. Kept with the first entry that is applied: before that, nothing would show that
         another repository has taken this one's place."""
-        if self._local.stat(APPLIED) is not None:
-            return self._fetched(CONFIG)
+        applied = self._local.stat(APPLIED) is not None
+        if self._config is None and not self._doubts:
+            if not applied and (last := self._segments.fetch()):
+                self._last.note(*last)
+            self._config = self._told_config()
         self._config = self._config or self.remote.get(CONFIG)
+        if applied and self._config:
+            self._keep(CONFIG, self._config.data)
         return self._config
+
+    def _told_config(self) -> Value | None:
+        """The same, as the first entry in a segment of the journal tells it: one request less."""
+        data = self._segments.get(1)
+        if data is None:
+            return None
+        first = parse(1, data)
+        return Value(ref_files.encode(CONFIG, Ref(heading.as_made(first.prev, first, 0), 0)), "")
 
     def _entry(self, key: str) -> Value | None:
         """An entry that the replica has not. Where several are new, those that follow are fetched at once."""

@@ -261,6 +261,10 @@ class Storage(Remote):
                 yield name
             last = name
 
+    def condense(self, seq: int) -> None:
+        """Have new clients read the journal up to entry `seq`, which is the last, faster than entry by entry. A store
+        where that costs little does nothing."""
+
     @abstractmethod
     def stage(self) -> Staged:
         """Begin a value too large to be held in memory."""

@@ -72,6 +72,7 @@ def gc(
         return until_unmoved(lambda: _foretell(context, grace, policy, repack=repack))
     plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy))
     unfinished = sweep.carry_out(context, plan.doomed, announced)
+    context.storage.condense((announced or plan.head).seq)
     swept = _report(plan, announced, unfinished)._replace(changes=told)
     return _with(swept, upkeep.repack.repack(context, grace, progress)) if repack else swept
 

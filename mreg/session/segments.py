@@ -1,0 +1,127 @@
+"""Segments of the journal, for clients that have read nothing of it yet: some thousands of entries in one object.
+
+`derived/journal/NNNNNN` holds entries N·10,000 + 1 and following, as many as there were when it was written, one after
+the other as they are in `journal/`, compressed with zlib. The journal is what counts: an entry of a segment is taken
+for one of the journal only where each names the one before by its digest, and the journal has the last one itself.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from mreg.refs.journal import Mark, key_of
+from mreg.storage.base import Remote
+from mreg.storage.temporary import temporary_name
+from mreg.values.digest import digest
+from mreg.values.errors import MregError
+
+ENTRIES: Final = 10_000
+"""Of a whole segment: some 1.6 MB."""
+
+EVERY: Final = 256
+"""Entries after which the one who commits writes the segment again."""
+
+FOLDER: Final = "derived/journal"
+_MOST: Final = 64 << 20
+"""Bytes of a segment, not compressed. One that would be larger is not written, nor read."""
+
+_AT_ONCE: Final = 8
+
+
+class Segments:
+    """Those that a replica has read, in its folder."""
+
+    def __init__(self, remote: Remote, folder: str) -> None:
+        self._remote = remote
+        self._folder = folder
+        self._read: dict[int, list[bytes]] = {}
+
+    def get(self, seq: int) -> bytes | None:
+        """Entry `seq`, if a segment that was fetched has it."""
+        number, place = divmod(seq - 1, ENTRIES)
+        if number not in self._read:
+            self._read[number] = self._kept(number)
+        lines = self._read[number]
+        return lines[place] if place < len(lines) else None
+
+    def fetch(self) -> tuple[Mark, str] | None:
+        """Fetch all; the last entry and its etag, None where there are none that the journal agrees with."""
+        lines = self._fetched(0)
+        found = {0: lines}
+        if len(lines) == ENTRIES:
+            later = sum(1 for _ in self._remote.listing(FOLDER, _key(0)))
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                found |= dict(enumerate(pool.map(self._fetched, range(1, later + 1)), 1))
+        every = [line for number in sorted(found) for line in found[number]]
+        if not every or not _is_chain(every):
+            return None
+        last = self._remote.get(key_of(len(every)))
+        if last is None or last.data != every[-1]:
+            return None
+        mark = Mark(len(every), digest(last.data))
+        self._read = found
+        for number, some in found.items():
+            self._keep(number, some)
+        return mark, last.etag
+
+    def write(self, seq: int, entry: Callable[[int], bytes | None]) -> None:
+        """Write the segment that ends with entry `seq`. Failing costs others time, and nothing else."""
+        number = (seq - 1) // ENTRIES
+        lines = [entry(one) for one in range(number * ENTRIES + 1, seq + 1)]
+        data = b"".join(line for line in lines if line is not None)
+        if None not in lines and len(data) <= _MOST:
+            with suppress(OSError, MregError):
+                self._remote.put(_key(number), zlib.compress(data))
+
+    def forget(self) -> None:
+        self._read.clear()
+
+    def _fetched(self, number: int) -> list[bytes]:
+        found = self._remote.get(_key(number))
+        return _lines(found.data) if found else []
+
+    def _kept(self, number: int) -> list[bytes]:
+        try:
+            with open(os.path.join(self._folder, str(number)), "rb") as file:
+                return _lines(file.read())
+        except OSError:
+            return []
+
+    def _keep(self, number: int, lines: Iterable[bytes]) -> None:
+        path = os.path.join(self._folder, str(number))
+        with suppress(OSError):  # a full cache costs requests, and nothing else
+            os.makedirs(self._folder, exist_ok=True)
+            scratch = f"{path}.{temporary_name()}"
+            with open(scratch, "wb") as file:
+                file.write(zlib.compress(b"".join(lines), 1))
+            os.replace(scratch, path)
+
+
+def _key(number: int) -> str:
+    return f"{FOLDER}/{number:06}"
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The entries in a segment; none where it is damaged."""
+    try:
+        unpacked = zlib.decompressobj().decompress(data, _MOST + 1)
+    except zlib.error:
+        return []
+    if len(unpacked) > _MOST or not unpacked.endswith(b"\n"):
+        return []
+    return unpacked.splitlines(keepends=True)[:ENTRIES]
+
+
+def _is_chain(lines: list[bytes]) -> bool:
+    """Does each name the one before?"""
+    before = None
+    for line in lines:
+        if before is not None and b'"prev":"%s"' % before.encode() not in line:
+            return False
+        before = digest(line)
+    return True
