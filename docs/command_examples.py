@@ -74,6 +74,10 @@ EXAMPLES: dict[str, list[str]] = {
         "mreg search --where \"params.arch = 'cnn'\" --columns metrics.acc",
         "mreg search --path ./ckpt",
     ],
+    "bundle create": [
+        "mreg bundle create mnist.bundle mnist:best",
+        "mreg bundle create rest.bundle --all --since ./other",
+    ],
     "clone": ["mreg clone ./other copy"],
     "push": ["mreg push ./other mnist:best --alias best", "mreg push ./other --all --dry-run"],
     "pull": ["mreg pull ./other mnist:v1", "mreg pull ./other --where 'metrics.acc > 0.9'"],

@@ -95,6 +95,11 @@ COMMANDS: dict[str, Entry] = {
     "search": Entry("Find models, artifacts and versions.", REPOSITORY, "search", "search"),
     "push": Entry("Bring versions to another repository.", REPOSITORY, "travel", "push"),
     "pull": Entry("Bring versions of another repository to this one.", REPOSITORY, "travel", "pull"),
+    "bundle": Entry(
+        "Carry versions in a file.",
+        REPOSITORY,
+        group={"create": Entry("Write versions into a file, for `mreg pull`.", "", "travel", "bundle_create")},
+    ),
     "clone": Entry("Make a repository with all that is in another one.", REPOSITORY, "travel", "clone"),
     "history": Entry("Show who changed what, and when.", REPOSITORY, "history", "history"),
     "undo": Entry("Take a change back.", REPOSITORY, "history", "undo"),

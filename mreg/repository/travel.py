@@ -15,6 +15,7 @@ from mreg.values.transfers import Transfer, TransferOptions
 if TYPE_CHECKING:
     from mreg.repository import Repository
     from mreg.sync.request import Request
+    from mreg.values.filters.filter import Filter
 
 
 class Travel(Opened):
@@ -47,7 +48,10 @@ class Travel(Opened):
         references: str | Sequence[str] = (),
         **options: Unpack[TransferOptions],
     ) -> Transfer:
-        """Bring versions of another repository to this one: `push` with the sides exchanged."""
+        """Bring versions of another repository to this one: `push` with the sides exchanged. remote: also a bundle, of
+        which all versions are meant where none is named."""
+        if not (references or options.get("where")) and not isinstance(remote, Travel) and os.path.isfile(remote):
+            options["every"] = True
         return self._move(self._remote(remote), self, _request("pull", references, options), options.get("progress"))
 
     @classmethod
@@ -71,13 +75,36 @@ class Travel(Opened):
                 raise
         return made, cls._move(other, made, sync.request.everything("clone"), progress)
 
+    def create_bundle(
+        self,
+        path: str | os.PathLike[str],
+        references: str | Sequence[str] = (),
+        *,
+        every: bool = False,
+        where: str | Filter | Sequence[str | Filter] = (),
+        since: Repository | str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Transfer:
+        """Write versions, with all that can go along, into one new file, from which `pull` takes them; `bytes` of the
+        result are those of the file. references, every, where: which versions (see `push`). since: another bundle, or a
+        repository; what that has is left out, and needed where the bundle is pulled. Again, after it was interrupted,
+        it goes on with `PATH.part`."""
+        request = sync.request.everything("bundle create")._replace(
+            references=texts(references), every=every, where=wanted("", where, (), None, ()).where
+        )
+        base = None if since is None else self._remote(since)._context
+        done: Transfer = sync.bundles.create(self._context, os.fspath(path), request, base, progress)
+        return done
+
     @staticmethod
     def _move(source: Travel, target: Travel, request: Request, progress: Progress | None) -> Transfer:
         done: Transfer = sync.transfer.transfer(source._context, target._context, request, progress)
         return done
 
     def _remote(self, remote: Repository | str | os.PathLike[str]) -> Travel:
-        """The other repository, open. Its history tells the same author."""
+        """The other repository, open; also a bundle. Its history tells the same author."""
+        if not isinstance(remote, Travel) and os.path.isfile(remote):
+            return type(self)(sync.bundles.opened(os.path.abspath(remote)))
         return remote if isinstance(remote, Travel) else self.elsewhere(remote)
 
 

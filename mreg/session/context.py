@@ -62,6 +62,8 @@ class Context:
         if data is None:
             raise NoRepository(location=location, where=f"at {location}")
         self.identity = config.identify(data)
+        self.origin = self.identity.id
+        """Whose versions these are: those of the repository itself, unless it is a bundle of another one."""
         if config.is_shared(data):
             storage.share()
         self.storage = storage

@@ -30,6 +30,30 @@ class MissingChunk(Damaged):
     digest: str
 
 
+class Stock:
+    """What the other side has, in one repository or in several."""
+
+    def __init__(self, indexes: Sequence[Index]) -> None:
+        self._indexes = indexes
+
+    def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
+        """See `ChunkCatalogue`."""
+        return set().union(*(index.kept(sizes) for index in self._indexes))
+
+    def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
+        """See `ChunkCatalogue`."""
+        found: dict[bytes, Located] = {}
+        for index in reversed(self._indexes):
+            for name, place in index.chunks(names).items():
+                if name not in found or place.entry.position <= found[name].entry.position:
+                    found[name] = place
+        return found
+
+    def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
+        """See `ChunkCatalogue`."""
+        return {name: pieces for index in reversed(self._indexes) for name, pieces in index.recipes(names).items()}
+
+
 class DamagedRecipe(Damaged):
     code = "damaged-recipe"
     template = "{location} does not put file {digest} together: {reason}"
@@ -72,9 +96,10 @@ class Freight(NamedTuple):
         return sum(parcel.stored for parcel in self.parcels)
 
 
-def freight(source: Context, target: Context, manifests: Iterable[Manifest]) -> Freight:
-    """What these versions need there. Both lookup tables are up to date. Raises MissingChunk, DamagedChunk."""
-    have, there = source.index, target.index
+def freight(source: Context, target: Context, manifests: Iterable[Manifest], since: Context | None = None) -> Freight:
+    """What these versions need there. since: a repository that will be at hand there too. All lookup tables are up to
+    date. Raises MissingChunk, DamagedChunk, DamagedRecipe."""
+    have, there = source.index, Stock([target.index, *([since.index] if since else [])])
     sizes = {bytes.fromhex(file.digest): file.size for one in manifests for file in one.files if file.size}
     lacking = sizes.keys() - there.kept(sizes)
     recipes: dict[bytes, tuple[Piece, ...]] = have.recipes(lacking)
@@ -93,7 +118,7 @@ def freight(source: Context, target: Context, manifests: Iterable[Manifest]) -> 
 
 
 def _with_bases(
-    have: Index, names: Iterable[bytes], present: dict[bytes, Located], there: Index, location: str
+    have: Index, names: Iterable[bytes], present: dict[bytes, Located], there: Stock, location: str
 ) -> dict[bytes, Located]:
     """Where these chunks lie, and all that they rest on; `present` gets those that the other side has."""
     places: dict[bytes, Located] = {}
@@ -105,7 +130,7 @@ def _with_bases(
             raise MissingChunk(location=location, digest=name.hex(), reason="a version needs it, and no pack has it")
         places |= found
         bases = {place.entry.base for place in found.values()}
-        missing = {base for base in bases if base is not None} - places.keys() - present.keys()
+        missing = {base for base in bases if base is not None} - places.keys()
     for place in places.values():
         _check_chain(place, places)
     return places

@@ -21,17 +21,17 @@ class Seen:
     """Of two repositories."""
 
     def __init__(self, one: Context, other: Context, cache: str | None) -> None:
-        ids = "-".join(sorted((one.identity.id, other.identity.id)))
+        ids = "-".join(sorted((one.origin, other.origin)))
         self._file = cache and os.path.join(cache, "seen", f"{ids}.json")
         self._said: dict[str, dict[str, int]] = self._read()
 
     def is_unmoved(self, side: Context, key: AliasKey, seq: int) -> bool:
         """Whether entry `seq`, the last that moved this alias of that side, is the one that was seen."""
-        return self._said.get(side.identity.id, {}).get(str(key)) == seq
+        return self._said.get(side.origin, {}).get(str(key)) == seq
 
     def note(self, side: Context, view: View, aliases: Iterable[AliasKey]) -> None:
         """They are seen now."""
-        said = self._said.setdefault(side.identity.id, {})
+        said = self._said.setdefault(side.origin, {})
         said |= {str(key): view.ref(key).seq for key in aliases}
 
     def save(self) -> None:

@@ -23,7 +23,7 @@ from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import SameRepository, TargetChanged
 from mreg.sync.freight import DamagedRecipe, Freight, freight
 from mreg.sync.labels import Labelled
-from mreg.sync.request import Request
+from mreg.sync.request import NothingChosen, Request
 from mreg.sync.seen import Seen
 from mreg.sync.selection import chosen
 from mreg.sync.sending import Sent, foretell, send
@@ -37,14 +37,23 @@ _TRIES: Final = 5
 """How often to plan again where the other side changes meanwhile."""
 
 
-def transfer(source: Context, target: Context, request: Request, progress: Progress | None = None) -> Transfer:
-    """Bring versions of `source` to `target`. Nothing of the source is changed. Raises SameRepository, NothingChosen,
-    NumbersTaken, AnnotationsDiffer, AliasElsewhere, NameUnfit, TargetChanged, Damaged."""
+def transfer(
+    source: Context,
+    target: Context,
+    request: Request,
+    progress: Progress | None = None,
+    since: Context | None = None,
+) -> Transfer:
+    """Bring versions of `source` to `target`. Nothing of the source is changed. since: leave out what that has.
+
+    Raises SameRepository, NothingChosen, NumbersTaken, AnnotationsDiffer, AliasElsewhere, NameUnfit, TargetChanged,
+    Damaged.
+    """
     if source.identity.id == target.identity.id:
         raise SameRepository(location=target.location)
     request = request.checked()
     for _ in range(_TRIES - 1):
-        journey = _Journey(source, target, request)
+        journey = _Journey(source, target, request, since)
         try:
             return journey.run(progress)
         except (MissingPack, TargetChanged):
@@ -55,13 +64,23 @@ def transfer(source: Context, target: Context, request: Request, progress: Progr
                 raise
         source.storage.begin()
         target.storage.begin()
-    return _Journey(source, target, request).run(progress)
+    return _Journey(source, target, request, since).run(progress)
 
 
 def is_begun(target: Context) -> bool:
     """Is this a new repository, in which nothing was done but to clone another one?"""
     look = target.journal.look()
     return all(entry.command == "clone" for entry in target.journal.upto(look.head))
+
+
+def _later(found: list[Resolved], since: Context) -> list[Resolved]:
+    """Those that are not in the other repository. Raises NothingChosen."""
+    view = since.view()
+    since.tables(view.look)
+    later = [one for one in found if view.ref(VersionKey(one.artifact, one.number)).value != one.digest]
+    if not later:
+        raise NothingChosen(reason=f"{since.location} has all of it")
+    return later
 
 
 class _Records(NamedTuple):
@@ -75,14 +94,16 @@ class _Records(NamedTuple):
 class _Journey:
     """One try: both sides as they were when it began."""
 
-    def __init__(self, source: Context, target: Context, request: Request) -> None:
+    def __init__(self, source: Context, target: Context, request: Request, since: Context | None) -> None:
         self._source = source
         self._target = target
         self._request = request
-        self._seen = Seen(source, target, source.cache)
+        self._seen = Seen(source, target, source.cache or target.cache)
         self._view = source.view()
         source.tables(self._view.look)
-        self._chosen = chosen(source, self._view, request)
+        self._since = since
+        found = chosen(source, self._view, request)
+        self._chosen = found if since is None else _later(found, since)
 
     @property
     def is_overtaken(self) -> bool:
@@ -95,7 +116,7 @@ class _Journey:
         plan = Draft(view)
         drafted, _ = self._draft(plan)
         records = self._records(drafted, view)
-        load = freight(self._source, self._target, records.manifests.values())
+        load = freight(self._source, self._target, records.manifests.values(), self._since)
         if self._request.dry_run:
             told = changes.describe(self._target, view, plan.changes())
             return self._told(drafted, records, foretell(load), self._new(records, view))._replace(changes=told)
@@ -216,6 +237,9 @@ class _Journey:
     def _packs(self, records: _Records, look: Look) -> tuple[str, ...]:
         """Those from which the versions that arrive are read there. Raises MissingPack."""
         index = self._target.tables(look)
+        if self._since is not None:  # more than these packs are needed: all that there are
+            entries = self._target.journal.upto(look.head)
+            return tuple(sorted({name for entry in entries for name in entry.packs}))
         nothing = PackContents()
         found = [packs_of(reused_by(index, nothing, manifest)) for manifest in records.manifests.values()]
         return tuple(sorted(set().union(*found)))

@@ -78,6 +78,8 @@ HINTS: dict[str, str] = {
     "numbers-taken": "nothing was changed; with `--renumber` they get the next free numbers",
     "annotations-differ": "make both sides say the same, as with `mreg annotate`, and repeat the command",
     "alias-elsewhere": "look at both; then move it there by itself: `mreg alias set … --repo {location}`",
+    "bundle-exists": "choose another name, or delete it",
+    "bundle-busy": "wait for it, and repeat the command",
     "alias-stays": "`mreg alias ls` lists the aliases that there are",
     "name-unfit": "repeat the command with `--as {name}={proposed}`",
     "target-changed": "repeat the command",

@@ -1059,7 +1059,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
             "ahead bytes changes chunks dry_run reserved seq source target versions",
             {"versions.0": "digest size source state version"},
         )
-        for line in ("clone . copy", "push copy --all", "pull copy --all")
+        for line in ("clone . copy", "push copy --all", "pull copy --all", "bundle create x --all")
     ),
     (
         "import runs",

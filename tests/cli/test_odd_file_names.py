@@ -87,6 +87,8 @@ undo 5
 clone . {x}copy
 push {x}copy --all
 pull {x}copy --all
+bundle create {x}.bundle --all
+pull {x}.bundle
 cache ls
 cache prune
 du

@@ -76,6 +76,8 @@ use a:v1
 clone . copy
 push copy --all --aliases
 pull copy --all
+bundle create all.bundle --all
+pull all.bundle
 cache ls
 cache prune
 cache prune --force

@@ -96,6 +96,7 @@ RUNS = [
     ("mreg clone", "clone . copy"),
     ("mreg push", "push copy --all --dry-run"),
     ("mreg pull", "pull copy --all"),
+    ("mreg bundle create", "bundle create all.bundle --all"),
     ("mreg fsck", "fsck --full"),
     ("mreg fsck", "fsck --full --repair"),
     ("mreg get", "get tuned --partial -o out"),

@@ -11,6 +11,7 @@ from mreg.cli.context import Context
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
+from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.names import InvalidReference
 from mreg.values.words import count_text, size_text
@@ -175,6 +176,32 @@ def clone(
         made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)
     _tell(ctx.obj, done, "fetched from", done.source)
     ctx.obj.emit(done, lambda out: out.line(made.location))
+
+
+def bundle_create(
+    ctx: Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, which is not there yet.")],
+    references: Annotated[
+        list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
+    ] = None,
+    every: Every = False,
+    where: Where = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="FILE", help="Leave out what this bundle, or repository, has."),
+    ] = None,
+) -> None:
+    """Write versions into a file, for `mreg pull`, and print its name.
+
+    All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called
+    FILE.part; a bundle that was interrupted goes on with that.
+    """
+    with Bar("writing", ctx.obj) as bar:
+        done = ctx.obj.repository().create_bundle(
+            file, references or (), every=every, where=where or (), since=since, progress=bar
+        )
+    ctx.obj.note(_headline(done, "written to", file))
+    ctx.obj.emit(done, lambda out: out.line(path_text(file)))
 
 
 def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:

@@ -300,6 +300,13 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--as': ('-', 'What a collection is called on the other side. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan, with bytes.'),
     }, ('-*',)),
+    'bundle': ('Carry versions in a file.', {
+    }, ()),
+    'bundle create': ('Write versions into a file, for `mreg pull`.', {
+        '--all': ('', 'All versions, or all of the collections that are named.'),
+        '--where': ('expression', 'Versions that match (`mreg help filters`). Repeatable.'),
+        '--since': ('files', 'Leave out what this bundle, or repository, has.'),
+    }, ('files', 'reference*')),
     'clone': ('Make a repository with all that is in another one.', {
     }, ('folders', 'folders')),
     'history': ('Show who changed what, and when.', {

@@ -997,6 +997,39 @@ PAGES: dict[str, Page] = {
             "mreg pull ./other --where 'metrics.acc > 0.9'",
         ),
     ),
+    'bundle': (
+        'mreg bundle COMMAND',
+        (
+            'Carry versions in a file.',
+        ),
+        (
+            ('create', 'Write versions into a file, for `mreg pull`.'),
+        ),
+        (),
+        (),
+        (),
+    ),
+    'bundle create': (
+        'mreg bundle create FILE [REFERENCE]... [OPTIONS]',
+        (
+            'Write versions into a file, for `mreg pull`, and print its name.',
+            'All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called FILE.part; a bundle that was interrupted goes on with that.',
+        ),
+        (),
+        (
+            ('FILE', 'The file, which is not there yet.'),
+            ('REFERENCE...', 'Versions of this repository.'),
+        ),
+        (
+            ('    --all', 'All versions, or all of the collections that are named.'),
+            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
+            ('    --since FILE', 'Leave out what this bundle, or repository, has.'),
+        ),
+        (
+            'mreg bundle create mnist.bundle mnist:best',
+            'mreg bundle create rest.bundle --all --since ./other',
+        ),
+    ),
     'clone': (
         'mreg clone LOCATION [DIR]',
         (

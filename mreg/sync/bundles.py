@@ -1,0 +1,66 @@
+"""Bundles: versions in one file, for where no network leads.
+
+A bundle is a repository in a file (`storage/bundle_file.py`), made by a push and read by a pull, with all their checks.
+It remembers from which repository it was made, so that aliases can follow from one bundle of it to the next. One that
+was made `since` another leaves out what that had.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mreg.refs.keys import CONFIG
+from mreg.refs.ref_files import Ref, encode
+from mreg.session import config
+from mreg.session.context import Context
+from mreg.storage import ABSENT
+from mreg.storage.bundle_file import PART, BundleFile
+from mreg.sync.request import Request
+from mreg.sync.transfer import transfer
+from mreg.values import formats
+from mreg.values.errors import Refused
+from mreg.values.progress import Progress
+from mreg.values.transfers import Transfer
+
+_ORIGIN = "bundle.origin"
+
+
+class FileExists(Refused):
+    code = "bundle-exists"
+    template = "{path} is there already"
+
+    path: str
+
+
+def create(
+    source: Context, path: str, request: Request, since: Context | None = None, progress: Progress | None = None
+) -> Transfer:
+    """Write the bundle; `bytes` of the result are those of the file. Raises FileExists, BundleBusy, what `transfer`
+    raises."""
+    if os.path.lexists(path):
+        raise FileExists(path=path)
+    file = BundleFile.create(path)
+    try:
+        if file.get(CONFIG) is None:
+            text = config.initial(os.urandom(16).hex(), formats.NEWEST)
+            text += f'\n[bundle]\norigin = "{source.identity.id}"\n'
+            file.put(CONFIG, encode(CONFIG, Ref(text, 0)), ABSENT)
+        target = Context(file, path)
+        if origin_of(target) != source.identity.id:
+            raise FileExists(path=f"{path}{PART}, of another repository,")
+        done = transfer(source, target, request, progress, since)
+        return done._replace(bytes=file.finish())
+    finally:
+        file.close()
+
+
+def opened(path: str) -> Context:
+    """The bundle, to be pulled from. Raises DamagedBundle, DamagedConfig, NewerFormat."""
+    context = Context(BundleFile.open(path), path)
+    context.origin = origin_of(context)
+    return context
+
+
+def origin_of(context: Context) -> str:
+    """The id of the repository that it was made from."""
+    return str(context.settings().get(_ORIGIN, context.identity.id))
