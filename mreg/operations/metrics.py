@@ -95,23 +95,23 @@ def metrics(
         places = {}
 
     def read(query: Query) -> Metrics:
-        condition = search.condition(query)
-        rows = [(places.get(one, number), id) for id, one, number in query.numbered(*condition)]
+        query.narrowed(*search.condition(query))
+        rows = [(places.get(one, number), id) for id, one, number in query.numbered()]
         rows = sorted(rows)[-last if last else 0 :]
-        numeric = query.numeric_keys(*condition)
+        numeric = query.numeric_keys()
         axis, at_x = x, dict[int, float]()
         if x == CREATED:
-            at_x = dict(query.created(*condition))
+            at_x = dict(query.created())
         elif x != NUMBER:
             axis = _known(x, numeric, name)
-            at_x = {id: value for id, value in query.numbers_of(axis, *condition) if math.isfinite(value)}
+            at_x = {id: value for id, value in query.numbers_of(axis) if math.isfinite(value)}
         count = len(rows)
         if axis != NUMBER:
             rows = sorted((row for row in rows if row[1] in at_x), key=lambda row: at_x[row[1]])
         wanted = [_known(key, numeric, name) for key in keys] if keys else numeric
         at = {id: place for place, (_, id) in enumerate(rows)}
         numbers = [number for number, _ in rows]
-        every = [_metric(key, query.numbers_of(key, *condition), at, numbers, rules) for key in wanted]
+        every = [_metric(key, query.numbers_of(key), at, numbers, rules) for key in wanted]
         return Metrics(
             name,
             tuple(f"v{number}" for number in numbers),

@@ -62,19 +62,23 @@ class Wanted(NamedTuple):
     within: tuple[str, ...] = ()
 
 
-def find(context: Context, wanted: Wanted, told: Told | None = None) -> list[Version]:
-    """The versions, in the order asked for, else by artifact and number. Raises UnknownKey, InvalidSort, UnknownName,
-    Damaged."""
+def find(
+    context: Context, wanted: Wanted, told: Told | None = None, total: Callable[[int], None] | None = None
+) -> list[Version]:
+    """The versions, in the order asked for, else by artifact and number. total: is told how many there are, whatever
+    the limit. Raises UnknownKey, InvalidSort, UnknownName, Damaged."""
     if not is_unicode(wanted.text):  # nothing that is kept holds such a text
         return []
     for attempt in range(3):
-        search = Search(context, wanted, told)
+        search = Search(context, wanted, told, counts=total is not None and wanted.limit is not None)
         versions = describe_many(context, search.index, search.ask(search.rows))
         right = [one for one in versions if search.matches(one)]
         if len(right) == len(versions) or not search.is_exact:
             break
         if attempt == 1:  # the tables say what the records do not, and nobody has just moved something
             search.index.start_anew(search.view.look)
+    if total:
+        total(len(right) if search.total is None else search.total)
     return right[: wanted.limit]
 
 
@@ -181,9 +185,11 @@ def _stands_in(needle: str, words: Iterable[str]) -> bool:
 
 class Search:
     """A search in the tables. is_exact: whether one statement says all that is wanted; else the versions it gives are a
-    superset."""
+    superset. total: how many versions the tables have beyond the limit too, if it `counts` them."""
 
-    def __init__(self, context: Context, wanted: Wanted, told: Told | None) -> None:
+    def __init__(self, context: Context, wanted: Wanted, told: Told | None, *, counts: bool = False) -> None:
+        self.total: int | None = None
+        self._counts = counts
         self._context = context
         self._wanted = wanted
         self._told = told
@@ -204,6 +210,9 @@ class Search:
         where, values = self.condition(query)
         self._check_order(query, where, values)
         limit = self._wanted.limit if self.is_exact else None
+        if self._counts and self.is_exact:
+            where, values = query.narrowed(where, values)
+            self.total = query.matched()
         return [Resolved(*row) for row in query.find(where, values, self._order, limit)]
 
     def condition(self, query: Query) -> tuple[str, list[Any]]:

@@ -40,6 +40,7 @@ class Queries(Opened):
         limit: int | None = None,
         within: str | Sequence[str] = (),
         told: Callable[[int], None] | None = None,
+        total: Callable[[int], None] | None = None,
     ) -> list[Version]: ...
 
     def search(
@@ -52,6 +53,7 @@ class Queries(Opened):
         limit: int | None = None,
         within: str | Sequence[str] = (),
         told: Callable[[int], None] | None = None,
+        total: Callable[[int], None] | None = None,
     ) -> tuple[list[Model], list[Artifact], list[Version]] | list[Version]:
         """Registered models, artifacts and versions in which the text stands; with `tags`, models and
         versions that have all of them.
@@ -64,7 +66,7 @@ class Queries(Opened):
         if where is None:
             return operations.search.everything(self._context, text, list(tags))
         context, names = self._among(within)
-        return operations.search.find(context, wanted(text, where, sort, limit, names), told)
+        return operations.search.find(context, wanted(text, where, sort, limit, names), told, total)
 
     def count(
         self,

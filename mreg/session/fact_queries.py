@@ -109,6 +109,17 @@ class Query:
         )
         return self._db.execute(query, (*parameters, *values, -1 if limit is None else min(limit, _LARGEST))).fetchall()
 
+    def narrowed(self, where: str, values: list[Any]) -> tuple[str, list[Any]]:
+        """The same condition, looked up once for several questions."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS matched (id INTEGER PRIMARY KEY)")
+        self._db.execute("DELETE FROM matched")
+        self._db.execute(f"INSERT INTO matched SELECT v.id FROM versions v WHERE {where} ORDER BY v.id", values)
+        return "v.id IN (SELECT id FROM matched)", []
+
+    def matched(self) -> int:
+        """How many versions fit the condition that was narrowed last."""
+        return int(self._db.execute("SELECT count(*) FROM matched").fetchone()[0])
+
     def count(self, where: str, values: list[Any]) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM versions v WHERE {where}", values).fetchone()[0])
 
@@ -140,34 +151,33 @@ class Query:
         )
         return self._db.execute(query, (FALSE, TRUE, NAN, NO_VALUE, *values)).fetchall()
 
-    def numbered(self, where: str, values: Sequence[Any]) -> list[tuple[int, str, int]]:
-        """The versions: their ids here, names and numbers."""
-        return self._db.execute(
-            f"SELECT v.id, {_COLUMNS['name']}, v.number FROM versions v WHERE {where}", values
-        ).fetchall()
+    # Of the versions that were narrowed last.
 
-    def created(self, where: str, values: Sequence[Any]) -> list[tuple[int, float]]:
-        """When the versions were made, in seconds since 1970, by their ids here."""
-        found = self._db.execute(f"SELECT v.id, v.created FROM versions v WHERE {where}", values).fetchall()
-        return [(version, microseconds / 1e6) for version, microseconds in found]
+    def numbered(self) -> list[tuple[int, str, int]]:
+        """Their ids here, names and numbers."""
+        query = f"SELECT v.id, {_COLUMNS['name']}, v.number FROM matched m CROSS JOIN versions v ON v.id = m.id"
+        return self._db.execute(query).fetchall()
 
-    def numeric_keys(self, where: str, values: Sequence[Any]) -> list[str]:
-        """The keys for which some of these versions have a number, or NaN, sorted."""
+    def created(self) -> list[tuple[int, float]]:
+        """When they were made, in seconds since 1970, by their ids here."""
+        query = "SELECT v.id, v.created FROM matched m CROSS JOIN versions v ON v.id = m.id"
+        return [(version, microseconds / 1e6) for version, microseconds in self._db.execute(query)]
+
+    def numeric_keys(self) -> list[str]:
+        """The keys for which some of them have a number, or NaN, sorted."""
         query = (
-            "SELECT k.name FROM keys k WHERE EXISTS (SELECT 1 FROM facts f JOIN versions v ON v.id = f.version "
-            f"WHERE f.key = k.id AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?) AND {where}) "
-            "ORDER BY 1"
+            "SELECT k.name FROM keys k WHERE EXISTS (SELECT 1 FROM matched m CROSS JOIN facts f ON f.key = k.id "
+            f"AND f.version = m.id AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?)) ORDER BY 1"
         )
-        return [name for (name,) in self._db.execute(query, (NAN, *values))]
+        return [name for (name,) in self._db.execute(query, (NAN,))]
 
-    def numbers_of(self, key: str, where: str, values: Sequence[Any]) -> list[tuple[int, float]]:
-        """The numbers of a key, by the ids of these versions; NaN too."""
+    def numbers_of(self, key: str) -> list[tuple[int, float]]:
+        """The numbers of a key, by their ids; NaN too."""
         query = (
-            "SELECT f.version, CASE WHEN f.value = ? THEN NULL ELSE f.value END FROM facts f JOIN versions v "
-            f"ON v.id = f.version WHERE f.key = ? AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?) "
-            f"AND {where}"
+            "SELECT f.version, CASE WHEN f.value = ? THEN NULL ELSE f.value END FROM matched m CROSS JOIN facts f "
+            f"ON f.key = ? AND f.version = m.id AND f.item = 0 AND ({_NUMBERS.format('f.value')} OR f.value = ?)"
         )
-        found = self._db.execute(query, (NAN, self.key(key), NAN, *values)).fetchall()
+        found = self._db.execute(query, (NAN, self.key(key), NAN)).fetchall()
         return [(version, math.nan if value is None else value) for version, value in found]
 
     # Conditions.

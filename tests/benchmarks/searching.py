@@ -30,6 +30,12 @@ QUERIES = (  # whatever the number of versions, something matches
     ("count", ["--where", "metrics.m0 > 0.5", "--count"]),
     ("text", ["value-19", "--kind", "version", "--limit", "20"]),
 )
+OTHERS = (
+    ("metrics", ["metrics", "net0", "m1"]),
+    ("lineage", ["lineage", "net0:v7"]),
+    ("ls --limit 20", ["ls", "net0", "--limit", "20"]),
+)
+"""What else is asked among so many versions."""
 
 
 def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row]:
@@ -42,7 +48,8 @@ def _measure(bench: Bench, versions: int, rounds: int) -> Iterator[Row]:
     path = bench.folder / ".mreg"
     make_repository(path, bench.environment["MREG_CACHE"], versions)
     what = f"{versions:,} versions"
-    commands = [("resolve", ["resolve", "net0:v0"]), *((name, ["search", *words]) for name, words in QUERIES)]
+    searches = [(name, ["search", *words]) for name, words in QUERIES]
+    commands = [("resolve", ["resolve", "net0:v0"]), *searches, *OTHERS]
     costs: dict[str, list[Cost]] = {name: [] for name, _ in commands}
     first = bench.run(bench.mreg, *commands[1][1])
     for _, arguments in commands:

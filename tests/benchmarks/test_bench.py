@@ -22,7 +22,11 @@ NAMES = {
     "one file": {f"{step}, 2 MiB" for step in STEPS | {"most memory of all steps"}},
     "many files": {f"{step}, 50 x 4 KiB" for step in STEPS},
     "search": {
-        f"{what}, 20 versions" for what in ("first search", "resolve", "top 20", "three tests, top 20", "count", "text")
+        f"{what}, 20 versions"
+        for what in (
+            *("first search", "resolve", "top 20", "three tests, top 20", "count", "text"),
+            *("metrics", "lineage", "ls --limit 20"),
+        )
     },
     "diff": {
         f"{what}, 2 x 2 MiB"

@@ -165,13 +165,12 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     if asked.only_count:
         return emit_count(state, repository.count(where=filters, within=names, told=told(state)), asked.exit_code)
     sort = split(asked.sort)
-    versions = find(state, repository, where=filters, sort=sort, limit=asked.limit, within=names)
+    versions, total = find(state, repository, where=filters, sort=sort, limit=asked.limit, within=names)
     [within] = names if len(names) == 1 and repository.kind(names[0]) == "artifact" else [""]
     body = {"versions": versions}
     columns = cli.columns.asked(repository, asked.columns, versions, names)
     tables.emit_chosen(state, versions, body, columns, only_changed=asked.only_changed, within=within)
-    if asked.limit and len(versions) == asked.limit:
-        tell_rest(state, repository.count(where=filters, within=names), versions, sort)
+    tell_rest(state, total, versions, sort)
     tell_lacking(state, repository, where=asked.where, within=names)
     return UNMET if asked.exit_code and not versions else 0
 
@@ -185,14 +184,15 @@ def find(
     sort: Sequence[str],
     limit: int | None,
     within: Sequence[str],
-) -> "list[Version]":
-    """The versions that match, by artifact and number unless they are sorted. limit: the newest, or the first by
-    `sort`; 0: all."""
-    if not limit or sort:
-        return repository.search(text, where=where, sort=sort, limit=limit or None, within=within, told=told(state))
-    order = ["-created", "-number"]
-    newest = repository.search(text, where=where, sort=order, limit=limit, within=within, told=told(state))
-    return sorted(newest, key=_name_order)
+) -> "tuple[list[Version], int]":
+    """The versions that match, by artifact and number unless they are sorted; and how many there are in all. limit: the
+    newest, or the first by `sort`; 0: all."""
+    order = sort if sort or not limit else ["-created", "-number"]
+    totals = [0]
+    found = repository.search(
+        text, where=where, sort=order, limit=limit or None, within=within, told=told(state), total=totals.append
+    )
+    return (found if order == sort else sorted(found, key=_name_order)), totals[-1]
 
 
 def tell_lacking(

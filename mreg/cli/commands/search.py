@@ -101,9 +101,7 @@ def search(
         every = repository.holding(path, where=filters, within=names, told=told(state))
         versions, total = newest_of(every, limit), len(every)
     else:
-        versions = find(state, repository, text, where=filters, sort=keys_of_order, limit=limit, within=names)
-        full = bool(limit) and len(versions) == limit
-        total = repository.count(text, where=filters, within=names) if full else len(versions)
+        versions, total = find(state, repository, text, where=filters, sort=keys_of_order, limit=limit, within=names)
     if count:
         return emit_count(state, total, exit_code)
     body = {"models": [], "artifacts": [], "versions": versions}
