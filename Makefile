@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells onnx frameworks mlflow-skinny sources servers browser ## all checks, and the tests but the slow ones
+test: check testdata strace disks shells registries onnx frameworks mlflow-skinny sources servers browser ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace disks shells registries onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -137,6 +137,10 @@ browser: | $(VENV)
 	@[ -d .testdata/browser/playwright ] || { echo "fetching Playwright for the tests of pages" && \
 	    $(PIP) install --only-binary :all: --target .testdata/browser.new 'playwright>=1.50' && \
 	    rm -rf .testdata/browser && mv .testdata/browser.new .testdata/browser; }
+
+# Image layouts are copied by the tool that people copy them with.
+registries:
+	$(call tool,skopeo,skopeo,export)
 
 # onnx loads the copies that `use` hands out. Not among the packages of mreg: it brings its own.
 onnx: | $(VENV)

@@ -16,6 +16,7 @@ EXAMPLES: dict[str, list[str]] = {
     "import": ["mreg import ./runs --artifact resnet --dry-run"],
     "use": ["mreg use digits:production", "mreg use digits:production --run serve-eu"],
     "get": ["mreg get mnist:best", "mreg get mnist:v1 -o ./out --include '*.bin'"],
+    "export": ["mreg export mnist:best --oci ./layout", "mreg export digits:production --hf ./upload"],
     "resolve": ["mreg resolve digits:production", "mreg resolve mnist --where 'metrics.acc > 0.9'"],
     "ls": [
         "mreg ls",

@@ -25,6 +25,7 @@ _PUBLIC = (
     "mreg.values.changed",
     "mreg.integrations.verbs",
     "mreg.values.entities",
+    "mreg.values.exports",
     "mreg.values.filters.filter",
     "mreg.values.front_matter",
     "mreg.values.imports",
@@ -34,6 +35,7 @@ _PUBLIC = (
     "mreg.session.config",
     "mreg.session.remotes",
     "mreg.session.trust",
+    "mreg.exporters.kinds",
     "mreg.importers.kinds",
     "mreg.operations.aliases",
     "mreg.operations.metrics",
@@ -47,6 +49,7 @@ _PUBLIC = (
 
 if TYPE_CHECKING:  # the same, for type checkers
     from mreg.checkout.cache import *
+    from mreg.exporters.kinds import *
     from mreg.importers.kinds import *
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
@@ -64,6 +67,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.values.changed import *
     from mreg.values.entities import *
     from mreg.values.errors import *
+    from mreg.values.exports import *
     from mreg.values.filters.filter import *
     from mreg.values.front_matter import *
     from mreg.values.imports import *

@@ -136,7 +136,7 @@ class Tree:
 
     def write(self, path: str, blocks: Iterator[Buffer], mode: int) -> None:
         """Make the file `path` of `blocks`."""
-        with NewFile(*self._place_of(path), mode) as file:
+        with NewFile(*self._place_of(path), mode, moment=self._moment) as file:
             for block in blocks:
                 file.write(block)
             file.end()

@@ -25,6 +25,7 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("Bring in versions that another tool keeps.", VERSIONS, "importing", "import_"),
     "use": Entry("Print the path of a ready-to-load copy.", VERSIONS, "fetch", "use"),
     "get": Entry("Write a version's files into a folder.", VERSIONS, "fetch", "get"),
+    "export": Entry("Write a version as another tool wants it.", VERSIONS, "exporting", "export"),
     "resolve": Entry("Print the one version that a reference means.", VERSIONS, "resolve", "resolve"),
     "ls": Entry("List collections, or the versions of one.", VERSIONS, "ls", "ls"),
     "show": Entry("Show all about a version, an artifact or a model.", VERSIONS, "show", "show"),

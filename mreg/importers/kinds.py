@@ -18,6 +18,7 @@ KINDS: Final = {
     "dvc": "mreg.importers.dvc",
     "gto": "mreg.importers.gto",
     "mlflow": "mreg.importers.mlflow",
+    "oci": "mreg.importers.oci",
     "wandb": "mreg.importers.wandb",
     "checkpoints": "mreg.importers.checkpoints",
 }

@@ -93,9 +93,11 @@ class PlannedCollection(NamedTuple):
 
 class Plan(NamedTuple):
     """system: the importer's. source: the path that was given. collections: those whose versions are inputs of others
-    come first. notes: what is left out, and why, in sentences."""
+    come first. notes: what is left out, and why, in sentences. keeps: holds what has to be there until the files have
+    been read, such as a folder of what was unpacked."""
 
     system: str
     source: str
     collections: tuple[PlannedCollection, ...]
     notes: tuple[str, ...] = ()
+    keeps: object = None

@@ -67,7 +67,8 @@ def _batches(files: Sequence[File]) -> Iterator[list[File]]:
         if size >= _AT_ONCE:
             yield some
             some, size = [], 0
-    yield some
+    if some:
+        yield some
 
 
 def _worked_out(

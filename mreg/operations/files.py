@@ -174,6 +174,12 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
     return path
 
 
+def ready_copy(context: Context, resolved: Resolved) -> str | None:
+    """The path of the ready copy of the version, if there is one."""
+    cache = context.cache
+    return None if cache is None else _copies(context, cache).find(resolved.digest)
+
+
 def _copies(context: Context, cache: str) -> ReadyCopies:
     return ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")), context.location)
 

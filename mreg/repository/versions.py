@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import checkout, importers, intake, lazy, operations, session
+from mreg import checkout, exporters, importers, intake, lazy, operations, session
 from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.repository.given import Paths, listed, texts
 from mreg.repository.opening import Opened
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Surroundings,
         Version,
     )
+    from mreg.values.exports import Exported
     from mreg.values.imports import Imported
     from mreg.values.lineage import Lineage
     from mreg.values.records import Manifest
@@ -139,6 +140,28 @@ class Versions(Opened):
             os.fspath(source), kind, artifact, texts(only), texts(data), partial, dry_run
         )
         done: Imported = importers.run.import_from(self._context, request, progress)
+        return done
+
+    def export(
+        self,
+        reference: str,
+        destination: str | os.PathLike[str],
+        form: str = "folder",
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write a version into the new folder `destination`, in the form that another tool wants, verified; it appears
+        whole or not at all.
+
+        form: `folder` (the files, with `SHA256SUMS`), `hf` (for the Hugging Face Hub, with a card) or `oci` (an image
+        layout as ModelPack has it, which `import_from` reads back). The same version gives the same bytes. Files share
+        the room of a copy in the cache where the file system can. dry_run: only tell. Raises UnknownForm, NameNeeded,
+        NameNotHeld, DestinationTaken where there is more than an empty folder.
+        """
+        done: Exported = exporters.run.export(
+            self._context, reference, os.fspath(destination), form, dry_run=dry_run, progress=progress
+        )
         return done
 
     def data_source(self, path: str | os.PathLike[str]) -> DataSource:

@@ -106,6 +106,8 @@ HINTS: dict[str, str] = {
     "locked": "repeat the command; if the holder is dead, the lock gives way by itself",
     "repository-moved": "repeat the command when fewer writers are busy",
     "missing-pack": "repeat the command",
+    "destination-taken": "name a folder that is not there, or an empty one",
+    "name-needed": "write the version with `mreg get`, or choose another form",
     "overtaken": "repeat the command: it sees what is there now",
     "not-a-step": "do it before the change or after it",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",

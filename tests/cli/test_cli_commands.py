@@ -1070,6 +1070,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
             "collections.0.changes.0": CHANGE,
         },
     ),
+    ("export digits --folder out", "cloned dry_run files form notes path size version", {}),
     ("link digits Classifier", "changes created link model_created seq", {"link": LINK}),
     ("unlink Classifier:v0 --force", "changes link seq", {"link": LINK}),
     ("alias set new digits", "alias before changes name number seq version", {}),

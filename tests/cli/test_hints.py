@@ -86,6 +86,7 @@ SAYS_ALL = {
     "several-files",
     "table-full",
     "unknown-algorithm",
+    "unknown-form",
     "unreadable-tensors",
     "wrong-size",
 }

@@ -78,7 +78,7 @@ SILENT = {
     "cache prune": "no ref",
 }
 READS = {
-    "get", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
+    "get", "export", "resolve", "ls", "show", "files", "cat", "diff", "lineage", "alias ls", "tag ls", "artifact ls",
     "artifact show", "model ls", "model show", "search", "metrics", "html", "history", "du", "config get", "config ls",
     "remote ls",
     "cache ls", "help", "version",

@@ -39,6 +39,9 @@ get m -o part --include */*
 get other -o out
 get other -o out --exact
 use m
+export m --folder {x}folder
+export m --oci layout
+export m --hf hub
 use m --run r1
 show m:best
 show other:v0
@@ -169,7 +172,7 @@ def test_every_command_keeps_a_name_on_its_line(mreg: Any) -> None:
         assert odd.code == plain.code, (line, odd, plain)
         assert bool(odd.code) == (f"\n{line}\n" in REFUSED), (line, odd)
         for one, other in ((plain.out, odd.out), (plain.errors, odd.errors)):
-            if line.startswith(("use ", "get ")) and one is plain.out:
+            if line.startswith(("use ", "get ", "export ")) and one is plain.out:
                 continue  # a path for scripts, to the byte
             assert other.count("\n") == one.count("\n"), (line, other)
             assert other.count("\t") == one.count("\t"), (line, other)

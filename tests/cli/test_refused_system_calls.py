@@ -70,6 +70,8 @@ html report.html
 html pages
 get a:v0 -o got
 get a:v1 -o got
+export a:v1 --folder exported
+export a:v1 --oci layout
 use a:v0
 use a:v0 --run r2
 use a:v1

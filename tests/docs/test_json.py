@@ -93,6 +93,7 @@ RUNS = [
     ("mreg gc", "gc --keep-last 1"),
     ("mreg import", "import runs"),
     ("mreg import", "import runs --dry-run"),
+    ("mreg export", "export tuned --folder exported"),
     ("mreg clone", "clone . copy"),
     ("mreg push", "push copy --all --dry-run"),
     ("mreg pull", "pull copy --all"),

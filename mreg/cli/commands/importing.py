@@ -28,7 +28,7 @@ def import_(
         typer.Option(
             "--from",
             metavar="KIND",
-            help="checkpoints, dvc, gto, huggingface, mlflow or wandb. Default: as it looks.",
+            help="checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.",
         ),
     ] = None,
     artifact: Annotated[

@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--dry-run': ('', 'Change nothing; tell what would happen.'),
     }, ('files*',)),
     'import': ('Bring in versions that another tool keeps.', {
-        '--from': ('-', 'checkpoints, dvc, gto, huggingface, mlflow or wandb. Default: as it looks.'),
+        '--from': ('-', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.'),
         '--artifact': ('name', 'What to call it here. Default: as the source does.'),
         '-a': ('name', 'What to call it here. Default: as the source does.'),
         '--only': ('name', 'Import only this model. Repeatable.'),
@@ -88,6 +88,12 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--partial': ('', 'Leave out damaged files, instead of refusing.'),
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
         '--sort': ('sort key', 'With --where: which is first. Default: the latest.'),
+    }, ('reference',)),
+    'export': ('Write a version as another tool wants it.', {
+        '--folder': ('folders', 'The files, with SHA256SUMS beside them.'),
+        '--hf': ('folders', 'For the Hugging Face Hub: the files, with a card.'),
+        '--oci': ('folders', 'An OCI image layout (ModelPack), for registries.'),
+        '--dry-run': ('', 'Write nothing; check that it can be done.'),
     }, ('reference',)),
     'resolve': ('Print the one version that a reference means.', {
         '--where': ('expression', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),

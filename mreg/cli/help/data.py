@@ -108,7 +108,7 @@ PAGES: dict[str, Page] = {
             ('SOURCE', 'A folder or file of another tool. It is only read.'),
         ),
         (
-            ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow or wandb. Default: as it looks.'),
+            ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.'),
             ('-a, --artifact NAME', 'What to call it here. Default: as the source does.'),
             ('    --only NAME', 'Import only this model. Repeatable.'),
             ('    --data DIR', 'Files may lie here too, as where they were moved. Repeatable.'),
@@ -165,6 +165,27 @@ PAGES: dict[str, Page] = {
         (
             'mreg get mnist:best',
             "mreg get mnist:v1 -o ./out --include '*.bin'",
+        ),
+    ),
+    'export': (
+        'mreg export REFERENCE [OPTIONS]',
+        (
+            'Write a version in the form that another tool wants, into a new folder, and print its path.',
+            'Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg import` reads an OCI layout back.',
+        ),
+        (),
+        (
+            ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
+        ),
+        (
+            ('    --folder DIR', 'The files, with SHA256SUMS beside them.'),
+            ('    --hf DIR', 'For the Hugging Face Hub: the files, with a card.'),
+            ('    --oci DIR', 'An OCI image layout (ModelPack), for registries.'),
+            ('    --dry-run', 'Write nothing; check that it can be done.'),
+        ),
+        (
+            'mreg export mnist:best --oci ./layout',
+            'mreg export digits:production --hf ./upload',
         ),
     ),
     'resolve': (

@@ -1,0 +1,53 @@
+"""`mreg export`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mreg.cli.commands.params import ReferenceArgument
+from mreg.cli.context import Context
+from mreg.cli.progress import Bar
+from mreg.values.words import count_text, size_text
+
+if TYPE_CHECKING:
+    from mreg import Exported
+
+
+def export(
+    ctx: Context,
+    reference: ReferenceArgument,
+    folder: Annotated[
+        str | None, typer.Option("--folder", metavar="DIR", help="The files, with SHA256SUMS beside them.")
+    ] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hf", metavar="DIR", help="For the Hugging Face Hub: the files, with a card.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--oci", metavar="DIR", help="An OCI image layout (ModelPack), for registries.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; check that it can be done.")] = False,
+) -> None:
+    """Write a version in the form that another tool wants, into a new folder, and print its path.
+
+    Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg
+    import` reads an OCI layout back.
+    """
+    chosen = {"folder": folder, "hf": hub, "oci": layout}
+    wanted = [(form, place) for form, place in chosen.items() if place is not None]
+    if len(wanted) != 1:
+        raise typer.BadParameter("give one of --folder, --hf and --oci")
+    form, place = wanted[0]
+    with Bar("exporting", ctx.obj) as bar:
+        done = ctx.obj.repository().export(reference, place, form, dry_run=dry_run, progress=bar)
+    ctx.obj.note(_headline(done))
+    for note in done.notes:
+        ctx.obj.note(note)
+    ctx.obj.emit(done, lambda out: out.path(done.path))
+
+
+def _headline(done: "Exported") -> str:
+    files = f"{count_text(done.files, 'file', 'files')}, {size_text(done.size)}"
+    if done.dry_run:
+        return f"{done.version}: would be exported, {files}"
+    cloned = f" ({done.cloned} as clones)" if done.cloned else ""
+    return f"{done.version}: exported, {files}{cloned}"
