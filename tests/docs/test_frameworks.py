@@ -18,7 +18,7 @@ from documented import ROOT, Block, Shell, check_python
 
 from mreg.repository import Repository
 
-INSTALLED = [ROOT / ".testdata" / name for name in ("onnx", "frameworks", "mlflow")]
+INSTALLED = [ROOT / ".testdata" / name for name in ("onnx", "frameworks", "mlflow", "mlflow-newest")]
 
 
 def snippets(page: Path) -> dict[str, Block]:
@@ -49,12 +49,14 @@ def test_a_block_that_needs_packages_does_what_it_shows(
 ) -> None:
     missing = [package for package in packages.split() if not is_there(package)]
     if missing:
-        pytest.skip(f"there is no {' and no '.join(missing)}: run `make onnx frameworks mlflow`")
+        pytest.skip(f"there is no {' and no '.join(missing)}: run `make onnx frameworks mlflow-skinny mlflow`")
     Repository.init(tmp_path).close()
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, INSTALLED)),
         "MREG_CACHE": str(tmp_path / "cache"),
         "HF_HUB_OFFLINE": "1",
+        # mlflow-skinny has no tracking in a database.
+        **({} if is_there("sqlalchemy") else {"MLFLOW_TRACKING_URI": "file:runs", "MLFLOW_ALLOW_FILE_STORE": "true"}),
     }
 
     def run(text: str, line: int) -> str:
