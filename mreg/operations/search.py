@@ -162,11 +162,11 @@ def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model
     metadata; case-insensitive). tags: only models and versions that have all of them; a version also has those of the
     models that link it. With neither text nor tags no versions are found."""
     needle = text.casefold()
-    wanted = {tag.casefold() for tag in tags}
+    wanted = set(map(names.composed, tags))
     found_models = [
         one
         for one in models(context)
-        if wanted <= {tag.casefold() for tag in one.tags}
+        if wanted <= {*one.tags}
         and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
     ]
     if wanted:

@@ -268,3 +268,15 @@ def test_a_tag_alone_finds_versions_and_shows_their_tags(capsys: pytest.CaptureF
         "model\tdigits\tproduction=v0\ttags: vision\nversion\tmnist:v2\t\ttags: vision\n",
         "",
     )
+
+
+def test_tags_are_told_apart_by_case_and_near_ones_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["tag", "add", "mnist:v1", "Vision"])
+    capsys.readouterr()
+
+    assert said(capsys, "search", "--tag", "Vision")[1] == "version\tmnist:v1\t\ttags: Vision\n"
+    assert said(capsys, "search", "--tag", "vision")[1].splitlines()[0] == "model\tdigits\tproduction=v0\ttags: vision"
+    for command in (["search", "--tag", "vizion"], ["ls", "mnist", "--tag", "vizion"], ["search", "-q", "--tag", "x"]):
+        code, out, err = said(capsys, *command)
+        expected = "" if "-q" in command else "nothing found\nnothing has the tag 'vizion'; did you mean `vision`?\n"
+        assert (code, out, err) == (0, "", expected)

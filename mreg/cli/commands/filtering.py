@@ -10,6 +10,7 @@ from mreg.cli import plain, tables
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
 from mreg.cli.state import State
+from mreg.values.names import near as near_of
 from mreg.values.words import count_text, value_text
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     tables.emit_chosen(state, versions, body, columns, only_changed=asked.only_changed, within=within)
     tell_rest(state, total, versions, sort)
     tell_lacking(state, repository, where=asked.where, within=names)
+    if not versions:
+        tell_unknown(state, repository, asked.tags)
     return UNMET if asked.exit_code and not versions else 0
 
 
@@ -203,6 +206,15 @@ def tell_lacking(
         for one in repository.left_out(text, where=where, within=within):
             has = count_text(one.versions, "version has", "versions have")
             state.note(f'{has} no {one.key}; "{one.instead}" takes {"it" if one.versions == 1 else "them"} too')
+
+
+def tell_unknown(state: State, repository: "Repository", tags: Sequence[str] | None) -> None:
+    """Where nothing was found: say which of the tags nothing has, and which may have been meant."""
+    known = repository.tags() if tags and state.talkative else {}
+    for tag in tags or () if state.talkative else ():
+        if tag not in known:
+            near = near_of(tag, list(known))
+            state.note(f"nothing has the tag {tag!r}" + (f"; did you mean `{near[0]}`?" if near else ""))
 
 
 def newest_of(versions: "Sequence[Version]", limit: int | None) -> "list[Version]":

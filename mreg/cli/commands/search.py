@@ -23,6 +23,7 @@ from mreg.cli.commands.filtering import (
     tagged,
     tell_lacking,
     tell_rest,
+    tell_unknown,
     told,
 )
 from mreg.cli.context import Context
@@ -110,11 +111,14 @@ def search(
     tables.emit_chosen(state, versions, body, wanted, only_changed=only_changed, matched=matched)
     tell_rest(state, total, versions, keys_of_order)
     tell_lacking(state, repository, text, where=where or (), within=names)
+    if not versions:
+        tell_unknown(state, repository, tag)
     return UNMET if exit_code and not versions else 0
 
 
 def _everything(state: State, text: str, tags: list[str], kind: str | None, limit: int | None, exit_code: bool) -> int:
-    models, artifacts, versions = state.repository().search(text, tags=tags)
+    repository = state.repository()
+    models, artifacts, versions = repository.search(text, tags=tags)
     models = models if kind in (None, "model") else []
     artifacts = artifacts if kind in (None, "artifact") else []
     versions = versions if kind is None else []
@@ -125,6 +129,7 @@ def _everything(state: State, text: str, tags: list[str], kind: str | None, limi
     rows = _rows(text, models, artifacts, versions)
     if not rows:
         state.note("nothing found")
+        tell_unknown(state, repository, tags)
     body = {"models": models, "artifacts": artifacts, "versions": versions}
     state.emit(body, lambda out: out.table(["kind", "name", "aliases", "matched"], rows))
     tables.tell_left_out(state, total - len(rows), "more match", "more matches")
