@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ CODES = {
     "invalid-name",
     "invalid-reference",
     "unknown-alias",
+    "unknown-command",
     "unknown-model",
     "unknown-name",
     "unknown-remote",
@@ -94,8 +96,12 @@ _IN_GROUPS = {
 """The same, of the commands in a group: the first of these that the group has."""
 
 OTHER_OPTIONS = {
-    "log": {"--name": "--artifact", "--model": "--artifact"},
+    "alias ls": {"--name": ""},
+    "get": dict.fromkeys(("--to", "--dest", "--dir", "--local-dir", "--output-dir", "--root"), "--output"),
     "link": {"--name": "", "--model": ""},
+    "log": {"--name": "--artifact", "--model": "--artifact"},
+    "ls": {"--filter": "--where", "--order-by": "--sort"},
+    "search": {"--filter": "--where", "--filter-string": "--where", "--order-by": "--sort"},
 }
 """Options of other tools, and those of mreg that do the same; "" where an argument does."""
 
@@ -107,6 +113,7 @@ _MODELS_URI = re.compile(r"models:/+([^/@]+)(?:/(\d+)|/([^/@]+)|@([^/@]+))?$")
 _NUMBER = re.compile(r"([^/:@]+)[@/]v?(\d+)$|([^/:@]+):(\d+)$")
 _ALIAS = re.compile(r"([^/:@]+)@([^/:@]+)$")
 _BELOW = re.compile(r"([^/:@]+)[/:@]([^/:@]+)$")
+_RANGE = re.compile(r"(.+?)\.\.\.?([^.].*)$")
 _OWNER = re.compile(r"(?:hf://)?[^/:@]+/([^/:@]+)(?:[:@]([^/:@]+))?$")
 
 
@@ -115,8 +122,20 @@ def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
     folded = word.casefold().replace("_", "-")
     if not group and folded in OTHER_WORDS:
         return [OTHER_WORDS[folded]]
+    if not group:
+        found = names.near(word, [*among, *OTHER_WORDS])
+        return list(dict.fromkeys(OTHER_WORDS.get(one, one) for one in found))
     known = [one for one in _IN_GROUPS.get(folded, ()) if one in among] if group else []
     return known[:1] or names.near(word, list(among))
+
+
+NEEDLESS = {
+    **dict.fromkeys(
+        ("login", "logout", "auth", "whoami"), "there are no accounts: who may use the folder or bucket may"
+    ),
+    **dict.fromkeys(("server", "serve", "start"), "there is no server: every command works on the repository itself"),
+}
+"""Commands of other tools that mreg does without, and why."""
 
 
 def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "") -> str:
@@ -129,6 +148,8 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
     better = _in_other_places(words, texts, kind_of)
+    if better is None and code == "unknown-command":
+        return _of_group(words, texts)
     if better is None:
         better = [reference(text, kind_of) or text for text in texts]
     if better == texts and arguments == typed:
@@ -167,6 +188,10 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             return [alias, name]
         case ["alias rm" | "alias rollback", alias]:
             return [alias, "NAME"]
+        case ["diff", both] if found := _RANGE.match(both):
+            return [found[1], found[2]]
+        case ["diff", *sides] if any(_is_path(side, kind_of) for side in sides):
+            return [f"./{side}" if _is_path(side, kind_of) else side for side in sides]
         case ["alias set", named] if ":" in named:
             name, _, alias = named.partition(":")
             return ["ALIAS", named] if names.parse_version(alias) is not None else [alias, f"{name}:vN"]
@@ -186,6 +211,27 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             if _is_number(number):
                 return [f"{name}:v{number.removeprefix('v')}"]
     return None
+
+
+def _is_path(text: str, kind_of: KindOf) -> bool:
+    """Is it that of a file or folder, which `diff` would know by its first characters?"""
+    return not text.startswith((".", "/", "~")) and not kind_of(text) and os.path.exists(text)
+
+
+def _of_group(words: str, texts: list[str]) -> str:
+    """The command line that was meant where a group of commands, such as `alias`, was given no command of it."""
+    match [words, *texts]:
+        case ["alias", alias, version] if ":" in version and ":" not in alias:
+            return f"mreg alias set {shlex.quote(alias)} {shlex.quote(version)}"
+        case ["alias", version, alias] if ":" in version and ":" not in alias:
+            return f"mreg alias set {shlex.quote(alias)} {shlex.quote(version)}"
+        case ["tag", _, _, *_]:
+            return f"mreg tag add {shlex.join(texts)}"
+        case ["config", setting, *value] if "." in setting and len(value) < 2:
+            return f"mreg config {'set' if value else 'get'} {shlex.join(texts)}"
+        case ["model" | "artifact", name] if names.is_name(name):
+            return f"mreg {words} show {shlex.quote(name)}"
+    return ""
 
 
 def _in_model(version: str, place: str, kind_of: KindOf) -> list[str] | None:

@@ -60,7 +60,9 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
     """With a hint that the command line decides: the one that was meant, where it can be told."""
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
         return told._replace(hint=ONLY_READ)
-    if told.code not in cli.guesses.CODES:
+    if told.code == "unknown-command" and told.facts["name"] in cli.guesses.NEEDLESS:
+        return told._replace(hint=cli.guesses.NEEDLESS[told.facts["name"]])
+    if told.code not in cli.guesses.CODES or (told.code == "unknown-command" and told.facts["near"]):
         return told
     if told.code == "unknown-remote" and told.facts.get("near"):
         return told

@@ -59,7 +59,7 @@ def _name_of(error: Any) -> str:
 def _nearest_option(typed: str, context: Any) -> str:
     if context is None:
         return ""
-    known = [name for one in context.command.get_params(context) for name in one.opts]
+    known = [name for one in context.command.get_params(context) for name in one.opts if name.startswith("-")]
     found = near(typed, known)
     return "did you mean " + " or ".join(f"`{name}`" for name in found) + "?" if found else ""
 

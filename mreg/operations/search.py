@@ -166,8 +166,7 @@ def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model
     found_models = [
         one
         for one in models(context)
-        if wanted <= {*one.tags}
-        and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
+        if wanted <= {*one.tags} and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
     ]
     if wanted:
         of_tags = tuple(Filter(str(Test(Key("tag", True), "=", (Value("text", tag),)))) for tag in tags)

@@ -47,6 +47,14 @@ class RefMoved(Conflict):
     found: str
 
 
+class AlreadyUndone(Refused):
+    code = "already-undone"
+    template = "entry {seq} is undone already, by entry {by}"
+
+    seq: int
+    by: int
+
+
 class CannotUndo(Refused):
     code = "cannot-undo"
     template = "entry {seq} cannot be undone: {reason}"
@@ -85,8 +93,8 @@ class _Data(NamedTuple):
 def undo(context: Context, seq: int) -> HistoryEntry:
     """Set the refs that entry `seq` changed back to what they were before it. Returns the new entry.
 
-    Raises UnknownSequence; RefMoved if a ref is not as the entry left it; CannotUndo if something that came later
-    depends on it; GivenUp if the data of a version that would come back is gone; Damaged.
+    Raises UnknownSequence; AlreadyUndone; RefMoved if a ref is not as the entry left it; CannotUndo if something that
+    came later depends on it; GivenUp if the data of a version that would come back is gone; Damaged.
     """
     view = context.view()
     entry = _entry(context, view.head, seq)
@@ -137,6 +145,8 @@ def _build(context: Context, draft: Draft, seq: int, moves: list[_Move], data: _
         if key == CONFIG:
             old, new = _settings_before(seq, found.value, old, new)
         if found.value != new:
+            if context.journal.entry(found.seq).command == f"undo {seq}":
+                raise AlreadyUndone(seq=seq, by=found.seq)
             raise RefMoved(seq=seq, ref=key, what=rules.words(key), by=found.seq, found=_shown(key, found.value))
         draft.set(key, old)
     reason = _misfit(draft)

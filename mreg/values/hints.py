@@ -54,6 +54,7 @@ HINTS: dict[str, str] = {
     "invalid-best": "such as max:metrics.acc:3 or min:metrics.loss:3",
     "no-earlier-place": "`mreg history {name}:{alias}` shows where it was",
     "ref-moved": "undo entry {by} first, or move it by hand; `mreg history --since {seq}` shows what came since",
+    "already-undone": "`mreg undo {by}` makes the change again",
     "cannot-undo": "take back first what stands in the way; `mreg history --since {seq}` shows what came since",
     "given-up": "log its files again, from where you have them",
     "name-taken": "choose another name; `mreg ls` lists those in use",
@@ -171,6 +172,7 @@ HINTS: dict[str, str] = {
     "cache-in-repository": "set MREG_CACHE to a folder outside of it",
     "no-home": "set HOME or XDG_CONFIG_HOME; for one run, MREG_SAFE lists repositories that are safe",
 }
+ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an address"
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
 BY_REASON: dict[tuple[str, str], str] = {
@@ -179,6 +181,8 @@ BY_REASON: dict[tuple[str, str], str] = {
     ("unsupported-file", "two of the given paths have this name"): "give each path once; files of one name go together "
     "where you give the folder that holds them",
     ("invalid-name", "Windows reserves this name for a device"): "choose another name",
+    ("invalid-reference", "it looks like a URL"): "choose the repository with `--repo`, and write NAME, NAME:vN or "
+    "NAME:ALIAS",
     ("invalid-sort", "the reference means one version"): "leave --sort out, or give the name alone",
     ("invalid-metadata", "there is no such key"): "`mreg show REFERENCE` lists the metadata of a version",
     ("invalid-metadata", "a part of its key is empty"): "one dot stands between two parts, as in metrics.acc=0.9",
@@ -198,6 +202,8 @@ def hint_of(error: MregError, shown: Callable[[str], str] = str) -> str:
         return "did you mean " + " or ".join(f"`{shown(name)}`" for name in near) + "?" + _look_alike(error, near[0])
     if error.code == "invalid-name":
         return _for_name(error)
+    if error.code == "missing-path" and "://" in error.facts["path"]:
+        return ADDRESS
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
 

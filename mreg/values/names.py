@@ -173,6 +173,8 @@ def is_version(text: str) -> bool:
 def parse_reference(text: str) -> Reference:
     """Take a reference apart. Raises InvalidReference or InvalidName, saying which part is wrong."""
     check_text(text, "a reference")
+    if "://" in text:
+        raise InvalidReference(text=text, reason="it looks like a URL")
     rest, colon, selector = text.partition(":")
     remote, slash, name = rest.rpartition("/")
     if name and len(parts := remote.split("/")) == 2 and all(map(is_name, parts)):

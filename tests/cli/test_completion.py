@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from mreg.cli.completion import answer, data
+from mreg.cli.completion import answer, data, sources
 from mreg.cli.completion.line import Line
+from mreg.cli.help.topics import NAMES
 from mreg.repository import Repository
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def complete(work: Path) -> Complete:
         ("m al", ["alias"]),
         ("mreg alias ", ["set", "rm", "rollback", "ls"]),
         ("mreg show ", ["digits", "zoo"]),
-        ("mreg show d", ["digits"]),
+        ("mreg show d", ["digits", "digits:"]),
         ("mreg show digits:", ["digits:best", "digits:candidate", "digits:latest", "digits:v1", "digits:v0"]),
         ("mreg show zoo:", ["zoo:latest", "zoo:v0"]),
         ("mreg show digits:@", []),
@@ -63,7 +64,7 @@ def complete(work: Path) -> Complete:
         ("mreg link digits ", ["zoo"]),
         ("mreg unlink zoo:", ["zoo:v0"]),
         ("mreg log weights.bin -a ", ["digits"]),
-        ("mreg log weights.bin -ad --link ", ["zoo"]),
+        ("mreg log weights.bin -ad --link ", ["zoo", "zoo:"]),
         ("mreg log weights.bin --artifact=d", ["--artifact=digits"]),
         ("mreg log weights.bin --alias ", ["best", "candidate"]),
         ("mreg alias set ", ["best", "candidate"]),
@@ -83,11 +84,15 @@ def complete(work: Path) -> Complete:
         ("mreg cat digits:candidate ", ["README.md"]),
         ("mreg completion ", ["bash", "zsh", "fish"]),
         ("mreg diff digits:v0 digits:b", ["digits:best"]),
+        ("mreg diff digits:v0 ./w", [""]),
+        ("mreg diff ../", [""]),
+        ("mreg help re", ["references", "resolve"]),
+        ("mreg help fi", ["filters", "files"]),
         ("mreg get digits -o ", [""]),
         ("mreg log ", [""]),
         ("mreg ls > ", [""]),
         ("mreg ls 2> x show d", ["digits"]),
-        ("mreg show -- d", ["digits"]),
+        ("mreg show -- d", ["digits", "digits:"]),
         ("mreg show -- -", []),
         ("mreg resolve digits --js", ["--json"]),
         ("mreg --no", ["--no-color"]),
@@ -96,13 +101,13 @@ def complete(work: Path) -> Complete:
         ("mreg log x -m ", []),
         ("", []),
         ("mre", []),
-        ("cd x; mreg show d", ["digits"]),
-        ("cd x && MREG_AUTHOR=ann sudo mreg show d", ["digits"]),
-        ("echo $(mreg show d", ["digits"]),
-        ("mreg show 'd", ["digits"]),
+        ("cd x; mreg show d", ["digits", "digits:"]),
+        ("cd x && MREG_AUTHOR=ann sudo mreg show d", ["digits", "digits:"]),
+        ("echo $(mreg show d", ["digits", "digits:"]),
+        ("mreg show 'd", ["digits", "digits:"]),
         ('mreg show "digits:b', ["digits:best"]),
-        ("mreg sh\\ow d", ["digits"]),
-        ("mreg show d\\i", ["digits"]),
+        ("mreg sh\\ow d", ["digits", "digits:"]),
+        ("mreg show d\\i", ["digits", "digits:"]),
     ],
 )
 def test_what_may_stand_at_the_cursor(complete: Complete, text: str, expected: list[str]) -> None:
@@ -131,7 +136,7 @@ def test_bash_gets_what_it_puts_in_the_place_of_its_own_word(work: Path, text: s
 
 
 def test_candidates_say_what_they_are(work: Path) -> None:
-    assert list(answer.answer("mreg show d")) == ["digits\tartifact"]
+    assert list(answer.answer("mreg show d")) == ["digits\tartifact", "digits:\tone of its versions"]
     assert list(answer.answer("mreg show digits:b")) == ["digits:best\tv0"]
     assert list(answer.answer("mreg alias s")) == ["set\tMove an alias to a version."]
 
@@ -148,7 +153,7 @@ def test_the_repository_that_is_chosen_is_looked_at(
 
     found = complete(f"mreg {chosen} show " if place == "before" else f"mreg show {chosen} ")
 
-    assert found == ["faces"]
+    assert found == ["faces", "faces:"]
 
 
 @pytest.mark.parametrize("where", ["-C ~/deep", "--repo $HOME", "--repo ${HOME}/deep/.."])
@@ -159,7 +164,7 @@ def test_a_path_is_expanded_as_the_shell_does(
     monkeypatch.setenv("HOME", str(work))
     monkeypatch.chdir("/")
 
-    assert complete(f"mreg {where} show d") == ["digits"]
+    assert complete(f"mreg {where} show d") == ["digits", "digits:"]
 
 
 @pytest.mark.parametrize("text", ["MREG_REPO={} mreg show ", "mreg show "])
@@ -181,7 +186,7 @@ def test_what_was_deleted_is_not_offered(complete: Complete) -> None:
 
     assert complete("mreg show digits:") == ["digits:latest", "digits:v0"]
     assert complete("mreg show zoo:") == []
-    assert complete("mreg show ") == ["digits"]
+    assert complete("mreg show ") == ["digits", "digits:"]
 
 
 def test_metadata_of_annotations_is_offered(complete: Complete) -> None:
@@ -225,7 +230,7 @@ def test_an_answer_loads_neither_parser_nor_facade(work: Path) -> None:
 
     answered, *rest = done.stdout.splitlines()
     loaded = set(rest[0].split())
-    assert answered == "digits\tartifact"
+    assert answered == "digits\tartifact\ndigits:\tone of its versions"
     assert not loaded & {
         "typer",
         "click",
@@ -348,7 +353,7 @@ def test_the_repository_of_somebody_else_is_read(public_home: Path, work: Path) 
 
     done = subprocess.run([sys.executable, "-c", _AS_NOBODY, "mreg show di"], cwd=public_home, capture_output=True)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"digits\tartifact\n", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"digits\tartifact\ndigits:\tone of its versions\n", b"")
 
 
 def test_any_line_can_be_taken_apart() -> None:
@@ -442,3 +447,7 @@ def test_the_script_for_bash_is_clean(bare: Any, tmp_path: Path) -> None:
     checked = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
 
     assert checked.stdout == ""
+
+
+def test_the_topics_are_those_of_help() -> None:
+    assert list(sources.TOPICS) == NAMES

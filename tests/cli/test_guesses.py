@@ -187,3 +187,39 @@ def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
     assert near("customer", ["customer-support"]) == ["customer-support"]
     assert near("list", ["init", "lift"]) == ["lift"]
     assert near("ls", ["gc", "rm", "lz"]) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("lsit", "did you mean `ls`?"),
+        ("dowload digits", "did you mean `get`?"),
+        ("login", "there are no accounts: who may use the folder or bucket may"),
+        ("serve", "there is no server: every command works on the repository itself"),
+        ("alias best digits:v0", "write `mreg alias set best digits:v0`"),
+        ("alias digits:v0 best", "write `mreg alias set best digits:v0`"),
+        ("tag Classifier vision new", "write `mreg tag add Classifier vision new`"),
+        ("config gc.grace", "write `mreg config get gc.grace`"),
+        ("config gc.grace 3d", "write `mreg config set gc.grace 3d`"),
+        ("model Classifier", "write `mreg model show Classifier`"),
+        ("diff digits:v0..digits:v1", "write `mreg diff digits:v0 digits:v1`"),
+        ("diff digits:v0...digits:v1", "write `mreg diff digits:v0 digits:v1`"),
+        ("diff digits:v0 one", "write `mreg diff digits:v0 ./one`"),
+        ("diff one digits:v0 --tensors", "write `mreg diff ./one digits:v0 --tensors`"),
+        ("get digits --to out", "write `mreg get digits --output out`"),
+        ("search --filter size>0", "write `mreg search --where 'size>0'`"),
+        ("alias ls --name digits", "write `mreg alias ls digits`"),
+        ("use s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
+        ("alias set best s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
+        ("log s3://bucket/m -a x", "give the path of a file or folder; `mreg log --input-uri` records an address"),
+    ],
+)
+def test_what_was_meant_is_told(filled: Any, unchanged: Unchanged, line: str, hint: str) -> None:
+    # when
+    with unchanged():
+        result = filled(*line.split())
+
+    # then
+    assert result.code in (2, 3)
+    assert result.out == ""
+    assert result.errors.splitlines()[1] == f"hint: {hint}"

@@ -147,3 +147,20 @@ def test_a_python_program_is_told_what_to_do_about_an_error(filled: Any) -> None
     assert shown.endswith("UnknownAlias: 'digits' has no alias 'bst'\nhint: did you mean `best`?\n")
     raised.value.add_note("seen in a test")
     assert raised.value.__notes__ == ["hint: did you mean `best`?", "seen in a test"]
+
+
+def test_what_is_undone_already_is_told_and_no_ring_of_hints(filled: Any, unchanged: Callable[[], Any]) -> None:
+    # given
+    filled.must("alias", "set", "best", "digits:v1")
+    filled.must("undo", "6")
+
+    # when
+    with unchanged():
+        result = filled("undo", "6")
+
+    # then
+    assert result == (
+        6,
+        "",
+        "error: entry 6 is undone already, by entry 7\nhint: `mreg undo 7` makes the change again\n",
+    )

@@ -250,12 +250,6 @@ MOVED: dict[str, tuple[Act, Act, str, str]] = {
         "config.toml",
         "different",
     ),
-    "the undone change itself": (
-        lambda repo, log: repo.remove("mnist:v1"),
-        lambda repo, log: repo.undo(head(repo)),
-        "artifacts/mnist/v1",
-        "",
-    ),
 }
 
 

@@ -131,7 +131,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--strip-prefix-a': ('-', "The same, of A's names only."),
         '--strip-prefix-b': ('-', "The same, of B's names only."),
         '--exit-code': ('', 'Exit with 7 if what is shown differs.'),
-    }, ('reference', 'reference', '-*')),
+    }, ('side', 'side', '-*')),
     'metrics': ('Show metrics over versions, as table or chart.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
         '--last': ('-', 'Only the newest N versions.'),
@@ -283,7 +283,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'push': ('Bring versions to another repository.', {
         '--all': ('', 'All versions, or all of the collections that are named.'),
         '--where': ('expression', 'Versions that match (`mreg help filters`). Repeatable.'),
-        '--alias': ('reference', 'Take this alias of a version along. Repeatable.'),
+        '--alias': ('side', 'Take this alias of a version along. Repeatable.'),
         '--aliases': ('', 'Take all aliases of the versions along.'),
         '--links': ('', 'Take their links in registered models along.'),
         '--tags': ('', 'With --links: tags of these models too.'),
@@ -296,7 +296,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'pull': ('Bring versions of another repository to this one.', {
         '--all': ('', 'All versions, or all of the collections that are named.'),
         '--where': ('expression', 'Versions that match (`mreg help filters`). Repeatable.'),
-        '--alias': ('reference', 'Take this alias of a version along. Repeatable.'),
+        '--alias': ('side', 'Take this alias of a version along. Repeatable.'),
         '--aliases': ('', 'Take all aliases of the versions along.'),
         '--links': ('', 'Take their links in registered models along.'),
         '--tags': ('', 'With --links: tags of these models too.'),
@@ -368,7 +368,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--install': ('', 'Write the script where the shell looks for it; print the path.'),
     }, ('|bash|zsh|fish',)),
     'help': ('Explain a command or a topic.', {
-    }, ('-*',)),
+    }, ('topic*',)),
     'version': ('Print the versions of mreg and of its formats.', {
     }, ()),
 }

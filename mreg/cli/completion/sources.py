@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 VERSIONS = 200
 """Versions of a collection that are offered, the newest."""
 
+TOPICS = ("references", "filters", "exit-codes", "json", "formats", "options", "commands")
+"""What `mreg help` explains beside commands."""
+
+PATHS = ("/", "./", "../", "~")
+"""How paths begin where a reference may stand too."""
+
 ARTIFACT, MODEL = "artifact", "registered model"
 
 SORT_KEYS = ("number", "size", "files", "created")
@@ -24,7 +30,8 @@ SORT_KEYS = ("number", "size", "files", "created")
 
 def candidates(kind: str, start: str, arguments: list[str], location: str | None) -> Candidates:
     """What starts so, with descriptions. arguments: those before it. location: the repository that was chosen."""
-    if kind in ("files", "folders"):
+    if kind in ("files", "folders") or (kind == "side" and start.startswith(PATHS)):
+        kind = "files" if kind == "side" else kind
         return iter([("", kind)])
     if kind.startswith("|"):
         return _plain(kind[1:].split("|"), start)
@@ -32,6 +39,11 @@ def candidates(kind: str, start: str, arguments: list[str], location: str | None
         from mreg.cli.completion.data import SETTINGS  # noqa: PLC0415 - only here are they needed
 
         return (pair for pair in SETTINGS.items() if pair[0].startswith(start))
+    if kind == "topic":
+        from mreg.cli.completion.data import COMMANDS  # noqa: PLC0415 - only here are they needed
+
+        every = {**dict.fromkeys(TOPICS, "topic"), **{name: data[0] for name, data in COMMANDS.items()}}
+        return (pair for pair in every.items() if pair[0].startswith(start) and pair[0] and " " not in pair[0])
     source = _SOURCES.get(kind)
     return source(Glance(location), start, arguments) if source else iter(())
 
@@ -51,18 +63,26 @@ def _models(glance: Glance, start: str, _: list[str]) -> Candidates:
 def _references(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     name, colon, selector = start.partition(":")
     if not colon:
-        return _names(glance, start, arguments)
+        return _with_colon(_names(glance, start, arguments))
     return chain(_aliases_of(glance, name, selector), _numbers_of(glance, name, selector, latest=True))
+
+
+def _with_colon(names: Candidates) -> Candidates:
+    """One name alone also with a colon, so that the shell does not end the word: a selector may come."""
+    first = list(islice(names, 2))
+    if len(first) == 1:
+        first += [(f"{first[0][0]}:", "one of its versions")]
+    return chain(first, names)
 
 
 def _links(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     name, colon, selector = start.partition(":")
-    return _numbers_of(glance, name, selector) if colon else _models(glance, start, arguments)
+    return _numbers_of(glance, name, selector) if colon else _with_colon(_models(glance, start, arguments))
 
 
 def _aliases_of_models(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     name, colon, selector = start.partition(":")
-    return _aliases_of(glance, name, selector) if colon else _models(glance, start, arguments)
+    return _aliases_of(glance, name, selector) if colon else _with_colon(_models(glance, start, arguments))
 
 
 def _aliases_of(glance: Glance, name: str, start: str) -> Candidates:
@@ -132,6 +152,7 @@ _SOURCES: dict[str, Callable[[Glance, str, list[str]], Candidates]] = {
     "artifact": _artifacts,
     "model": _models,
     "reference": _references,
+    "side": _references,
     "link": _links,
     "model alias": _aliases_of_models,
     "alias": _aliases,

@@ -13,7 +13,8 @@ filter_string do. Put it in quotes.
   metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit')
 
 Keys
-  texts     name artifact digest manifest message run author host type kind
+  texts     artifact (mnist), name (mnist:v3), digest manifest message run
+            author host type kind
   numbers   number files size created age
   sets      alias tag link model input license base_model
             (= some element, != no element)
