@@ -38,7 +38,8 @@ COLUMNS = {
     **{heading: Column(heading, right=True) for heading in _RIGHT},
     **{heading: Column(heading, right=True, style="dim") for heading in ("age", "changed")},
     **{heading: Column(heading, style="alias", words=True) for heading in ("alias", "aliases")},
-    **{heading: Column(heading, cut=True) for heading in ("message", "description", "meaning", "matched")},
+    **{heading: Column(heading, cut=True) for heading in ("message", "description", "matched")},
+    "meaning": Column("meaning", words=True),
     "digest": Column("digest", style="dim"),
     "": Column("", style="sign"),
 }

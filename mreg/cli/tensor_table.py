@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg.cli.layout import GAP, Column, width_of
+from mreg.cli.layout import GAP, INDENT, Column, width_of, wrapped
 from mreg.cli.output import Out
 from mreg.cli.text import one_line, path_text
 from mreg.values.tensors import largest_change, natural
@@ -59,11 +59,7 @@ class Table:
         if not out.terminal:
             out.table(HEADINGS, shown)
             return
-        widths = _widths(shown, out.width)
-        if shown:
-            out.styled((_line(HEADINGS, widths), "dim"))
-        for row in shown:
-            out.styled((row[0], row[0]), (_line(row, widths)[len(row[0]) :], ""))
+        _show_rows(out, shown, _widths(shown, out.width))
         if len(rows) > len(shown):
             out.styled((f"{len(rows) - len(shown)} more; without --limit all are shown", "dim"))
 
@@ -110,6 +106,21 @@ class Table:
         yield from (_row("x", one.tensor or path_text(one.file), "", "", note=one.reason) for one in found.skipped)
         if self._everything:
             yield from (_pair_row("=", one) for one in found.equal)
+
+
+def _show_rows(out: Out, rows: list[list[str]], widths: dict[int, int]) -> None:
+    """A row that does not fit takes several lines, its name the first."""
+    lines = [_line(row, widths) for row in rows]
+    if any(width_of(line) <= out.width for line in lines):
+        out.styled((_line(HEADINGS, widths), "dim"))
+    for row, line in zip(rows, lines, strict=True):
+        if width_of(line) <= out.width:
+            out.styled((row[0], row[0]), (line[len(row[0]) :], ""))
+            continue
+        out.styled((row[0], row[0]), (f"{GAP if row[0] else ''}{row[1]}", ""))
+        named = [f"{heading} {cell}".strip() for heading, cell in zip(HEADINGS[2:], row[2:], strict=True) if cell]
+        for part in wrapped(GAP.join(named), out.width, INDENT):
+            out.styled((part, ""))
 
 
 def _told(counts: Mapping[str, int], files: int) -> str:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mreg import DataSource, Origin, Surroundings, Version
 
 GAP = 2
+LEAST = 16
+"""Columns for what stands beside a heading, however narrow the terminal is."""
+_DIGESTS = ("digest", "manifest")
 
 
 def show(out: Out, reference: str, version: Version, around: Surroundings, parts: Mapping[str, Any]) -> None:
@@ -123,7 +126,9 @@ def _page(out: Out, reference: str, version: Version, around: Surroundings, part
     shown = [(one_line(name), between, style, texts) for name, between, style, texts in groups if texts]
     indent = max(width_of(name) for name, *_ in shown) + GAP
     for name, between, style, texts in shown:
-        for number, line in enumerate(_joined(texts, between, out.width - indent)):
+        room = max(out.width - indent, LEAST)
+        whole = texts if name not in _DIGESTS else [texts[0][at : at + room] for at in range(0, len(texts[0]), room)]
+        for number, line in enumerate(_joined(whole, between, room)):
             head = "" if number else name
             out.styled((f"{head}{' ' * (indent - width_of(head))}", "dim"), (line, style))
 

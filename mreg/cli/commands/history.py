@@ -4,17 +4,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mreg.cli import layout
 from mreg.cli.changes import tell
 from mreg.cli.context import Context
-from mreg.cli.layout import aligned
+from mreg.cli.layout import INDENT, aligned
 from mreg.cli.output import Out, local_text, time_text
 from mreg.cli.state import State
 from mreg.cli.tables import tell_left_out
-from mreg.cli.text import safe
+from mreg.cli.text import one_line, safe
 from mreg.values.change_rows import NONE, Row, renamed, rows_of
 
 if TYPE_CHECKING:
     from mreg import HistoryEntry
+
+
+LEAST = 32
+"""Columns for what changed; where fewer are left beside the time, it stands below."""
 
 
 def history(
@@ -84,10 +89,13 @@ def _render_history(out: Out, found: "list[HistoryEntry]") -> None:
     numbers, authors = (max((len(text) for text in texts), default=0) for texts in _columns(found))
     for entry in found:
         start = f"{entry.seq:>{numbers}}  {local_text(entry.time)}  {entry.who:<{authors}}  "
-        first, *rest = [*map(_sentence, _rows(entry)), *_message(entry).splitlines()]
-        out.line(start + first)
-        for line in rest:
-            out.line(" " * len(start) + line)
+        lines = [*map(_sentence, _rows(entry)), *_message(entry).splitlines()]
+        if out.width - len(start) < LEAST:
+            out.line(start.rstrip())
+            start = " " * INDENT
+        wrapped = [part for line in lines for part in layout.wrapped(one_line(line), out.width - len(start))]
+        for number, line in enumerate(wrapped):
+            out.line((start if number == 0 else " " * len(start)) + line)
 
 
 def _columns(found: "list[HistoryEntry]") -> tuple[list[str], list[str]]:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from mreg import Artifact, Model, Repository, Version
 
 
+SHORT = 12
+"""Hex digits of a digest that a person is shown."""
+
+
 def show(
     ctx: Context,
     reference: Annotated[
@@ -149,8 +153,11 @@ def files(
             help=f"List checksums only: {', '.join(LENGTHS)}.",
         ),
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="On a terminal too: whole digests, and sizes in bytes.")] = False,
 ) -> None:
     """List a version's files with size and digest; the digest equals what `b3sum FILE` prints.
+
+    On a terminal the digests are shortened.
 
     Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are
     read once, and their checksums remembered.
@@ -161,6 +168,14 @@ def files(
         _list_checksums(ctx.obj, repository, version, algorithm)
         return
     found, folders = repository.files(version), repository.folders(version)
-    lines = [(file.path, file.digest, str(file.size)) for file in found] + [(f"{one}/", "-", "-") for one in folders]
-    rows = [[digest, size, path_text(path)] for path, digest, size in sorted(lines)]
-    ctx.obj.emit({"files": found, "folders": folders}, lambda out: out.table(["digest", "size", "path"], rows))
+
+    def render(out: Out) -> None:
+        short = out.terminal and not full
+        lines = [
+            (file.path, *((file.digest[:SHORT], size_text(file.size)) if short else (file.digest, str(file.size))))
+            for file in found
+        ]
+        lines += [(f"{one}/", "-", "-") for one in folders]
+        out.table(["digest", "size", "path"], [[digest, size, path_text(path)] for path, digest, size in sorted(lines)])
+
+    ctx.obj.emit({"files": found, "folders": folders}, render)

@@ -116,6 +116,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('reference',)),
     'files': ("List a version's files.", {
         '--digest': ('-', 'List checksums only: blake3, sha256, md5.'),
+        '--full': ('', 'On a terminal too: whole digests, and sizes in bytes.'),
     }, ('reference',)),
     'cat': ('Write one file to standard output.', {
     }, ('reference', 'member')),

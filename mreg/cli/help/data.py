@@ -256,6 +256,7 @@ PAGES: dict[str, Page] = {
         'mreg files REFERENCE [OPTIONS]',
         (
             "List a version's files with size and digest; the digest equals what `b3sum FILE` prints.",
+            'On a terminal the digests are shortened.',
             'Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are read once, and their checksums remembered.',
         ),
         (),
@@ -264,6 +265,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --digest ALGORITHM', 'List checksums only: blake3, sha256, md5.'),
+            ('    --full', 'On a terminal too: whole digests, and sizes in bytes.'),
         ),
         (
             'mreg files mnist:best',
