@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mreg.integrations import snapshot
 from mreg.repository import Repository
 from mreg.values import names
+from mreg.values.directions import direction_of
 from mreg.values.errors import InvalidInput, NotFound, Unmet
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 class InvalidGoal(InvalidInput):
     code = "invalid-goal"
-    template = "{text!r} does not say what is best: write max:METRIC, or min:METRIC for a loss"
+    template = (
+        "{text!r} does not say what is best: write max:METRIC, or min:METRIC for a loss, or METRIC alone where the "
+        "setting metrics.direction says it"
+    )
 
     text: str
 
@@ -58,9 +62,12 @@ class Goal(NamedTuple):
     metric: str
 
     @classmethod
-    def parse(cls, text: str) -> Goal:
-        """Of `max:METRIC` or `min:METRIC`. Raises InvalidGoal."""
-        direction, _, metric = text.partition(":")
+    def parse(cls, text: str, directions: Sequence[str] = ()) -> Goal:
+        """Of `max:METRIC` or `min:METRIC`, or of `METRIC` where `directions`, rules of that form, say which. Raises
+        InvalidGoal."""
+        direction, colon, metric = text.partition(":")
+        if not colon:
+            direction, metric = direction_of(f"metrics.{text.removeprefix('metrics.')}", directions) or "", text
         metric = metric.removeprefix("metrics.")
         if direction not in ("max", "min") or not metric:
             raise InvalidGoal(text=text)
@@ -84,13 +91,13 @@ class _Save(NamedTuple):
 class Checkpoints:
     """Logs checkpoints as versions of `artifact`, one after the other in a thread of its own.
 
-    best: `max:METRIC` or `min:METRIC`: the alias `best` moves to a version whose metric is better than that of the
-    version it is at; `last` moves always. Both move in the same change that makes the version. links: registered
-    models to link each version into, as `Repository.log` takes them. run: recorded with each version. metadata:
-    stored with each version. exclude: patterns of files that are left out. repository: an open one, or where it is;
-    without it the one that `Repository.find()` gives. strict: raise what the registry raises, at the next call;
-    else the logger `mreg` warns once, and the training goes on without that version. background: False logs before
-    `save` returns.
+    best: `max:METRIC` or `min:METRIC`, or `METRIC` where the setting metrics.direction says which: the alias `best`
+    moves to a version whose metric is better than that of the version it is at; `last` moves always. Both move in the
+    same change that makes the version. links: registered models to link each version into, as `Repository.log` takes
+    them. run: recorded with each version. metadata: stored with each version. exclude: patterns of files that are left
+    out. repository: an open one, or where it is; without it the one that `Repository.find()` gives. strict: raise what
+    the registry raises, at the next call; else the logger `mreg` warns once, and the training goes on without that
+    version. background: False logs before `save` returns.
 
     What is wrong before the training begins is raised in either case: InvalidName, InvalidGoal, NoRepository.
     """
@@ -109,13 +116,15 @@ class Checkpoints:
         background: bool = True,
     ) -> None:
         self.artifact = names.check_name(artifact)
-        self.goal = None if best is None else Goal.parse(best)
         self.strict = strict
         self.missed = 0
         self._links, self._run, self._exclude = tuple(links), run, tuple(exclude)
         self._metadata = dict(metadata or {})
         self._given = repository
         self._repository = _open(repository) if first_rank() else None
+        self.goal: Goal | None = None
+        if best is not None and (self._repository or ":" in best):  # the other ranks know no setting, and log nothing
+            self.goal = Goal.parse(best, self._repository.setting("metrics.direction") if self._repository else ())
         self._thread = ThreadPoolExecutor(1, "mreg") if background and self._repository else None
         self._pending: Future[None] | None = None
         self._last: Version | None = None

@@ -250,6 +250,28 @@ def test_direction_of_the_metric_must_be_said(text: str) -> None:
         Goal.parse(text)
 
 
+@pytest.mark.parametrize(("metric", "number"), [("accuracy", 1), ("metrics.accuracy", 1), ("val_loss", 0)])
+def test_the_setting_says_the_direction_of_a_metric_alone(
+    repository: Repository, checkpoint: Path, metric: str, number: int
+) -> None:
+    repository.set_setting("metrics.direction", "max:*accuracy min:*loss")
+
+    with Checkpoints("m", best=metric, repository=repository) as checkpoints:
+        for value in (1, 3, 2):
+            checkpoints.save(checkpoint, metrics={metric.removeprefix("metrics."): value})
+
+    assert aliases(repository) == {"best": number, "last": 2}
+
+
+def test_a_metric_alone_needs_the_setting_where_the_process_logs(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidGoal):
+        Checkpoints("m", best="accuracy", repository=repository)
+    monkeypatch.setenv("RANK", "1")
+    Checkpoints("m", best="accuracy", repository=repository).close()
+
+
 def test_what_is_wrong_before_the_training_is_raised(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         Checkpoints("m", repository=tmp_path)
