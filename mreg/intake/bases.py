@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import Final, NamedTuple
@@ -19,9 +19,10 @@ from mreg.content.chunks import ChunkReader, base_for
 from mreg.content.formats import detect
 from mreg.content.formats.spans import Kind
 from mreg.content.objects import DamagedObject
-from mreg.content.packs import Base, DamagedChunk, Piece
+from mreg.content.packs import Base, DamagedChunk, Located, Piece
 from mreg.session.context import Context
 from mreg.session.index import Index
+from mreg.session.kept_chunks import KeptChunks
 from mreg.values.formats import NewerFormat
 from mreg.values.records import File
 
@@ -49,14 +50,23 @@ class Bases:
     ) -> None:
         self._objects = context.objects
         self._index = context.index
-        self._reader = ChunkReader(context.storage, self._index.chunk, buffers)
-        self._version = version
+        self._kept = context.kept_chunks
+        self._reader = (
+            ChunkReader(context.storage, self._index.chunk, buffers) if self._kept is None else _AtHand(self._kept)
+        )
+        self._version = None if self._kept and self._kept.empty and not asked else version
         self._asked = asked
         self._new = frozenset(names)
         self._guard = threading.Lock()
         self._tensors: dict[str, dict[bytes, _Tensor]] = {}
         self._pieces: dict[str, dict[int, Piece]] = {}
         self._moved: dict[bytes, _Tensor] | None = None
+
+    def keep(self, chunks: Iterable[tuple[bytes, Buffer]]) -> None:
+        """These were stored, and later ones may be near to them."""
+        for name, data in chunks if self._kept else ():
+            assert self._kept
+            self._kept.keep(name, data)
 
     def find(self, path: str, tensor: bytes, offset: int, length: int) -> tuple[Buffer, Base] | None:
         """The chunk that a part of the tensor in the new file `path` is best compared with: `length` bytes from
@@ -128,11 +138,24 @@ class Bases:
         return self._pieces[file.digest]
 
 
+class _AtHand:
+    """Gives out chunks that are kept here, as fetching others would cost more than the differences to them save."""
+
+    def __init__(self, kept: KeptChunks) -> None:
+        self._kept = kept
+
+    def verified(self, located: Located) -> memoryview:
+        data = self._kept.get(located.entry.digest)
+        if data is None:
+            raise DamagedChunk(digest=located.entry.digest.hex(), pack=located.pack, reason="it is not at hand")
+        return data
+
+
 class StoredFile:
     """A file of a version, to be read here and there (`mreg.content.formats.spans.SeekableFile`). Reading raises
     DamagedChunk."""
 
-    def __init__(self, reader: ChunkReader, index: Index, file: File) -> None:
+    def __init__(self, reader: ChunkReader | _AtHand, index: Index, file: File) -> None:
         self._reader = reader
         self._index = index
         self._size = file.size

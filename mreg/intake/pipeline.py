@@ -192,6 +192,10 @@ class Intake:
         return _Stored(name, form, near[1] if near else None)
 
     def _store(self, batch: _Batch, stored: Sequence[_Stored]) -> None:
+        tensors = (
+            (one.name, read.data) for read, one in zip(batch.chunks, stored, strict=True) if read.span and one.form
+        )
+        self._bases.keep(tensors)
         for (path, data, *_), (name, form, base) in zip(batch.chunks, stored, strict=True):
             self._done += len(data)
             if not batch.ended:  # more of the file comes; a short one is its only chunk

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mreg.content.objects import Objects, ObjectsAt
     from mreg.refs.transaction import Committed, Draft, Signature
     from mreg.session.index import Index
+    from mreg.session.kept_chunks import KeptChunks
 
 
 _T = TypeVar("_T")
@@ -88,6 +89,12 @@ class Context:
         if self._objects is None:
             self._objects = content.objects.Objects(self.storage)
         return self._objects
+
+    @property
+    def kept_chunks(self) -> KeptChunks | None:
+        """The chunks that are kept here of what is far; None where the repository itself is at hand."""
+        cache = self.cache if self.storage.is_steady else None
+        return session.kept_chunks.KeptChunks(os.path.join(cache, "chunks")) if cache else None
 
     def objects_at(self, view: View) -> ObjectsAt:
         """The objects under the keys that count as of this view."""
