@@ -7,8 +7,9 @@ import os
 from mreg import storage, values
 from mreg.refs.keys import CONFIG
 from mreg.session import places
-from mreg.session.locations import Url
+from mreg.session.locations import BUCKETS, WEB, Url
 from mreg.session.replica import Replica
+from mreg.storage import Remote
 from mreg.values.errors import Failed
 
 
@@ -20,18 +21,25 @@ class NeedsCache(Failed):
 def open_replica(url: Url, cache: str | None) -> Replica:
     """The storage of the repository at `url`. cache: the folder, or None for the default one. Raises NeedsRemote,
     InvalidBucket, NeedsCache."""
-    bucket = storage.clouds.open_bucket(url.scheme, url.host, url.path)
+    remote = _open(url)
     folder = cache or places.default_cache()
     if folder is None:
         raise NeedsCache()
     # One place may be another bucket at another endpoint.
     place = values.digest.digest(os.fsencode(f"{url}\n{storage.clouds.endpoint_of(url.scheme)}"))
-    return Replica(bucket, os.path.join(folder, "replicas", place[:32]), str(url))
+    return Replica(remote, os.path.join(folder, "replicas", place[:32]), str(url))
+
+
+def _open(url: Url) -> Remote:
+    if url.scheme in WEB:
+        return storage.web.Web(str(url))
+    return storage.clouds.open_bucket(url.scheme, url.host, url.path)
 
 
 def check_place(url: Url) -> None:
     """Raises InvalidBucket."""
-    storage.clouds.check_place(url.scheme, url.host, url.path)
+    if url.scheme in BUCKETS:
+        storage.clouds.check_place(url.scheme, url.host, url.path)
 
 
 def prepare(replica: Replica) -> bool:

@@ -301,14 +301,16 @@ class Replica(Storage):
         if key in seen.missing:
             return None
         mark = self._mark()
-        if self._writers and not seen.checked and mark and key == key_of(mark.seq + 1):
+        if self._writers and self.remote.lists and not seen.checked and mark and key == key_of(mark.seq + 1):
             return self._first_of_new(mark, key)
         self._check(CHECK_EVERY)
         value = self._fetched(key)
         if value is None:
             seen.missing.add(key)
         self._run = self._run + 1 if value else 0
-        if self._run == 2:
+        if self._run == 2 and not self.remote.lists:
+            self._fetch_on(key)
+        elif self._run == 2:
             self._fetch_all(found.key for found in self.remote.listing("journal", key) if seq_of(found.key))
         return value
 
@@ -324,6 +326,13 @@ class Replica(Storage):
             return None
         self._fetch_all(new)
         return self._local.get(key) or self._fetched(key)
+
+    def _fetch_on(self, key: str) -> None:
+        """The entries that follow, of a store that tells no names: until one is missing."""
+        seq = seq_of(key) or 0
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while all(pool.map(self._fetched, [key_of(seq + ahead) for ahead in range(1, AT_ONCE + 1)])):
+                seq += AT_ONCE
 
     def _fetch_all(self, keys: Iterable[str]) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         probe as probe,
         rights as rights,
         temporary as temporary,
+        web as web,
     )
 else:
     __getattr__ = modules_of(__name__)

@@ -158,6 +158,9 @@ class Staged(ABC):
 class Remote(ABC):
     """What every store can do; see the module's contract. All methods may raise `OSError` when the machine fails."""
 
+    lists = True
+    """Whether it can tell what it has. One that cannot is only read, by keys that are known."""
+
     @abstractmethod
     def get(self, key: str) -> Value | None:
         """The whole value, or None where there is none. For small values; see `read` for large ones.

@@ -1,0 +1,215 @@
+"""A copy of a repository behind a web server is read, and a server that lies is found out."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mreg.storage.web import BadAnswer, NoServer, OnlyToRead, Web
+
+
+class Plain(http.server.SimpleHTTPRequestHandler):
+    """Python's own: knows no ranges."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Ranges(Plain):
+    """Gives ranges, by a lie where there is one."""
+
+    lie = ""
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        path = Path(self.translate_path(self.path))
+        if wanted is None or not path.is_file():
+            return super().do_GET()
+        data = path.read_bytes()
+        first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
+        last = min(last, len(data) - 1)
+        if first > last:
+            return self.send_error(416)
+        body, told = data[first : last + 1], f"bytes {first}-{last}/{len(data)}"
+        if self.lie == "another part":
+            told = f"bytes {first + 1}-{last + 1}/{len(data)}"
+        if self.lie == "shorter":
+            body = body[: len(body) // 2]
+            told = f"bytes {first}-{first + len(body) - 1}/{len(data)}" if body else told
+        if self.lie == "no range":
+            told = "bytes"
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(body) + (7 if self.lie == "cut off" else 0)))
+        self.send_header("Content-Range", told)
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+
+class CutOff(Plain):
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        data = source.read()
+        outputfile.write(data[: len(data) // 2])
+
+
+class Elsewhere(Plain):
+    target = "http://169.254.169.254/latest"
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+class Busy(Plain):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+
+@contextmanager
+def serving(folder: Path, handler: type[Plain]) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture
+def team(bare: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A repository, and a copy of another one in the folder `site`."""
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    (bare.home / "ckpt").mkdir()
+    (bare.home / "ckpt" / "w.bin").write_bytes(os.urandom(3 << 20))
+    bare.must("--repo", "elsewhere", "init")
+    bare.must("--repo", "elsewhere", "log", "ckpt", "-a", "mnist", "--alias", "best")
+    for number in range(20):
+        bare.must("--repo", "elsewhere", "alias", "set", f"a{number}", "mnist:v0")
+    shutil.copytree(bare.home / "elsewhere" / ".mreg", bare.home / "site")
+    bare.must("init")
+    return bare
+
+
+@pytest.mark.parametrize("handler", [Plain, Ranges])
+def test_a_copy_behind_a_web_server_is_read(team: Any, handler: type[Plain]) -> None:
+    with serving(team.home / "site", handler) as url:
+        team.must("remote", "add", "team", url)
+
+        assert team.must("resolve", "team/mnist:best") == "team/mnist:v0\n"
+        assert team.must("ls", "team/") == team.must("--repo", "elsewhere", "ls")
+        team.must("get", "team/mnist:a19", "-o", "out")
+        assert (team.home / "out" / "w.bin").read_bytes() == (team.home / "ckpt" / "w.bin").read_bytes()
+        assert len(team.must("history", "team/").splitlines()) == 21 + 1
+        shutil.rmtree(team.home / "site" / "journal")
+        shutil.copytree(team.home / "elsewhere" / ".mreg" / "journal", team.home / "site" / "journal")
+
+
+def test_what_was_added_to_the_copy_is_seen(team: Any) -> None:
+    with serving(team.home / "site", Plain) as url:
+        assert team.must("--repo", url, "resolve", "mnist:best") == "mnist:v0\n"
+        team.must("--repo", "elsewhere", "alias", "set", "newest", "mnist:v0")
+        shutil.copytree(team.home / "elsewhere" / ".mreg", team.home / "site", dirs_exist_ok=True)
+
+        assert team.must("--repo", url, "resolve", "mnist:newest") == "mnist:v0\n"
+
+
+@pytest.mark.parametrize("line", ["alias set x mnist:v0", "rm mnist:v0 --force", "log ckpt -a other"])
+def test_writing_is_refused(team: Any, line: str) -> None:
+    with serving(team.home / "site", Plain) as url:
+        done = team("--repo", url, *line.split())
+
+    assert (done.code, done.out) == (6, "")
+    assert f"error: {url} can be read, and not be written to\n" in done.errors
+    assert "hint: write to the repository that it is a copy of" in done.errors
+
+
+@pytest.mark.parametrize("lie", ["another part", "shorter", "no range", "cut off"])
+def test_a_server_that_lies_about_ranges_is_found_out(team: Any, lie: str) -> None:
+    handler = type("Lying", (Ranges,), {"lie": lie})
+    with serving(team.home / "site", handler) as url:
+        done = team("--repo", url, "get", "mnist:v0", "-o", "out")
+
+    assert done.code == 1, done
+    assert done.errors.count("error:") == 1 and f"{url} " in done.errors
+    assert not (team.home / "out").exists()
+
+
+def test_a_server_that_cuts_files_off_is_found_out(team: Any) -> None:
+    with serving(team.home / "site", CutOff) as url:
+        done = team("--repo", url, "resolve", "mnist:v0")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.errors.startswith(f"error: {url} sends less than it says\nhint: ")
+
+
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "file:///etc/passwd", "https://a:b@host/x"])
+def test_redirects_lead_nowhere_else(team: Any, target: str) -> None:
+    with serving(team.home / "site", type("There", (Elsewhere,), {"target": target})) as url:
+        done = team("--repo", url, "resolve", "mnist:v0")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.errors.startswith(f"error: {url} ") and done.errors.count("\n") == 2
+
+
+def test_a_server_that_is_out_of_order_or_gone_is_told_in_a_sentence(team: Any) -> None:
+    with serving(team.home / "site", Busy) as url:
+        busy = team("--repo", url, "resolve", "mnist:v0")
+    gone = team("--repo", url, "resolve", "mnist:v0")
+
+    assert (busy.code, busy.errors.splitlines()[0]) == (1, f"error: {url} answers 503")
+    assert (gone.code, gone.errors.splitlines()[0]) == (1, f"error: {url} cannot be reached: the connection is refused")
+
+
+def test_what_is_no_repository_is_told(team: Any) -> None:
+    (team.home / "empty").mkdir()
+    with serving(team.home / "empty", Plain) as url:
+        done = team("--repo", url, "ls")
+
+    assert (done.code, done.errors.splitlines()[0]) == (3, f"error: there is no mreg repository at {url}")
+
+
+def test_bytes_that_the_server_changed_are_not_handed_out(team: Any) -> None:
+    for pack in (team.home / "site" / "packs").rglob("*"):
+        if pack.is_file():
+            pack.chmod(0o644)
+            data = bytearray(pack.read_bytes())
+            data[1000:1100] = bytes(100)
+            pack.write_bytes(data)
+    with serving(team.home / "site", Ranges) as url:
+        done = team("--repo", url, "get", "mnist:v0", "-o", "out")
+
+    assert done.code == 5
+    assert not (team.home / "out").exists()
+
+
+def test_ranges_beyond_the_end_and_missing_keys(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(b"0123456789")
+    for handler in (Plain, Ranges):
+        with serving(tmp_path, handler) as url:
+            web = Web(url)
+            parts = [web.read("a/b", start, length) for start, length in ((0, 10), (4, 3), (9, 5), (11, 1), (0, 0))]
+            assert parts == [b"0123456789", b"456", b"9", b"", b""]
+            assert web.get("a") is None and web.get("c") is None and web.stat("c") is None
+            stat = web.stat("a/b")
+            assert stat is not None and stat.size == 10
+            with pytest.raises(FileNotFoundError):
+                web.read("c", 0, 1)
+            with pytest.raises(OnlyToRead):
+                web.put("x", b"")
+    with pytest.raises(NoServer):
+        web.get("a/b")
+    assert issubclass(BadAnswer, Exception)
