@@ -18,6 +18,7 @@ from pathlib import Path
 
 import comparing
 import copying
+import importing
 import loading
 import real_models
 import registries
@@ -39,6 +40,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     copying.MANY: (copying.measure_many, 3),
     searching.GROUP: (searching.measure, 1),
     comparing.GROUP: (comparing.measure, 3),
+    importing.GROUP: (importing.measure, 5),
     loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),

@@ -37,6 +37,7 @@ class Form:
     part in. settled: seconds to wait until mreg trusts the
     times of the files (it reads those again that changed less than 2 s before they were read).
     searched: among how many versions is searched. registered: how many models, and versions of each, MLflow has.
+    imported: how many checkpoints are imported, and bytes of each.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Form:
     settled: float = 2.5
     searched: tuple[int, ...] = (1_000,)
     registered: tuple[int, int] = (1_000, 10)
+    imported: tuple[int, int] = (20, 20 * MIB)
 
 
 FORMS = {
@@ -69,6 +71,7 @@ FORMS = {
             settled=0,
             searched=(20,),
             registered=(20, 3),
+            imported=(3, MIB),
         ),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
         Form(
@@ -82,6 +85,7 @@ FORMS = {
             levels=(1, 3, 19),
             peer_rounds=3,
             searched=(1_000, 100_000),
+            imported=(100, 100 * 10**6),
         ),
     )
 }

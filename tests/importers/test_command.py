@@ -1,0 +1,102 @@
+"""`mreg import`: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mreg.cli.main import run
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    errors: str
+
+
+@pytest.fixture
+def mreg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """In a folder with a repository, and `runs` with two checkpoints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
+
+    def mreg(*words: str) -> Done:
+        out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            code = run(list(words))
+        return Done(code, *(stream.buffer.getvalue().decode() for stream in (out, errors)))  # type: ignore[attr-defined]
+
+    assert mreg("init").code == 0
+    for number in (1, 2):
+        (tmp_path / "runs" / f"checkpoint-{number}").mkdir(parents=True)
+        (tmp_path / "runs" / f"checkpoint-{number}" / "model.bin").write_text(f"step {number}")
+    return mreg
+
+
+def test_it_prints_the_new_versions_and_tells_the_rest(mreg: Callable[..., Done]) -> None:
+    done = mreg("import", "runs")
+
+    assert done.code == 0
+    assert done.out == "runs:v0\nruns:v1\n"
+    assert done.errors == (
+        "runs  2 versions of 12 B; 12 B new, stored in 12 B\n  runs  new artifact\n`mreg undo 1` takes it back\n"
+    )
+
+
+def test_again_it_prints_nothing(mreg: Callable[..., Done]) -> None:
+    mreg("import", "runs")
+
+    assert mreg("import", "runs") == Done(0, "", "runs  2 imported before\n")
+    assert mreg("-q", "import", "runs") == Done(0, "", "")
+
+
+def test_the_plan_is_a_table_or_a_document(mreg: Callable[..., Done]) -> None:
+    table, document = mreg("import", "runs", "--dry-run"), mreg("import", "runs", "--dry-run", "--json")
+
+    assert table.out == "runs:v0\tnew\t1\t6 B\t\tcheckpoint-1\nruns:v1\tnew\t1\t6 B\t\tcheckpoint-2\n"
+    assert table.errors == "runs  would import 2 versions of 12 B\n"
+    said = json.loads(document.out)
+    assert (said["dry_run"], said["system"], document.errors) == (True, "checkpoints", "")
+    assert [one["metadata"] for one in said["collections"][0]["versions"]] == [{"step": 1}, {"step": 2}]
+    assert mreg("history").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (["nowhere"], 3, "missing-path"),
+        (["cache"], 2, "unknown-source"),
+        (["runs", "--from", "csv"], 2, "unknown-kind"),
+        (["runs", "--from", "dvc"], 3, "nothing-to-import"),
+        (["runs", "--only", "rnus"], 3, "unknown-collection"),
+        (["runs", "--artifact", "a/b"], 2, "invalid-name"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused(
+    mreg: Callable[..., Done], tmp_path: Path, words: list[str], code: int, error: str
+) -> None:
+    (tmp_path / "cache").mkdir(exist_ok=True)
+
+    done = mreg("--json", "import", *words)
+
+    said = json.loads(done.errors)["error"]
+    assert (done.code, done.out, said["code"]) == (code, "", error)
+    assert said["hint"]
+    assert mreg("history").out == ""
+
+
+def test_an_artifact_that_is_there_is_not_added_to_by_chance(mreg: Callable[..., Done]) -> None:
+    mreg("log", "runs/checkpoint-1", "--artifact", "runs")
+
+    done = mreg("import", "runs")
+
+    assert done.code == 6
+    assert "error: 'runs' cannot be imported as 'runs': the artifact exists, and came from elsewhere\n" in done.errors
+    assert "--artifact runs" in done.errors
+    assert mreg("import", "runs", "--artifact", "runs").out == "runs:v1\nruns:v2\n"
