@@ -17,12 +17,14 @@ from mreg.refs.keys import ArtifactKey, VersionKey
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.storage.local import LocalStorage
-from mreg.values.records import Manifest, VersionRecord
+from mreg.values.records import Input, Manifest, VersionRecord
 
 GROUP = "search"
 VALUES = 30
 AT_ONCE = 1000
 """Versions per artifact, and per journal entry."""
+FAMILY = 5
+"""So many versions, each made from the one before."""
 RICH = "metrics.m0 > 0.1 and params.p1 in (1, 2, 3, 4, 5) and not params.p2 = 3"
 QUERIES = (  # whatever the number of versions, something matches
     ("top 20", ["--where", "metrics.m0 > 0.9", "--sort", "-metrics.m0", "--limit", "20"]),
@@ -76,7 +78,10 @@ def make_repository(path: object, cache: str, versions: int) -> None:
     manifest = records.put(Manifest(()).to_bytes())
     for first in range(0, versions, AT_ONCE):
         name = f"net{first // AT_ONCE}"
-        digests = [_put(records, manifest, first + n, rng) for n in range(min(AT_ONCE, versions - first))]
+        digests: list[str] = []
+        for n in range(min(AT_ONCE, versions - first)):
+            inputs = (Input(f"{name}:v{n - 1}", digests[-1]),) if n % FAMILY else ()
+            digests.append(_put(records, manifest, first + n, rng, inputs))
 
         def build(draft: Draft, name: str = name, digests: list[str] = digests) -> None:
             draft.set(ArtifactKey(name), 'type = "model"\ndescription = ""\n')
@@ -87,10 +92,10 @@ def make_repository(path: object, cache: str, versions: int) -> None:
     context.close()
 
 
-def _put(objects: ObjectsAt, manifest: str, number: int, rng: random.Random) -> str:
+def _put(objects: ObjectsAt, manifest: str, number: int, rng: random.Random, inputs: tuple[Input, ...]) -> str:
     metrics = {f"m{n}": rng.random() for n in range(VALUES // 2)}
     params = {"text": f"value-{number}", **{f"p{n}": rng.randrange(10) for n in range(1, VALUES // 2)}}
     created = f"2026-{1 + number % 12:02}-01T00:00:00.{number:06}Z"
     metadata = {"metrics": metrics, "params": params}
-    record = VersionRecord(manifest, 0, number, created, "ada", "node", None, f"step {number}", metadata, ())
+    record = VersionRecord(manifest, 0, number, created, "ada", "node", None, f"step {number}", metadata, inputs)
     return objects.put(record.to_bytes())
