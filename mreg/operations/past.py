@@ -13,7 +13,7 @@ from mreg.operations.renamed import followed, moved_to
 from mreg.operations.resolve import Resolved, linked, require_kind, resolve_in
 from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import keys, properties
-from mreg.refs.journal import Entry, Mark
+from mreg.refs.journal import DamagedJournal, Entry, Mark
 from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
@@ -147,15 +147,19 @@ class Moment:
             yield Stamp(seq, parse_time(self._context.journal.entry(seq).time))
 
     def _until(self, seq: int, limit: datetime | None) -> Iterator[tuple[Mark, Entry]]:
-        """The entries up to `seq`; those that bear a later time than `limit` are noted."""
+        """The entries up to `seq`; those that bear a later time than `limit` are noted. Raises DamagedJournal, also
+        where one is missing: what it moved would be told as it was before."""
         journal = self._context.journal
-        for mark, entry in journal.after(Mark(0, journal.origin), seq) if seq else ():
+        start = mark = Mark(0, journal.origin)
+        for mark, entry in journal.after(start, seq) if seq else ():
             time = parse_time(entry.time)
             if limit is not None and time >= limit:
                 self.ahead += (Stamp(mark.seq, time),)
             yield mark, entry
             if mark.seq == seq:
                 return
+        if mark.seq < seq:
+            raise DamagedJournal(seq=mark.seq + 1, reason="it is missing")
 
     def decision(self, seq: int) -> Decision:
         """The entry of this number."""

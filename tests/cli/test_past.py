@@ -247,6 +247,16 @@ def test_the_tables_are_not_believed(lived: Any) -> None:
     assert lived.must("resolve", "digits:production", "--at", "4") == "numbers:v0\n"
 
 
+def test_a_missing_entry_refuses(lived: Any) -> None:
+    (lived.home / ".mreg" / "journal" / "000000" / "000000002.json").unlink()
+
+    for line in (["resolve", "digits:production"], ["ls"], ["alias", "ls", "digits"]):
+        result = lived(*line, "--at", "5")
+
+        assert (result.code, result.out) == (5, "")
+        assert "entry 2" in result.errors
+
+
 def test_a_terminal_shows_local_times(lived: Any) -> None:
     shown = lived.terminal("alias", "ls", "--at", "4", environment={"TZ": "EST5", "NO_COLOR": "1"}).out
 
