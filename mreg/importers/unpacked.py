@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any, Final, NamedTuple
 
 from mreg.importers.faults import MalformedSource
+from mreg.storage.posix import set_mode
 from mreg.values.records import MAX_FILES
 
 _HEADER_MOST: Final = 1 << 20
@@ -44,7 +45,7 @@ class Unpacked:
             while size > 0 and (block := source.read(min(size, _BLOCK))):
                 file.write(block)
                 size -= len(block)
-            os.fchmod(file.fileno(), 0o755 if executable else 0o644)
+            set_mode(file.fileno(), 0o755 if executable else 0o644)
         return path
 
     def tar(self, path: str) -> Iterator[Member]:

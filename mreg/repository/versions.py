@@ -160,7 +160,7 @@ class Versions(Opened):
         NameNotHeld, DestinationTaken where there is more than an empty folder.
         """
         done: Exported = exporters.run.export(
-            self._context, reference, os.fspath(destination), form, dry_run=dry_run, progress=progress
+            *self._at(reference), os.fspath(destination), form, dry_run=dry_run, progress=progress
         )
         return done
 
@@ -251,12 +251,12 @@ class Versions(Opened):
         """All bytes of one file into a writable buffer of its size, such as an array of NumPy: decoded by several
         threads, and compared with the file's digest as a whole. Raises WrongSize, UnknownFile; DamagedFile, and what is
         in the buffer is then worth nothing."""
-        operations.files.read_into(self._context, reference, path, memoryview(buffer).cast("B"))
+        operations.files.read_into(*self._at(reference), path, memoryview(buffer).cast("B"))
 
     def tensors(self, reference: str, path: str | None = None) -> Tensors:
         """The tensors in the files of a version, or in one of them, by name, dtype and shape, and where they lie
         (safetensors, GGUF, NPY and NPZ, PyTorch, HDF5 and Keras). Only headers are read, and no pickle is loaded."""
-        return operations.tensor_lists.tensors(self._context, reference, path)
+        return operations.tensor_lists.tensors(*self._at(reference), path)
 
     def read_range(self, reference: str, path: str, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes of one file from `start` to `stop`, as a slice of all of them would give. See `open_file`."""

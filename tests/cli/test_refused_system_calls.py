@@ -138,8 +138,8 @@ init other
 Said = Callable[[list[str]], tuple[int, str]]
 
 NO_FILE_SYSTEM = """
-_exit chdir cpu_count dup2 fsdecode fsencode fspath get_terminal_size getcwd geteuid getpid getuid register_at_fork
-sched_getaffinity set_blocking strerror sync umask uname urandom
+_exit chdir cpu_count dup2 fsdecode fsencode fspath get_terminal_size getcwd geteuid getpid getppid getuid
+register_at_fork sched_getaffinity set_blocking strerror sync umask uname urandom
 """
 """Functions of `os` that ask no file system, or none that holds anything of mreg's."""
 

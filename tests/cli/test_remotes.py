@@ -138,6 +138,7 @@ def test_commands_that_read_take_references_into_a_remote(team: Any) -> None:
             there = team("--repo", "elsewhere", "search", "--where", "acc = 2")
         assert here.code == there.code == 0, (command, here, there)
         assert here.out == there.out, command
+    team.must("export", "team/mnist:best", "--oci", "layout")
     team.must("get", "team/mnist:best", "-o", "out")
     assert (team.home / "out" / "c.json").read_bytes() == b"{}"
     assert team("diff", "team/mnist:best", "./out").out == ""
