@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
+.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace sshd disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +26,10 @@ help: ## show this
 demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, serve it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/examples/digits/demo.sh
 
-test: check testdata strace disks shells registries onnx frameworks mlflow-skinny sources servers browser ## all checks, and the tests but the slow ones
+test: check testdata strace sshd disks shells registries onnx frameworks mlflow-skinny sources servers browser ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace disks shells registries onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace sshd disks shells registries onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -122,6 +122,10 @@ disks:
 	$(call tool,mkfs.ext4,e2fsprogs,power loss)
 	$(call tool,mkfs.xfs,xfsprogs,power loss and cloning)
 	$(call tool,mkfs.btrfs,btrfs-progs,cloning)
+
+# Repositories on other machines are tested on OpenSSH's own server, which the tests run for themselves.
+sshd:
+	$(call tool,/usr/sbin/sshd,openssh-server,SSH)
 
 # Shell completion is tested in each shell that it is for, and the documentation shows `jq`.
 shells:

@@ -13,6 +13,7 @@ import email.utils
 import hmac
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -232,6 +233,42 @@ def _answers(endpoint: str) -> bool:
         return error.code < 500
     except OSError:
         return False
+
+
+@contextmanager
+def openssh(folder: Path) -> Iterator[str]:
+    """OpenSSH on a free port, with keys and settings of its own, until the end of the block; the address of a folder
+    there. A client is let in where its `HOME` is `folder / "home"`."""
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if sshd is None:
+        reason = "there is no sshd: run `make sshd`"
+        pytest.fail(reason) if required("openssh") else pytest.skip(reason)
+    (settings := folder / "home" / ".ssh").mkdir(parents=True, mode=0o700)
+    (folder / "models").mkdir()
+    [port] = free_ports(1)
+    for name in ("host", "home/.ssh/id_ed25519"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    shutil.copy(settings / "id_ed25519.pub", folder / "allowed")
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/allowed\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        "PermitRootLogin yes\nMaxStartups 100\nSubsystem sftp internal-sftp\n"
+    )
+    key = (folder / "host.pub").read_text().split(" ")
+    (settings / "known_hosts").write_text(f"[127.0.0.1]:{port} {key[0]} {key[1]}\n")
+    Path("/run/sshd").mkdir(exist_ok=True) if os.geteuid() == 0 else None
+    process = _begin([sshd, "-D", "-e", "-f", str(folder / "config")], folder)
+    try:
+        _until(lambda: _listens(port), process, folder)
+        yield f"ssh://127.0.0.1:{port}{folder}/models"
+    finally:
+        process.kill()
+        process.wait(_STOP)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from mreg import storage, values
 from mreg.refs.keys import CONFIG
@@ -21,7 +22,7 @@ class NeedsCache(Failed):
 def open_replica(url: Url, cache: str | None) -> Replica:
     """The storage of the repository at `url`. cache: the folder, or None for the default one. Raises NeedsRemote,
     InvalidBucket, NeedsCache."""
-    remote = _open(url)
+    remote = open_remote_store(url)
     folder = cache or places.default_cache()
     if folder is None:
         raise NeedsCache()
@@ -30,9 +31,14 @@ def open_replica(url: Url, cache: str | None) -> Replica:
     return Replica(remote, os.path.join(folder, "replicas", place[:32]), str(url))
 
 
-def _open(url: Url) -> Remote:
+def open_remote_store(url: Url) -> Remote:
     if url.scheme in WEB:
         return storage.web.Web(str(url))
+    if url.scheme == "ssh":
+        user, _, host = url.host.rpartition("@")
+        name, _, port = host.rpartition(":") if re.search(r":[0-9]+$", host) else (host, "", "")
+        root = url.path.removeprefix("/~/") if url.path.startswith("/~/") else url.path
+        return storage.sftp.Sftp(str(url), name.strip("[]"), int(port) if port else None, user or None, root)
     return storage.clouds.open_bucket(url.scheme, url.host, url.path)
 
 

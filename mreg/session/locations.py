@@ -12,7 +12,7 @@ from mreg.values.errors import InvalidInput
 
 BUCKETS = ("s3", "gs", "az")
 WEB = ("https", "http")
-REMOTES = (*BUCKETS, *WEB)
+REMOTES = (*BUCKETS, "ssh", *WEB)
 """Of the URLs of what is reached over a network."""
 SCHEMES = ("file", *REMOTES)
 """Of the URLs that can be opened."""

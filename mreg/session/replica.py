@@ -172,11 +172,8 @@ class Replica(Storage):
         """Of the config, which shows the bucket's clock then. What else lies there keeps its age: what a gc elsewhere
         drops meanwhile is noticed at the commit."""
         if key == CONFIG:
-            present = self.remote.get(key)
-            if present is not None:
-                self.remote.put(key, present.data)
-                self._seen.stats.pop(key, None)
-            return present is not None
+            self._seen.stats.pop(key, None)
+            return self.remote.renew(key)
         return self.stat(key) is not None
 
     def delete(self, key: str) -> bool:

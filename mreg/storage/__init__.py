@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         lock as lock,
         probe as probe,
         rights as rights,
+        sftp as sftp,
         temporary as temporary,
         web as web,
     )

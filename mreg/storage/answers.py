@@ -75,6 +75,14 @@ class NoAnswer(Failed):
     reason: str
 
 
+class NoServer(Failed):
+    code = "no-server"
+    template = "{server} cannot be reached: {reason}"
+
+    server: str
+    reason: str
+
+
 class StoreRefused(Failed):
     """An answer that is none of the others."""
 

@@ -210,6 +210,13 @@ class Remote(ABC):
         """Publish what is left to read in `file`. A store that need not hold it in memory overrides this."""
         self.put(key, file.read())
 
+    def renew(self, key: str) -> bool:
+        """Make its time the store's now; False where there is no such key."""
+        present = self.get(key)
+        if present is not None:
+            self.put(key, present.data)
+        return present is not None
+
     @abstractmethod
     def delete(self, key: str) -> bool | None:
         """Remove the key; False where there was none, None where the store does not tell. As durable as `put` once it

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
+from mreg.storage.answers import NoServer
 from mreg.storage.base import ANY, MAX_VALUE, Expect, Listed, Remote, Stat, Value
 from mreg.storage.keys import check_key
 from mreg.values.errors import Failed, Refused
@@ -38,14 +39,6 @@ _BLOCK = 1 << 20
 _MISSING = (404, 410)
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-
-
-class NoServer(Failed):
-    code = "no-server"
-    template = "{server} cannot be reached: {reason}"
-
-    server: str
-    reason: str
 
 
 class BadAnswer(Failed):

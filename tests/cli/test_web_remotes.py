@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from mreg.storage.web import BadAnswer, NoServer, OnlyToRead, Web
+from mreg.storage.answers import NoServer
+from mreg.storage.web import BadAnswer, OnlyToRead, Web
 
 
 class Plain(http.server.SimpleHTTPRequestHandler):

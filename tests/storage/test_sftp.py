@@ -1,0 +1,98 @@
+"""A folder behind Debian's own OpenSSH keeps the contract of every store."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import openssh
+
+from mreg import Repository
+from mreg.session.buckets import open_remote_store
+from mreg.session.locations import remote_of
+from mreg.storage import ABSENT, Remote
+from mreg.storage.answers import NoServer
+from mreg.storage.sftp import NotLetIn, Sftp, UnknownHost
+from mreg.testing.remote_contract import RemoteContract
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("sshd")
+    with pytest.MonkeyPatch.context() as patch, openssh(folder) as url:
+        patch.setenv("HOME", str(folder / "home"))
+        patch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield url
+
+
+def at(url: str) -> Remote:
+    found = remote_of(url)
+    assert found
+    return open_remote_store(found)
+
+
+def folder_of(url: str) -> Path:
+    return Path("/" + url.removeprefix("ssh://").partition("/")[2])
+
+
+class TestSftp(RemoteContract):
+    @pytest.fixture(autouse=True)
+    def on_server(self, server: str) -> None:
+        self.url = server
+
+    def make_storage(self) -> Remote:
+        return at(f"{self.url}/{uuid.uuid4().hex[:12]}")
+
+
+def test_a_folder_is_used_from_both_sides(server: str, tmp_path: Path) -> None:
+    data = os.urandom(2 << 20)
+    url = f"{server}/both/.mreg"
+    with Repository.init(url, cache=str(tmp_path / "far")) as far:
+        assert far.log({"w": data}, "m", aliases=["best"]).version.name == "m:v0"
+        with Repository.open(folder_of(url), cache=str(tmp_path / "near")) as near:
+            assert near.resolve("m:best").name == "m:v0"
+            near.log({"w": data[: 1 << 20]}, "m", aliases=["best"])
+
+            assert far.resolve("m:best").name == "m:v1"
+            far.set_alias("best", "m:v0")
+            assert near.resolve("m:best").name == "m:v0"
+            assert b"".join(near.read("m:v0", "w")) == b"".join(far.read("m:v0", "w")) == data
+            assert not near.fsck(full=True).findings
+        assert not far.fsck(full=True).findings
+        far.gc(grace=0)
+
+
+def test_a_lost_connection_is_made_again(server: str) -> None:
+    remote = at(f"{server}/lost")
+    assert isinstance(remote, Sftp)
+    remote.put("a", b"1", ABSENT)
+    remote._client.exit()
+
+    remote.put("b", b"2", ABSENT)
+
+    assert [one.key for one in remote.listing("")] == ["a", "b"]
+
+
+def test_another_host_key_is_told(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Path(os.environ["HOME"]) / ".ssh" / "known_hosts"
+    own = known.read_text()
+    other = (Path(os.environ["HOME"]) / ".ssh" / "id_ed25519.pub").read_text().split(" ")[1]
+    known.write_text(f"{own.rpartition(' ')[0]} {other}\n")
+    try:
+        with pytest.raises(UnknownHost, match=r"the host key of ssh://.* is not the one that your known_hosts has"):
+            at(server).get("a")
+    finally:
+        known.write_text(own)
+
+
+def test_who_is_not_let_in_is_told(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotLetIn):
+        at(server.replace("ssh://", "ssh://nobody-of-that-name@")).get("a")
+
+
+def test_a_server_that_is_gone_is_told() -> None:
+    with pytest.raises(NoServer, match="the connection is refused"):
+        at("ssh://127.0.0.1:9/srv/models").get("a")
