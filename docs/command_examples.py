@@ -75,6 +75,7 @@ EXAMPLES: dict[str, list[str]] = {
         "mreg search --where \"params.arch = 'cnn'\" --columns metrics.acc",
         "mreg search --path ./ckpt",
     ],
+    "mirror": ["mreg mirror ./backup"],
     "bundle create": [
         "mreg bundle create mnist.bundle mnist:best",
         "mreg bundle create rest.bundle --all --since ./other",

@@ -96,6 +96,7 @@ COMMANDS: dict[str, Entry] = {
     "search": Entry("Find models, artifacts and versions.", REPOSITORY, "search", "search"),
     "push": Entry("Bring versions to another repository.", REPOSITORY, "travel", "push"),
     "pull": Entry("Bring versions of another repository to this one.", REPOSITORY, "travel", "pull"),
+    "mirror": Entry("Keep a mirror of this repository up to date.", REPOSITORY, "travel", "mirror"),
     "bundle": Entry(
         "Carry versions in a file.",
         REPOSITORY,

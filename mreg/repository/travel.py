@@ -6,11 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, Unpack
 
-from mreg import sync
+from mreg import session, sync
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import AlreadyInitialised, Opened
+from mreg.session import locations, places
+from mreg.storage import Storage
+from mreg.storage.local import LocalStorage
 from mreg.values.progress import Progress
-from mreg.values.transfers import Transfer, TransferOptions
+from mreg.values.transfers import Mirrored, Transfer, TransferOptions
 
 if TYPE_CHECKING:
     from mreg.repository import Repository
@@ -75,6 +78,23 @@ class Travel(Opened):
                 raise
         return made, cls._move(other, made, sync.request.everything("clone"), progress)
 
+    def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
+        """Bring a mirror of this repository at `location` (see `init`) up to date, or begin one: the same repository in
+        another place, with the same id and journal, to be read and to be mirrored to only. Raises NoMirror where there
+        is another repository, Diverged where something else was written to it."""
+        url = locations.remote_of(location)
+        if url:
+            replica = session.buckets.open_replica(url, self._context.cache)
+            session.buckets.prepare(replica)
+            return self._mirrored(replica, str(url), progress)
+        path = places.place_for_new(location)
+        storage = LocalStorage(path, permit=lambda: session.trust.check_owner(path))
+        return self._mirrored(storage, path, progress)
+
+    def _mirrored(self, storage: Storage, location: str, progress: Progress | None) -> Mirrored:
+        done: Mirrored = sync.mirror.mirror(self._context, storage, location, progress)
+        return done
+
     def create_bundle(
         self,
         path: str | os.PathLike[str],
@@ -90,7 +110,7 @@ class Travel(Opened):
         repository; what that has is left out, and needed where the bundle is pulled. Again, after it was interrupted,
         it goes on with `PATH.part`."""
         request = sync.request.everything("bundle create")._replace(
-            references=texts(references), every=every, where=wanted("", where, (), None, ()).where
+            references=texts(references), every=every, where=wanted("", where, (), None, ()).where, doubt=False
         )
         base = None if since is None else self._remote(since)._context
         done: Transfer = sync.bundles.create(self._context, os.fspath(path), request, base, progress)

@@ -9,7 +9,7 @@ Values are what their keys say (docs/format.md), and prove themselves: packs and
 one that follows. What a client makes again from the journal (ref files, the applied mark) is kept in memory.
 
 While it is written, the file is called `NAME.part`; what a writer that died has left of it is gone on with, up to the
-last member that is whole.
+last entry that is whole.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class BundleFile(MemoryStorage):
         self._members: dict[str, _Member] = {}
         self._heads = blake3(header)
         self._end = _HEADER.size
+        self._settled = self._end, self._heads.copy()
         self._time = os.fstat(file.fileno()).st_mtime
 
     @classmethod
@@ -106,6 +107,7 @@ class BundleFile(MemoryStorage):
             file.write(header)
         bundle = cls(path, file, header, writable=True)
         bundle._scan()
+        bundle._back()
         os.ftruncate(file.fileno(), bundle._end)
         return bundle
 
@@ -173,6 +175,13 @@ class BundleFile(MemoryStorage):
         start = self._end + len(head) + len(key)
         self._members[key.decode()] = _Member(start, length)
         self._end = start + length
+        if not key.startswith((b"objects/", b"packs/")):
+            self._settled = self._end, self._heads.copy()
+
+    def _back(self) -> None:
+        """To behind the last entry: what came after it is named by nothing, and would be written again."""
+        self._end, self._heads = self._settled
+        self._members = {key: member for key, member in self._members.items() if member.offset < self._end}
 
     def _scan(self) -> bool:
         """Find the members. Whether the end is there; else `_end` is behind the last that is whole."""

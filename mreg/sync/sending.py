@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from mreg.content import packs
@@ -33,28 +33,38 @@ class _Ready(NamedTuple):
     form: Encoded
 
 
-def send(load: Freight, target: Context, command: str, told: Told) -> Sent:
-    """Send it. told: is told the bytes of each chunk. Raises DamagedChunk, MissingPack."""
+def send(load: Freight, target: Context, command: str, told: Told, prove: Callable[[], None] | None = None) -> Sent:
+    """Send it. told: is told the bytes of each chunk. prove: is called when all chunks have arrived, before any recipe
+    goes: a wrong one that is there would stand in the way of the right one. Raises DamagedChunk, MissingPack."""
     with _Packs(target, command) as sent:
         for ready in in_order(lambda parcel: _ready(load, parcel), load.parcels):
             _add(sent.room(), ready)
             told(ready.parcel.stored)
+        if prove and load.recipes:
+            sent.publish()
+            prove()
         for file, pieces in load.recipes.items():
             sent.room().add_recipe(file, pieces)
         sent.publish()
     return Sent(len(load.parcels), sent.bytes)
 
 
-def foretell(load: Freight) -> Sent:
-    """What `send` would return."""
-    costs = [one.stored + packs.entry_size(one.entry.base) for one in load.parcels]
-    costs += map(packs.recipe_size, load.recipes.values())
+def foretell(load: Freight, *, apart: bool) -> Sent:
+    """What `send` would return. apart: recipes go when all chunks have been proven."""
+    chunks = [one.stored + packs.entry_size(one.entry.base) for one in load.parcels]
+    recipes = list(map(packs.recipe_size, load.recipes.values()))
+    size = _size(chunks) + _size(recipes) if apart else _size(chunks + recipes)
+    return Sent(len(load.parcels), size)
+
+
+def _size(costs: Sequence[int]) -> int:
+    """Bytes of the packs that hold what takes these."""
     total, size = 0, packs.AROUND + packs.EMPTY_INDEX
     for cost in costs:
         if size >= PACK:
             total, size = total + size, packs.AROUND + packs.EMPTY_INDEX
         size += cost
-    return Sent(len(load.parcels), total + size if costs else 0)
+    return total + size if costs else 0
 
 
 class _Packs:

@@ -119,10 +119,10 @@ class _Journey:
         load = freight(self._source, self._target, records.manifests.values(), self._since)
         if self._request.dry_run:
             told = changes.describe(self._target, view, plan.changes())
-            return self._told(drafted, records, foretell(load), self._new(records, view))._replace(changes=told)
+            return self._told(
+                drafted, records, foretell(load, apart=self._request.doubt), self._new(records, view)
+            )._replace(changes=told)
         sent = self._send(load, progress)
-        if self._request.doubt:
-            self._try(load)
         return self._commit(drafted, records, sent)
 
     def _draft(self, draft: Draft) -> tuple[Drafted, Labelled]:
@@ -187,10 +187,12 @@ class _Journey:
 
         if progress and total:
             progress(0, total)
-        return send(load, self._target, self._request.command, tell)
+        prove = (lambda: self._try(load)) if self._request.doubt else None
+        return send(load, self._target, self._request.command, tell, prove)
 
     def _try(self, load: Freight) -> None:
-        """Whether the files that have come are what they are said to be. Raises DamagedRecipe, MissingPack."""
+        """Whether the chunks that have come make up the files that they are said to. Raises DamagedRecipe,
+        MissingPack."""
         index = self._target.tables(self._target.view().look)
         reader = ChunkReader(self._target.storage, index.chunk)
         for name, pieces in load.recipes.items():

@@ -87,6 +87,8 @@ HINTS: dict[str, str] = {
     "numbers-taken": "nothing was changed; with `--renumber` they get the next free numbers",
     "annotations-differ": "make both sides say the same, as with `mreg annotate`, and repeat the command",
     "alias-elsewhere": "look at both; then move it there by itself: `mreg alias set … --repo {location}`",
+    "diverged": "somebody wrote to the mirror: delete it, or name another place; `mreg push` brings versions there",
+    "no-mirror": "name another place; `mreg push` brings versions to another repository",
     "bundle-exists": "choose another name, or delete it",
     "bundle-busy": "wait for it, and repeat the command",
     "alias-stays": "`mreg alias ls` lists the aliases that there are",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mreg.values.filters.filter import Filter
     from mreg.values.progress import Progress
 
-__all__ = ["Transfer", "TransferOptions", "TravelledVersion"]
+__all__ = ["Mirrored", "Transfer", "TransferOptions", "TravelledVersion"]
 
 
 class TransferOptions(TypedDict, total=False):
@@ -50,6 +50,15 @@ class TravelledVersion(NamedTuple):
     digest: str
     state: str
     size: int
+
+
+class Mirrored(NamedTuple):
+    """entries: of the journal that were copied. bytes: of packs and records."""
+
+    source: str
+    target: str
+    entries: int
+    bytes: int
 
 
 class Transfer(NamedTuple):

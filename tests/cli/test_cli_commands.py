@@ -1061,6 +1061,7 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
         )
         for line in ("clone . copy", "push copy --all", "pull copy --all", "bundle create x --all")
     ),
+    ("mirror twin", "bytes entries source target", {}),
     (
         "import runs",
         "collections dry_run notes source system",

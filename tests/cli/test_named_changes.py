@@ -65,6 +65,7 @@ SILENT = {
     "init": "it makes the repository",
     "push": "the change is the other repository's: tests/sync",
     "pull": "a change of what comes along, told by it: tests/sync",
+    "mirror": "no ref of this repository",
     "bundle create": "no ref",
     "clone": "it makes the repository",
     "import": "a change for each collection, told by it: tests/importers",

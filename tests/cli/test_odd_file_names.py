@@ -90,6 +90,7 @@ undo 5
 clone . {x}copy
 push {x}copy --all
 pull {x}copy --all
+mirror {x}twin
 bundle create {x}.bundle --all
 pull {x}.bundle
 cache ls

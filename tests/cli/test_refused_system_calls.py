@@ -78,6 +78,7 @@ use a:v1
 clone . copy
 push copy --all --aliases
 pull copy --all
+mirror twin
 bundle create all.bundle --all
 pull all.bundle
 cache ls

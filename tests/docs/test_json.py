@@ -97,6 +97,7 @@ RUNS = [
     ("mreg clone", "clone . copy"),
     ("mreg push", "push copy --all --dry-run"),
     ("mreg pull", "pull copy --all"),
+    ("mreg mirror", "mirror twin"),
     ("mreg bundle create", "bundle create all.bundle --all"),
     ("mreg fsck", "fsck --full"),
     ("mreg fsck", "fsck --full --repair"),

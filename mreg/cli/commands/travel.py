@@ -178,6 +178,21 @@ def clone(
     ctx.obj.emit(done, lambda out: out.line(made.location))
 
 
+def mirror(
+    ctx: Context,
+    location: Annotated[str, typer.Argument(metavar="LOCATION", help="Where the mirror is, or is to be.")],
+) -> None:
+    """Keep a mirror of this repository up to date, or begin one, and print where it is.
+
+    A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a
+    mirror that was written to is refused. One that was interrupted goes on where it was.
+    """
+    with Bar("copying", ctx.obj) as bar:
+        done = ctx.obj.repository().mirror(location, progress=bar)
+    ctx.obj.note(f"{count_text(done.entries, 'entry', 'entries')} copied, {size_text(done.bytes)} of data")
+    ctx.obj.emit(done, lambda out: out.line(path_text(done.target)))
+
+
 def bundle_create(
     ctx: Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file, which is not there yet.")],

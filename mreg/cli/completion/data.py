@@ -307,6 +307,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--as': ('-', 'What a collection is called on the other side. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan, with bytes.'),
     }, ('-*',)),
+    'mirror': ('Keep a mirror of this repository up to date.', {
+    }, ('folders',)),
     'bundle': ('Carry versions in a file.', {
     }, ()),
     'bundle create': ('Write versions into a file, for `mreg pull`.', {

@@ -1020,6 +1020,21 @@ PAGES: dict[str, Page] = {
             "mreg pull ./other --where 'metrics.acc > 0.9'",
         ),
     ),
+    'mirror': (
+        'mreg mirror LOCATION',
+        (
+            'Keep a mirror of this repository up to date, or begin one, and print where it is.',
+            'A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a mirror that was written to is refused. One that was interrupted goes on where it was.',
+        ),
+        (),
+        (
+            ('LOCATION', 'Where the mirror is, or is to be.'),
+        ),
+        (),
+        (
+            'mreg mirror ./backup',
+        ),
+    ),
     'bundle': (
         'mreg bundle COMMAND',
         (

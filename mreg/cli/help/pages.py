@@ -23,7 +23,7 @@ GROUPS = {
     "start": "init log import use get link alias",
     "look": "ls show search history diff lineage metrics html files cat resolve",
     "change": "annotate tag card artifact model unlink rm undo",
-    "share": "export clone pull push bundle remote",
+    "share": "export clone pull push bundle mirror remote",
     "keep": "gc fsck du cache config upgrade completion help version",
 }
 """Every command, in the order of the overview."""
