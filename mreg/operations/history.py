@@ -22,9 +22,9 @@ from mreg.values.errors import InvalidInput
 
 ACTIONS = (
     *("alias rm", "alias rollback", "alias set", "annotate", "artifact create", "artifact rename", "artifact rm"),
-    *("attach", "card", "config set", "describe", "detach", "fsck", "gc", "import", "link", "log"),
-    *("model create", "model rename", "model rm", "property rm", "property set", "remote add", "remote rm"),
-    *("remote set", "rm", "tag add", "tag rm"),
+    *("attach", "card", "clone", "config set", "describe", "detach", "fsck", "gc", "import", "link", "log"),
+    *("model create", "model rename", "model rm", "property rm", "property set", "pull", "push", "remote add"),
+    *("remote rm", "remote set", "rm", "tag add", "tag rm"),
     *("undo", "unlink", "upgrade", "use"),
 )
 """How the commands of journal entries begin."""

@@ -576,7 +576,7 @@ def test_annotate_changes_words_and_no_file(filled: Any) -> None:
     shown = filled("--json", "show", "digits:v0").json
     assert (shown["message"], shown["metadata"]) == ("better", {"m": {"f1": 1}})
     assert filled("--json", "resolve", "digits:v0").json == before
-    assert filled("annotate", "digits:v0", "-m", "better").errors == "digits:v0 says so already\n"
+    assert filled("annotate", "digits:v0", "-m", "better").errors == "digits:v0 is unchanged\n"
 
 
 def test_link_prints_the_bookmark_and_repeats_it(filled: Any, unchanged: Unchanged) -> None:
@@ -813,9 +813,9 @@ def test_undo_of_an_undo_makes_the_change_again(filled: Any) -> None:
     rows = [line.split("\t") for line in filled.must("history", "--since", "5").splitlines()]
     assert [(row[0], *row[4:]) for row in rows] == [
         ("6", "digits:best", "v0 -> v1", ""),
-        ("7", "undid 6", "", ""),
+        ("7", "entry 6 undone", "", ""),
         ("7", "digits:best", "v1 -> v0", ""),
-        ("8", "undid 7", "", ""),
+        ("8", "entry 7 undone", "", ""),
         ("8", "digits:best", "v0 -> v1", ""),
     ]
 

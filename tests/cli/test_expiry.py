@@ -69,7 +69,7 @@ def test_an_expiry_is_changed_afterwards(logged: Any) -> None:
     assert (changed.code, changed.out) == (0, "mnist:v0\n")
     assert changed.errors.startswith("expiry of mnist:v0  30d -> 2d\n")
     assert taken.errors.startswith("expiry of mnist:v0  was 2d\n")
-    assert (again.code, again.errors) == (0, "mnist:v0 says so already\n")
+    assert (again.code, again.errors) == (0, "mnist:v0 is unchanged\n")
 
 
 @pytest.mark.parametrize("text", ["0", "-1d", "soon", "nan", "inf", ""])

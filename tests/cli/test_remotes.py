@@ -54,7 +54,7 @@ def test_a_remote_is_added_changed_listed_removed_and_brought_back(team: Any) ->
         "remote.team",
         "remote.team",
         "remote.team",
-        "undid 3",
+        "entry 3 undone",
         "remote.team",
     ]
 

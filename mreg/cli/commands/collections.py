@@ -144,7 +144,7 @@ def rm(
 
 
 def _described(state: State, name: str, text: str, done: "Changed") -> None:
-    tell(state, done.changes, done.seq, "" if done else f"{name} is described so already")
+    tell(state, done.changes, done.seq, "" if done else f"the description of {name} is unchanged")
     state.emit({"name": name, "description": text, **done._asdict()}, lambda out: None)
 
 
@@ -155,7 +155,7 @@ def _created(state: State, kind: str, name: str, done: "Changed") -> None:
 
 
 def _renamed(state: State, name: str, new: str, done: "Changed") -> None:
-    tell(state, done.changes, done.seq, "" if done else f"{name} is called so already")
+    tell(state, done.changes, done.seq, "" if done else f"{name} already has this name")
     state.emit({"name": new, "before": name, **done._asdict()}, lambda out: out.line(new))
 
 

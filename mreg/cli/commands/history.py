@@ -117,7 +117,7 @@ def _rows(entry: "HistoryEntry") -> list[Row]:
     if verb in ("log", "change"):
         rows = [(what, "logged" if how == "added" else how) for what, how in rows]
     if verb in ("undo", "gc"):
-        rows.insert(0, (f"undid {rest}" if verb == "undo" else "gc", ""))
+        rows.insert(0, (f"entry {rest} undone" if verb == "undo" else "gc", ""))
     return rows or [(entry.command, "")]
 
 

@@ -295,7 +295,7 @@ def annotate(
         replace=replace,
         ttl=seconds,
     )
-    tell(ctx.obj, done.changes, done.seq, "" if done.changed else f"{done.version.name} says so already")
+    tell(ctx.obj, done.changes, done.seq, "" if done.changed else f"{done.version.name} is unchanged")
     ctx.obj.emit(done, lambda out: out.line(done.version.name))
 
 
