@@ -14,7 +14,7 @@ import os
 import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mreg import lazy
 from mreg.storage import unsure
@@ -24,6 +24,9 @@ from mreg.storage.keys import check_key, is_key
 from mreg.storage.temporary import temporary_name
 from mreg.storage.unsure import Answer
 from mreg.values.errors import Failed, MregError, Refused
+
+if TYPE_CHECKING:
+    from asyncssh import SFTPClient
 
 _T = TypeVar("_T")
 
@@ -75,7 +78,7 @@ class Sftp(Remote):
         self._mutex = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connecting: asyncio.Lock | None = None
-        self._client: Any = None
+        self._client: SFTPClient | None = None
         try:
             self._ssh: Any = lazy.load("asyncssh")
         except ImportError:
@@ -275,7 +278,7 @@ class Sftp(Remote):
             self._client = None
             raise NoServer(server=self.url, reason=_why(error)) from None
 
-    async def _connected(self) -> Any:
+    async def _connected(self) -> SFTPClient:
         self._connecting = self._connecting or asyncio.Lock()
         async with self._connecting:
             if self._client is None:

@@ -69,6 +69,7 @@ def test_a_lost_connection_is_made_again(server: str) -> None:
     remote = at(f"{server}/lost")
     assert isinstance(remote, Sftp)
     remote.put("a", b"1", ABSENT)
+    assert remote._client is not None
     remote._client.exit()
 
     remote.put("b", b"2", ABSENT)
