@@ -305,6 +305,10 @@ def test_git_runs_no_program_that_the_repository_names(repo: Repository, dvc: Dv
     dvc.git("config", "log.showSignature", "true")
     dvc.git("config", "protocol.ext.allow", "always")
     dvc.write(".git/hooks/post-checkout", script.read_text())
+    dvc.sign("-----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----")
+    dvc.git("log", "-1")
+    assert (tmp_path / "owned").exists(), "git would run it"
+    (tmp_path / "owned").unlink()
 
     # when
     repo.import_from(dvc.folder)
