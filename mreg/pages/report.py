@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
+from mreg import lazy, storage
 from mreg.pages.collection import artifact_pages, model
 from mreg.pages.facts import Facts, gather
 from mreg.pages.markup import Markup, element
@@ -89,32 +89,36 @@ def _require_ours(out: str, single: bool) -> None:
 
 def _write_file(out: str, text: str) -> None:
     """Whole or not at all."""
-    os.makedirs(os.path.dirname(out), exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(dir=os.path.dirname(out), prefix=".mreg-html-")
+    unfinished = _beside(out)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(unfinished, "x", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(unfinished, 0o666 & ~_umask())
         os.replace(unfinished, out)
     except BaseException:
-        os.unlink(unfinished)
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
         raise
 
 
 def _write_folder(out: str, pages: dict[str, str]) -> None:
     """All pages or none: they are written beside the folder, which then takes its name."""
-    above = os.path.dirname(out)
-    os.makedirs(above, exist_ok=True)
-    unfinished = tempfile.mkdtemp(dir=above, prefix=".mreg-html-")
+    unfinished = _beside(out)
     try:
+        os.mkdir(unfinished)
         for name, text in pages.items():
-            with open(os.path.join(unfinished, name), "w", encoding="utf-8") as file:
+            with open(os.path.join(unfinished, name), "x", encoding="utf-8") as file:
                 file.write(text)
-        os.chmod(unfinished, 0o777 & ~_umask())
         _take_name(unfinished, out)
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        lazy.shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def _beside(out: str) -> str:
+    """A name for what is unfinished, in the folder that is made where it is missing."""
+    above = os.path.dirname(out)
+    os.makedirs(above, exist_ok=True)
+    return os.path.join(above, storage.temporary.temporary_name())
 
 
 def _take_name(folder: str, out: str) -> None:
@@ -129,10 +133,4 @@ def _take_name(folder: str, out: str) -> None:
     except BaseException:
         os.rename(former, out)
         raise
-    shutil.rmtree(former, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    lazy.shutil.rmtree(former, ignore_errors=True)
