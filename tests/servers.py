@@ -135,9 +135,26 @@ def _seaweedfs(folder: Path) -> Server:
     return server
 
 
+MOTO = """
+import sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+one_at_a_time = threading.Lock()
+app = DomainDispatcherApplication(create_backend_app)
+
+def serve(environ, start_response):
+    with one_at_a_time:
+        return list(app(environ, start_response))
+
+run_simple("127.0.0.1", int(sys.argv[1]), serve, threaded=True)
+"""
+"""moto looks whether a key is there and makes it in two steps, between which another thread may come."""
+
+
 def _moto(folder: Path) -> Server:
     [port] = free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-c", MOTO, str(port)]
     process = _begin(command, folder, PYTHONPATH=str(SERVERS / "moto"))
     bucket = urllib.request.Request(f"http://127.0.0.1:{port}/models", method="PUT")
     return _s3("moto", port, process, folder, bucket)
