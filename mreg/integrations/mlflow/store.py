@@ -8,9 +8,9 @@ are there too; what MLflow copies into one is linked. What differs from MLflow's
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag, RegisteredModel, RegisteredModelTag
 from mlflow.entities.model_registry.model_version_stages import (
@@ -21,20 +21,17 @@ from mlflow.entities.model_registry.model_version_stages import (
     get_canonical_stage,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.registry_utils import handle_resource_already_exist_error
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.utils import validation
 
-from mreg.integrations.mlflow import entities, reading, search, sources, titles, uris
+from mreg.integrations.mlflow import entities, reading, search, sources, titles, uris, writing
 from mreg.integrations.mlflow.collections import ADDRESS, CREATED, STAGE, Collection, find, stage_of
 from mreg.integrations.mlflow.errors import refuse, translated
 from mreg.repository import Repository
 from mreg.repository.change import Change
-from mreg.values.errors import Conflict, NotFound, Refused
-
-_T = TypeVar("_T")
+from mreg.values.errors import NotFound, Refused
 
 
 class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
@@ -68,9 +65,10 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         validation._validate_model_name(name)
         for tag in tags or []:
             validation._validate_registered_model_tag(tag.key, tag.value)
-        said = {CREATED: time.time_ns() // 1_000_000, **_by_key(tags)}
+        said = {CREATED: time.time_ns() // 1_000_000, **writing.by_key(tags)}
         return reading.model(
-            self._repository, self._change(lambda change: _make(change, name, said, description or ""))
+            self._repository,
+            writing.change(self._repository, lambda change: writing.make(change, name, said, description or "")),
         )
 
     @translated
@@ -105,7 +103,7 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         if new_name != title:
             self._repository.set_property(name, titles.TITLE, title)
         else:
-            self._remove_property(self._repository, name, titles.TITLE)
+            writing.remove_property(self._repository, name, titles.TITLE)
 
     @translated
     def delete_registered_model(self, name: str) -> None:
@@ -155,7 +153,7 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
     @translated
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         validation._validate_tag_name(key)
-        self._remove_property(self._repository, self._require(name).name, key)
+        writing.remove_property(self._repository, self._require(name).name, key)
 
     # Versions.
 
@@ -175,7 +173,7 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         for tag in tags or []:
             validation._validate_model_version_tag(tag.key, tag.value)
         collection, of = self._require(name), self._registered(source)
-        by_key = _by_key(tags)
+        by_key = writing.by_key(tags)
         if collection.linking:
             return self._link(collection, source, of, by_key)
         lineage = sources.lineage(source, run_id, model_id)
@@ -197,10 +195,10 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
                     inputs=[of] if of else [],
                     always=True,
                 )
-                _tag(change, logged.version.name, by_key)
+                writing.tag(change, logged.version.name, by_key)
                 return logged.version.number
 
-            number = self._change(steps)
+            number = writing.change(self._repository, steps)
         return reading.version(self._repository, collection, number)
 
     def _registered(self, source: str) -> str | None:
@@ -224,10 +222,10 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
 
         def steps(change: Change) -> int:
             link = change.link(of, collection.name).link
-            _tag(change, link.name, tags)
+            writing.tag(change, link.name, tags)
             return link.number
 
-        return reading.version(self._repository, collection, self._change(steps))
+        return reading.version(self._repository, collection, writing.change(self._repository, steps))
 
     @translated
     def update_model_version(self, name: str, version: Any, description: str | None = None) -> ModelVersion:
@@ -255,11 +253,11 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         def steps(change: Change) -> None:
             for reference, now in moved.items():
                 if now == STAGE_NONE:
-                    self._remove_property(change, reference, STAGE)
+                    writing.remove_property(change, reference, STAGE)
                 else:
                     change.set_property(reference, STAGE, now)
 
-        self._change(steps)
+        writing.change(self._repository, steps)
         return reading.version(self._repository, collection, number)
 
     @translated
@@ -306,7 +304,7 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
     def delete_model_version_tag(self, name: str, version: Any, key: str) -> None:
         validation._validate_tag_name(key)
         collection, number = self._version(name, version)
-        self._remove_property(self._repository, collection.version(number), key)
+        writing.remove_property(self._repository, collection.version(number), key)
 
     # Aliases.
 
@@ -373,49 +371,3 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         validation._validate_model_version(version)
         number = int(version)
         return reading.require_version(self._repository, name, number), number
-
-    def _remove_property(self, repository: Repository | Change, reference: str, key: str) -> None:
-        """MLflow minds no key that is not there."""
-        if key in repository.properties(reference):
-            repository.remove_property(reference, key)
-
-    def _change(self, steps: Callable[[Change], _T]) -> _T:
-        """Take the steps as one change, again where somebody else was faster."""
-        while True:
-            try:
-                with self._repository.change() as change:
-                    return steps(change)
-            except Conflict as error:
-                if error.code != "overtaken":
-                    raise
-
-
-def _make(change: Change, title: str, said: dict[str, Any], description: str) -> Collection:
-    """Make the model that MLflow calls so. said: its properties. Raises MlflowException where there is one."""
-    there = find(change, title)
-    if there is not None:
-        existing = change.properties(there.name)
-        handle_resource_already_exist_error(title, entities.is_prompt(existing), entities.is_prompt(said))
-    *_, last = candidates = titles.names_of(title)
-    for name in candidates:
-        try:
-            change.create_artifact(
-                name, type="prompt" if entities.is_prompt(said) else "model", description=description, first=1
-            )
-        except Refused:  # a name that differs in case only
-            if name == last:
-                raise
-        else:
-            break
-    change.set_properties(name, said if name == title else {**said, titles.TITLE: title})
-    return Collection(name, title, linking=False)
-
-
-def _tag(change: Change, reference: str, tags: dict[str, str]) -> None:
-    if tags:
-        change.set_properties(reference, tags)
-
-
-def _by_key(tags: Iterable[Any] | None) -> dict[str, str]:
-    """The last value of each key."""
-    return {tag.key: "" if tag.value is None else str(tag.value) for tag in tags or []}

@@ -390,6 +390,19 @@ def test_a_prompt_is_an_artifact_of_that_type_with_its_text(tracking: Any, used:
     assert [one.name for one in repository.versions("greeting")] == ["greeting:v1"]
 
 
+def test_prompts_are_linked_to_the_runs_that_use_them(tracking: Any, used: Any, store: Any) -> None:
+    client = mlflow.MlflowClient()
+    client.register_prompt("greeting", "Hello {{name}}")
+    with tracking.start_run() as run:
+        pass
+
+    store.link_prompt_version_to_run("greeting", 1, run.info.run_id)
+
+    assert '"greeting"' in client.get_run(run.info.run_id).data.tags["mlflow.linkedPrompts"]
+    with pytest.raises(MlflowException, match="not found"):
+        store.link_prompt_version_to_run("absent", 1, run.info.run_id)
+
+
 # Many at once.
 
 WRITER = """
