@@ -120,8 +120,15 @@ class Replica(Storage):
 
     def stat(self, key: str) -> Stat | None:
         if _is_far(key) or (_is_shared(key) and key not in self._seen.missing):
-            return self._seen.stat(key, self.remote.stat)
+            known = seq_of(key) is not None and self._local.stat(key) is not None
+            return self._seen.stat(key, self._listed_stat if known else self.remote.stat)
         return self._local.stat(key)
+
+    def _listed_stat(self, key: str) -> Stat | None:
+        """Of an entry that is known: who asks for the age of one asks for that of others, as a gc does."""
+        found = {one.key: Stat(one.size, one.mtime, one.etag) for one in self.remote.listing(key.rpartition("/")[0])}
+        self._seen.stats |= found
+        return found.get(key)
 
     def look_again(self, key: str) -> None:
         """Something is missing that should be there: what the operation has seen until now is not to be relied upon."""

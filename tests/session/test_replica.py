@@ -357,3 +357,17 @@ def test_what_a_bucket_loses_is_found_by_fsck(bucket: Bucket, client: Client, fo
     assert found and any(pack.rpartition("/")[2][:8] in str(finding) for finding in found)
     with pytest.raises(MregError):
         b"".join(ann.read("m", "a"))
+
+
+def test_a_gc_asks_for_the_ages_of_all_young_entries_at_once(
+    bucket: Bucket, client: Client, asked: Asked, folder: Callable[..., str]
+) -> None:
+    ann = client(bucket, new=True)
+    ann.log(folder({"a": b"one"}), "m")
+    before = asked(lambda: ann.gc(grace=10**6))
+    for number in range(20):
+        ann.set_alias(f"a{number}", "m:v0")
+
+    after = asked(lambda: ann.gc(grace=10**6))
+
+    assert after.total() <= before.total() + 1  # whether the last entry is there
