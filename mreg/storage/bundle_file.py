@@ -96,19 +96,21 @@ class BundleFile(MemoryStorage):
         file = open(part, "a+b", buffering=0)  # noqa: SIM115 - it stays open
         try:
             lazy.fcntl.flock(file.fileno(), lazy.fcntl.LOCK_EX | lazy.fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             file.close()
             raise BundleBusy(path=part) from None
+        except OSError:
+            pass  # a file system without locks
         try:
             header = _header(part, file)
         except DamagedBundle:
-            os.ftruncate(file.fileno(), 0)
+            _cut(file, 0)
             header = _HEADER.pack(MAGIC, FORMAT, 0, os.urandom(16))
             file.write(header)
         bundle = cls(path, file, header, writable=True)
         bundle._scan()
         bundle._back()
-        os.ftruncate(file.fileno(), bundle._end)
+        _cut(file, bundle._end)
         return bundle
 
     def finish(self) -> int:
@@ -200,6 +202,12 @@ class BundleFile(MemoryStorage):
                 return False
             self._note(head, key, length)
         return False
+
+
+def _cut(file: BinaryIO, length: int) -> None:
+    """Nothing is asked of the file system where the file is no longer than that."""
+    if os.fstat(file.fileno()).st_size > length:
+        os.ftruncate(file.fileno(), length)
 
 
 def is_bundle(path: str) -> bool:
