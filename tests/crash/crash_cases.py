@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -150,6 +151,23 @@ def check_got_whole_or_not_at_all(bench: Bench) -> None:
 def check_got(bench: Bench) -> None:
     check_nothing_left_beside(bench)
     assert tree(bench.place / "a-v0") == _expected_files(bench)
+
+
+def check_exported_whole_or_not_at_all(bench: Bench) -> None:
+    folder = bench.place / "layout"
+    assert not folder.exists() or _is_layout(folder)
+
+
+def check_exported(bench: Bench) -> None:
+    check_nothing_left_beside(bench)
+    assert _is_layout(bench.place / "layout")
+
+
+def _is_layout(folder: Path) -> bool:
+    """Whether it has an index, and blobs that are what they are called."""
+    blobs = list((folder / "blobs" / "sha256").iterdir())
+    named = json.loads((folder / "index.json").read_text())["manifests"][0]["digest"].partition(":")[2]
+    return named in {hashlib.sha256(one.read_bytes()).hexdigest() for one in blobs} == {one.name for one in blobs}
 
 
 def prepare_old_destination(bench: Bench) -> None:
@@ -369,6 +387,13 @@ CASES = [
     Case("use", ["use", "a:v0"], check=check_ready_copy_is_whole_or_absent, finished=check_ready_copy),
     Case("use-run", ["use", "a:v0", "--run", "r1"], check=check_ready_copy_is_whole_or_absent),
     Case("get", ["get", "a:v0"], check=check_got_whole_or_not_at_all, finished=check_got),
+    Case(
+        "export",
+        ["export", "a:v0", "--oci", "layout"],
+        again=frozenset({0, 6}),
+        check=check_exported_whole_or_not_at_all,
+        finished=check_exported,
+    ),
     Case(
         "get-over-old",
         ["get", "a:v0"],
