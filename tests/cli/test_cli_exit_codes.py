@@ -44,7 +44,7 @@ FAILURES = [
         2,
         "unknown-scheme",
         "init hdfs://models",
-        "hdfs:// (only file://, s3://, gs://, az://)",
+        "hdfs:// (only file://, s3://, gs://, az://, ssh://",
         "./",
     ),
     (2, "invalid-bucket", "ls --repo s3://", "write s3://BUCKET/FOLDER", "s3://models/vision"),
