@@ -15,7 +15,7 @@ from mreg.content.packs import Base, ChunkEntry, PackIndex, Piece, key_of
 from mreg.storage import Storage
 from mreg.values.errors import MregError
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 3
 """Packs that are sent at the same time: as many are spooled, and at most held in memory."""
 
 

@@ -81,7 +81,7 @@ def test_packs_are_sent_while_the_next_is_filled_and_only_some_at_once() -> None
     opener = threading.Timer(0.3, store.gate.set)
 
     with SeveralPacks(store) as packs:
-        fill(packs, 6 * AT_ONCE)  # four packs, the last of which is not sent
+        fill(packs, 6 * AT_ONCE)
         assert store.begun <= AT_ONCE
         opener.start()
         fill(packs, 30)
