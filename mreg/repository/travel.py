@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, Unpack
 
-from mreg import session, sync
+from mreg import operations, session, sync
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import AlreadyInitialised, Opened
 from mreg.session import locations, places
+from mreg.session.nearest import FOLDER
 from mreg.storage import Storage
 from mreg.storage.local import LocalStorage
 from mreg.values.progress import Progress
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from mreg.repository import Repository
     from mreg.sync.request import Request
     from mreg.values.filters.filter import Filter
+
+
+ORIGIN = "origin"
+"""The remote that a clone has: where it is from."""
 
 
 class Travel(Opened):
@@ -61,22 +67,28 @@ class Travel(Opened):
     def clone(
         cls,
         remote: Repository | str | os.PathLike[str],
-        location: str | os.PathLike[str] = ".",
+        location: str | os.PathLike[str] | None = None,
         *,
         author: str | None = None,
         progress: Progress | None = None,
     ) -> tuple[Self, Transfer]:
-        """Make a new repository at `location` (see `init`) with all versions, aliases, links, tags and cards of another
-        one; it, and what was done. It has an identity of its own. Again, after it was interrupted, it goes on. Raises
-        AlreadyInitialised where there is another repository."""
+        """Make a new repository with all versions, aliases, links, tags and cards of another one; it, and what was
+        done. It has an identity of its own, and a remote `origin`, where the other one was given by its location.
+        location: see `init`; without one, a folder that is called as the other one's. Again, after it was interrupted,
+        it goes on. Raises AlreadyInitialised where there is another repository."""
         other = remote if isinstance(remote, Travel) else cls.open(remote, author=author)
+        location = _called(other.location) if location is None else location
         try:
             made = cls.init(location, author=author)
         except AlreadyInitialised:
             made = cls.open(location, author=author)
             if not sync.transfer.is_begun(made._context):
                 raise
-        return made, cls._move(other, made, sync.request.everything("clone"), progress)
+        done = cls._move(other, made, sync.request.everything("clone"), progress)
+        if not isinstance(remote, Travel) and locations.remote_of(location) is None:
+            with suppress(session.remotes.RemoteExists):  # it goes on
+                operations.remotes.set_remote(made._context, ORIGIN, other.location, user=False, new=True)
+        return made, done
 
     def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
         """Bring a mirror of this repository at `location` (see `init`) up to date, or begin one: the same repository in
@@ -126,6 +138,11 @@ class Travel(Opened):
         if not isinstance(remote, Travel) and os.path.isfile(remote):
             return type(self)(sync.bundles.opened(os.path.abspath(remote)))
         return remote if isinstance(remote, Travel) else self.elsewhere(remote)
+
+
+def _called(location: str) -> str:
+    """The name of the folder that the repository is in."""
+    return os.path.basename(location.rstrip("/").removesuffix(f"/{FOLDER}")) or "."
 
 
 def _request(command: str, references: str | Sequence[str], options: TransferOptions) -> Request:

@@ -166,11 +166,14 @@ def _pair(text: str) -> tuple[str, str]:
 def clone(
     ctx: Context,
     remote: Annotated[str, typer.Argument(metavar="LOCATION", help="Where the other repository is.")],
-    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The new one is DIR/.mreg.")] = ".",
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="The new one is DIR/.mreg. Default: the other one's name.")
+    ] = None,
 ) -> None:
     """Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.
 
-    It is a repository of its own, which can be pushed back. A clone that was interrupted goes on where it was.
+    It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was
+    interrupted goes on where it was.
     """
     with Bar("fetching", ctx.obj) as bar:
         made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)

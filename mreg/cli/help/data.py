@@ -1072,12 +1072,12 @@ PAGES: dict[str, Page] = {
         'mreg clone LOCATION [DIR]',
         (
             'Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.',
-            'It is a repository of its own, which can be pushed back. A clone that was interrupted goes on where it was.',
+            'It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was interrupted goes on where it was.',
         ),
         (),
         (
             ('LOCATION', 'Where the other repository is.'),
-            ('DIR', 'The new one is DIR/.mreg.'),
+            ('DIR', "The new one is DIR/.mreg. Default: the other one's name."),
         ),
         (),
         (
