@@ -86,7 +86,7 @@ def complete(work: Path) -> Complete:
         ("mreg diff digits:v0 digits:b", ["digits:best"]),
         ("mreg diff digits:v0 ./w", [""]),
         ("mreg diff ../", [""]),
-        ("mreg help re", ["references", "resolve"]),
+        ("mreg help ref", ["references"]),
         ("mreg help fi", ["filters", "files"]),
         ("mreg get digits -o ", [""]),
         ("mreg log ", [""]),
