@@ -32,6 +32,7 @@ NAMES = {
         f"{what}, 2 x 2 MiB"
         for what in ("nothing differs", "10 % of the bytes changed", "all changed a little", "most memory")
     },
+    "import": {f"{what}, 3 x 1 MiB" for what in ("import", "import again")},
     "tensors": {
         "integrations.numpy.load of 8 MiB, beside get and load",
         "one tensor of 8 MiB, beside get and load",
