@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.cli import (
         as_json as as_json,
+        changes as changes,
         columns as columns,
         completion as completion,
         errors as errors,

@@ -32,6 +32,8 @@ def answer(arguments: list[str], state: State) -> bool:
             run = partial(use, state, reference)
         case ["alias", "ls", *name] if len(name) < 2:
             run = partial(list_aliases, state, *name)
+        case ["alias", "set", alias, reference]:
+            run = partial(set_alias, state, composed(alias), reference)
         case ["help", *rest] if cli.help.show.is_explained(" ".join(rest)):
             run = partial(cli.help.show.explain, state, " ".join(rest))
         case ["ls"]:
@@ -57,6 +59,16 @@ def use(state: State, reference: str, run: str | None = None) -> None:
     with Bar("preparing", state) as bar:
         path = state.repository().use_path(reference, run=run, progress=bar)
     state.emit({"path": path}, lambda out: out.path(path))
+
+
+def set_alias(
+    state: State, alias: str, reference: str, expect: str | None = None, message: str | None = None
+) -> None:
+    """`mreg alias set ALIAS REFERENCE [--expect vN] [-m TEXT]`"""
+    done = state.repository().set_alias(alias, reference, expect=expect, message=message)
+    already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
+    cli.changes.tell(state, done.changes, done.seq, already)
+    state.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
 def list_aliases(state: State, name: str | None = None) -> None:

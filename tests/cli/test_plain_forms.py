@@ -24,6 +24,10 @@ LINES = [
     ("alias", "ls", "digits"),
     ("alias", "ls", "nothing"),
     ("alias", "ls", "digits", "digits"),
+    ("alias", "set", "best", "digits:v0"),
+    ("alias", "set", "best", "digits:v9"),
+    ("alias", "set", "be/st", "digits"),
+    ("alias", "set", "best"),
     ("alias",),
     (),
 ]

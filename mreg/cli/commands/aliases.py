@@ -32,10 +32,7 @@ def set_(
 
     With --expect, a compare-and-swap: exit code 7, and no change, if the alias is elsewhere.
     """
-    done = ctx.obj.repository().set_alias(alias, reference, expect=expect, message=message)
-    already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
-    tell(ctx.obj, done.changes, done.seq, already)
-    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
+    plain.set_alias(ctx.obj, alias, reference, expect, message)
 
 
 def rm(
