@@ -61,9 +61,7 @@ def use(state: State, reference: str, run: str | None = None) -> None:
     state.emit({"path": path}, lambda out: out.path(path))
 
 
-def set_alias(
-    state: State, alias: str, reference: str, expect: str | None = None, message: str | None = None
-) -> None:
+def set_alias(state: State, alias: str, reference: str, expect: str | None = None, message: str | None = None) -> None:
     """`mreg alias set ALIAS REFERENCE [--expect vN] [-m TEXT]`"""
     done = state.repository().set_alias(alias, reference, expect=expect, message=message)
     already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"

@@ -129,7 +129,7 @@ def resolve(context: Context, reference: str | Reference, view: View | None = No
 
 def resolve_anywhere(context: Context, reference: str, view: View | None = None) -> Resolved:
     """As `resolve`, also of what is in a remote. view: of this repository."""
-    if "/" not in reference:
+    if not isinstance(reference, str) or "/" not in reference:
         return resolve(context, reference, view)
     there, name = session.remotes.at(context, reference)
     found = resolve(there, name, view if there is context else None)

@@ -141,4 +141,4 @@ def test_completion_offers_names_in_other_scripts(there: Cli) -> None:
             for text in ("mreg show produ", "mreg show producción:最", "mreg show हिन्")
         ]
 
-    assert found == [["producción"], ["producción:最良"], ["हिन्दी"]]
+    assert found == [["producción", "producción:"], ["producción:最良"], ["हिन्दी", "हिन्दी:"]]

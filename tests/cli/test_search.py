@@ -278,5 +278,5 @@ def test_tags_are_told_apart_by_case_and_near_ones_are_named(capsys: pytest.Capt
     assert said(capsys, "search", "--tag", "vision")[1].splitlines()[0] == "model\tdigits\tproduction=v0\ttags: vision"
     for command in (["search", "--tag", "vizion"], ["ls", "mnist", "--tag", "vizion"], ["search", "-q", "--tag", "x"]):
         code, out, err = said(capsys, *command)
-        expected = "" if "-q" in command else "nothing found\nnothing has the tag 'vizion'; did you mean `vision`?\n"
+        expected = "" if "-q" in command else "nothing found\nnothing has the tag 'vizion'; did you mean `Vision`?\n"
         assert (code, out, err) == (0, "", expected)
