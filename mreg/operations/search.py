@@ -135,7 +135,7 @@ def holding(context: Context, path: str, wanted: Wanted, told: Told | None = Non
 
 def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Sequence[str]) -> Resolved:
     """With a selector, the version meant, on condition that the filters match it. Of a name alone, the first version
-    that they match, in the order asked for, else the latest. Raises NoMatch."""
+    that they match, in the order asked for, else the latest. Raises NoMatch, UnknownKey."""
     wanted = names.parse_reference(reference)
     if ":" in reference:
         if sort:
@@ -143,6 +143,9 @@ def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Se
         view = context.view()
         resolved = resolve(context, wanted, view)
         version = load(context, view, resolved)
+        keys = {test.key.name for one in filters for test in tests(one.tree) if not test.key.field}
+        if not keys <= flatten(version.metadata).keys():  # one may be mistyped, and then the condition says nothing
+            count(context, Wanted(tuple(filters), within=(wanted.name,)))
         now = datetime.now(UTC)
         if not all(one.matches(version, now=now) for one in filters):
             raise NoMatch(what=f"{resolved.name} is no version that", where=_all_of(filters))

@@ -76,6 +76,8 @@ class Travel(Opened):
         done. It has an identity of its own, and a remote `origin`, where the other one was given by its location.
         location: see `init`; without one, a folder that is called as the other one's. Again, after it was interrupted,
         it goes on. Raises AlreadyInitialised where there is another repository."""
+        if not isinstance(remote, Travel) and not os.fspath(remote):
+            raise locations.InvalidLocation(location="", reason="it is empty")
         other = remote if isinstance(remote, Travel) else cls.open(remote, author=author)
         location = _called(other.location) if location is None else location
         try:
@@ -84,7 +86,10 @@ class Travel(Opened):
             made = cls.open(location, author=author)
             if not sync.transfer.is_begun(made._context):
                 raise
-        done = cls._move(other, made, sync.request.everything("clone"), progress)
+        try:
+            done = cls._move(other, made, sync.request.everything("clone"), progress)
+        except sync.request.NothingChosen:  # there is no version yet
+            done = Transfer(other.location, made.location, ())
         if not isinstance(remote, Travel) and locations.remote_of(location) is None:
             with suppress(session.remotes.RemoteExists):  # it goes on
                 operations.remotes.set_remote(made._context, ORIGIN, other.location, user=False, new=True)

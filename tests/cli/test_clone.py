@@ -59,3 +59,20 @@ def test_a_clone_never_overwrites_another_repository(mreg: Any, team: Path, tmp_
 
     assert (refused.code, refused.out) == (6, "")
     assert "is an mreg repository already" in refused.errors
+
+
+def test_a_repository_without_versions_is_cloned_too(mreg: Any, tmp_path: Path) -> None:
+    mreg.must("init", str(tmp_path / "team"))
+
+    cloned = mreg("clone", str(tmp_path / "team"), "copy")
+
+    assert (cloned.code, cloned.out) == (0, f"{mreg.home}/copy/.mreg\n")
+    assert "team" in mreg.must("-C", "copy", "remote", "ls")
+
+
+def test_a_clone_of_nowhere_is_refused(mreg: Any, team: Path) -> None:
+    refused = mreg("-C", str(team), "clone", "")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.errors.startswith("error: '' is not a valid location: it is empty\n")
+    assert not (team / "team").exists()

@@ -9,6 +9,7 @@ import pytest
 from mreg.repository import Repository
 from mreg.session.index import Index
 from mreg.values.errors import NotFound
+from mreg.values.filters.errors import UnknownKey
 
 
 def test_search_finds_a_text_within_one_thing_that_is_said_and_not_across_two(
@@ -89,3 +90,14 @@ def test_what_the_newest_of_many_cost_follows_how_many_are_asked_for(
     assert sum(fetched) < 40
     assert [one.number for one in repo.versions("mnist", newest=0)] == []
     assert len(repo.versions("mnist", newest=100)) == 69
+
+
+@pytest.mark.parametrize("where", ["metrics.acx > 0.9", "not metrics.acx > 0.9"])
+def test_a_condition_with_a_mistyped_key_is_an_error_also_beside_a_selector(repo: Repository, where: str) -> None:
+    repo.log({"w": b"1"}, "net", metadata={"metrics": {"acc": 0.95}}, aliases=["best"])
+
+    with pytest.raises(UnknownKey) as raised:
+        repo.choose("net:best", where=where)
+
+    assert raised.value.near == ["metrics.acc"]
+    assert repo.choose("net:best", where="not metrics.acc > 0.99").name == "net:v0"
