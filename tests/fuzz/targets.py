@@ -64,7 +64,7 @@ def _text(data: bytes) -> str:
 def _word(check: Callable[[str], str]) -> Callable[[bytes], None]:
     def judge(data: bytes) -> None:
         try:
-            assert check(_text(data)) == _text(data)
+            assert check(_text(data)) == names.composed(_text(data))
         except InvalidInput as error:
             _refuse(error)
 
