@@ -76,3 +76,11 @@ def test_a_clone_of_nowhere_is_refused(mreg: Any, team: Path) -> None:
     assert (refused.code, refused.out) == (2, "")
     assert refused.errors.startswith("error: '' is not a valid location: it is empty\n")
     assert not (team / "team").exists()
+
+
+@pytest.mark.parametrize("path", ["./nosuch.bundle", "../nosuch/file", "/nosuch/file"])
+def test_a_mistyped_path_is_not_taken_apart(mreg: Any, team: Path, path: str) -> None:
+    refused = mreg("-C", str(team), "pull", path, "--all")
+
+    assert (refused.code, refused.out) == (3, "")
+    assert "nosuch" in refused.errors.partition("\n")[0]

@@ -139,7 +139,7 @@ def _split(given: list[str]) -> tuple[str, list[str]]:
     """The remote, and the references: what looks like a location is one, else it is REMOTE/REFERENCE."""
     first, *others = given
     remote, slash, reference = first.partition("/")
-    if "://" in first or not slash or os.path.exists(first):
+    if "://" in first or not slash or first.startswith((".", "/", "~")) or os.path.exists(first):
         return first, others
     wanted = [reference] if reference else []
     for text in others:
