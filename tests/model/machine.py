@@ -105,6 +105,8 @@ class Twins(RuleBasedStateMachine):
         """Where a gc has failed, nobody knows which versions can be brought back."""
         if command == "undo" and error.code == "given-up" and self.model.returning(*arguments) & self.model.doubtful:
             return True
+        if command == "undo" and error.code == "already-undone":  # of what was moved since, it is told apart
+            return wanted is not None
         return wanted is not None and isinstance(error, wanted)
 
     def hurt(self, command: str, arguments: Any, options: Any, after: Journalled, wanted: Any) -> None:

@@ -83,7 +83,7 @@ class Machine(Twins):
         message=message,
         metadata=metadata,
         run=st.none() | st.just("run-1"),
-        type=st.none() | st.just("encoder"),
+        type=st.none() | st.just("model"),
     )
     def log(
         self, data: st.DataObject, content: int, aliases: Any, message: Any, metadata: Any, run: Any, type: Any
@@ -119,7 +119,7 @@ class Machine(Twins):
     def remove(self, data: st.DataObject, force: bool) -> None:
         self.both("remove", self.some(data, "exact"), force=force)
 
-    @rule(name=name, type=st.sampled_from(("model", "encoder")), description=st.sampled_from(("", "what")))
+    @rule(name=name, type=st.just("model"), description=st.sampled_from(("", "what")))
     def create_artifact(self, name: str, type: str, description: str) -> None:
         self.both("create_artifact", name, type=type, description=description)
 
