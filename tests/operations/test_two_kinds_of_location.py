@@ -48,6 +48,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             "site": str(folder / "web"),
         }
         web.shutdown()
+        web.server_close()
 
 
 def filled(places: dict[str, str], kind: str, name: str, data: bytes) -> Repository:
