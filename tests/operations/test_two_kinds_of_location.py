@@ -28,12 +28,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """By kind, where repositories can be made."""
     folder = tmp_path_factory.mktemp("places")
-    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder / "web")))
+    quiet = partial(Quiet, directory=str(folder / "web"))
     with (
         pytest.MonkeyPatch.context() as patch,
         openssh(folder / "sshd") as ssh,
         running("moto", folder / "moto") as moto,
-        web,
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as web,
     ):
         for name, value in {**moto.environment, "HOME": str(folder / "sshd" / "home"), "no_proxy": "127.0.0.1"}.items():
             patch.setenv(name, value)
@@ -48,7 +48,6 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             "site": str(folder / "web"),
         }
         web.shutdown()
-        web.server_close()
 
 
 def filled(places: dict[str, str], kind: str, name: str, data: bytes) -> Repository:
