@@ -14,7 +14,7 @@ from mreg import lazy
 GAP = "  "
 INDENT = 4
 LEAST_CUT = 8
-"""Columns below which a text is left out rather than cut: so little says nothing."""
+"""Columns below which a text is not cut beside its row, but below it: so little says nothing."""
 
 _SIGNS = {"+": "32", "-": "31", "~": "33", "!": "31", "x": "31"}
 _CODES = {**_SIGNS, "alias": "36", "dim": "2", "refused": "31", "hint": "36"}
@@ -87,32 +87,82 @@ def table(
     """The lines of a table for a terminal of this width. Columns without values are left out.
 
     Only columns that may be cut are. Where the others alone are wider than the terminal, cells of several words take
-    several lines; where that does not help, they stand below their row, or each cell takes a line.
+    several lines; where that does not help, they stand below their row, as do messages without room. A row that is
+    much wider than the others has its first cell on a line of its own, or each cell on one.
     """
     columns = columns_of(headings)
     kept = [n for n, column in enumerate(columns) if column.asked or any(row[n] for row in rows)]
     columns, rows = [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
-    widths = [_width(column, [row[n] for row in rows]) for n, column in enumerate(columns)]
+    plan = _plan(columns, rows, width)
+    if plan is None:
+        for row in rows:
+            yield from _block(columns, row, width, paint)
+        return
+    yield paint(_line(columns, [column.heading for column in columns], plan, plainly), "dim")
+    for row in rows:
+        yield from _row(columns, row, plan, width, paint)
+
+
+class _Plan(NamedTuple):
+    """widths: of all columns. shown: those in the lines of the table. below: those on lines of their own."""
+
+    widths: list[int]
+    shown: list[int]
+    below: list[int]
+
+
+def _plan(columns: list[Column], every: Sequence[Sequence[str]], width: int) -> _Plan | None:
+    """Where the cells of most rows go; None where none of them fits into the lines of a table."""
+    rows = _that_fit(columns, every, width)
+    widths = [_width(one, [row[n] for row in (every if one.cut else rows)]) for n, one in enumerate(columns)]
     if _fixed(columns, widths) > width:
         widths = _narrowed(columns, rows, widths, _fixed(columns, widths) - width)
     below = [n for n, column in enumerate(columns) if column.words and _fixed(columns, widths) > width]
     beside = [n for n in range(len(columns)) if n not in below]
     fixed = _fixed([columns[n] for n in beside], [widths[n] for n in beside])
-    if fixed > width:
-        for row in rows:
-            yield from _block(columns, row, width, paint)
-        return
+    if fixed > width or not rows:
+        return None
     room = width - fixed - len(GAP)
-    shown = [n for n in beside if not columns[n].cut or room >= LEAST_CUT]
+    if room < LEAST_CUT:
+        below += [n for n in beside if columns[n].cut]
+    shown = [n for n in beside if n not in below]
     widths = [min(w, room) if column.cut else w for w, column in zip(widths, columns, strict=True)]
-    yield paint(_line(columns, [column.heading for column in columns], widths, shown, plainly), "dim")
-    for row in rows:
-        cells = [list(wrapped(c, w)) if one.words else [c] for one, c, w in zip(columns, row, widths, strict=True)]
-        for parts in zip_longest(*(cell if n in shown else [""] for n, cell in enumerate(cells)), fillvalue=""):
-            yield _line(columns, parts, widths, shown, paint)
-        for n in below:
-            for line in wrapped(row[n], width - INDENT) if row[n] else ():
-                yield " " * INDENT + paint(line, columns[n].style)
+    return _Plan(widths, shown, below)
+
+
+def _that_fit(columns: list[Column], rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
+    """The rows that fit beside one another: a few that are much wider than the others do not decide for all."""
+    counted = [n for n, column in enumerate(columns) if not column.cut and not column.words]
+    least = [width_of(columns[n].heading) for n in counted]
+    found = [([width_of(row[n]) for n in counted], row) for row in rows]
+    while found:
+        widest = [max(least[n], *(widths[n] for widths, _ in found)) for n in range(len(counted))]
+        if sum(widest) + len(GAP) * (len(counted) - 1) <= width:
+            break
+        fewer = [[one for one in found if one[0][n] < widest[n]] for n in range(len(counted)) if widest[n] > least[n]]
+        found = max(fewer, key=len, default=[])
+    return [row for _, row in found]
+
+
+def _row(
+    columns: list[Column], row: Sequence[str], plan: _Plan, width: int, paint: Callable[[str, str], str]
+) -> Iterator[str]:
+    """The lines of a row. A first cell that is wider than its column has a line of its own."""
+    widths = plan.widths
+    wide = [n for n in plan.shown if not columns[n].cut and _least(columns[n], row[n]) > widths[n]]
+    if any(wide):
+        yield from _block(columns, row, width, paint)
+        return
+    if wide:
+        yield paint(row[0], row[0] if columns[0].style == "sign" else columns[0].style)
+        row = ["", *row[1:]]
+    cells = [list(wrapped(c, w)) if one.words else [c] for one, c, w in zip(columns, row, widths, strict=True)]
+    for parts in zip_longest(*(cell if n in plan.shown else [""] for n, cell in enumerate(cells)), fillvalue=""):
+        yield _line(columns, parts, plan, paint)
+    for n in plan.below:
+        text = cut(row[n], width - INDENT) if columns[n].cut else row[n]
+        for line in wrapped(text, width - INDENT) if text else ():
+            yield " " * INDENT + paint(line, columns[n].style)
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: int = 2) -> Iterator[str]:
@@ -141,6 +191,11 @@ def _width(column: Column, cells: Sequence[str]) -> int:
     return max(map(width_of, (column.heading, *cells)))
 
 
+def _least(column: Column, cell: str) -> int:
+    """The width that it needs, if words may stand below one another where the column says so."""
+    return max(map(width_of, cell.split(" "))) if column.words else width_of(cell)
+
+
 def _fixed(columns: list[Column], widths: list[int]) -> int:
     """What the columns take that are not cut."""
     return sum(w + len(GAP) for w, column in zip(widths, columns, strict=True) if not column.cut) - len(GAP)
@@ -151,24 +206,18 @@ def _narrowed(columns: list[Column], rows: Sequence[Sequence[str]], widths: list
     narrowed = list(widths)
     for n, column in enumerate(columns):
         if column.words and excess > 0:
-            longest = max(width_of(word) for row in rows for word in [column.heading, *row[n].split(" ")])
+            longest = max(_least(column, cell) for cell in [column.heading, *(row[n] for row in rows)])
             narrowed[n] = max(longest, widths[n] - excess)
             excess -= widths[n] - narrowed[n]
     return narrowed
 
 
-def _line(
-    columns: list[Column],
-    cells: Sequence[str],
-    widths: list[int],
-    shown: list[int],
-    paint: Callable[[str, str], str],
-) -> str:
+def _line(columns: list[Column], cells: Sequence[str], plan: _Plan, paint: Callable[[str, str], str]) -> str:
     parts = []
-    for n in shown:
-        column, cell = columns[n], cells[n]
-        text = cut(cell, widths[n]) if column.cut else cell
-        space = " " * (widths[n] - width_of(text))
+    for n in plan.shown:
+        column, cell, width = columns[n], cells[n], plan.widths[n]
+        text = cut(cell, width) if column.cut else cell
+        space = " " * (width - width_of(text))
         painted = paint(text, cell if column.style == "sign" else column.style)
         parts.append(space + painted if column.right else painted + space)
     return GAP.join(parts).rstrip()

@@ -44,10 +44,56 @@ def test_a_row_that_is_too_wide_takes_several_lines_instead_of_being_cut() -> No
     ]
 
 
-def test_a_message_without_room_is_left_out() -> None:
+def test_one_long_name_has_a_line_of_its_own_and_the_others_a_table() -> None:
+    long = "a-name-of-a-hundred-characters-" * 2
+    rows = [
+        ["digits", "artifact", "v1", "best=v1", "one"],
+        [long, "artifact", "v11", "", "two " * 20],
+        ["x", "model", "v2", "", ""],
+    ]
+
+    assert list(layout.table(["name", "kind", "latest", "aliases", "message"], rows, 60)) == [
+        "name    kind      latest  aliases  message",
+        "digits  artifact  v1      best=v1  one",
+        long,
+        "        artifact  v11              two two two two two two…",
+        "x       model     v2",
+    ]
+
+
+def test_a_row_with_a_wide_cell_in_its_middle_takes_several_lines_and_no_other_does() -> None:
+    rows = [["a", "v1", "1 B"], ["b", "0.1234567890" * 3, "2 B"], ["c", "v3", "3 B"]]
+
+    assert list(layout.table(["name", "acc", "size"], rows, 40)) == [
+        "name  acc  size",
+        "a     v1    1 B",
+        "b",
+        f"  acc: {rows[1][1]}",
+        "  size: 2 B",
+        "c     v3    3 B",
+    ]
+
+
+def test_a_message_without_room_stands_below_its_row() -> None:
     lines = list(layout.table(HEADINGS, ROWS, 40))
 
-    assert lines == ["version  aliases               size", "v10      best, production  16.1 GiB", f"v9{' ' * 29}17 B"]
+    assert lines == [
+        "version  aliases               size",
+        "v10      best, production  16.1 GiB",
+        "    epoch 12: cosine schedule, warmup 5…",
+        f"v9{' ' * 29}17 B",
+        "    short",
+    ]
+
+
+@pytest.mark.parametrize("age", ["just now", "1 min", "10 mo"])
+def test_a_message_is_shown_however_wide_the_other_columns_are(age: str) -> None:
+    headings = ["version", "aliases", "size", "files", "age", Column("metrics.acc", right=True), "message"]
+
+    shown = list(layout.table(headings, [["v0", "first-stable best", "17 B", "1", age, "0.91666", "epoch 12"]], 40))
+
+    assert max(map(len, shown)) <= 40
+    assert "epoch 12" in " ".join(shown)
 
 
 def test_columns_without_values_are_left_out() -> None:
