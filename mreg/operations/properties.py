@@ -8,7 +8,7 @@ from typing import Any
 from mreg.operations import policies
 from mreg.operations.changes import changed
 from mreg.operations.owners import check_room, owner_of
-from mreg.refs.keys import PropertyKey, in_table
+from mreg.refs.keys import Owner, PropertyKey, in_table
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
@@ -37,18 +37,30 @@ def set_properties(
     context: Context, reference: str, wanted: Mapping[str, Any], *, message: str | None = None
 ) -> Changed:
     """See `Repository.set_properties`. Raises InvalidProperty, InvalidMetadata, NotFound, NeedsFormat."""
-    said = {properties.check_key(key): _normal(key, value) for key, value in wanted.items()}
-    texts = {key: None if value is None else properties.encode(key, value) for key, value in said.items()}
+    said = normalised(wanted)
 
     def build(draft: Draft) -> None:
-        owner = owner_of(context, draft.view, reference)
-        for key, text in texts.items():
-            if text is not None:
-                policies.check_property(owner, key, said[key])
-            draft.set(PropertyKey(owner, key), text)
-        check_room(draft, owner, PropertyKey, reference)
+        draft_properties(draft, owner_of(context, draft.view, reference), said, reference)
 
     return changed(context, context.commit(f"property set {reference}", build, message=message))
+
+
+def normalised(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties as they are stored. Raises InvalidProperty, InvalidMetadata."""
+    said = {properties.check_key(key): _normal(key, value) for key, value in wanted.items()}
+    for key, value in said.items():
+        if value is not None:
+            properties.encode(key, value)
+    return said
+
+
+def draft_properties(draft: Draft, owner: Owner, said: Mapping[str, Any], reference: str) -> None:
+    """Draft that the owner has these properties, and those that are None not. Raises InvalidProperty."""
+    for key, value in said.items():
+        if value is not None:
+            policies.check_property(owner, key, value)
+        draft.set(PropertyKey(owner, key), None if value is None else properties.encode(key, value))
+    check_room(draft, owner, PropertyKey, reference)
 
 
 def remove_properties(context: Context, reference: str, gone: Iterable[str], *, message: str | None = None) -> Changed:

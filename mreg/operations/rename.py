@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from mreg.operations import properties
 from mreg.operations.aliases import check_alias_free
 from mreg.operations.changes import changed
 from mreg.operations.collections import NameTaken, check_free
@@ -29,18 +33,20 @@ from mreg.values import names
 from mreg.values.changed import Changed
 
 
-def rename_artifact(context: Context, old: str, new: str) -> Changed:
-    """Rename an artifact. Its versions keep their numbers; links and aliases follow.
+def rename_artifact(context: Context, old: str, new: str, said: Mapping[str, Any]) -> Changed:
+    """Rename an artifact. Its versions keep their numbers; links and aliases follow. said: properties that it has then.
 
     Raises UnknownArtifact, NameTaken (also if `new` once had other versions: a number means one version for
     ever).
     """
     old, new = names.check_name(old, "artifact name"), names.check_name(new, "artifact name")
+    said = properties.normalised(said)
 
     def build(draft: Draft) -> None:
         view = draft.view
         require_artifact(context, view, old)
         if old == new:
+            properties.draft_properties(draft, ArtifactKey(new), said, new)
             return
         _check_new_name(view, old, ArtifactKey(new))
         numbers = range(view.next_number(old))
@@ -50,6 +56,7 @@ def rename_artifact(context: Context, old: str, new: str) -> Changed:
             _move(draft, AnnotationKey(old, number), AnnotationKey(new, number))
         _move(draft, ArtifactKey(old), ArtifactKey(new))
         _move_parts(draft, ArtifactKey(old), ArtifactKey(new))
+        properties.draft_properties(draft, ArtifactKey(new), said, new)
         _move_aliases(draft, old, new)
         for key, value in view.live(keys.ALL_MODELS, LinkKey).items():
             target = link_target(key, value)
@@ -59,17 +66,20 @@ def rename_artifact(context: Context, old: str, new: str) -> Changed:
     return changed(context, context.commit(f"artifact rename {old} {new}", build, alone=True))
 
 
-def rename_model(context: Context, old: str, new: str) -> Changed:
-    """Rename a registered model. Its links keep their numbers; aliases, tags and card follow.
+def rename_model(context: Context, old: str, new: str, said: Mapping[str, Any]) -> Changed:
+    """Rename a registered model. Its links keep their numbers; aliases, tags and card follow. said: properties that it
+    has then.
 
     Raises UnknownModel, NameTaken.
     """
     old, new = names.check_name(old, "model name"), names.check_name(new, "model name")
+    said = properties.normalised(said)
 
     def build(draft: Draft) -> None:
         view = draft.view
         require_model(context, view, old)
         if old == new:
+            properties.draft_properties(draft, ModelKey(new), said, new)
             return
         _check_new_name(view, old, ModelKey(new))
         count = view.next_link(old)
@@ -81,6 +91,7 @@ def rename_model(context: Context, old: str, new: str) -> Changed:
         _move(draft, CardKey(old), CardKey(new))
         _move(draft, ModelKey(old), ModelKey(new))
         _move_parts(draft, ModelKey(old), ModelKey(new))
+        properties.draft_properties(draft, ModelKey(new), said, new)
         _move_aliases(draft, old, new)
 
     return changed(context, context.commit(f"model rename {old} {new}", build, alone=True))

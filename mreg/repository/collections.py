@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mreg import operations
 from mreg.repository.opening import Opened
@@ -71,13 +71,15 @@ class Collections(Opened):
         """Delete a registered model; one that has links only with `force`. No version is touched."""
         return operations.collections.remove_model(self._context, name, force=force)
 
-    def rename_artifact(self, old: str, new: str) -> Changed:
-        """Give an artifact another name; versions keep their numbers, aliases and links follow."""
-        return operations.rename.rename_artifact(self._context, old, new)
+    def rename_artifact(self, old: str, new: str, *, properties: Mapping[str, Any] | None = None) -> Changed:
+        """Give an artifact another name; versions keep their numbers, aliases and links follow. properties: set in the
+        same change, as `set_properties` does it."""
+        return operations.rename.rename_artifact(self._context, old, new, properties or {})
 
-    def rename_model(self, old: str, new: str) -> Changed:
-        """Give a registered model another name; links keep their numbers, aliases follow."""
-        return operations.rename.rename_model(self._context, old, new)
+    def rename_model(self, old: str, new: str, *, properties: Mapping[str, Any] | None = None) -> Changed:
+        """Give a registered model another name; links keep their numbers, aliases follow. properties: see
+        `rename_artifact`."""
+        return operations.rename.rename_model(self._context, old, new, properties or {})
 
     def describe(self, name: str, description: str) -> Changed:
         """Set the description of an artifact or a registered model."""

@@ -10,6 +10,7 @@ import pytest
 from mreg.operations.collections import NameTaken
 from mreg.operations.resolve import DeletedVersion, RenamedVersion, UnknownArtifact, UnknownName
 from mreg.repository import Repository
+from mreg.values.errors import InvalidInput
 
 
 def text_of(repo: Repository, reference: str) -> str:
@@ -37,6 +38,35 @@ def test_a_renamed_artifact_keeps_numbers_contents_annotations_aliases_and_links
         repo.resolve("numbers:v1")
     assert log("numbers", "3").version.name == "numbers:v3"
     assert repo.fsck(full=True).findings == ()
+
+
+@pytest.mark.parametrize(("new", "model"), [("numbers", "Numerals"), ("mnist", "Digits")])
+def test_a_rename_sets_and_removes_properties_in_the_same_change(
+    repo: Repository, log: Callable[..., Any], new: str, model: str
+) -> None:
+    log("mnist", "0", links=["Digits"])
+    for name in ("mnist", "Digits"):
+        repo.set_properties(name, {"a": 1, "b": 2})
+    head = repo.history()[-1].seq
+
+    repo.rename_artifact("mnist", new, properties={"b": None, "c": [3], "absent": None})
+    repo.rename_model("Digits", model, properties={"a": "x"})
+
+    first, second = repo.history(since=head)
+    assert repo.properties(new) == {"a": 1, "c": [3]}
+    assert repo.properties(model) == {"a": "x", "b": 2}
+    repo.undo(second.seq)
+    repo.undo(first.seq)
+    assert repo.properties("mnist") == repo.properties("Digits") == {"a": 1, "b": 2}
+
+
+def test_a_rename_with_a_property_that_cannot_be_changes_nothing(repo: Repository, log: Callable[..., Any]) -> None:
+    log("mnist", "0")
+
+    with pytest.raises(InvalidInput):
+        repo.rename_artifact("mnist", "numbers", properties={"a": object()})
+
+    assert [one.name for one in repo.artifacts()] == ["mnist"]
 
 
 def test_a_rename_can_be_taken_back_and_made_again(repo: Repository, log: Callable[..., Any]) -> None:

@@ -29,12 +29,13 @@ from mlflow.utils import validation
 from mreg.integrations.mlflow import entities, reading, search, sources, titles, uris, writing
 from mreg.integrations.mlflow.collections import ADDRESS, CREATED, STAGE, Collection, find, stage_of
 from mreg.integrations.mlflow.errors import refuse, translated
+from mreg.integrations.mlflow.webhooks import NoWebhooks
 from mreg.repository import Repository
 from mreg.repository.change import Change
-from mreg.values.errors import NotFound, Refused
+from mreg.values.errors import NotFound
 
 
-class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
+class ModelRegistry(NoWebhooks, AbstractStore):  # type: ignore[misc, unused-ignore]
     """The repository of a URI (see `uris`), as MLflow's registry store. Usable from several threads, and pickled."""
 
     @translated
@@ -86,24 +87,12 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
         if find(self._repository, new_name):
             refuse(f"Registered Model (name={new_name}) already exists.", RESOURCE_ALREADY_EXISTS)
         rename = self._repository.rename_model if collection.linking else self._repository.rename_artifact
-        *_, last = candidates = titles.names_of(new_name)
-        for candidate in candidates:
-            self._entitle(collection.name, candidate, new_name)
-            try:
-                rename(collection.name, candidate)
-            except Refused:  # a name that differs in case only
-                if candidate == last:
-                    raise
-            else:
-                break
-        return reading.model(self._repository, collection._replace(name=candidate, title=new_name))
-
-    def _entitle(self, name: str, new_name: str, title: str) -> None:
-        """Say what MLflow will call the collection under its new name: until it has that, nobody heeds it."""
-        if new_name != title:
-            self._repository.set_property(name, titles.TITLE, title)
-        else:
-            writing.remove_property(self._repository, name, titles.TITLE)
+        name = writing.named(
+            self._repository,
+            new_name,
+            lambda name: rename(collection.name, name, properties=titles.said(name, new_name)),
+        )
+        return reading.model(self._repository, collection._replace(name=name, title=new_name))
 
     @translated
     def delete_registered_model(self, name: str) -> None:
@@ -345,16 +334,6 @@ class ModelRegistry(AbstractStore):  # type: ignore[misc, unused-ignore]
 
     def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: int) -> None:
         """A version is whole when its creation returns."""
-
-    def list_webhooks(self, max_results: int | None = None, page_token: str | None = None) -> PagedList[Any]:
-        """There are none."""
-        return PagedList([], None)
-
-    def list_webhooks_by_event(
-        self, event: Any, max_results: int | None = None, page_token: str | None = None
-    ) -> PagedList[Any]:
-        """There are none. MLflow's server asks for them at each change."""
-        return PagedList([], None)
 
     def _catalogue(self) -> reading.Catalogue:
         """All that there is now."""

@@ -8,14 +8,18 @@ what MLflow calls it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from itertools import dropwhile
 from typing import Any, Final
 
+from mreg.values import alphabet
 from mreg.values.digest import digest
-from mreg.values.names import is_name
+from mreg.values.names import is_beyond_ascii, is_name
 
 TITLE: Final = "mreg.title"
 _LONGEST: Final = 100
+_MOST_BYTES: Final = 180
 _DIGITS: Final = 8
 
 
@@ -25,10 +29,25 @@ def names_of(title: str) -> list[str]:
     return [title, made_of(title)] if is_name(title) else [made_of(title)]
 
 
+def said(name: str, title: str) -> dict[str, str | None]:
+    """The property of the collection of that name: a title where the name is not that, else none."""
+    return {TITLE: None if name == title else title}
+
+
 def made_of(title: str) -> str:
     """A name that stands for the title, and for no other."""
-    plain = re.sub("[^A-Za-z0-9]+", "-", title)[:_LONGEST].strip("-")
-    return f"{plain or 'model'}-{digest(title.encode('utf-8', 'surrogatepass'))[:_DIGITS]}"
+    return f"{_plain(title) or 'model'}-{digest(title.encode('utf-8', 'surrogatepass'))[:_DIGITS]}"
+
+
+def _plain(title: str) -> str:
+    """The letters and digits of the title, of any script, as far as there is room for them."""
+    kept = "".join(c if _is_letter(c) else "-" for c in unicodedata.normalize("NFC", title))
+    begun = "".join(dropwhile(lambda c: c == "-" or c in alphabet.marks, re.sub("-+", "-", kept)))
+    return begun[:_LONGEST].encode()[:_MOST_BYTES].decode(errors="ignore").rstrip("-")
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() if character.isascii() else is_beyond_ascii(character)
 
 
 def title_of(name: str, properties: Mapping[str, Any]) -> str:

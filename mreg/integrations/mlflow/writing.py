@@ -33,19 +33,24 @@ def make(change: Change, title: str, said: dict[str, Any], description: str) -> 
     if there is not None:
         existing = change.properties(there.name)
         handle_resource_already_exist_error(title, entities.is_prompt(existing), entities.is_prompt(said))
-    *_, last = candidates = titles.names_of(title)
-    for name in candidates:
-        try:
-            change.create_artifact(
-                name, type="prompt" if entities.is_prompt(said) else "model", description=description, first=1
-            )
-        except Refused:  # a name that differs in case only
-            if name == last:
-                raise
-        else:
-            break
-    change.set_properties(name, said if name == title else {**said, titles.TITLE: title})
+    kind = "prompt" if entities.is_prompt(said) else "model"
+    name = named(change, title, lambda name: change.create_artifact(name, type=kind, description=description, first=1))
+    change.set_properties(name, {**said, **titles.said(name, title)})
     return Collection(name, title, linking=False)
+
+
+def named(repository: Repository | Change, title: str, give: Callable[[str], object]) -> str:
+    """The first name that the title may have and that can be given, which `give` does."""
+    *others, last = titles.names_of(title)
+    for name in others:
+        if repository.kind(name) is None:  # else it is that of another title
+            try:
+                give(name)
+                return name
+            except Refused:  # a name that differs in case only
+                pass
+    give(last)
+    return last
 
 
 def tag(change: Change, reference: str, tags: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_model_name
 
+from mreg.integrations.mlflow.titles import made_of
 from mreg.repository import Repository
+from mreg.values.names import is_name
 
 Make = Callable[..., Any]
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
@@ -219,6 +222,65 @@ def test_names_that_mreg_does_not_take_have_titles(
     (name,) = [one.name for one in repository.artifacts() if one.name != "digits"]
     assert repository.properties(name)["mreg.title"] == title
     assert repository.resolve(f"{name}:best").number == 1
+
+
+def test_the_name_that_a_title_has_got_can_be_a_model_of_its_own(
+    store: Any, repository: Repository, model: Make, version: Make, refused: Make
+) -> None:
+    # given
+    model("Fraud Detector", "the first", k="v")
+    version("Fraud Detector")
+    (name,) = [one.name for one in repository.artifacts()]
+
+    # when
+    model(name, "the second")
+    store.create_registered_model("third")
+    store.rename_registered_model("third", made_of(name))
+
+    # then
+    first, second = store.get_registered_model("Fraud Detector"), store.get_registered_model(name)
+    assert (first.description, first.tags, len(first.latest_versions)) == ("the first", {"k": "v"}, 1)
+    assert (second.name, second.description, second.tags, second.latest_versions) == (name, "the second", {}, [])
+    assert store.get_registered_model(made_of(name)).name == made_of(name)
+    for title in ("Fraud Detector", name, made_of(name)):
+        with refused(TAKEN, "already exists"):
+            model(title)
+    assert {one.name for one in store.search_registered_models()} == {"Fraud Detector", name, made_of(name)}
+
+
+def test_a_rename_to_the_name_of_a_title_is_one_of_its_own(store: Any, repository: Repository, model: Make) -> None:
+    model("Fraud Detector")
+    model("plain")
+    (name,) = [one.name for one in repository.artifacts() if one.name != "plain"]
+
+    store.rename_registered_model("plain", name)
+
+    assert {one.name for one in store.search_registered_models()} == {"Fraud Detector", name}
+
+
+@pytest.mark.parametrize(
+    ("title", "begun"),
+    [
+        ("Détecteur de fraude", "Détecteur-de-fraude-"),
+        ("Détecteur!", "Détecteur-"),
+        ("e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT} 1", "ét\N{COMBINING ACUTE ACCENT}-1-"),
+        ("模型 1", "模型-1-"),
+        ("!\N{COMBINING ACUTE ACCENT}x", "x-"),
+        ("😀", "model-"),
+        ("模" * 200, "模" * 60 + "-"),
+        ("x" * 256, "x" * 100 + "-"),
+    ],
+)
+def test_a_name_that_is_made_of_a_title_keeps_its_letters(title: str, begun: str) -> None:
+    name = made_of(title)
+
+    assert is_name(name)
+    assert name[:-8] == begun
+
+
+def test_a_name_can_be_made_of_any_title() -> None:
+    for code in [*range(0x3000), *range(0x3000, sys.maxunicode + 1, 97)]:
+        assert is_name(made_of(f"{chr(code)} {chr(code)}a{chr(code)}")), hex(code)
 
 
 def test_a_title_is_no_longer_said_where_the_name_will_do(store: Any, repository: Repository, model: Make) -> None:

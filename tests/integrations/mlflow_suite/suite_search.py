@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils
 
 from mreg.integrations.mlflow.store import ModelRegistry
@@ -393,3 +394,27 @@ def test_a_model_and_a_prompt_cannot_have_one_name(prompts: Any, refused: Make) 
 
 def test_there_are_no_webhooks(store: Any) -> None:
     assert (list(store.list_webhooks()), list(store.list_webhooks_by_event(None))) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("create_webhook", ("hook", "https://example.org/hook", [])),
+        ("get_webhook", ("id",)),
+        ("update_webhook", ("id", "name")),
+        ("delete_webhook", ("id",)),
+        ("test_webhook", ("id",)),
+    ],
+)
+def test_a_webhook_is_refused_with_what_there_is_instead(
+    store: Any, refused: Make, method: str, arguments: tuple[Any, ...]
+) -> None:
+    with refused("NOT_IMPLEMENTED", "no webhooks: what has changed is told by `mreg history --since SEQ --json`"):
+        getattr(store, method)(*arguments)
+
+
+def test_every_method_for_webhooks_is_overridden() -> None:
+    asked = [name for name in vars(AbstractStore) if "webhook" in name]
+
+    assert len(asked) >= 7
+    assert [name for name in asked if getattr(ModelRegistry, name) is getattr(AbstractStore, name)] == []
