@@ -142,10 +142,10 @@ def _config(subject: Subject, layers: list[Layer]) -> dict[str, Any]:
     version = subject.version
     descriptor: dict[str, Any] = {
         "createdAt": _time(subject),
-        "authors": [version.author],
+        "authors": [_author(subject)],
         "name": subject.name,
         "version": f"v{subject.number}",
-        "revision": version.digest,
+        "revision": version.manifest,
     }
     if version.message:
         descriptor["description"] = version.message
@@ -165,9 +165,8 @@ def _manifest(subject: Subject, layers: list[Layer], config: bytes, metadata: st
         "org.opencontainers.image.version": f"v{subject.number}",
         f"{OWN}name": subject.name,
         f"{OWN}version": version.name,
-        f"{OWN}digest": version.digest,
         f"{OWN}manifest": version.manifest,
-        f"{OWN}author": version.author,
+        f"{OWN}author": _author(subject),
         f"{OWN}message": version.message,
         f"{OWN}type": version.type,
         f"{OWN}metadata": metadata if version.metadata else "",
@@ -204,4 +203,14 @@ def _json(value: Mapping[str, Any] | list[Any]) -> str:
 
 
 def _time(subject: Subject) -> str:
+    """When the version was made: of one that was imported, as its source has it, so that an image that was exported,
+    imported and exported is the same image."""
+    origin = subject.version.origin
+    if origin is not None and origin.time is not None:
+        return origin.time
     return subject.version.created.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _author(subject: Subject) -> str:
+    origin = subject.version.origin
+    return subject.version.author if origin is None or origin.author is None else origin.author

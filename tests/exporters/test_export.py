@@ -335,9 +335,7 @@ def test_a_layout_is_imported_as_the_same_content(
     assert other.fsck(full=True).findings == ()
     assert other.import_from(tmp_path / "out").collections[0].seq is None
     other.export("net", tmp_path / "again", "oci")
-    assert {layer["digest"] for layer in manifest_of(tmp_path / "again", "v0")["layers"]} == {
-        layer["digest"] for layer in manifest_of(tmp_path / "out", "v0")["layers"]
-    }
+    assert tree(tmp_path / "again") == tree(tmp_path / "out"), "the same image, to the digest of its manifest"
     other.close()
 
 
