@@ -18,6 +18,7 @@ from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKind, PropertyKey, i
 from mreg.refs.view import Refs, View
 from mreg.values import properties
 from mreg.values.canonical import Malformed
+from mreg.values.change_rows import IMPORTED
 from mreg.values.names import check_alias, check_name, fold, near
 
 
@@ -117,13 +118,13 @@ class Known:
 
 def property_name(system: str, collection: str) -> str:
     """The property of an artifact in which it stands what was imported from there."""
-    name = f"mreg.imported {system} {collection}"
+    name = f"{IMPORTED}{system} {collection}"
     if len(name) <= properties.MAX_KEY:
         try:
             return properties.check_key(name)
         except properties.InvalidProperty:
             pass
-    return f"mreg.imported {system} {sha256(collection.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{IMPORTED}{system} {sha256(collection.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def remembered(text: str | None) -> Memory:

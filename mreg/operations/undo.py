@@ -22,6 +22,7 @@ from mreg.refs.keys import (
     CollectionKey,
     ConfigKey,
     LinkKey,
+    PropertyKey,
     RefKey,
     VersionKey,
 )
@@ -30,6 +31,7 @@ from mreg.refs.rules import Root
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.values.change_rows import IMPORTED
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import Conflict, Refused
 
@@ -217,6 +219,8 @@ def _shown(key: RefKey, value: str | None) -> str:
     if value is None:
         return "deleted"
     if isinstance(key, (AnnotationKey, CardKey, CollectionKey, ConfigKey)):  # whole texts
+        return "different"
+    if isinstance(key, PropertyKey) and key.name.startswith(IMPORTED):
         return "different"
     if isinstance(key, LinkKey) and (target := rules.parse_link(value)):
         return target.version

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mreg.values.changed import Detail, RefChange
 
 NONE = "none"
+IMPORTED = "mreg.imported "
+"""How the keys of properties begin in which an artifact remembers what was imported, as JSON."""
 MOST = 60
 """Letters of a text that are shown, unless all are asked for."""
 
@@ -129,6 +131,8 @@ def _rows(change: RefChange, whole: bool) -> list[Row]:
             owner, _, key = change.name.partition("#")
             if key == "mreg.ttl":
                 return [(f"expiry of {owner}", _move(_lifetime(change.old), _lifetime(change.new)))]
+            if key.startswith(IMPORTED):
+                return [(f"{key.removeprefix('mreg.')} of {owner}", _imported(change.old, change.new))]
             old, new = (text and _shortened(text, whole) for text in (change.old, change.new))
             return [(f"{key.removeprefix('mreg.')} of {owner}", _move(old, new))]
         case "attachment":
@@ -171,6 +175,19 @@ def _lifetime(seconds: str | None) -> str | None:
         return seconds and age_text(float(seconds) // 60 * 60 or float(seconds))
     except ValueError:
         return seconds
+
+
+def _imported(old: str | None, new: str | None) -> str:
+    """How many versions an artifact remembers to have from a source, before and after."""
+    before, after = (text and _remembered(text) for text in (old, new))
+    return "aliases changed" if before == after else _move(before, after)
+
+
+def _remembered(text: str) -> str:
+    try:
+        return count_text(len(lazy.json.loads(text)["versions"]), "version", "versions")
+    except (ValueError, KeyError, TypeError):
+        return _shortened(text, whole=False)
 
 
 def _attached(change: RefChange) -> str:

@@ -56,6 +56,24 @@ def test_again_it_prints_nothing(mreg: Callable[..., Done]) -> None:
     assert mreg("-q", "import", "runs") == Done(0, "", "")
 
 
+def test_what_the_artifact_remembers_is_told_in_words(mreg: Callable[..., Done], tmp_path: Path) -> None:
+    # given
+    mreg("import", "runs")
+    (tmp_path / "runs" / "checkpoint-3").mkdir()
+    (tmp_path / "runs" / "checkpoint-3" / "model.bin").write_text("step 3")
+    mreg("import", "runs")
+
+    # when
+    history, refused, undone = mreg("history"), mreg("undo", "1"), mreg("undo", "2")
+
+    # then
+    assert "imported checkpoints runs of runs\t2 versions -> 3 versions" in history.out
+    assert refused.code != 0
+    assert undone.code == 0
+    assert "imported checkpoints runs of runs  3 versions -> 2 versions" in undone.errors + undone.out
+    assert not [done for done in (history, refused, undone) if "{" in done.out + done.errors]
+
+
 def test_the_plan_is_a_table_or_a_document(mreg: Callable[..., Done]) -> None:
     table, document = mreg("import", "runs", "--dry-run"), mreg("import", "runs", "--dry-run", "--json")
 
@@ -89,6 +107,18 @@ def test_what_cannot_be_imported_is_refused(
     assert (done.code, done.out, said["code"]) == (code, "", error)
     assert said["hint"]
     assert mreg("history").out == ""
+
+
+def test_an_image_layout_is_named_as_export_names_it(mreg: Callable[..., Done]) -> None:
+    mreg("log", "runs/checkpoint-1", "--artifact", "net")
+    mreg("export", "net", "--oci", "layout")
+
+    done = mreg("import", "--oci", "layout", "--artifact", "copy")
+
+    assert (done.code, done.out) == (0, "copy:v0\n")
+    refused = mreg("import", "--oci", "layout", "--from", "dvc")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--from" in refused.errors
 
 
 def test_an_artifact_that_is_there_is_not_added_to_by_chance(mreg: Callable[..., Done]) -> None:

@@ -31,6 +31,9 @@ def import_(
             help="checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.",
         ),
     ] = None,
+    layout: Annotated[
+        bool, typer.Option("--oci", help="As --from oci: a layout that `mreg export --oci` wrote.")
+    ] = False,
     artifact: Annotated[
         str | None,
         typer.Option(
@@ -56,11 +59,13 @@ def import_(
     What was imported before is not imported again. Names that do not fit here get one that does. Each model is one
     change, which `mreg undo` takes back.
     """
+    if layout and kind not in (None, "oci"):
+        raise typer.BadParameter("--oci is --from oci: give one of --oci and --from")
     repository = ctx.obj.repository()
     with Bar("importing", ctx.obj) as bar:
         done = repository.import_from(
             source,
-            kind,
+            "oci" if layout else kind,
             artifact=artifact,
             only=only or (),
             data=data or (),

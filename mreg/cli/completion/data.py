@@ -65,6 +65,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('files*',)),
     'import': ('Bring in versions that another tool keeps.', {
         '--from': ('-', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.'),
+        '--oci': ('', 'As --from oci: a layout that `mreg export --oci` wrote.'),
         '--artifact': ('name', 'What to call it here. Default: as the source does.'),
         '-a': ('name', 'What to call it here. Default: as the source does.'),
         '--only': ('name', 'Import only this model. Repeatable.'),

@@ -109,6 +109,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.'),
+            ('    --oci', 'As --from oci: a layout that `mreg export --oci` wrote.'),
             ('-a, --artifact NAME', 'What to call it here. Default: as the source does.'),
             ('    --only NAME', 'Import only this model. Repeatable.'),
             ('    --data DIR', 'Files may lie here too, as where they were moved. Repeatable.'),
