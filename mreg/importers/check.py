@@ -59,6 +59,12 @@ def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
 
 
+def _xxh128() -> Any:
+    import xxhash  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - only where it is installed
+
+    return xxhash.xxh128()
+
+
 def _git_sha1(size: int) -> Any:
     return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
@@ -68,8 +74,18 @@ ALGORITHMS: Final[Mapping[str, Callable[[int], Hash]]] = {
     "md5": lambda _: _md5(),
     "md5-text": lambda _: _TextMd5(),
     "git-sha1": _git_sha1,
+    "xxh128": lambda _: _xxh128(),
 }
 """By the name that a plan has for each: makes a hash for a file of a size."""
+
+
+def is_known(algorithm: str) -> bool:
+    """Can files be compared with such digests? One algorithm needs a package, which not everybody has."""
+    try:
+        ALGORITHMS[algorithm](0)
+    except (KeyError, ImportError):
+        return False
+    return True
 
 
 def check(plan: Plan, *, partial: bool) -> None:
@@ -128,7 +144,11 @@ class Verifier:
 
     def source(self, path: str, file: PlannedFile, version: str) -> Source:
         """The file, as it is now, to be read as `path`. version: what to call it. Raises WrongBytes, MissingPath,
-        UnsupportedFile, UnreadableFile."""
+        UnsupportedFile, UnreadableFile, MalformedSource."""
+        if os.path.isdir(file.file):
+            raise MalformedSource(
+                path=file.file, reason="it is a link to a folder, and only links to files are followed"
+            )
         source = source_of(path, file.file)
         size = source.status.st_size
         if file.size is not None and file.size != size:

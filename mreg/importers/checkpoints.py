@@ -13,7 +13,7 @@ from mreg.importers.checkpoint_names import CheckpointName, is_step, understood
 from mreg.importers.faults import NothingToImport
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
-from mreg.importers.words import sayable, time_of
+from mreg.importers.words import few, sayable, time_of
 from mreg.values.errors import MregError
 
 SYSTEM = "checkpoints"
@@ -25,7 +25,6 @@ _WEIGHTS: Final = {
     *("params", "pb", "pdparams", "pickle", "pkl", "pt", "pth", "safetensors", "tflite", "weights"),
 }
 """Endings of files that may be a model."""
-_MOST_NAMED: Final = 5
 _STATE: Final = "trainer_state.json"
 
 
@@ -38,11 +37,13 @@ class _Checkpoint(NamedTuple):
 
 
 def recognises(source: str) -> bool:
-    """Whether checkpoints of several steps lie in it, and nothing says that another tool keeps it."""
+    """Whether checkpoints of several steps lie in it, also as links to elsewhere, and nothing says that another tool
+    keeps it."""
     if not is_folder(source):
         return False
     try:
-        return any(group[0].said.steps for group in _groups(Tree(source))[0].values())
+        tree = Tree(source)
+        return any(group[0].said.steps for group in _groups(tree)[0].values()) or any(map(_is_step, tree.left_out()))
     except MregError:
         return False
 
@@ -60,12 +61,11 @@ def read(source: str, options: Options) -> Plan:
         versions = tuple(_version(tree, one) for one in sorted(group))
         collections.append(PlannedCollection(name, versions))
     if not collections:
-        raise NothingToImport(source=source, what="no file or folder of a model with a number in its name")
+        what = "no file or folder of a model with a number in its name"
+        raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
     named = [name for name in left_out if os.path.dirname(name) in folders]
-    notes = [f"{name!r} is left out: no step stands in its name" for name in named[:_MOST_NAMED]]
-    if len(named) > _MOST_NAMED:
-        notes.append(f"{len(named) - _MOST_NAMED} more files are left out: no step stands in their names")
-    return Plan(SYSTEM, source, tuple(collections), tuple(notes))
+    notes = few([f"{name!r} is left out: no step stands in its name" for name in named])
+    return Plan(SYSTEM, source, tuple(collections), (*notes, *tree.notes()))
 
 
 _Groups = dict[tuple[str, str], list[_Checkpoint]]
@@ -92,7 +92,7 @@ def _found(tree: Tree, folder: str, depth: int) -> Iterator[tuple[str, str, Chec
     for name in tree.names(tree.path(folder)):
         below = f"{folder}/{name}" if folder else name
         path = tree.path(below)
-        if name.startswith(".") or not tree.inside(path):
+        if name.startswith(".") or tree.leads_out(path):
             continue
         is_dir = is_folder(path)
         stem, _, ending = (name, "", "") if is_dir else name.rpartition(".")
@@ -102,6 +102,11 @@ def _found(tree: Tree, folder: str, depth: int) -> Iterator[tuple[str, str, Chec
             yield folder, below, said
         elif is_dir and depth < _DEPTH and not os.path.islink(path):
             yield from _found(tree, below, depth + 1)
+
+
+def _is_step(path: str) -> bool:
+    said = understood(os.path.basename(path)) or understood(os.path.basename(path).rpartition(".")[0])
+    return said is not None and bool(said.steps)
 
 
 def _holds_model(tree: Tree, path: str, said: CheckpointName) -> bool:

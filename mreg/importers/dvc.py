@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from mreg.importers import gto
 from mreg.importers.dvc_cache import Cache
@@ -18,13 +18,11 @@ from mreg.importers.git import Git
 from mreg.importers.gto_tags import Registered, registered
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedInput, PlannedVersion
 from mreg.importers.tree import Tree, is_folder, parse_json
-from mreg.importers.words import sayable, tags_of, without_nothing
+from mreg.importers.words import few, sayable, tags_of, without_nothing
 from mreg.importers.yaml_files import listing, mapping, parse_yaml, text
 from mreg.values.errors import MregError
 
 SYSTEM = "dvc"
-
-_MOST_NAMED: Final = 5
 
 
 def recognises(source: str) -> bool:
@@ -36,9 +34,10 @@ def read(source: str, options: Options) -> Plan:
     tree = Tree(source, options.data)
     reader = _Reader(tree, Git(tree.root), options)
     collections = tuple(reader.collections())
+    notes = (*few(reader.notes), *tree.notes())
     if not collections:
-        raise NothingToImport(source=source, what="nothing that DVC keeps")
-    return Plan(SYSTEM, source, collections, tuple(reader.notes))
+        raise NothingToImport(source=source, what="; ".join(["nothing that DVC keeps", *notes]))
+    return Plan(SYSTEM, source, collections, notes)
 
 
 class _Reader:
@@ -51,7 +50,7 @@ class _Reader:
         self._partial = options.partial
         self._history: History = history(tree, self._git)
         self._tags = registered(self._git.tags()) if self._git else {}
-        self.notes: list[str] = []
+        self.notes: list[str] = list(self._history.notes)
 
     def collections(self) -> Iterator[PlannedCollection]:
         wanted = {path: found for path, found in self._history.outs.items() if path not in self._history.others}
@@ -111,7 +110,7 @@ class _Reader:
             version = self._version(one, artifact)
             if version.files or not self._partial:
                 yield version
-            elif len(self.notes) < _MOST_NAMED:
+            else:
                 self.notes.append(f"{one.out.path} {one.out.md5} is left out: the cache has nothing of it")
 
     def _version(self, found: Found, artifact: Artifact | None) -> PlannedVersion:

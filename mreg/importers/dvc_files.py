@@ -25,11 +25,13 @@ class Out(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """params: of its run. deps: path and md5 of what it read."""
+    """params: of its run. deps: path and md5 of what it read. left_out: outputs that are not imported: path, and
+    why."""
 
     outs: tuple[Out, ...]
     params: Mapping[str, Any] = {}
     deps: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class Artifact(NamedTuple):
@@ -47,7 +49,7 @@ def stages_in(data: bytes, path: str) -> dict[str, Stage]:
     folder = posixpath.dirname(path)
     if path.endswith(".dvc"):
         folder = posixpath.join(folder, text(said.get("wdir")))
-        return {"": Stage(tuple(_outs(said, folder, "")))}
+        return {"": Stage(tuple(_outs(said, folder, "")), left_out=tuple(_left_out(said)))}
     rows = mapping(said.get("stages")) if "schema" in said else said
     return {name: _stage(mapping(row), folder, name) for name, row in rows.items()}
 
@@ -55,17 +57,34 @@ def stages_in(data: bytes, path: str) -> dict[str, Stage]:
 def _stage(row: Mapping[str, Any], folder: str, name: str) -> Stage:
     deps = [(_placed(folder, text(dep.get("path"))), _digest(dep)) for dep in map(mapping, listing(row.get("deps")))]
     params = {key: value for file in mapping(row.get("params")).values() for key, value in mapping(file).items()}
-    return Stage(tuple(_outs(row, folder, name)), params, tuple((path, md5) for path, md5 in deps if md5))
+    known = tuple((path, md5) for path, md5 in deps if md5)
+    return Stage(tuple(_outs(row, folder, name)), params, known, tuple(_left_out(row)))
 
 
 def _outs(row: Mapping[str, Any], folder: str, stage: str) -> Iterator[Out]:
-    """Without those that lie outside of any cache, or elsewhere."""
     for out in map(mapping, listing(row.get("outs"))):
         path, md5, size = text(out.get("path")), _digest(out), out.get("size")
-        if md5 and path and "://" not in path and not posixpath.isabs(path):
+        if not _why_not(out):
             known = size if isinstance(size, int) and not md5.endswith(".dir") else None
             said: dict[str, Any] = {key: out[key] for key in ("desc", "type", "labels", "meta") if key in out}
             yield Out(_placed(folder, path), md5, "hash" not in out, known, stage, said)
+
+
+def _left_out(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    outs = map(mapping, listing(row.get("outs")))
+    return ((text(out.get("path")) or "?", why) for out in outs if (why := _why_not(out)))
+
+
+def _why_not(out: Mapping[str, Any]) -> str:
+    """Why the output is not imported; empty where it is."""
+    path = text(out.get("path"))
+    if not path:
+        return "it has no path"
+    if "://" in path:
+        return "it lies elsewhere"
+    if posixpath.isabs(path):
+        return "its path is absolute"
+    return "" if _digest(out) else "it has no MD5"
 
 
 def _digest(row: Mapping[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from mreg.importers import tree as trees
 from mreg.importers.dvc_files import Artifact, Out, Stage, artifacts_in, metrics_in, stages_in
-from mreg.importers.git import Commit, Git
+from mreg.importers.faults import MalformedSource
+from mreg.importers.git import MAX_BLOB, Commit, Git
 from mreg.importers.tree import Tree
 from mreg.importers.words import time_of
 
@@ -24,34 +26,53 @@ class Found(NamedTuple):
 
 
 class History(NamedTuple):
-    """outs: by path, the contents of each in their order. artifacts: by path. others: paths of metrics and plots."""
+    """outs: by path, the contents of each in their order. artifacts: by path. others: paths of metrics and plots.
+    notes: what is left out."""
 
     outs: dict[str, list[Found]]
     artifacts: dict[str, Artifact]
     others: set[str]
+    notes: dict[str, None]
 
 
 def history(tree: Tree, git: Git | None) -> History:
-    """Raises MalformedSource, NeedsYaml, UnreadableFile."""
-    found = History({}, {}, set())
+    """Raises MalformedSource where git cannot be asked, NeedsYaml, UnreadableFile."""
+    found = History({}, {}, set(), {})
     for commit, path, data in _committed(git) if git else _present(tree):
-        if data is None:
-            continue
-        if path.endswith("dvc.yaml"):
-            found.others.update(metrics_in(data, path))
-        if path.endswith(("dvc.yaml", "artifacts.yaml")):
-            found.artifacts.update({one.path: one for one in artifacts_in(data, path)})
-        else:
-            _add(found.outs, commit, stages_in(data, path))
+        try:
+            _read(found, commit, path, data)
+        except MalformedSource as error:
+            of = f" of commit {commit.sha[:12]}" if commit.sha else ""
+            found.notes[f"{path!r}{of} is left out: {error.reason}"] = None
     return found
+
+
+def _read(found: History, commit: Commit, path: str, data: bytes | None) -> None:
+    """Raises MalformedSource, NeedsYaml."""
+    if data is None:
+        raise MalformedSource(path=path, reason=f"it is larger than {MAX_BLOB >> 20} MiB")
+    if path.endswith("dvc.yaml"):
+        found.others.update(metrics_in(data, path))
+    if path.endswith(("dvc.yaml", "artifacts.yaml")):
+        found.artifacts.update({one.path: one for one in artifacts_in(data, path)})
+        return
+    for stage in stages_in(data, path).values():
+        _add(found.outs, commit, stage)
+        found.notes.update({f"{out!r}, which {path!r} names, is left out: {why}": None for out, why in stage.left_out})
 
 
 def outs_at(git: Git, commit: str, paths: Iterable[str]) -> dict[str, Out]:
     """By path, what a commit has. paths: of the files that name outputs."""
     names = {f"{commit}:./{path}": path for path in paths}
     told = git.blobs(names)
-    stages = (stage for name, data in told.items() for stage in stages_in(data, names[name]).values())
-    return {out.path: out for stage in stages for out in stage.outs}
+    return {out.path: out for name, data in told.items() for out in _outs_in(data, names[name])}
+
+
+def _outs_in(data: bytes, path: str) -> Iterator[Out]:
+    """Nothing where the file is not understood, which `history` has told."""
+    with suppress(MalformedSource):
+        for stage in stages_in(data, path).values():
+            yield from stage.outs
 
 
 def files_of(commits: Iterable[Commit]) -> set[str]:
@@ -59,12 +80,11 @@ def files_of(commits: Iterable[Commit]) -> set[str]:
     return {path for commit in commits for path, _ in commit.changes if path.endswith((".dvc", "dvc.lock"))}
 
 
-def _add(outs: dict[str, list[Found]], commit: Commit, stages: Mapping[str, Stage]) -> None:
-    for stage in stages.values():
-        for out in stage.outs:
-            known = outs.setdefault(out.path, [])
-            if all(one.out.md5 != out.md5 for one in known):
-                known.append(Found(out, stage, commit))
+def _add(outs: dict[str, list[Found]], commit: Commit, stage: Stage) -> None:
+    for out in stage.outs:
+        known = outs.setdefault(out.path, [])
+        if all(one.out.md5 != out.md5 for one in known):
+            known.append(Found(out, stage, commit))
 
 
 def _committed(git: Git) -> Iterator[tuple[Commit, str, bytes | None]]:
@@ -72,7 +92,8 @@ def _committed(git: Git) -> Iterator[tuple[Commit, str, bytes | None]]:
     contents = git.blobs(blob for commit in commits for _, blob in commit.changes if blob)
     for commit in commits:
         for path, blob in commit.changes:
-            yield commit, path, contents.get(blob) if blob else None
+            if blob:
+                yield commit, path, contents.get(blob)
 
 
 def _present(tree: Tree) -> Iterator[tuple[Commit, str, bytes]]:

@@ -12,16 +12,18 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mreg.importers import huggingface_local
-from mreg.importers.faults import NothingToImport
+from mreg.importers.faults import MalformedSource, NothingToImport
 from mreg.importers.huggingface_facts import by_etag, lacking, listed, read_card, version_of
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
 from mreg.importers.tree import MAX_WORDS, Tree, is_folder, mtime
+from mreg.importers.words import few
 from mreg.values.errors import MregError
 
 SYSTEM = "huggingface"
 
 _REPOSITORY: Final = re.compile(r"(models|datasets|spaces)--(.+)")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_PARTS: Final = ("snapshots", "blobs", "refs")
 _TYPES: Final = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 
@@ -53,15 +55,16 @@ def read(source: str, options: Options) -> Plan:
         return huggingface_local.plan(SYSTEM, source, Tree(source, options.data))
     tree = Tree(source, options.data)
     collections = []
-    notes = []
+    notes: list[str] = []
     for repository in _repositories(tree):
-        collection = _collection(tree, repository)
+        collection = _collection(tree, repository, notes)
         if collection.versions:
             collections.append(collection)
         else:
             notes.append(f"{repository.called!r} is left out: it holds no snapshot")
+    notes = [*few(notes), *tree.notes()]
     if not collections:
-        raise NothingToImport(source=source, what="no snapshot of a model")
+        raise NothingToImport(source=source, what="; ".join(["no snapshot of a model", *notes]))
     return Plan(SYSTEM, source, tuple(_bases_first(collections)), tuple(notes))
 
 
@@ -80,22 +83,27 @@ def _repositories(tree: Tree) -> Iterator[_Repository]:
 
 def _named(path: str) -> _Repository | None:
     found = _REPOSITORY.fullmatch(os.path.basename(path))
-    if found is None or not is_folder(os.path.join(path, "snapshots")):
+    if found is None or not any(is_folder(os.path.join(path, name)) for name in _PARTS):
         return None
     return _Repository(path, found[1], found[2].replace("--", "/", 1))
 
 
-def _collection(tree: Tree, repository: _Repository) -> PlannedCollection:
+def _collection(tree: Tree, repository: _Repository, notes: list[str]) -> PlannedCollection:
+    """notes: gets what is left out of it."""
     refs = dict(_refs(tree, os.path.join(repository.folder, "refs")))
-    folders = [
-        (name, path)
-        for name, path in tree.folders(os.path.join(repository.folder, "snapshots"))
-        if _COMMIT.fullmatch(name)
-    ]
+    every = list(tree.folders(os.path.join(repository.folder, "snapshots")))
+    folders = [(name, path) for name, path in every if _COMMIT.fullmatch(name)]
     main = refs.get("main", "")
     folders.sort(key=lambda one: (one[0] == main, _made(one[1]), one[0]))
     versions = [_version(tree, repository, commit, path) for commit, path in folders]
     there = {version.id for version in versions}
+    others = [(name, "no commit is called so") for name, _ in every if name not in there]
+    others += [
+        (ref, f"it names {f'{commit[:12]}, which is not here' if commit else 'no commit'}")
+        for ref, commit in refs.items()
+        if commit not in there
+    ]
+    notes += [f"{name!r} of {repository.called} is left out: {why}" for name, why in others]
     return PlannedCollection(
         name=repository.called,
         versions=tuple(versions),
@@ -105,11 +113,15 @@ def _collection(tree: Tree, repository: _Repository) -> PlannedCollection:
 
 
 def _refs(tree: Tree, folder: str) -> Iterator[tuple[str, str]]:
-    """Branches, tags and pull requests, with their commits. A commit that was asked for by its name is none."""
+    """Branches, tags and pull requests, with their commits, empty where they name none. A commit that was asked for by
+    its name is none of them."""
     for name, path in tree.walk(folder):
-        commit = tree.text(path, MAX_WORDS).strip()
-        if _COMMIT.fullmatch(commit) and not _COMMIT.fullmatch(name):
-            yield name, commit
+        try:
+            commit = tree.text(path, MAX_WORDS).strip()
+        except MalformedSource:
+            commit = ""
+        if not _COMMIT.fullmatch(name):
+            yield name, commit if _COMMIT.fullmatch(commit) else ""
 
 
 def _made(snapshot: str) -> float:

@@ -10,9 +10,9 @@ from mreg.importers.faults import MalformedSource, NothingToImport
 from mreg.importers.huggingface_facts import by_etag, lacking, listed, read_card, version_of
 from mreg.importers.plan import Plan, PlannedCollection, PlannedFile
 from mreg.importers.tree import MAX_WORDS, Tree, is_folder
+from mreg.importers.words import few
 
 _KEPT: Final = ".cache/huggingface"
-_MOST_NAMED: Final = 5
 _ENDING: Final = ".metadata"
 
 
@@ -50,10 +50,8 @@ def plan(system: str, source: str, tree: Tree) -> Plan:
     version = version_of(name, commit, files, tuple(sorted(missing)), read_card(tree, files))
     known = files.keys() | missing
     others = [path for path, _ in tree.walk(tree.root) if path not in known and not path.startswith(".cache/")]
-    notes = [f"{path!r} is left out: it was not downloaded" for path in others[:_MOST_NAMED]]
-    if len(others) > _MOST_NAMED:
-        notes.append(f"{len(others) - _MOST_NAMED} more files are left out: they were not downloaded")
-    return Plan(system, source, (PlannedCollection(name, (version,)),), tuple(notes))
+    notes = few([f"{path!r} is left out: it was not downloaded" for path in others])
+    return Plan(system, source, (PlannedCollection(name, (version,)),), (*notes, *tree.notes()))
 
 
 def _downloaded(tree: Tree) -> Iterator[_Downloaded]:

@@ -56,9 +56,10 @@ def _plan(source: str, tree: Tree, place: str, options: Options) -> Plan:
     roots = tuple(root for top in tops for root in (top, *(os.path.join(top, name) for name in _BESIDE)))
     reader = _Reader(tree, roots, store, partial=options.partial)
     collections = tuple(filter(None, map(reader.collection, store.models())))
+    notes = (*reader.notes, *tree.notes())
     if not collections:
-        raise NothingToImport(source=source, what="; ".join(reader.notes) or "no registered model")
-    return Plan(SYSTEM, source, collections, tuple(reader.notes))
+        raise NothingToImport(source=source, what="; ".join(notes) or "no registered model")
+    return Plan(SYSTEM, source, collections, notes)
 
 
 def _places(tree: Tree) -> Iterator[str]:

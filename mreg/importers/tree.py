@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mreg.importers.faults import MalformedSource, OutsideSource
+from mreg.importers.words import few
 from mreg.small_files import NotAFile, read_start
 from mreg.values.errors import MissingPath, UnreadableFile
 
@@ -26,6 +28,7 @@ class Tree:
         self.root = os.path.realpath(root)
         self._named = root
         self._roots = [self.root, *map(os.path.realpath, beside)]
+        self._led_out: dict[str, str] = {}
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
@@ -35,6 +38,27 @@ class Tree:
         real = os.path.realpath(path)
         return any(real == root or real.startswith(os.path.join(root, "")) for root in self._roots)
 
+    def leads_out(self, path: str) -> bool:
+        """Is it not inside? Links that lead elsewhere are remembered, to be told by `notes`."""
+        if self.inside(path):
+            return False
+        if os.path.islink(path):
+            self._led_out[path] = os.path.realpath(path)
+        return True
+
+    def left_out(self) -> list[str]:
+        """The links that lead out of the source."""
+        return list(self._led_out)
+
+    def notes(self) -> list[str]:
+        """A sentence for each link that was left out, as it leads out of the source."""
+        return few([self._told(path, place) for path, place in self._led_out.items()])
+
+    def _told(self, path: str, place: str) -> str:
+        name = os.path.relpath(path, self.root)
+        folder = place if os.path.isdir(place) or not os.path.lexists(place) else os.path.dirname(place)
+        return f"{name!r} is a link out of the source, and is left out; `--data {shlex.quote(folder)}` allows it"
+
     def check(self, path: str) -> str:
         """`path` itself. Raises OutsideSource where it leads elsewhere."""
         if not self.inside(path):
@@ -43,7 +67,7 @@ class Tree:
 
     def is_file(self, path: str) -> bool:
         """Is it a file that may be read?"""
-        return self.inside(path) and os.path.isfile(path)
+        return not self.leads_out(path) and os.path.isfile(path)
 
     def names(self, folder: str) -> list[str]:
         """What is in the folder, sorted; nothing where there is none. Raises OutsideSource, UnreadableFile."""
@@ -58,10 +82,10 @@ class Tree:
         return found
 
     def folders(self, folder: str) -> Iterator[tuple[str, str]]:
-        """The folders in it: name and path. Those that links out of the source stand for are left out."""
+        """The folders in it: name and path. Those that links out of the source stand for are left out, and told."""
         for name in self.names(folder):
             path = os.path.join(folder, name)
-            if self.inside(path) and os.path.isdir(path):
+            if os.path.isdir(path) and not self.leads_out(path):
                 yield name, path
 
     def walk(self, folder: str) -> Iterator[tuple[str, str]]:

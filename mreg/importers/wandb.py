@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mreg.importers import check
 from mreg.importers.faults import MalformedSource, NothingToImport
 from mreg.importers.plan import LATEST, Options, Plan, PlannedCollection, PlannedFile, PlannedInput, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
@@ -25,7 +26,7 @@ SYSTEM = "wandb"
 _RUN: Final = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-[\w-]+")
 _LOG: Final = re.compile(r"run-[\w-]+\.wandb")
 _DOWNLOADED: Final = re.compile(r"([^/]+?)[:-]v(\d{1,15})")
-_MD5: Final = re.compile(r"[0-9a-f]{32}")
+_HEX: Final = re.compile(r"[0-9a-f]{32}")
 _IMPLIED: Final = re.compile(r"latest|v\d+")
 """Aliases that W&B gives by itself."""
 _BESIDE: Final = ("artifacts/staging", "artifacts/obj/md5", "artifacts")
@@ -51,14 +52,16 @@ def read(source: str, options: Options) -> Plan:
     if logs and folders:
         raise MalformedSource(path=source, reason="it has runs and downloaded artifacts: name one of the folders")
     if not logs and not folders:
-        raise NothingToImport(source=source, what="no run, and no artifact called NAME:vN")
+        what = "no run, and no artifact called NAME:vN"
+        raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
     if folders:
-        return Plan(SYSTEM, source, tuple(_downloads(tree, folders)))
+        return Plan(SYSTEM, source, tuple(_downloads(tree, folders)), tuple(tree.notes()))
     reader = _Reader(tree, options)
     collections = tuple(reader.collections([read_run(tree, path) for path in logs]))
+    notes = (*reader.notes, *tree.notes())
     if not collections:
-        raise NothingToImport(source=source, what="; ".join(reader.notes) or "no run that logged an artifact")
-    return Plan(SYSTEM, source, collections, tuple(reader.notes))
+        raise NothingToImport(source=source, what="; ".join(notes) or "no run that logged an artifact")
+    return Plan(SYSTEM, source, collections, notes)
 
 
 def _logs(tree: Tree) -> Iterator[str]:
@@ -130,8 +133,9 @@ class _Reader:
         if not files and (not missing or self._partial):
             self.notes.append(f"{called} is left out: none of its files is here")
             return None
-        if artifact.algorithm != "MANIFEST_MD5":
-            self.notes.append(f"{called}: its files cannot be compared, {artifact.algorithm} is not known")
+        if not check.is_known(_algorithm(artifact)):
+            hint = "; `pip install xxhash` for that" if _algorithm(artifact) == "xxh128" else ""
+            self.notes.append(f"{called}: its files were not compared with their digests ({artifact.algorithm}){hint}")
         timestamp = artifact.summary.get("_timestamp")
         references = [PlannedInput("", "", entry.address) for entry in entries if entry.address]
         return PlannedVersion(
@@ -158,16 +162,22 @@ class _Reader:
         """Where a copy lies: where the log says, or by the same name in another folder, or by its digest in W&B's
         cache."""
         places = [entry.place, *self._places(os.path.basename(entry.place))] if entry.place else []
-        if _MD5.fullmatch(entry.digest):
+        algorithm = _algorithm(artifact)
+        if _HEX.fullmatch(entry.digest):
             places += self._places(entry.digest[:2], entry.digest[2:])
-            places += self._places("md5", entry.digest[:2], entry.digest[2:])
+            places += self._places(algorithm, entry.digest[:2], entry.digest[2:])
         place = next(filter(self._tree.is_file, places), None)
         if place is None:
             return None
-        return PlannedFile(place, entry.size, {"md5": entry.digest} if artifact.algorithm == "MANIFEST_MD5" else {})
+        return PlannedFile(place, entry.size, {algorithm: entry.digest} if check.is_known(algorithm) else {})
 
     def _places(self, *parts: str) -> list[str]:
         return [os.path.join(folder, *below, *parts) for folder in self._folders for below in ((), *_split(_BESIDE))]
+
+
+def _algorithm(artifact: ArtifactRow) -> str:
+    """Of the digests of its files, as `check.ALGORITHMS` has it: `MANIFEST_MD5` in the log."""
+    return artifact.algorithm.removeprefix("MANIFEST_").lower()
 
 
 def _split(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
@@ -12,6 +12,8 @@ from mreg.values import metadata, names, properties
 from mreg.values.canonical import is_unicode
 from mreg.values.names import MAX_LENGTH, InvalidName
 
+MOST_TOLD: Final = 20
+"""Notes of one kind."""
 _ROOM: Final = 8
 """Letters that are left for what tells equal names apart."""
 _UNTOLD: Final = re.compile(r"[\s/\\:,;@#!?*\"'<>|()\[\]{}=+&%$^~`]+")
@@ -78,6 +80,13 @@ def sayable(values: Mapping[str, Any]) -> dict[str, Any]:
         except metadata.InvalidMetadata:
             found[name] = ascii(value)[:1000]
     return found
+
+
+def few(notes: Sequence[str]) -> list[str]:
+    """Notes of one kind: those of all where nobody minds reading them, else the first ones and how many more there
+    are."""
+    more = len(notes) - MOST_TOLD
+    return list(notes) if more <= 0 else [*notes[:MOST_TOLD], f"{more} more are left out for such reasons"]
 
 
 def without_nothing(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mreg.importers.checkpoint_names import understood
-from mreg.importers.faults import NothingToImport, OutsideSource
+from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource
 from mreg.repository import Repository
 
 
@@ -166,3 +166,49 @@ def test_the_source_is_only_read(repo: Repository, runs: Callable[..., Path], on
 @pytest.mark.parametrize("name", ["", "last", "best-model", "=", "epoch=", "-" * 5000, "a=" * 5000])
 def test_a_name_without_a_number_says_nothing(name: str) -> None:
     assert understood(name) is None
+
+
+@pytest.fixture
+def linked(runs: Callable[..., Path], tmp_path: Path) -> Path:
+    """Checkpoints of which one is a link to another disk, and one a link to nothing."""
+    source = runs("checkpoint-1/model.bin")
+    (tmp_path / "scratch" / "big").mkdir(parents=True)
+    (tmp_path / "scratch" / "big" / "model.bin").write_text("big")
+    os.symlink(tmp_path / "scratch" / "big", source / "checkpoint-2")
+    os.symlink(tmp_path / "gone", source / "checkpoint-3")
+    return source
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_checkpoint_that_is_a_link_out_of_the_source_is_named_and_the_rest_is_imported(
+    repo: Repository, linked: Path, tmp_path: Path, dry_run: bool
+) -> None:
+    done = repo.import_from(linked, dry_run=dry_run)
+
+    scratch = tmp_path / "scratch" / "big"
+    assert [one.id for one in done.collections[0].versions] == ["checkpoint-1"]
+    assert [note.partition(" is ")[0] for note in done.notes] == ["'checkpoint-2'", "'checkpoint-3'"]
+    assert f"`--data {scratch}`" in done.notes[0]
+    if not dry_run:
+        assert repo.import_from(linked, data=[str(scratch)]).added == ("runs:v1",)
+
+
+def test_a_source_of_which_all_are_links_is_recognised_and_says_why_it_is_empty(
+    repo: Repository, linked: Path, tmp_path: Path
+) -> None:
+    (linked / "checkpoint-1" / "model.bin").unlink()
+
+    with pytest.raises(NothingToImport, match=r"checkpoint-2.*--data"):
+        repo.import_from(linked)
+
+    assert repo.import_from(linked, data=[str(tmp_path / "scratch")]).added == ("runs:v0",)
+
+
+def test_a_link_to_a_folder_in_a_checkpoint_is_refused_by_what_it_is(
+    repo: Repository, runs: Callable[..., Path]
+) -> None:
+    source = runs("checkpoint-1/model.bin", "shared/more.bin")
+    os.symlink("../shared", source / "checkpoint-1" / "shared")
+
+    with pytest.raises(MalformedSource, match=r"checkpoint-1/shared.*link to a folder"):
+        repo.import_from(source)

@@ -277,10 +277,52 @@ class TestDamage:
         dvc.write("m.bin.dvc", text)
         dvc.commit("one")
 
-        with pytest.raises(MalformedSource, match=r"m\.bin\.dvc"):
+        with pytest.raises(NothingToImport, match=r"m\.bin\.dvc"):
             repo.import_from(dvc.folder)
 
         assert not list(tmp_path.rglob("owned"))
+
+    def test_a_bad_file_in_the_history_is_named_and_the_rest_is_imported(self, repo: Repository, dvc: Dvc) -> None:
+        # given
+        dvc.add("good.bin", b"good")
+        dvc.write("bad.bin.dvc", "outs: {")
+        bad = dvc.commit("a merge went wrong")
+        dvc.write("dvc.yaml", "artifacts: [")
+        dvc.add("bad.bin", b"mended")
+        dvc.commit("mended")
+
+        # when
+        done = repo.import_from(dvc.folder, dry_run=True)
+
+        # then
+        assert [one.name for one in done.collections] == ["bad.bin", "good.bin"]
+        assert [note.partition(" is ")[0] for note in done.notes] == [
+            f"'bad.bin.dvc' of commit {bad[:12]}",
+            f"'dvc.yaml' of commit {dvc.git('rev-parse', 'HEAD').strip()[:12]}",
+        ]
+        assert len(repo.import_from(dvc.folder).added) == 2
+
+    @pytest.mark.parametrize(
+        ("path", "why"),
+        [
+            ("s3://bucket/m.bin", "elsewhere"),
+            ("/etc/passwd", "absolute"),
+            ("m.bin", "no MD5"),
+        ],
+    )
+    def test_an_output_that_is_not_imported_is_named(self, repo: Repository, dvc: Dvc, path: str, why: str) -> None:
+        dvc.add("good.bin", b"good")
+        name = "etag" if path == "m.bin" else dvc.keep(b"x")
+        dvc.write("other.dvc", "outs:\n" + dvc.out(path, name))
+        dvc.commit("one")
+        dvc.write("other.dvc", "outs:\n" + dvc.out(path, name) + "meta: {a: 1}\n")
+        dvc.commit("the same again")
+
+        done = repo.import_from(dvc.folder)
+
+        assert done.added == ("good.bin:v0",)
+        assert [note for note in done.notes if path in note and why in note] == list(done.notes)
+        assert len(done.notes) == 1
 
     def test_shapes_that_dvc_does_not_write_are_nothing(self, repo: Repository, dvc: Dvc) -> None:
         for n, text in enumerate(["", "3", "outs: 3", "outs: [3]", "outs: [{path: [1], md5: {}}]", "outs: {a: b}"]):

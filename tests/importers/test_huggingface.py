@@ -211,6 +211,31 @@ def test_a_link_out_of_the_cache_is_refused(repo: Repository, cache: Cache, targ
         repo.import_from(cache.root)
 
 
+def test_refs_and_folders_that_name_no_snapshot_are_told_and_the_rest_is_imported(
+    repo: Repository, cache: Cache, tmp_path: Path
+) -> None:
+    # given
+    folder = cache.snapshot("org/bert", NEW, {"w.bin": b"w"}, "main", NEW).parents[1]
+    for name, data in {"bad": b"../../etc", "binary": b"\xff", "old": OLD.encode()}.items():
+        (folder / "refs" / name).write_bytes(data)
+    (folder / "snapshots" / "notes").mkdir()
+    (cache.root / "models--org--empty" / "blobs").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "snapshots").mkdir(parents=True)
+    (cache.root / "models--org--linked").symlink_to(tmp_path / "elsewhere")
+
+    # when
+    done = repo.import_from(cache.root)
+
+    # then
+    assert done.added == ("org-bert:v0",)
+    assert {one.alias for one in repo.aliases("org-bert")} == {"main"}
+    told = "\n".join(done.notes)
+    for words in ("'bad' of org/bert", "'binary' of org/bert", "'old' of org/bert", "'notes' of org/bert"):
+        assert f"{words} is left out" in told
+    assert "'org/empty' is left out" in told and "'models--org--linked' is a link" in told
+    assert len(done.notes) == 6
+
+
 def test_a_listing_that_is_not_understood_is_no_listing(repo: Repository, cache: Cache) -> None:
     for n, text in enumerate(
         ["", "[]", "{}", '{"format_version": 1, "files": [1]}', '{"format_version": 9}', "[" * 10**5]

@@ -10,6 +10,7 @@ import sys
 import zlib
 from hashlib import md5
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -92,6 +93,7 @@ class Run:
         said = field(4, more.get("type", "model")) + field(5, name) + field(7, "the model") + field(12, manifest)
         said += field(6, digest or md5(b"".join(entries)).hexdigest()) + field(8, json.dumps(more.get("metadata", {})))
         said += b"".join(field(11, alias) for alias in aliases) + field(19, "good one")
+        said += field(20, more["algorithm"]) if "algorithm" in more else b""
         self.records.append(field(8, said))
 
     def summary(self, **values: Any) -> None:
@@ -104,6 +106,22 @@ class Run:
     def write(self, data: bytes) -> Path:
         self.path.write_bytes(data)
         return self.folder.parent
+
+
+ONE_IN_XXH128 = "a" * 32
+
+
+class Fake128:
+    """In the place of `xxhash.xxh128`: knows one content."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def update(self, data: bytes) -> None:
+        self.data += data
+
+    def hexdigest(self) -> str:
+        return ONE_IN_XXH128 if self.data == b"one" else "b" * 32
 
 
 @pytest.fixture
@@ -259,6 +277,40 @@ def test_bytes_that_are_not_of_their_digest_are_refused(repo: Repository, run: R
         imported(repo, run.end(), home)
 
     assert repo.history() == []
+
+
+class TestOtherDigests:
+    """XXH128, which the standard library does not have."""
+
+    @pytest.fixture
+    def logged(self, run: Run) -> Run:
+        digest = base64.b64encode(bytes.fromhex(ONE_IN_XXH128)).decode()
+        run.log([run.entry("w.bin", b"one", digest=digest)], algorithm="MANIFEST_XXH128")
+        return run
+
+    def test_without_the_package_it_is_told_that_nothing_was_compared(
+        self, repo: Repository, logged: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "xxhash", None)
+
+        done = imported(repo, logged.end(), home)
+
+        assert done.added == ("digits:v0",)
+        assert [note for note in done.notes if "not compared" in note and "xxhash" in note] == list(done.notes)
+
+    @pytest.mark.parametrize("data", [b"one", b"eno"])
+    def test_with_it_they_are_compared(
+        self, repo: Repository, logged: Run, home: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "xxhash", SimpleNamespace(xxh128=Fake128))
+        for copy in logged.staging.iterdir():
+            copy.write_bytes(data)
+
+        if data == b"one":
+            assert imported(repo, logged.end(), home).notes == ()
+        else:
+            with pytest.raises(WrongBytes, match="xxh128"):
+                imported(repo, logged.end(), home)
 
 
 def test_a_place_elsewhere_is_not_read(repo: Repository, run: Run, home: Path) -> None:
