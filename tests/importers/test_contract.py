@@ -447,3 +447,22 @@ def test_a_repository_of_format_1_is_refused_before_anything_is_read(storage: Me
 
     with pytest.raises(Refused, match="format 2"):
         source.imported(repo)
+
+
+def test_of_two_imports_at_once_each_version_comes_in_once(repo: Repository, source: Any) -> None:
+    # given
+    source.holds(source.version("a"), source.version("b"), aliases={"best": "b"})
+    others: list[Any] = []
+
+    def meanwhile(done: int, total: int) -> None:
+        if not others:
+            others.append(None)
+            others[0] = source.imported(repo)
+
+    # when
+    source.imported(repo, progress=meanwhile)
+
+    # then
+    assert others[0].collections[0].versions
+    assert [version.name for version in repo.versions("bert")] == ["bert:v0", "bert:v1"]
+    assert repo.resolve("bert:best").number == 1
