@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mreg.values.errors import MissingPath, UnreadableFile
 
@@ -33,6 +35,20 @@ def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
         if not data and stat.S_ISFIFO(mode):
             raise NotAFile(errno.EINVAL, "it is a pipe that nobody writes to", path)
     return bytes(data)
+
+
+@contextmanager
+def in_place_of(path: str, scratch: str) -> Iterator[None]:
+    """Let errors about `scratch`, the unfinished file or folder that is to become `path`, or about what is in it, name
+    `path`: nobody but mreg knows the other name."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if isinstance(named, str) and f"{named}/".startswith(f"{scratch}/"):
+            error.filename = path + named[len(scratch) :]
+            del error.filename2
+        raise
 
 
 def read_named(path: str, most: int) -> bytes:

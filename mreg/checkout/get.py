@@ -21,6 +21,7 @@ from mreg.checkout.others import Others, UnsafeDestination as UnsafeDestination
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
 from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
+from mreg.small_files import in_place_of
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, temporary_name
@@ -85,7 +86,7 @@ def get(
     staging = os.path.join(parent, temporary_name(prefix))
     filling = _Filling(reader, steps, wish)
     if not os.path.lexists(destination):
-        with Tree(staging, filling.moment) as tree:
+        with in_place_of(destination, staging), Tree(staging, filling.moment) as tree:
             tree.check_names([file.path for file in wanted.files], wanted.folders)
             left_out = filling.fill(tree, wanted.files)
             tree.add_folders(wanted.folders)
@@ -166,7 +167,7 @@ def _replace(
 ) -> tuple[File, ...]:
     """Write these files in the place of what is there; those that were left out."""
     staging = os.path.join(destination, temporary_name("."))  # in it: it may be a mount of its own
-    with Tree(staging, filling.moment) as tree:
+    with in_place_of(destination, staging), Tree(staging, filling.moment) as tree:
         left_out = filling.fill(tree, files, others_are_right)
         tree.flush()
         whole = [file for file in files if file not in set(left_out)]

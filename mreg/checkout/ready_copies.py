@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from mreg import checkout, lazy, storage
 from mreg.checkout.cache_lock import locked
+from mreg.small_files import in_place_of
 from mreg.storage.posix import clone, disk_fails, set_mode
 from mreg.values.errors import Failed, InvalidInput
 
@@ -98,7 +99,8 @@ class ReadyCopies:
     def _make(self, folder: str, reader: Reader, manifest: Manifest, steps: Steps) -> None:
         files = manifest.files
         while True:
-            with checkout.new_folder.Tree(self._scratch()) as tree:
+            scratch = self._scratch()
+            with in_place_of(folder, scratch), checkout.new_folder.Tree(scratch) as tree:
                 tree.check_names([file.path for file in files], manifest.folders)
                 self._fill(tree, reader, files, steps)
                 tree.add_folders(manifest.folders)
@@ -170,7 +172,8 @@ class ReadyCopies:
             else:
                 missing[place] = file
         self._check_space(reader, missing.values())
-        with checkout.new_folder.Tree(self._scratch()) as tree:
+        scratch = self._scratch()
+        with in_place_of(self._cache, scratch), checkout.new_folder.Tree(scratch) as tree:
             targets = [
                 checkout.new_folder.Target(str(name), file, _mode(file)) for name, file in enumerate(missing.values())
             ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         guesses as guesses,
         help as help,
         parser as parser,
+        redirected as redirected,
         report as report,
         rich_output as rich_output,
         state as state,

@@ -73,6 +73,33 @@ def cut(text: str, width: int) -> str:
     return text.rstrip() + "…"
 
 
+def excerpt(text: str, width: int) -> str:
+    """A text whose last two lines are one with carets below it: of these, what fits around the carets."""
+    before, *marked = text.rsplit("\n", 2)
+    if len(marked) < 2 or max(map(width_of, marked)) <= width:
+        return text
+    line, carets = _cells(marked[0].removeprefix(GAP)), marked[1].removeprefix(GAP)
+    at, end = carets.find("^"), carets.rfind("^") + 1
+    room = max(width - len(GAP) - 3, LEAST_CUT)  # ellipses, and half of a wide character
+    start = max(0, min(at - room // 3, len(line) - room))
+    head, tail = GAP + "…" * (start > 0), "…" * (start + room < len(line))
+    shown = "".join([line[start] or " ", *line[start + 1 : start + room]])
+    marks = "^" * max(1, min(end, start + room) - at)
+    return f"{before}\n{head}{shown}{tail}\n{' ' * (len(head) + at - start)}{marks}"
+
+
+def _cells(text: str) -> list[str]:
+    """What stands in each column of a terminal: nothing in the second one of a wide character."""
+    found: list[str] = []
+    for c in text:
+        width = width_of(c)
+        if width or not found:
+            found += [c, *[""] * (width - 1)]
+        else:
+            found[-1] += c
+    return found
+
+
 def columns_of(headings: Sequence[str | Column]) -> list[Column]:
     """The columns with these headings."""
     return [COLUMNS.get(one, Column(one)) if isinstance(one, str) else one for one in headings]

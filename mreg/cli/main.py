@@ -15,6 +15,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = None if answer(arguments, state) else _parse_and_run(arguments, state)
         sys.stdout.flush()
+        if "--where" in arguments and (meant := cli.redirected.unquoted(arguments)):
+            state.warn(meant)
         if not isinstance(result, int):
             return 0
         if result == cli.exit_codes.INTERRUPTED:  # typer has turned Ctrl-C into this

@@ -12,7 +12,7 @@ from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
 from mreg.cli.errors import NoWorkingFolder, OutputFailed
 from mreg.cli.machine import MACHINE, ONLY_READ, only_reads
-from mreg.cli.output import colourful
+from mreg.cli.output import colourful, width_of_terminal
 from mreg.cli.state import State
 from mreg.cli.streams import output_failed
 from mreg.cli.text import one_line, path_text, safe
@@ -58,6 +58,10 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
 
 def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
     """With a hint that the command line decides: the one that was meant, where it can be told."""
+    if meant := cli.redirected.unquoted(arguments):
+        return told._replace(hint=meant)
+    if told.code == "unknown-name" and (remote := state.remote_meant(str(told.facts["name"]), arguments)):
+        return told._replace(hint=f"list what the remote has with `mreg ls {remote}/`")
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
         return told._replace(hint=ONLY_READ)
     if told.code == "unknown-command" and told.facts["name"] in cli.guesses.NEEDLESS:
@@ -138,6 +142,8 @@ def _print(told: _Told, *, color: bool) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     shown = safe if told.code in _OF_SEVERAL_LINES else one_line
     text = shown(told.message).encode(encoding, "backslashreplace").decode(encoding)
+    if sys.stderr.isatty():
+        text = layout.excerpt(text, width_of_terminal(2))
     print(f"{paint('error:', 'refused')} {text}", file=sys.stderr)
     if told.hint:
         print(f"{paint('hint:', 'hint')} {one_line(told.hint)}", file=sys.stderr)

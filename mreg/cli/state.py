@@ -53,6 +53,15 @@ class State:
         except (MregError, OSError):
             return ""
 
+    def remote_meant(self, name: str, arguments: Sequence[str]) -> str:
+        """The remote that was given alone, or before this name; "" where there is none."""
+        try:
+            remotes = {one.name for one in self._opened.remotes()} if self._opened is not None else set()
+        except (MregError, OSError):
+            return ""
+        heads = [name, *(word.partition("/")[0] for word in arguments if word.partition(":")[0].endswith(f"/{name}"))]
+        return next((head for head in heads if head in remotes), "")
+
     def close(self) -> None:
         """Close the repository."""
         if self._opened is not None:

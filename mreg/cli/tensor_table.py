@@ -117,7 +117,11 @@ def _show_rows(out: Out, rows: list[list[str]], widths: dict[int, int]) -> None:
         if width_of(line) <= out.width:
             out.styled((row[0], row[0]), (line[len(row[0]) :], ""))
             continue
-        out.styled((row[0], row[0]), (f"{GAP if row[0] else ''}{row[1]}", ""))
+        sign = f"{row[0]}{GAP}" if row[0] else ""
+        first, *others = wrapped(f"{sign}{row[1]}", out.width)
+        out.styled((row[0], row[0]), (first[len(row[0]) :], ""))
+        for part in others:
+            out.styled((" " * INDENT + part, ""))
         named = [f"{heading} {cell}".strip() for heading, cell in zip(HEADINGS[2:], row[2:], strict=True) if cell]
         for part in wrapped(GAP.join(named), out.width, INDENT):
             out.styled((part, ""))

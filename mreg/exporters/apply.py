@@ -16,6 +16,7 @@ from mreg.exporters.faults import DestinationTaken
 from mreg.exporters.hashing import HashingReader
 from mreg.exporters.plan import Blob, Copied, Plan, Written
 from mreg.session.index import Index
+from mreg.small_files import in_place_of
 from mreg.storage.temporary import drop_abandoned, temporary_name
 from mreg.values.file_names import local
 from mreg.values.progress import Progress
@@ -50,7 +51,8 @@ def apply(plan: Plan, source: Source, destination: str, progress: Progress | Non
     check_free(destination)
     prefix = f".{name}."
     drop_abandoned(parent, prefix)
-    with Tree(os.path.join(parent, temporary_name(prefix)), source.moment) as tree:
+    staging = os.path.join(parent, temporary_name(prefix))
+    with in_place_of(destination, staging), Tree(staging, source.moment) as tree:
         made = _Writing(plan, source, tree, progress).run()
         try:
             tree.keep(destination)

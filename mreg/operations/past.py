@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mreg.operations.aliases import alias_in
@@ -122,7 +122,8 @@ class Moment:
     """The repository after the entry `seq`, which bears `time` (None: before the first). Made by `Repository.at`.
 
     Asked for by a time, it is that after the last entry that bears no later one. ahead: entries up to it that bear a
-    later time all the same, as some clock ran backwards; the caller may then say by a number what is meant.
+    later time all the same, as some clock ran backwards; the caller may then say by a number what is meant. in_future:
+    the time has not come yet, so this is how it is now.
     """
 
     def __init__(self, context: Context, at: int | str | datetime) -> None:
@@ -130,6 +131,7 @@ class Moment:
         self._view = context.view()
         head = self._view.head
         limit = bound(at, end=True)
+        self.in_future = self._is_in_future(bound(at, end=False))
         self.ahead: tuple[Stamp, ...] = ()
         self._decisions: dict[int, Decision] = {}
         if isinstance(limit, datetime):
@@ -141,6 +143,12 @@ class Moment:
         self._past = Past(context.storage, context.journal, self._until(seq, limit))
         self.seq = seq
         self.time = self.decision(seq).time if seq else None
+
+    def _is_in_future(self, time: int | datetime | None) -> bool:
+        if not isinstance(time, datetime) or time <= datetime.now(UTC):
+            return False
+        newest = next(self._backwards(self._view.head.seq), None)  # some clocks run ahead
+        return newest is None or newest.time < time
 
     def _backwards(self, last: int) -> Iterator[Stamp]:
         for seq in range(last, 0, -1):

@@ -15,6 +15,7 @@ from mreg.pages.overview import journal, overview
 from mreg.pages.page import MARK, page
 from mreg.pages.site import ENTRIES_PER_PAGE, INDEX, Site
 from mreg.session.context import Context
+from mreg.small_files import in_place_of
 from mreg.values.errors import Refused
 
 __all__ = ["Written"]
@@ -91,9 +92,10 @@ def _write_file(out: str, text: str) -> None:
     """Whole or not at all."""
     unfinished = _beside(out)
     try:
-        with open(unfinished, "x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(unfinished, out)
+        with in_place_of(out, unfinished):
+            with open(unfinished, "x", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(unfinished, out)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(unfinished)
@@ -104,11 +106,12 @@ def _write_folder(out: str, pages: dict[str, str]) -> None:
     """All pages or none: they are written beside the folder, which then takes its name."""
     unfinished = _beside(out)
     try:
-        os.mkdir(unfinished)
-        for name, text in pages.items():
-            with open(os.path.join(unfinished, name), "x", encoding="utf-8") as file:
-                file.write(text)
-        _take_name(unfinished, out)
+        with in_place_of(out, unfinished):
+            os.mkdir(unfinished)
+            for name, text in pages.items():
+                with open(os.path.join(unfinished, name), "x", encoding="utf-8") as file:
+                    file.write(text)
+            _take_name(unfinished, out)
     except BaseException:
         lazy.shutil.rmtree(unfinished, ignore_errors=True)
         raise

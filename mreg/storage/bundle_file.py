@@ -24,6 +24,7 @@ from typing import BinaryIO, Final, NamedTuple
 from blake3 import blake3
 
 from mreg import lazy
+from mreg.small_files import in_place_of
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Value
 from mreg.storage.keys import is_key
 from mreg.storage.memory import MemoryStaged, MemoryStorage
@@ -93,7 +94,8 @@ class BundleFile(MemoryStorage):
     def create(cls, path: str) -> BundleFile:
         """A new one, or what was left of it. `finish` gives it its name. Raises BundleBusy, OSError."""
         part = path + PART
-        file = open(part, "a+b", buffering=0)  # noqa: SIM115 - it stays open
+        with in_place_of(path, part):
+            file = open(part, "a+b", buffering=0)  # noqa: SIM115 - it stays open
         try:
             lazy.fcntl.flock(file.fileno(), lazy.fcntl.LOCK_EX | lazy.fcntl.LOCK_NB)
         except BlockingIOError:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, TypeVar
 from blake3 import blake3
 
 from mreg import storage
+from mreg.small_files import in_place_of
 from mreg.storage.base import ABSENT, ANY, Expect, Put, PutLost, Staged, Stat, Storage, Value
 from mreg.storage.flush import MANY, flush_files, flush_folder, flush_folders
 from mreg.storage.keys import check_key, is_key
@@ -128,7 +129,8 @@ class LocalStorage(Storage):
         path = self._scratch()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         # Read-only by mode from the start; the descriptor may write all the same.
-        staged = LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
+        with in_place_of(self._root, path):
+            staged = LocalStaged(path, self._in_folder(path, lambda: os.open(path, flags, 0o444)))
         if self._shared:
             try:
                 storage.rights.open_file(staged.fd)

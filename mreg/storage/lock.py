@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from mreg import lazy, storage
+from mreg.small_files import in_place_of
 from mreg.storage.base import LockTimeout
 from mreg.storage.posix import refuse_link
 from mreg.storage.process import Process, read_note
@@ -96,7 +97,8 @@ class WritersLock:
         if os.path.lexists(path):
             return
         temp = f"{self._root}/tmp/{temporary_name()}"
-        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with in_place_of(path, temp):
+            fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             storage.rights.open_lock(fd)
             with suppress(FileExistsError):
@@ -248,7 +250,8 @@ class _LinkLock:
         os.makedirs(self._tmp, exist_ok=True)
         self._temp = f"{self._tmp}/{temporary_name()}"
         note = Process.me()._replace(nonce=os.path.basename(self._temp)).encode()
-        fd = os.open(self._temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        with in_place_of(self._path, self._temp):
+            fd = os.open(self._temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
             os.write(fd, note)
             if self._shared:

@@ -17,6 +17,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Final
 
 from mreg import lazy
+from mreg.small_files import in_place_of
 from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.process import Process
 from mreg.values.digest import digest
@@ -96,12 +97,13 @@ def replace_file(path: str, data: bytes) -> None:
 def write_over(path: str, data: bytes, scratch: str, *, durable: bool = True) -> None:
     """The same, by way of the file `scratch`, which is not there before or afterwards."""
     try:
-        with open(scratch, "xb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                fsync(file.fileno())
-        os.replace(scratch, path)
+        with in_place_of(path, scratch):
+            with open(scratch, "xb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    fsync(file.fileno())
+            os.replace(scratch, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(scratch)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from mreg.cli.layout import width_of
+
 
 def lines(mreg: Any, width: int, *command: str) -> list[str]:
     shown = mreg.terminal(*command, environment={"COLUMNS": str(width), "NO_COLOR": "1"})
@@ -81,3 +83,49 @@ def test_tensors_that_fit_no_line_take_several(mreg: Any, model: Callable[..., s
     assert max(len(line) for line in shown if name not in line and "->" not in line) <= width
     assert any(name in line for line in shown)
     assert "[5000]" in " ".join(shown) and "100 %" in " ".join(shown)
+
+
+EXPRESSION = "metrics.accuracy_of_the_set > 0.9 and params.rate_of_the_schedule < 3 or size >> 4 and params.other = 5"
+
+
+@pytest.mark.parametrize(("width", "expression"), [(40, EXPRESSION), (80, EXPRESSION), (40, "学習率" * 9 + " >> 3")])
+def test_the_place_of_an_error_in_a_filter_is_marked_on_one_line(filled: Any, width: int, expression: str) -> None:
+    # when
+    shown = filled.terminal("ls", "digits", "--where", expression, environment={"COLUMNS": str(width), "NO_COLOR": "1"})
+
+    # then
+    line, carets = shown.out.splitlines()[1:3]
+    assert max(map(width_of, (line, carets))) <= width
+    assert carets.strip() == "^"
+    before = line[: line.index(">>") + 1]
+    assert width_of(before) == carets.index("^"), shown.out
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_names_of_a_renamed_tensor_are_wrapped(mreg: Any, model: Callable[..., str], width: int) -> None:
+    # given
+    weights = np.arange(1, 5001, dtype="f4")
+    names = "model.layers.10.attn.q_proj.weight", "model.layers.10.attention.query.w"
+    for number, name in enumerate(names):
+        mreg.must("log", model(f"m{number}", {"m.safetensors": save({name: weights})}), "-a", "net")
+
+    # when
+    shown = lines(mreg, width, "diff", "net:v0", "net:v1", "--tensors")
+
+    # then
+    assert max(map(len, shown[1:])) <= width
+    assert f"{names[0]} -> {names[1]}" in " ".join(" ".join(shown).split())
+
+
+def test_one_long_name_does_not_take_the_table_from_the_others(filled: Any) -> None:
+    # given
+    long = "a-name-that-is-longer-than-any-other-one-is-and-was-made-by-a-program"
+    filled.must("artifact", "create", long)
+
+    # when
+    shown = lines(filled, 80, "ls")
+
+    # then
+    assert shown[0].split()[:3] == ["name", "kind", "latest"]
+    assert long in shown
+    assert next(line for line in shown if line.startswith("digits")).split()[1:3] == ["artifact", "v1"]

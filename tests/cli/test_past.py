@@ -283,3 +283,18 @@ def test_python_has_the_same(lived: Any) -> None:
         assert repo.at(first - timedelta(seconds=1)).seq == 3
         repo.remove("numbers:v0", force=True)
         assert then.resolve("mnist:v0").digest, "what was so does not change"
+
+
+def test_a_time_that_has_not_come_is_told(lived: Any) -> None:
+    # when
+    resolved, listed, today = (
+        lived("resolve", "numbers", "--at", "2999-01-01"),
+        lived("ls", "--at", "2999-01-01"),
+        lived("resolve", "numbers", "--at", datetime.now().astimezone().date().isoformat()),
+    )
+
+    # then
+    assert resolved.out == lived.must("resolve", "numbers")
+    for result in (resolved, listed):
+        assert result.code == 0 and "that time is in the future: this is how it is now" in result.errors.splitlines()
+    assert today.code == 0 and "future" not in today.errors

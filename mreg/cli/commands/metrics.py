@@ -14,6 +14,7 @@ from mreg.cli.commands.params import NameArgument
 from mreg.cli.context import Context
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, time_text
+from mreg.small_files import in_place_of
 from mreg.values.errors import InvalidInput
 from mreg.values.plot import GAP, label
 from mreg.values.words import count_text, value_text
@@ -190,9 +191,10 @@ def _write(path: str, text: str) -> None:
     """Write the file whole, or leave what is there."""
     new = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(new, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(new, path)
+        with in_place_of(path, new):
+            with open(new, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.replace(new, path)
     except BaseException:
         if os.path.lexists(new):
             os.unlink(new)

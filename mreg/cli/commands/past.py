@@ -124,7 +124,9 @@ def _tell(state: State, moment: "Moment") -> None:
 
 
 def _tell_ahead(state: State, moment: "Moment") -> None:
-    """Clocks ran backwards, so that the time does not say which entries count."""
+    """Why the time does not say what it seems to: it has not come, or clocks ran backwards."""
+    if moment.in_future:
+        state.note("that time is in the future: this is how it is now")
     for one in moment.ahead[:_MOST]:
         state.note(
             f"entry {one.seq} counts, though it bears a later time, {_when(state, one.time)}: a clock ran backwards"

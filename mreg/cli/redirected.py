@@ -1,0 +1,40 @@
+"""Expressions typed without quotes, such as `--where metrics.acc >= 0.9`: the shell takes `>` for itself, and writes
+the output to a file called `=`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+
+_KEY = re.compile(r"[^\s<>=!~]+")
+_VALUE = re.compile(r"=.*|[-+]?\.?\d[\w.+-]*")
+"""Names of files that people hardly choose, and shells make of an operator and a number."""
+
+NOTE = "the shell takes < and > for itself: quote the expression"
+
+
+def unquoted(arguments: Sequence[str]) -> str:
+    """What to write instead where an expression was typed without quotes, and standard output is a file therefore; ""
+    elsewhere, and where it cannot be told."""
+    if "--where" not in arguments[:-1]:
+        return ""
+    place = arguments.index("--where") + 1
+    name = _name_of_output()
+    if not (_KEY.fullmatch(arguments[place]) and _VALUE.fullmatch(name)):
+        return ""
+    rest = "".join(arguments[place + 1 : place + 2]) if name == "=" else ""
+    meant = f">{name} {rest}" if name.startswith("=") else f"> {name}"
+    return (
+        f"{NOTE}, --where {shlex.quote(f'{arguments[place]} {meant}'.rstrip())}; the output went into the file {name!r}"
+    )
+
+
+def _name_of_output() -> str:
+    """The name of the file that standard output is; "" where it is none, or the system does not tell."""
+    try:
+        path = os.readlink("/proc/self/fd/1")
+    except OSError:
+        return ""
+    return os.path.basename(path) if path.startswith("/") and os.path.isfile(path) else ""

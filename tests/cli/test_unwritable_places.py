@@ -1,0 +1,64 @@
+"""What cannot be written is named as people named it, never by the name of an unfinished file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mreg.testing.refusals import SystemCall, refused
+
+UNFINISHED = re.compile(r"mreg-[0-9a-f]{8}|\.tmp|\.part|/tmp/mreg")
+
+
+@pytest.fixture
+def measured(filled: Any) -> Any:
+    filled.must("annotate", "digits:v0", "--meta", "metrics.acc=0.9")
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("metrics digits acc --svg {}", "/proc/chart.svg"),
+        ("metrics digits acc --html {}", "/proc/chart.html"),
+        ("html {}", "/proc/report.html"),
+        ("html {}", "/proc/pages"),
+        ("get digits:v0 -o {}", "/proc/got"),
+        ("export digits:v0 --folder {}", "/proc/got"),
+        ("bundle create {} digits:v0", "/proc/all.bundle"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(measured: Any, command: str, place: str) -> None:
+    result = measured(*command.format(place).split())
+
+    assert (result.code, result.out) == (1, "")
+    assert f"({place})" in result.errors.splitlines()[0]
+    assert not UNFINISHED.search(result.errors)
+
+
+@pytest.mark.parametrize("call", [SystemCall("os", "open"), SystemCall("os", "mkdir")])
+@pytest.mark.parametrize(
+    "command", ["alias set best digits:v1", "log model -a digits", "use digits:v1", "get digits:v0"]
+)
+def test_a_repository_that_cannot_be_written_is_named(measured: Any, call: SystemCall, command: str) -> None:
+    (measured.home / "model").mkdir(exist_ok=True)
+    (measured.home / "model" / "new").write_bytes(b"new")
+    with refused(call, errno.EACCES, below=measured.home.parent):
+        result = measured(*command.split())
+
+    assert result.code != 0 or not result.errors.startswith("error")
+    assert not UNFINISHED.search(result.errors)
+
+
+def test_a_file_of_settings_that_cannot_be_written_is_named(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/proc")
+
+    result = measured("config", "set", "--user", "safe.directory", str(Path(os.sep) / "elsewhere"))
+
+    assert result.code == 1 and not UNFINISHED.search(result.errors)
