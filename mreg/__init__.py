@@ -38,6 +38,7 @@ _PUBLIC = (
     "mreg.exporters.kinds",
     "mreg.importers.kinds",
     "mreg.operations.aliases",
+    "mreg.operations.interpreter",
     "mreg.operations.metrics",
     "mreg.operations.past",
     "mreg.operations.upgrade",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # the same, for type checkers
     from mreg.integrations.verbs import *
     from mreg.operations.aliases import *
     from mreg.operations.capture import *
+    from mreg.operations.interpreter import *
     from mreg.operations.metrics import *
     from mreg.operations.past import *
     from mreg.operations.upgrade import *

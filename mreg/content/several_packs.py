@@ -4,9 +4,8 @@ while the next is filled."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mreg.content.buffers import Buffer
 from mreg.content.codecs import Encoded
@@ -14,6 +13,9 @@ from mreg.content.pack_writer import PackContents, PackWriter
 from mreg.content.packs import Base, ChunkEntry, PackIndex, Piece, key_of
 from mreg.storage import Storage
 from mreg.values.errors import MregError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 AT_ONCE: Final = 3
 """Packs that are sent at the same time: as many are spooled, and at most held in memory."""
@@ -84,7 +86,10 @@ class SeveralPacks(PackContents):
 
     def _send(self) -> None:
         """Send the pack that was filled, and begin the next."""
-        self._threads = self._threads or ThreadPoolExecutor(AT_ONCE)
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where packs are sent far
+
+            self._threads = ThreadPoolExecutor(AT_ONCE)
         if len(self._sending) >= AT_ONCE:
             self._finish_first()
         writer, self._writer = self._writer, PackWriter(self._storage)

@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that
 if TYPE_CHECKING:
     from mreg.operations import (
         aliases as aliases,
+        attaching as attaching,
         attachments as attachments,
         changes as changes,
         collections as collections,

@@ -11,17 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
-from mreg import lazy
-from mreg.operations import interpreter
-from mreg.operations.interpreter import CannotAsk
+from mreg import lazy, operations
 from mreg.values.errors import InvalidInput
-
-__all__ = ["CAPTURED", "CannotAsk", "capture"]
 
 PATIENCE: Final = 2.0
 """Seconds that git may take: in a very large checkout it has to look at many files."""
 
 OUTPUT_MOST: Final = 1 << 20
+
+__all__ = ["CAPTURED", "capture"]
 
 _USERINFO: Final = re.compile(r"(?<=://)[^/@]*@")
 
@@ -56,11 +54,13 @@ def _of_other(python: str | os.PathLike[str] | bool, what: Sequence[str]) -> Ite
     asked = {"python": ("python", "platform"), "packages": ("packages",), "gpu": ("cuda",)}
     keys = [key for name, keys in asked.items() if name in what for key in keys]
     if keys:
-        said = interpreter.ask(interpreter.active() if isinstance(python, bool) else os.fspath(python))
+        said = operations.interpreter.ask(
+            operations.interpreter.active() if isinstance(python, bool) else os.fspath(python)
+        )
         yield "env", {key: said[key] for key in keys if key in said}
-    if "gpu" in what and (gpus := interpreter.gpus()):
+    if "gpu" in what and (gpus := operations.interpreter.gpus()):
         yield "env", {"gpu": gpus}
-    if "argv" in what and (argv := interpreter.caller()):
+    if "argv" in what and (argv := operations.interpreter.caller()):
         yield "source", {"argv": argv}
 
 

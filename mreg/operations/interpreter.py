@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from mreg.values.errors import InvalidInput
 
+__all__ = ["CannotAsk"]
+
 PATIENCE: Final = 30.0
 """Seconds that it may take: an interpreter on a network file system reads the metadata of some hundred packages."""
 

@@ -137,7 +137,7 @@ class Labels(Opened):
         """Attach a file, or the contents of a folder, under a name, in the place of what has the name. The version and
         its digest stay as they are; the attachment is renamed and deleted along with what it is of. paths: as for
         `log`. message: the reason, for the history. Raises NeedsFormat in a repository of format 1."""
-        return operations.attachments.attach(
+        return operations.attaching.attach(
             self._context, reference, name, listed(paths), message=message, progress=progress
         )
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mreg.operations import capture as module, interpreter
-from mreg.operations.capture import CannotAsk, UnknownCapture, capture
+from mreg.operations.capture import UnknownCapture, capture
+from mreg.operations.interpreter import CannotAsk
 from mreg.repository import Repository
 
 Git = Callable[..., str]
