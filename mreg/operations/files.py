@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from mreg import checkout, operations, values
-from mreg.checkout.ready_copies import NoCache, ReadyCopies
 from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.journal import Look
 from mreg.session import locations
@@ -19,6 +18,7 @@ from mreg.values.file_names import localised, stored
 if TYPE_CHECKING:
     from mreg.checkout.opened import OpenFile
     from mreg.checkout.reader import Reader
+    from mreg.checkout.ready_copies import ReadyCopies
     from mreg.values.entities import Checkout
     from mreg.values.progress import Progress
     from mreg.values.records import File, Manifest
@@ -164,7 +164,7 @@ def use(context: Context, reference: str, run: str | None, progress: Progress | 
     """See `Repository.use`."""
     cache = context.cache
     if cache is None:
-        raise NoCache()
+        raise checkout.ready_copies.NoCache()
     view = context.quick_view()
     resolved = resolve(context, reference, view)
     copies = _copies(context, cache)
@@ -181,7 +181,7 @@ def ready_copy(context: Context, resolved: Resolved) -> str | None:
 
 
 def _copies(context: Context, cache: str) -> ReadyCopies:
-    return ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")), context.location)
+    return checkout.ready_copies.ReadyCopies(cache, lambda: bool(context.setting("use.hard-links")), context.location)
 
 
 def _make(context: Context, copies: ReadyCopies, resolved: Resolved, look: Look, progress: Progress | None) -> str:

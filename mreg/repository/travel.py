@@ -15,12 +15,12 @@ from mreg.session.nearest import FOLDER
 from mreg.storage import Storage
 from mreg.storage.local import LocalStorage
 from mreg.values.progress import Progress
-from mreg.values.transfers import Mirrored, Transfer, TransferOptions
 
 if TYPE_CHECKING:
     from mreg.repository import Repository
     from mreg.sync.request import Request
     from mreg.values.filters.filter import Filter
+    from mreg.values.transfers import Mirrored, Transfer, TransferOptions
 
 
 ORIGIN = "origin"

@@ -48,6 +48,30 @@ def test_commands_that_change_names_or_files_load_no_filters_and_no_comparisons(
     assert "mreg.values.entities" not in moved
 
 
+@pytest.mark.parametrize(
+    ("command", "unneeded"),
+    [
+        (
+            "log weights --artifact net",
+            {"concurrent.futures", "mreg.operations.interpreter", "mreg.checkout.ready_copies"},
+        ),
+        ("get net:v0", {"concurrent.futures", "mreg.operations.log", "mreg.intake.scan"}),
+        ("show net:v0", {"mreg.operations.log", "mreg.intake.ingest", "mreg.checkout.ready_copies"}),
+        ("history", {"mreg.operations.log", "mreg.intake.scan", "mreg.session.index", "mreg.values.filters.tree"}),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_a_command_loads_nothing_that_only_others_need(command: str, unneeded: set[str], tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"weights")
+    with Repository.init(tmp_path) as repo:
+        repo.log(tmp_path / "weights", "net")
+
+    loaded = loaded_by(*command.split(), folder=tmp_path)
+
+    assert "mreg.repository.versions" in loaded
+    assert not loaded & {*unneeded, "rich", "numpy", "mreg.upkeep.gc", "mreg.values.transfers"}
+
+
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A package with one module that can be loaded, and one that imports what there is not."""
