@@ -64,8 +64,11 @@ def _load(repository: Repository, version: str, path: str) -> Any:
     if listed.tensors and not listed.skipped and all(one.dtype for one in listed.tensors):
         found = dict(every_array(repository, version, path, as_numpy))
         return found[""] if path.endswith(".npy") else found
+    data = whole(repository, version, path).tobytes()
+    if listed.skipped and not data.startswith((b"\x93NUMPY", b"PK")):
+        raise UnreadableTensors(path=path, version=version, reason=listed.skipped[0].reason)
     try:
-        loaded = np.load(io.BytesIO(whole(repository, version, path).tobytes()), allow_pickle=False)
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
         return loaded if path.endswith(".npy") else dict(loaded)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UnreadableTensors(path=path, version=version, reason=str(error).partition("\n")[0]) from None

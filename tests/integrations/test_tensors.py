@@ -267,6 +267,69 @@ def test_a_hostile_header_is_refused(repo: Repository, data: bytes, reason: str)
         mreg_numpy.load("net", repo=repo)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is empty"),
+        (POINTER, "it is a pointer of Git LFS, .*`git lfs pull` fetches it"),
+        (b"<!DOCTYPE html><html>404</html>", "it does not begin as a {kind} file does"),
+        (bytes(5), "it does not begin as a {kind} file does"),
+        (bytes(5000), "it does not begin as a {kind} file does"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["safetensors", "npy", "npz"])
+def test_a_file_that_only_its_name_makes_one_of_tensors_is_refused_by_name(
+    repo: Repository, kind: str, data: bytes, reason: str
+) -> None:
+    repo.log({f"weights.{kind}": data}, "net")
+
+    with pytest.raises(UnreadableTensors, match=f"'weights.{kind}' of net:v0 .*{reason.format(kind=kind)}"):
+        mreg_numpy.load("net", repo=repo)
+    with pytest.raises(UnreadableTensors, match=f"'weights.{kind}' of net:v0 .*{reason.format(kind=kind)}"):
+        mreg_safetensors.open("net", f"weights.{kind}", repo=repo)
+
+
+@pytest.mark.parametrize("end", [1, 5, 8, 9, 20, len(MODEL) // 2, len(MODEL) - 1])
+def test_a_truncated_file_is_refused(repo: Repository, end: int) -> None:
+    repo.log({"model.safetensors": MODEL[:end]}, "net")
+
+    with pytest.raises(UnreadableTensors, match=r"'model.safetensors' of net:v0"):
+        mreg_numpy.load("net", repo=repo)
+    with pytest.raises(UnreadableTensors, match=r"'model.safetensors' of net:v0"):
+        mreg_safetensors.open("net", repo=repo)
+
+
+def test_a_shard_that_is_none_is_refused_by_name(repo: Repository) -> None:
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    shard = file_of({"a": ("U8", [2], b"12")})
+    repo.log(
+        {
+            "model.safetensors.index.json": json.dumps(index).encode(),
+            "model-1.safetensors": shard,
+            "model-2.safetensors": POINTER,
+        },
+        "net",
+    )
+
+    with mreg_safetensors.open("net", repo=repo) as model:
+        assert model.get_tensor("a").tolist() == [49, 50]
+        with pytest.raises(UnreadableTensors, match=r"'model-2.safetensors' of net:v0"):
+            model.get_tensor("b")
+    with pytest.raises(UnreadableTensors, match=r"'model-2.safetensors' of net:v0"):
+        mreg_numpy.load("net", repo=repo)
+
+
+def test_a_file_of_no_tensors_is_loaded(repo: Repository) -> None:
+    repo.log({"m.safetensors": file_of({}), "m.npz": npz(np.savez)}, "net")
+
+    with mreg_safetensors.open("net", repo=repo) as model:
+        assert model.keys() == []
+    assert mreg_numpy.load("net", "m.safetensors", repo=repo) == {} == mreg_numpy.load("net", "m.npz", repo=repo)
+
+
 def test_elements_that_are_no_plain_numbers_are_refused(repo: Repository) -> None:
     repo.log({"m.safetensors": file_of({"w": ("F4", [4], b"12"), "v": ("U8", [2], b"12")})}, "net")
 
@@ -369,7 +432,9 @@ def test_tensors_are_listed_with_what_their_files_say(repo: Repository) -> None:
         *((name, "a.safetensors") for name in ARRAYS),
         ("", "b.npy"),
     }
-    assert found.skipped == ()
+    assert [one[:3] for one in found.skipped] == [
+        ("c.safetensors", None, "it does not begin as a safetensors file does")
+    ]
     assert found.metadata == {"a.safetensors": {"format": "pt", "step": "100"}}
     assert repo.tensors("net", "b.npy").tensors[0].shape == (7, 5, 3)
     with pytest.raises(UnknownFile):

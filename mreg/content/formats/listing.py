@@ -10,12 +10,18 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mreg.content.formats import gguf, hdf5, npy, safetensors, torch_pickle, zipped
 from mreg.content.formats.inflating import LARGEST_RATIO, BrokenMember, Inflating
 from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at
 from mreg.values.tensors import Tensor
+
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_NOTHING_ZIPPED: Final = b"PK\5\6"
+_HEAD: Final = max(len(_LFS), len(torch_pickle.OLD))
+_TENSORS_ONLY: Final = ("safetensors", "gguf", "npy", "npz")
+"""Endings of the names of files that hold tensors and nothing else."""
 
 
 class Listing(NamedTuple):
@@ -29,7 +35,7 @@ class Listing(NamedTuple):
 def tensors_of(file: SeekableFile, size: int, path: str, *, inflated: bool = False) -> Listing:
     """The tensors of a file of `size` bytes, called `path` in what is made of it. inflated: also those that are
     compressed (`Tensor.deflated`). Raises only the OSError of real input and output, and whatever `file` raises."""
-    head = read_at(file, 0, len(torch_pickle.OLD)) if size else b""
+    head = read_at(file, 0, _HEAD) if size else b""
     try:
         if head.startswith(zipped.MAGIC):
             return _zipped(file, size, path, inflated)
@@ -39,13 +45,25 @@ def tensors_of(file: SeekableFile, size: int, path: str, *, inflated: bool = Fal
             return _sound(gguf.listed(file, size, path), size)
         if head.startswith(hdf5.MAGIC):
             return _datasets(file, 0, size, path)
-        if head == torch_pickle.OLD:
+        if head.startswith(torch_pickle.OLD):
             return Listing(reason="PyTorch wrote it without its ZIP form, as before 1.6")
         if head[8:9] == b"{":
             return _sound(safetensors.listed(file, size, path), size)
     except (Unmappable, struct.error, OverflowError, ValueError):
         return Listing(reason="it contradicts its format, or itself")
-    return Listing()
+    return Listing(reason=_why_none(head, path))
+
+
+def _why_none(head: bytes, path: str) -> str:
+    """Why a file that begins so cannot have the tensors that its name promises; empty where it promises none."""
+    kind = next((kind for kind in _TENSORS_ONLY if path.lower().endswith(f".{kind}")), None)
+    if kind is None or (kind == "npz" and head.startswith(_NOTHING_ZIPPED)):
+        return ""
+    if not head:
+        return "it is empty"
+    if head.startswith(_LFS):
+        return "it is a pointer of Git LFS, which stands for the file: `git lfs pull` fetches it"
+    return f"it does not begin as a {kind} file does"
 
 
 def _zipped(file: SeekableFile, size: int, path: str, inflated: bool) -> Listing:

@@ -44,6 +44,7 @@ _TENSOR = re.compile(
     rb"\s*+ (%b) \s*+ : \s*+ \{ %b \} %b" % (_STRING, _FIELDS, _END),
     re.VERBOSE | re.DOTALL,
 )
+_EMPTY = re.compile(rb"\{ \s*+ \} \s*+ \Z", re.VERBOSE)
 _METADATA = re.compile(
     rb'\s*+ "__metadata__" \s*+ : \s*+ (?P<said> \{ %b \} ) %b' % (_PAIRS, _END),
     re.VERBOSE | re.DOTALL,
@@ -106,7 +107,7 @@ def _entries(file: SeekableFile, length: int) -> Iterator[_Entry]:
     header = read_at(file, 8, length)  # here, so that it is gone when the spans are put in order
     if len(header) != length or not header.startswith(b"{"):
         raise Unmappable
-    position, last = 1, None
+    position, last = 1, b"}" if _EMPTY.match(header) else None
     while last is None:
         if match := _TENSOR.match(header, position):
             yield _entry(match)
