@@ -14,25 +14,25 @@ Of many processes that train one model, the first one (rank 0) logs; in the othe
 from __future__ import annotations
 
 import logging
-import math
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mreg.integrations import snapshot
+from mreg.integrations import metrics as told_metrics, snapshot
+from mreg.integrations.metrics import Goal, InvalidGoal, number, numbers
+from mreg.integrations.ranks import first_rank, no_ranks
 from mreg.repository import Repository
+from mreg.repository.given import texts
 from mreg.values import names
-from mreg.values.directions import direction_of
-from mreg.values.errors import InvalidInput, NotFound, Unmet
+from mreg.values.errors import NotFound, Unmet
 
 if TYPE_CHECKING:
     from mreg.values.entities import Version
 
-__all__ = ["BEST", "LAST", "Checkpoints", "Goal", "first_rank", "numbers"]
+__all__ = ["BEST", "LAST", "Checkpoints", "Goal", "InvalidGoal", "first_rank", "numbers"]
 
 StrPath = str | os.PathLike[str]
 
@@ -42,44 +42,6 @@ TRIES = 100
 """How often the best version is looked at again because somebody else has moved the alias meanwhile."""
 
 _logger = logging.getLogger("mreg")
-_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
-
-
-class InvalidGoal(InvalidInput):
-    code = "invalid-goal"
-    template = (
-        "{text!r} does not say what is best: write max:METRIC, or min:METRIC for a loss, or METRIC alone where the "
-        "setting metrics.direction says it"
-    )
-
-    text: str
-
-
-class Goal(NamedTuple):
-    """What makes a version the best one: the highest, or the lowest, value of a metric."""
-
-    highest: bool
-    metric: str
-
-    @classmethod
-    def parse(cls, text: str, directions: Sequence[str] = ()) -> Goal:
-        """Of `max:METRIC` or `min:METRIC`, or of `METRIC` where `directions`, rules of that form, say which. Raises
-        InvalidGoal."""
-        direction, colon, metric = text.partition(":")
-        if not colon:
-            direction, metric = direction_of(f"metrics.{text.removeprefix('metrics.')}", directions) or "", text
-        metric = metric.removeprefix("metrics.")
-        if direction not in ("max", "min") or not metric:
-            raise InvalidGoal(text=text)
-        return cls(direction == "max", metric)
-
-    def prefers(self, value: float, other: float | None) -> bool:
-        """Is it better than the other? NaN is better than nothing, and whatever is better than NaN."""
-        if math.isnan(value):
-            return False
-        if other is None or math.isnan(other):
-            return True
-        return value > other if self.highest else value < other
 
 
 class _Save(NamedTuple):
@@ -99,7 +61,10 @@ class Checkpoints:
     the registry raises, at the next call; else the logger `mreg` warns once, and the training goes on without that
     version. background: False logs before `save` returns.
 
-    What is wrong before the training begins is raised in either case: InvalidName, InvalidGoal, NoRepository.
+    What is wrong before the training begins is raised in either case: InvalidName, InvalidGoal, NoRepository. What
+    looks wrong later raises ValueError with `strict`; else it is warned of once, and the checkpoint is logged: metrics
+    that are no numbers, and none that says what is best. A value that is not finite is never the best, which is only
+    warned of. `save` after `close` logs nothing, and is told in the same way.
     """
 
     def __init__(
@@ -118,10 +83,16 @@ class Checkpoints:
         self.artifact = names.check_name(artifact)
         self.strict = strict
         self.missed = 0
-        self._links, self._run, self._exclude = tuple(links), run, tuple(exclude)
+        self._links, self._exclude = _links(links), texts(exclude)
+        self._run = None if run is None else names.check_name(run, "run")
+        self._warned: set[str] = set()
+        self._closed = False
+        for fault in no_ranks():
+            self._complain(fault)
         self._metadata = dict(metadata or {})
         self._given = repository
-        self._repository = _open(repository) if first_rank() else None
+        self._logs = first_rank()
+        self._repository = _open(repository) if self._logs else None
         self.goal: Goal | None = None
         if best is not None and (self._repository or ":" in best):  # the other ranks know no setting, and log nothing
             self.goal = Goal.parse(best, self._repository.setting("metrics.direction") if self._repository else ())
@@ -180,6 +151,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """Wait until all is logged. May be called twice."""
+        self._closed = True
         try:
             self.flush()
         finally:
@@ -198,11 +170,26 @@ class Checkpoints:
         told: dict[str, Any] = {**self._metadata, **(metadata or {})}
         if step is not None:
             told["step"] = step
-        if metrics:
-            told["metrics"] = numbers(metrics)
+        if metrics and self._repository is not None:
+            told["metrics"] = kept = numbers(metrics)
+            self._complain(told_metrics.left_out(metrics, kept), "numbers")
+            if self.goal is not None:
+                self._complain(told_metrics.missing(self.goal, kept), "goal")
+                self._complain(told_metrics.unlimited(self.goal, kept), "finite", fatal=False)
         return told
 
+    def _complain(self, fault: str, kind: str = "", *, fatal: bool = True) -> None:
+        """Raise ValueError with `strict`, else warn once of each kind; of nothing if there is no fault."""
+        if fault and fatal and self.strict:
+            raise ValueError(f"{self.artifact}: {fault}")
+        if fault and (kind or fault) not in self._warned:
+            self._warned.add(kind or fault)
+            _logger.warning("%s: %s", self.artifact, fault)
+
     def _save(self, make: Callable[[], str], metadata: dict[str, Any], message: str | None) -> None:
+        if self._closed and self._logs:
+            self.missed += 1
+            self._complain("a checkpoint was not logged: it was saved after close", "closed")
         if self._repository is None:
             return
         try:
@@ -270,33 +257,17 @@ class Checkpoints:
             return place, False
         known = best.metadata.get("metrics") if best else None
         value = known.get(self.goal.metric) if isinstance(known, Mapping) else None
-        return place, self.goal.prefers(metrics[self.goal.metric], _number(value))
+        return place, self.goal.prefers(metrics[self.goal.metric], number(value))
 
 
-def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that are numbers, or arrays of one element of any framework, as numbers."""
-    found = {str(name): _number(value) for name, value in metrics.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def first_rank() -> bool:
-    """Is this the process that logs? True where one process trains by itself."""
-    torch = sys.modules.get("torch")
-    distributed = getattr(torch, "distributed", None)
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return bool(distributed.get_rank() == 0)
-    return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str | bytes | bool) or value is None:
-        return None
-    if isinstance(value, int):
-        return value
-    try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, RuntimeError):  # of several elements; torch says the last
-        return None
+def _links(given: Sequence[str]) -> tuple[str, ...]:
+    """`MODEL` or `MODEL:ALIAS` each. Raises InvalidName."""
+    for link in texts(given):
+        model, colon, alias = link.partition(":")
+        names.check_name(model, "model name")
+        if colon:
+            names.check_alias(alias)
+    return texts(given)
 
 
 def _written(write: Callable[[str], object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,135 @@ def test_no_version_is_best_where_all_is_nan_or_the_metric_is_missing(repository
     saved(repository, checkpoint, [math.nan, "high", None], "max:score")
 
     assert aliases(repository) == {"last": 2}
+
+
+@pytest.mark.parametrize(
+    ("best", "values", "expected"),
+    [
+        ("max:score", [1.0, math.inf], {"best": 0, "last": 1}),
+        ("max:score", [math.inf, 1.0, 0.5], {"best": 1, "last": 2}),
+        ("min:score", [1.0, -math.inf], {"best": 0, "last": 1}),
+        ("min:score", [math.nan, math.inf], {"last": 1}),
+    ],
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_not_finite_is_never_best_and_warned_of_once(
+    repository: Repository,
+    checkpoint: Path,
+    caplog: pytest.LogCaptureFixture,
+    best: str,
+    values: list[float],
+    expected: dict[str, int],
+    strict: bool,
+) -> None:
+    saved(repository, checkpoint, values, best, strict=strict)
+
+    assert aliases(repository) == expected
+    (message,) = caplog.messages
+    assert re.fullmatch("m: a checkpoint whose score is (-?inf|nan) is never the best", message)
+
+
+# What is told.
+
+
+MISTAKES = {
+    "mistyped": (
+        {"acuracy": 0.5, "loss": 1},
+        "m: a checkpoint without accuracy is never the best, and this one has acuracy, loss; did you mean acuracy?",
+    ),
+    "absent": ({"loss": 1}, "m: a checkpoint without accuracy is never the best, and this one has loss"),
+    "text": ({"accuracy": 0.5, "grade": "A"}, "m: metrics are numbers, and others are left out: grade is 'A'"),
+    "array": ({"accuracy": 0.5, "all": [1, 2]}, "m: metrics are numbers, and others are left out: all is [1, 2]"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_metrics_that_look_wrong_are_told_once_and_the_checkpoint_is_logged(
+    repository: Repository, checkpoint: Path, caplog: pytest.LogCaptureFixture, mistake: str
+) -> None:
+    metrics, expected = MISTAKES[mistake]
+
+    with Checkpoints("m", best="max:accuracy", repository=repository) as checkpoints:
+        for _ in range(3):
+            checkpoints.save(checkpoint, metrics=metrics)
+
+    assert caplog.messages == [expected]
+    assert len(repository.versions("m")) == 3
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_metrics_that_look_wrong_are_an_error_with_strict(
+    repository: Repository, checkpoint: Path, mistake: str
+) -> None:
+    metrics, expected = MISTAKES[mistake]
+
+    with (
+        Checkpoints("m", best="max:accuracy", repository=repository, strict=True) as checkpoints,
+        pytest.raises(ValueError, match=re.escape(expected)),
+    ):
+        checkpoints.save(checkpoint, metrics=metrics)
+
+    assert os.listdir(checkpoint.parent) == ["ckpt"]
+
+
+def test_a_metric_without_a_value_yet_is_no_mistake(
+    repository: Repository, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Checkpoints("m", best="max:accuracy", repository=repository, strict=True) as checkpoints:
+        checkpoints.save(checkpoint)
+        checkpoints.save(checkpoint, metrics={"accuracy": 1, "loss": None})
+
+    assert (caplog.messages, aliases(repository)) == ([], {"best": 1, "last": 1})
+
+
+def test_a_checkpoint_saved_after_close_is_told(
+    repository: Repository, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints("m", repository=repository)
+    checkpoints.save(checkpoint)
+    checkpoints.close()
+
+    checkpoints.save(checkpoint)
+    checkpoints.save_by(lambda folder: None)
+    checkpoints.close()
+
+    assert caplog.messages[0] == "m: a checkpoint was not logged: it was saved after close"
+    assert (checkpoints.missed, len(repository.versions("m"))) == (2, 1)
+    strict = Checkpoints("m", repository=repository, strict=True)
+    strict.close()
+    with pytest.raises(ValueError, match="saved after close"):
+        strict.save(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "options", [{"links": ["a b"]}, {"links": "Digits:v1"}, {"links": ["Digits:"]}, {"run": "a b"}]
+)
+def test_a_name_that_cannot_be_is_an_error_before_the_training(repository: Repository, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        Checkpoints("m", repository=repository, **options)
+
+
+def test_one_link_and_one_pattern_stand_for_themselves(repository: Repository, checkpoint: Path) -> None:
+    (checkpoint / "optimizer.pt").write_bytes(b"2")
+
+    with Checkpoints("m", repository=repository, links="models:candidate", exclude="*.pt") as checkpoints:
+        checkpoints.save(checkpoint)
+
+    assert [file.path for file in repository.files("models:candidate")] == ["weights"]
+
+
+def test_a_rank_that_is_no_number_is_told_and_not_heeded(
+    repository: Repository, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RANK", "x")
+
+    with Checkpoints("m", repository=repository) as checkpoints:
+        checkpoints.save(checkpoint)
+
+    assert caplog.messages == ["m: RANK is 'x', which is no rank, and is not heeded"]
+    assert len(repository.versions("m")) == 1
+    with pytest.raises(ValueError, match="RANK is 'x'"):
+        Checkpoints("m", repository=repository, strict=True)
 
 
 def test_who_moves_best_meanwhile_is_heeded(
@@ -215,7 +345,15 @@ def test_source_that_is_missing_stops_nothing(repository: Repository, tmp_path: 
 
 @pytest.mark.parametrize(
     ("environment", "logs"),
-    [({}, True), ({"RANK": "0"}, True), ({"RANK": "1"}, False), ({"SLURM_PROCID": "3"}, False)],
+    [
+        ({}, True),
+        ({"RANK": "0"}, True),
+        ({"RANK": "1"}, False),
+        ({"SLURM_PROCID": "3"}, False),
+        ({"RANK": "-1"}, True),
+        ({"RANK": "x", "SLURM_PROCID": "3"}, False),
+        ({"RANK": "", "SLURM_PROCID": "0"}, True),
+    ],
 )
 def test_only_the_first_rank_logs(
     tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], logs: bool
