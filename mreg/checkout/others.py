@@ -33,6 +33,16 @@ class UnsafeDestination(Refused):
     reason: str
 
 
+def check_place(place: str) -> str:
+    """Its path. Raises UnsafeDestination where the text is empty, or leads into a repository's own folder."""
+    if not place:
+        raise UnsafeDestination(path=place, reason="the name is empty")
+    path = os.path.abspath(place)
+    if any(map(is_reserved, os.path.realpath(path).split(os.sep))):
+        raise UnsafeDestination(path=path, reason="it is in a repository's own folder")
+    return path
+
+
 class WouldLose(Refused):
     code = "would-lose"
     template = "nothing was written or removed: the repository has no copy of {count} of the files in {path}: {files}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from mreg import checkout, operations
-from mreg.checkout.get import UnsafeDestination
+from mreg.checkout.others import check_place
 from mreg.exporters import apply, kinds
 from mreg.exporters.faults import NameNeeded
 from mreg.exporters.plan import Plan, Subject
@@ -14,7 +12,6 @@ from mreg.refs.view import View
 from mreg.session import locations
 from mreg.session.context import Context
 from mreg.values.exports import Exported
-from mreg.values.paths import is_reserved
 from mreg.values.progress import Progress
 
 
@@ -49,9 +46,7 @@ def export(
 def _checked(destination: str) -> str:
     """The destination's path. Raises DestinationTaken, UnsafeDestination, NotAFolder."""
     locations.check_folder(destination, "what is exported")
-    path = os.path.abspath(destination)
-    if any(map(is_reserved, os.path.realpath(path).split(os.sep))):
-        raise UnsafeDestination(path=path, reason="it is in a repository's own folder")
+    path = check_place(destination)
     apply.check_free(path)
     return path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from mreg.pages.markup import Markup, element, text
 from mreg.values import plot
@@ -17,6 +17,9 @@ POINTS: Final = 400
 MARKS: Final = 3
 """Rows of alias names below the axis."""
 
+LETTER: Final = 6
+"""Width of a letter of these, about."""
+
 
 def chart(key: str, values: Sequence[float | None], versions: Sequence[str], aliases: Mapping[str, str]) -> Markup:
     """A line over versions, in their order, with a mark for each alias of the collection (alias -> `vN`)."""
@@ -24,8 +27,8 @@ def chart(key: str, values: Sequence[float | None], versions: Sequence[str], ali
     drawn = [value for value in values if value is not None and plot.is_drawn(value)]
     ends = f"{plot.label(drawn[0])} to {plot.label(drawn[-1])}" if drawn else "no number"
     label = f"{key} over {len(versions)} versions: {ends}, {plot.label(scale.low)} to {plot.label(scale.high)}"
-    marked = _marked(versions, aliases)
-    height = HEIGHT + BOTTOM + 12 * min(MARKS, len(marked))
+    marked = _placed(_marked(versions, aliases), len(versions))
+    height = HEIGHT + BOTTOM + 12 * max((mark.row + 1 for mark in marked), default=0)
     parts = [*_axis(scale), *_lines(values, versions, scale), *_gaps(values), *_marks(marked, values, scale)]
     ticks = _ticks(versions)
     drawing = Markup(
@@ -52,25 +55,61 @@ def _lines(values: Sequence[float | None], versions: Sequence[str], scale: plot.
 
 
 def _gaps(values: Sequence[float | None]) -> Iterator[str]:
-    """A cross on the axis for versions that have no number."""
+    """A cross above the axis for versions that have no number."""
     for column in sorted(plot.gaps(values, WIDTH - LEFT - RIGHT)):
-        yield f'<text class="m" x="{LEFT + column}" y="{HEIGHT + 3}">{plot.GAP}</text>'
+        yield f'<text class="m" x="{LEFT + column}" y="{HEIGHT - 3}">{plot.GAP}</text>'
+
+
+class _Mark(NamedTuple):
+    """The aliases of one version. row: in which their names stand; -1 where there is no room."""
+
+    place: int
+    names: str
+    row: int
 
 
 def _marked(versions: Sequence[str], aliases: Mapping[str, str]) -> list[tuple[int, str]]:
+    """The aliases of each version that has some, by its place."""
     places = {version: place for place, version in enumerate(versions)}
-    return sorted((places[version], alias) for alias, version in aliases.items() if version in places)
+    found: dict[int, list[str]] = {}
+    for alias, version in sorted(aliases.items()):
+        if version in places:
+            found.setdefault(places[version], []).append(alias)
+    return [(place, ", ".join(names)) for place, names in sorted(found.items())]
 
 
-def _marks(marked: Sequence[tuple[int, str]], values: Sequence[float | None], scale: plot.Scale) -> Iterator[str]:
-    count = len(values)
-    for number, (place, alias) in enumerate(marked):
-        x, value = _x(place, count), values[place]
+def _placed(marked: Sequence[tuple[int, str]], count: int) -> list[_Mark]:
+    """Each in the first row where it does not run into its neighbour: the last ones first, which are looked for."""
+    begins = [float(WIDTH)] * MARKS
+    found = []
+    for place, names in reversed(marked):
+        start, end = _extent(_x(place, count), names)
+        row = next((row for row, begin in enumerate(begins) if end <= begin), -1)
+        if row >= 0:
+            begins[row] = start - LETTER
+        found.append(_Mark(place, names, row))
+    return found[::-1]
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < WIDTH / 4 else "end" if x > WIDTH * 3 / 4 else "middle"
+
+
+def _extent(x: float, names: str) -> tuple[float, float]:
+    """Where the names begin and end."""
+    width = LETTER * len(names)
+    start = x - {"start": 0.0, "middle": width / 2, "end": width}[_anchor(x)]
+    return start, start + width
+
+
+def _marks(marked: Sequence[_Mark], values: Sequence[float | None], scale: plot.Scale) -> Iterator[str]:
+    for place, names, row in marked:
+        x, value = _x(place, len(values)), values[place]
         y = _y(scale, value) if value is not None and plot.is_drawn(value) else HEIGHT
-        anchor = "start" if x < WIDTH / 4 else "end" if x > WIDTH * 3 / 4 else "middle"
-        row = HEIGHT + 24 + 12 * (number % MARKS)
-        yield f'<path class="a" d="M{x} {y}V{HEIGHT + 4}"/>'
-        yield f'<text class="n" x="{x}" y="{row}" text-anchor="{anchor}">{text(alias)}</text>'
+        yield f'<path class="a" d="M{x} {y}V{HEIGHT + 4}"><title>{text(names)}</title></path>'
+        if row >= 0:
+            below = HEIGHT + 24 + 12 * row
+            yield f'<text class="n" x="{x}" y="{below}" text-anchor="{_anchor(x)}">{text(names)}</text>'
 
 
 def _ticks(versions: Sequence[str]) -> Iterator[str]:

@@ -114,6 +114,7 @@ def _versions(facts: Facts, one: Artifact, shown: Sequence[VersionFacts], site: 
         "aliases",
         *(key.removeprefix("metrics.") for key in keys),
         "size",
+        "stored",
         "new",
         "author",
         "message",
@@ -129,12 +130,13 @@ def _versions(facts: Facts, one: Artifact, shown: Sequence[VersionFacts], site: 
                 [[element("span", alias, class_="alias"), " "] for alias in (*ver.aliases, *ver.model_aliases)],
                 *[f"{number:.6g}" if number is not None else "" for number in numbers],
                 (size_text(each.sizes.logical), each.sizes.logical),
+                (size_text(each.sizes.stored), each.sizes.stored),
                 (size_text(each.sizes.new), each.sizes.new),
                 ver.author,
                 cut(ver.message.partition("\n")[0]),
             ]
         )
-    right = ["size", "new", *headings[3 : 3 + len(keys)]]
+    right = ["size", "stored", "new", *headings[3 : 3 + len(keys)]]
     before = [everything[place - 1] if (place := places[each.version.name]) else None for each in shown]
     details = [version(each, old, site, here) for each, old in zip(shown, before, strict=True)]
     damaged = {name: why for name, why in facts.damaged.items() if name.rpartition(":")[0] == one.name}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mreg.pages.facts import Facts
+from mreg.pages.facts import Facts, VersionFacts
 from mreg.pages.markup import Content, Markup, cut, element, moment
 from mreg.pages.site import Site, anchor
 from mreg.pages.tables import Cell, table
@@ -79,7 +79,7 @@ def _models(facts: Facts, site: Site, here: str) -> Markup:
     return table(headings, rows, numbers=["links"], caption="registered models")
 
 
-def _artifacts(facts: Facts, site: Site, here: str) -> Markup:
+def _artifacts(facts: Facts, site: Site, here: str) -> Content:
     rows: list[list[Cell]] = [
         [
             site.link(anchor("artifact", one.name), one.name, here),
@@ -87,14 +87,26 @@ def _artifacts(facts: Facts, site: Site, here: str) -> Markup:
             _pointers(one.aliases),
             str(one.versions),
             one.latest or "",
-            (size_text(one.size), one.size) if one.size is not None else "",
+            *_sizes(facts.versions[one.name]),
             moment(one.changed) if one.changed else "",
             cut(one.description.partition("\n")[0]),
         ]
         for one in facts.artifacts
     ]
-    headings = ["name", "type", "aliases", "versions", "latest", "size", "changed", "description"]
-    return table(headings, rows, numbers=["versions", "size"], caption="artifacts")
+    headings = ["name", "type", "aliases", "versions", "latest", "size", "stored", "new", "changed", "description"]
+    words = "Size: of all versions. Stored: what they take together. New: what the latest one added to that."
+    return [table(headings, rows, numbers=["versions", *headings[5:8]], caption="artifacts"), element("p", words)]
+
+
+def _sizes(versions: Sequence[VersionFacts]) -> list[Cell]:
+    if not versions:
+        return ["", "", ""]
+    numbers = [
+        sum(one.sizes.logical for one in versions),
+        sum(one.sizes.new for one in versions),
+        versions[-1].sizes.new,
+    ]
+    return [(size_text(number), number) for number in numbers]
 
 
 def _pointers(aliases: dict[str, str]) -> Content:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from mreg import lazy, storage
+from mreg.checkout.others import check_place
 from mreg.pages.collection import artifact_pages, model
 from mreg.pages.facts import Facts, gather
 from mreg.pages.markup import Markup, element
@@ -40,8 +41,8 @@ class Written(NamedTuple):
 
 
 def write(context: Context, out: str, title: str) -> Written:
-    """See `Repository.html`. Raises NotOurs, Damaged, OSError."""
-    out = os.path.abspath(out)
+    """See `Repository.html`. Raises UnsafeDestination, NotOurs, Damaged, OSError."""
+    out = check_place(out)
     single = out.lower().endswith(ENDINGS)
     _require_ours(out, single)
     pages = dict(_pages(gather(context), title, single))

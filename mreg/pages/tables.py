@@ -13,13 +13,14 @@ Cell = Content | tuple[Content, object]
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Sequence[str] = (), caption: str = ""
 ) -> Markup:
-    """numbers: headings of columns that are set to the right. Columns without any value are left
+    """numbers: headings of columns that are set to the right. One that is headed `name` has room for one, and breaks it
+    where it is longer. Columns without any value are left
     out. caption: of a table that may be wider than the page."""
     cells = [[_shown(cell) for cell in row] for row in rows]
     used = [at for at in range(len(headings)) if not cells or any(row[at][0] for row in cells)]
-    right = {at: "r" for at in used if headings[at] in numbers}
-    head = element("tr", [element("th", headings[at], scope="col", class_=right.get(at)) for at in used])
-    body = Markup("".join(f"<tr>{''.join([_cell(*row[at], at in right) for at in used])}" for row in cells))
+    kinds = {at: "r" for at in used if headings[at] in numbers} | {at: "w" for at in used if headings[at] == "name"}
+    head = element("tr", [element("th", headings[at], scope="col", class_=kinds.get(at)) for at in used])
+    body = Markup("".join(f"<tr>{''.join([_cell(*row[at], kinds.get(at)) for at in used])}" for row in cells))
     parts = [element("caption", caption) if caption else None, element("thead", head), element("tbody", body)]
     whole = element("table", parts)
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption) if caption else whole
@@ -40,8 +41,8 @@ def _shown(cell: Cell) -> tuple[Markup, object]:
     return (join(cell[0]), cell[1]) if isinstance(cell, tuple) else (join(cell), None)
 
 
-def _cell(content: Markup, by: object, right: bool) -> str:
+def _cell(content: Markup, by: object, kind: str | None) -> str:
     """As `element` makes it, but there are very many of them."""
     if by is None:
-        return f"<td class=r>{content}" if right else f"<td>{content}"
-    return element("td", content, class_="r" if right else None, data_by=by)
+        return f"<td class={kind}>{content}" if kind else f"<td>{content}"
+    return element("td", content, class_=kind, data_by=by)

@@ -169,7 +169,8 @@ class Queries(Opened):
         be read without its script. The same repository gives the same bytes.
 
         out: a file, where it ends in `.html`, with everything on one page; else a folder of pages. What is there is
-        replaced if mreg wrote it, else refused (NotOurs). title: of the pages.
+        replaced if mreg wrote it, else refused (NotOurs), as is a place in a repository (UnsafeDestination). title: of
+        the pages.
         """
         return pages.report.write(self._context, os.fspath(out), title or "Model registry")
 

@@ -98,7 +98,7 @@ HINTS: dict[str, str] = {
     "unsupported-file": "remove it, or leave it out with `--exclude`",
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
-    "unsafe-destination": "choose another folder with `-o DIR`",
+    "unsafe-destination": "name another place to write to",
     "no-paths": "see `mreg log --help`",
     "no-content": "give the path of a file, bytes, or a binary stream",
     "nothing-to-remove-from": "name the version with `--onto`",

@@ -91,6 +91,19 @@ def test_what_is_there_is_never_written_to(filled: Repository, tmp_path: Path, f
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_an_empty_name_is_no_place(
+    filled: Repository, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    with pytest.raises(UnsafeDestination, match="the name is empty"):
+        filled.export("net", "", form)
+
+    assert os.listdir(tmp_path / "here") == []
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_damage_leaves_nothing_behind(tmp_path: Path, folder: Callable[..., str], form: str) -> None:
     # given
     storage = MemoryStorage()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -53,6 +55,18 @@ def test_every_point_of_a_chart_has_a_title() -> None:
     assert "<title>v0: 0.5</title>" in drawn and "<title>v2: 0.75</title>" in drawn
     assert drawn.count("<circle") == 2 and drawn.count(plot.GAP) == 2
     assert ">best</text>" in drawn
+
+
+def test_names_of_aliases_do_not_lie_on_each_other() -> None:
+    versions = [f"v{number}" for number in range(12)]
+    aliases = {"best": "v11", "candidate": "v11", "stable-release": "v10", "old": "v2", "x" * 300: "v5"}
+
+    drawn = chart("acc", [1.0] * 12, versions, aliases)
+
+    names = re.findall(r'class="n" x="([\d.]+)" y="(\d+)" text-anchor="(\w+)">([^<]*)<', drawn)
+    assert [name for *_, name in names] == ["old", "stable-release", "best, candidate"]
+    assert len({y for _, y, _, name in names if name != "old"}) == 2, "neighbours are in rows of their own"
+    assert "x" * 300 in drawn, "what has no room is the title of its mark"
 
 
 def test_a_chart_of_many_versions_keeps_what_stands_out() -> None:

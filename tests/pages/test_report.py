@@ -13,6 +13,7 @@ import pytest
 
 import mreg
 from mreg import Repository
+from mreg.checkout.others import UnsafeDestination
 from mreg.content.objects import key_of
 from mreg.pages.sizes import sizes_of
 from mreg.storage.memory import MemoryStorage
@@ -190,6 +191,19 @@ def test_a_damaged_version_is_named_and_the_rest_is_told(registry: Repository, w
     assert "mnist:v1: " in page.text and "step 3" in page.text and "step 1" not in page.text
 
 
+def test_the_overview_tells_the_sizes_of_all_versions(repo: Repository, written: Written) -> None:
+    for step in range(3):
+        repo.log({"w.bin": os.urandom(100_000), "same.bin": bytes(range(256)) * 400}, "net", message=str(step))
+
+    page = written(repo).read_text(encoding="utf-8")
+
+    (row,) = re.findall(r"<tr>(<td[^>]*><a href=.#artifact-net.*?)(?=<tr>|</tbody>)", page)
+    cells = [re.sub("<[^>]*>", "", cell) for cell in row.split("<td")[1:]]
+    sizes = [cell.partition(">")[2] for cell in cells if "KiB" in cell]
+    assert sizes[0] == "593.0 KiB", "of all versions"
+    assert float(sizes[1].split()[0]) < 310 and sizes[2] == "97.7 KiB", "stored, and new in the latest"
+
+
 def test_an_empty_repository_has_a_page(repo: Repository, written: Written) -> None:
     page = parsed(written(repo))
 
@@ -223,6 +237,21 @@ def test_what_mreg_did_not_write_is_never_replaced(name: str, registry: Reposito
         registry.html(out)
 
     assert "work" in (out / "thesis.tex").read_text() if name == "pages" else "own page" in out.read_text()
+
+
+@pytest.mark.parametrize("name", ["", ".mreg/report.html", ".mreg/pages", "link/report.html"])
+def test_a_place_that_is_none_or_a_repositorys_own_is_refused(
+    name: str, registry: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty" / ".mreg").mkdir(parents=True)
+    (tmp_path / "empty" / "link").symlink_to(".mreg")
+    monkeypatch.chdir(tmp_path / "empty")
+
+    with pytest.raises(UnsafeDestination):
+        registry.html(name)
+
+    assert sorted(os.listdir(tmp_path / "empty")) == [".mreg", "link"]
+    assert os.listdir(tmp_path / "empty" / ".mreg") == []
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(
