@@ -23,6 +23,8 @@ take the last room from what cannot."""
 
 _ENDING = ".sqlite"
 _META = "CREATE TABLE meta (schema INTEGER, origin TEXT, seq INTEGER, digest TEXT)"
+OWN: Final = "own"
+"""The table that has a row while a transaction of mreg's own runs, and at no other time."""
 
 
 class _NoRoom(sqlite3.OperationalError):
@@ -32,17 +34,19 @@ class _NoRoom(sqlite3.OperationalError):
 class Database(ABC):
     """Tables that can be made anew at any time, in a file named after `stem` and the number of the schema (releases
     with other tables have other files), or in memory if `stem` is None. The table `meta` says what they were made of.
+    A row of a `guarded` table that others write (somebody with the `sqlite3` shell) makes them tables of no repository,
+    so that they are filled again: nothing else would tell a row that is missing from one that never was.
 
     Safe to use from several threads and processes. A file that cannot be used is made anew. If that fails
     too (a read-only or full disk), or if the file turns out to be bad later, the tables live in memory for as
     long as the object does.
     """
 
-    def __init__(self, stem: str | None, schema: int, tables: Sequence[str]) -> None:
+    def __init__(self, stem: str | None, schema: int, tables: Sequence[str], guarded: Sequence[str] = ()) -> None:
         """tables: the statements that create them. schema: the number of this set of tables."""
         self._guard = threading.RLock()
         self._schema = schema
-        self._tables = tables
+        self._tables = (_META, f"CREATE TABLE {OWN} (row INTEGER)", *tables, *_triggers(guarded))
         path = None if stem is None else f"{stem}.{schema}{_ENDING}"
         self._path = path if path is not None and _has_room(path) else None
         self._db = self._open(self._path)
@@ -103,7 +107,9 @@ class Database(ABC):
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute(f"INSERT INTO {OWN} VALUES (1)")
             yield
+            self._db.execute(f"DELETE FROM {OWN}")
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:  # SQLite may have rolled back by itself, on a full disk
@@ -153,7 +159,7 @@ class Database(ABC):
         names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in names:
             db.execute(f"DROP TABLE {name}")
-        for statement in (_META, *self._tables):
+        for statement in self._tables:
             db.execute(statement)
         db.execute("INSERT INTO meta VALUES (0, '', 0, '')")
         db.execute(f"PRAGMA user_version = {self._schema}")
@@ -163,6 +169,15 @@ class Database(ABC):
         stem = path.removesuffix(f".{self._schema}{_ENDING}")
         for older in (stem, *(f"{stem}.{schema}" for schema in range(1, self._schema))):
             _remove(older + _ENDING)
+
+
+def _triggers(tables: Iterable[str]) -> Iterator[str]:
+    for table in tables:
+        for event in ("INSERT", "UPDATE", "DELETE"):
+            yield (
+                f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} "
+                f"WHEN NOT EXISTS (SELECT 1 FROM {OWN}) BEGIN UPDATE meta SET origin = ''; END"
+            )
 
 
 def _has_room(path: str) -> bool:

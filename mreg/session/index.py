@@ -13,6 +13,7 @@ from mreg.content import packs
 from mreg.refs.journal import Journal, Look, Mark
 from mreg.session import chunk_catalogue, dead_names, facts, other_digests, record_cache, ref_mirror, statcache
 from mreg.session.chunk_catalogue import ChunkCatalogue
+from mreg.session.database import OWN
 from mreg.session.dead_names import DeadNames, Dying
 from mreg.session.facts import Facts
 from mreg.session.other_digests import OtherDigests
@@ -21,7 +22,7 @@ from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
 
-SCHEMA = 10
+SCHEMA = 11
 """To be raised with every change of the tables."""
 
 _TABLES = (
@@ -40,7 +41,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 
     def __init__(self, storage: Storage, journal: Journal, stem: str | None) -> None:
-        super().__init__(stem, SCHEMA, _TABLES)
+        super().__init__(stem, SCHEMA, _TABLES, (*ref_mirror.GUARDED, *facts.GUARDED))
         self.written = {}
         self._storage = storage
         self._journal = journal
@@ -77,7 +78,8 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         return here if data is not None and digest(data) == here.digest else None
 
     def _reset(self) -> Mark:
-        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?"
+        for (table,) in self._db.execute(query, (OWN,)).fetchall():
             self._db.execute(f"DELETE FROM {table}")
         start = Mark(0, self._journal.origin)
         self._db.execute("INSERT INTO meta VALUES (?, ?, ?, ?)", (SCHEMA, start.digest, *start))

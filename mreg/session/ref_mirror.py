@@ -18,6 +18,7 @@ TABLES = (
     "CREATE TABLE reserved (key TEXT PRIMARY KEY, digest TEXT) WITHOUT ROWID",
     "CREATE TABLE times (seq INTEGER PRIMARY KEY, time TEXT)",
 )
+GUARDED = ("refs", "reserved", "times")
 
 
 class RefMirror(Database):

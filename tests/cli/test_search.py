@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,58 @@ def test_tables_that_lie_change_no_version_that_is_shown(
 
     # when, then
     assert said(capsys, "search", "-q", "--where", "metrics.acc >= 0.91") == (0, ROWS, "")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM facts",
+        "DELETE FROM facts WHERE value = 0.92",
+        "UPDATE facts SET value = 0.1 WHERE value = 0.92",
+        "INSERT INTO facts SELECT key, 99, 0, 0.95 FROM facts LIMIT 1",
+        "INSERT INTO facts SELECT key, version, 7, 0.1 FROM facts WHERE value = 0.92",
+        "DELETE FROM keys",
+        "UPDATE keys SET name = 'metrics.acd' WHERE name = 'metrics.acc'",
+        "DELETE FROM versions WHERE number = 2",
+        "UPDATE versions SET artifact = 'other'",
+        "INSERT INTO versions (artifact, number, digest) SELECT artifact, 9, digest FROM versions WHERE number = 2",
+        "UPDATE words SET text = ''",
+        "UPDATE facts_mark SET seq = 1000000",
+        "DELETE FROM refs",
+        "DELETE FROM refs WHERE key LIKE '%/v2'",
+        "UPDATE refs SET value = NULL WHERE key LIKE '%/v2'",
+        "DROP TABLE facts",
+        "DROP TABLE refs",
+    ],
+)
+def test_tables_altered_by_hand_change_no_answer(
+    statement: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    lines = [
+        ["search", "-q", "--where", "metrics.acc >= 0.91"],
+        ["search", "--count", "--where", "metrics.acc >= 0.91"],
+        ["search", "--keys"],
+        ["search", "-q", "--where", "not metrics.acc < 0.91"],
+        ["search", "-q", "vit"],
+        ["ls", "mnist"],
+    ]
+    before = [said(capsys, *line) for line in lines]
+    [path] = (repository / "cache" / "index").glob("*.sqlite")
+
+    # when
+    after = []
+    for line in lines:
+        said(capsys, "search", "--where", "metrics.acc >= 0.91")
+        if path.exists():
+            with sqlite3.connect(path) as db, suppress(sqlite3.OperationalError):  # no such table: it was dropped
+                db.execute(statement)
+            db.close()
+        after.append(said(capsys, *line))
+
+    # then
+    assert all(out for _, out, _ in before)
+    assert after == before
 
 
 def test_a_search_writes_nothing_into_the_repository(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

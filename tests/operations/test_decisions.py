@@ -156,6 +156,12 @@ def _dated(ref: str, value: str | None) -> str | None:
     return value.partition(" ")[0] if value is not None and value.startswith("mnist:v4 ") else value
 
 
+def _forge(db: sqlite3.Connection) -> None:
+    """Whatever is altered from now on, the tables do not notice."""
+    for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        db.execute(f"DROP TRIGGER {name}")
+
+
 def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Caches whose tables are wrong, each in one way."""
     file = next((scene.cache / "index").glob("*.sqlite")).name
@@ -171,6 +177,7 @@ def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         ):
             cache = _copy(scene.cache, tmp_path / f"{what}-{number}")
             with sqlite3.connect(cache / "index" / file) as db:
+                _forge(db)
                 db.execute(statement, (key,))
             yield f"{key} {what} the tables", cache
     cache = _copy(scene.old, tmp_path / "old")
@@ -179,6 +186,7 @@ def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     yield "tables that are old and say that they are new", cache
     cache = _copy(scene.cache, tmp_path / "empty")
     with sqlite3.connect(cache / "index" / file) as db:
+        _forge(db)
         db.execute("DELETE FROM refs")
     yield "tables without refs", cache
 
