@@ -22,7 +22,7 @@ FIRST_TO_GO = (8, 7, 5)
 """The columns that a narrow terminal does without, in this order; pipes and JSON have them all."""
 
 _FIGURES = (Column("tensors", right=True), Column("differ", right=True), Column("relative", right=True))
-GROUPS: tuple[str | Column, ...] = ("", "layer", *_FIGURES, "in", "bar")
+GROUPS: tuple[str | Column, ...] = ("", "layer", *_FIGURES, "in", "bar", "")
 BAR = 10
 
 _WORDS = ("added", "removed", "renamed", "changed", "cast", "reshaped", "skipped", "equal")
@@ -71,15 +71,13 @@ class Table:
             for pair in getattr(self._tensors, word):
                 groups[_layer(pair.after.name)].append(pair)
                 signs[_layer(pair.after.name)] += [sign] if sign else []
-        largest = {group: max(pairs, key=_relative) for group, pairs in groups.items()}
-        most = max(filter(math.isfinite, map(_relative, largest.values())), default=0)
-        rows = [
-            _group_row(group, len(groups[group]), signs[group], pair, most if out.terminal else 0)
-            for group, pair in sorted(largest.items(), key=lambda item: (-_relative(item[1]), natural(item[0])))
-        ]
+        largest = {group: max(map(_relative, pairs)) for group, pairs in groups.items()}
+        most = max(filter(math.isfinite, largest.values()), default=0)
+        order = sorted(groups, key=lambda group: (not _blew_up(groups[group]), -largest[group], natural(group)))
+        rows = [_group_row(group, groups[group], signs[group], most if out.terminal else 0) for group in order]
         for sign, tensors in (("+", self._tensors.added), ("-", self._tensors.removed)):
             counts = Counter(_layer(one.name) for one in tensors)
-            rows += [[sign, group, str(count), *[""] * 4] for group, count in sorted(counts.items())]
+            rows += [[sign, group, str(count), *[""] * 5] for group, count in sorted(counts.items())]
         out.table(GROUPS, rows)
 
     def document(self) -> dict[str, Any]:
@@ -142,40 +140,38 @@ def _group(one: Tensor | TensorPair | SkippedTensor) -> str:
 
 
 def _layer(name: str) -> str:
-    """The first two parts of a name that are no numbers, and stars for those that are."""
-    kept: list[str] = []
-    for part in name.split("."):
-        kept.append("*" if part.isdecimal() else part)
-        if len(kept) - kept.count("*") == 2:
-            break
-    return ".".join(kept)
+    """The name as far as the part behind its last number, with stars for numbers; without any, its first two parts."""
+    parts = name.split(".")
+    numbers = [place for place, part in enumerate(parts) if part.isdecimal()]
+    end = numbers[-1] + 2 if numbers else 2
+    return ".".join("*" if part.isdecimal() else part for part in parts[:end])
+
+
+def _blew_up(pairs: Iterable[TensorPair]) -> bool:
+    return any(pair.blew_up for pair in pairs)
 
 
 def _relative(pair: TensorPair) -> float:
-    if pair.blew_up:
-        return math.inf
+    """Of the finite values."""
     return (pair.statistics.relative or 0.0) if pair.statistics else 0.0
 
 
-def _group_row(group: str, tensors: int, signs: list[str], largest: TensorPair, most: float) -> list[str]:
+def _group_row(group: str, pairs: Sequence[TensorPair], signs: list[str], most: float) -> list[str]:
     """signs: those of the tensors that differ. most: the largest finite relative difference of any group, 0 for no
     bar."""
+    largest = max(pairs, key=_relative)
     relative = _relative(largest)
     filled = BAR if relative > most else round(BAR * relative / (most or 1))
     return [
-        "!" if largest.blew_up else signs[0] if len({*signs}) == 1 else "~" if signs else "",
+        "!" if _blew_up(pairs) else signs[0] if len({*signs}) == 1 else "~" if signs else "",
         group,
-        str(tensors),
+        str(len(pairs)),
         str(len(signs)) if signs else "",
-        _blown(largest) if largest.blew_up else _number(relative) if relative else "",
+        _number(relative) if relative else "",
         ".".join(part for part in largest.after.name.split(".") if part.isdecimal()) if relative else "",
         "█" * filled + "·" * (BAR - filled) if most else "",
+        _not_finite([pair.statistics for pair in pairs if pair.statistics]),
     ]
-
-
-def _blown(pair: TensorPair) -> str:
-    found = pair.statistics
-    return "nan" if found and found.nan_after > found.nan_before else "inf"
 
 
 def _untied(pairs: Iterable[TensorPair]) -> list[tuple[TensorPair, list[str]]]:
@@ -203,7 +199,7 @@ def _changed_row(sign: str, pair: TensorPair, tied: list[str]) -> list[str]:
         "" if found.cosine is None else f"{found.cosine:.5f}",
         norm,
     )
-    return _row(sign, name, _shape(pair.after), _dtypes(pair), *numbers, note=_tied_note(_not_finite(found), tied))
+    return _row(sign, name, _shape(pair.after), _dtypes(pair), *numbers, note=_tied_note(_not_finite([found]), tied))
 
 
 def _tensor_row(sign: str, tensor: Tensor, tensors: Iterable[Tensor]) -> list[str]:
@@ -215,8 +211,12 @@ def _tied_note(note: str, tied: list[str]) -> str:
     return GAP.join(filter(None, (note, f"(= {', '.join(tied)})" if tied else "")))
 
 
-def _not_finite(found: Statistics) -> str:
-    counts = (("NaN", found.nan_before, found.nan_after), ("infinite", found.inf_before, found.inf_after))
+def _not_finite(found: Sequence[Statistics]) -> str:
+    """How many values of these tensors are NaN, or infinite."""
+    counts = (
+        ("NaN", sum(one.nan_before for one in found), sum(one.nan_after for one in found)),
+        ("infinite", sum(one.inf_before for one in found), sum(one.inf_after for one in found)),
+    )
     return ", ".join(f"{_arrow(str(old), str(new))} {what}" for what, old, new in counts if old or new)
 
 

@@ -137,13 +137,59 @@ def test_a_narrow_terminal_does_without_columns_and_cuts_no_name(columns: str, g
 
 def test_diff_sums_tensors_up_by_layer(logged: Any) -> None:
     assert logged("diff", "net:v0", "net:v1", "--stat").out.splitlines() == [
-        "!\tlayers.*.mlp\t11\t4\tnan\t4\t",
-        "~\tflag\t1\t1\t\t\t",
-        "s\thead.bias\t1\t1\t\t\t",
-        "\tnew\t1\t\t\t\t",
-        "+\tadded\t1\t\t\t\t",
-        "-\tgone\t1\t\t\t\t",
+        "!\tlayers.*.mlp\t11\t4\t1\t2\t\t0 -> 2 NaN",
+        "~\tflag\t1\t1\t\t\t\t",
+        "s\thead.bias\t1\t1\t\t\t\t",
+        "\tnew\t1\t\t\t\t\t",
+        "+\tadded\t1\t\t\t\t\t",
+        "-\tgone\t1\t\t\t\t\t",
     ]
+
+
+def test_a_layer_is_named_up_to_the_part_behind_its_last_number(log: Log, mreg: Any) -> None:
+    names = [
+        "model.layers.0.mlp.down.weight",
+        "model.layers.1.mlp.down.weight",
+        "model.layers.1.attn.q.weight",
+        "encoder.block.0.layer.1.DenseReluDense.wi",
+        "model.norm.weight",
+        "blk.0",
+    ]
+    log(dict.fromkeys(names, WEIGHTS))
+    log({name: WEIGHTS + n + 1 for n, name in enumerate(names)})
+
+    rows = [row.split("\t") for row in mreg.must("diff", "net:v0", "net:v1", "--stat").splitlines()]
+
+    assert {row[1]: row[2] for row in rows} == {
+        "model.layers.*.mlp": "2",
+        "model.layers.*.attn": "1",
+        "encoder.block.*.layer.*.DenseReluDense": "1",
+        "model.norm": "1",
+        "blk.*": "1",
+    }
+
+
+@pytest.mark.parametrize("options", [(), ("--tensors",), ("--stat",)])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "it is a pointer of Git LFS"),
+        (save({"a": WEIGHTS})[:5], "it does not begin as a safetensors file does"),
+        (save({"a": WEIGHTS})[:30], "it contradicts its format, or itself"),
+        (b"<html>404</html>", "it does not begin as a safetensors file does"),
+    ],
+)
+def test_a_file_that_is_not_what_it_is_called_is_never_told_equal(
+    data: bytes, reason: str, options: tuple[str, ...], log: Log, mreg: Any
+) -> None:
+    log({"a": WEIGHTS}, others={"other.safetensors": save({"a": WEIGHTS})})
+    log({"a": WEIGHTS}, others={"other.safetensors": data})
+
+    result = mreg("diff", "net:v0", "net:v1", *options)
+
+    assert "other.safetensors" in result.out + result.errors
+    assert not options or reason in result.out + result.errors
 
 
 def test_layers_on_a_terminal_have_bars(log: Log, mreg: Any) -> None:
@@ -166,7 +212,11 @@ def test_the_layer_that_blew_up_comes_first(log: Log, mreg: Any) -> None:
 
     rows = [row.split("\t") for row in mreg.must("diff", "net:v0", "net:v1", "--stat").splitlines()]
 
-    assert [[row[0], row[1], row[4]] for row in rows] == [["!", "b.x", "inf"], ["!", "c.x", "nan"], ["~", "a.x", "1"]]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("!", "b.x", "0 -> 2 infinite"),
+        ("!", "c.x", "0 -> 2 NaN"),
+        ("~", "a.x", ""),
+    ]
 
 
 def test_a_file_that_cannot_be_read_is_not_counted_as_a_tensor(log: Log, mreg: Any) -> None:
