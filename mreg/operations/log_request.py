@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mreg import lazy
 from mreg.intake.scan import Selection
 from mreg.refs.keys import AliasKey
 from mreg.values import names
@@ -104,15 +105,34 @@ class InvalidSource(InvalidInput):
     reason: str
 
 
+_SECRETS = re.compile(
+    r"(?:^|[-_])(?:sig|signature|credentials?|token|secret|password|passwd|pwd|auth|api-?key|access-?key)$",
+    re.IGNORECASE,
+)
+
+
+def _secret(uri: str) -> str:
+    """What in the address must not be kept, in words; or nothing. Signed addresses have it among their parameters."""
+    scheme, _, rest = uri.partition(":")
+    account, at, _ = re.split("[/?#]", rest.removeprefix("//"), maxsplit=1)[0].rpartition("@")
+    if at and rest.startswith("//") and (":" in account or scheme.casefold() in ("http", "https")):
+        return "a password" if ":" in account else "an account, which may be a token"
+    for part in re.split("[?&;#]", rest)[1:]:
+        name = lazy.load("urllib.parse").unquote(part.partition("=")[0])
+        if "=" in part and _SECRETS.search(name.replace("_", "-")):
+            return f"a key or signature (`{name}`)"
+    return ""
+
+
 def check_source(source: DataSource) -> DataSource:
-    """`source` itself where a record may hold it. A password in an address would stand there for ever. Raises
-    InvalidSource."""
+    """`source` itself where a record may hold it. A password in an address, or a signature, would stand there for ever.
+    Raises InvalidSource."""
     scheme, colon, rest = source.name.partition(":")
-    account, at, _ = rest.removeprefix("//").partition("/")[0].rpartition("@")
+    secret = _secret(source.name) if source.kind == "uri" else ""
     if source.kind == "uri" and not (colon and rest.strip("/") and _SCHEME(scheme)):
         raise InvalidSource(name=source.name, reason="it is no URI, such as `s3://bucket/data` or `doi:10.1000/1`")
-    if source.kind == "uri" and at and rest.startswith("//") and ":" in account:
-        raise InvalidSource(name=f"{scheme}://…", reason="it holds a password, and records cannot be taken back")
+    if secret:
+        raise InvalidSource(name=f"{scheme}://…", reason=f"it holds {secret}, and records cannot be taken back")
     try:
         return parse_source(source._asdict())
     except Malformed as error:

@@ -13,7 +13,7 @@ from mreg.session.context import Context
 from mreg.session.fact_queries import Query
 from mreg.session.listing import listed_aliases, listed_links
 from mreg.values import names
-from mreg.values.directions import MAX, direction_of
+from mreg.values.directions import GROUP, MAX, direction_of
 from mreg.values.errors import NotFound
 from mreg.values.filters.filter import Filter
 
@@ -21,9 +21,6 @@ __all__ = ["Metric", "MetricValue", "Metrics"]
 
 NUMBER, CREATED = "number", "created"
 """What versions may be drawn over, beside keys of metadata."""
-
-GROUP = "metrics."
-"""The group of metadata that a short name is looked for in."""
 
 
 class UnknownMetric(NotFound):
@@ -95,10 +92,11 @@ def metrics(
         places = {}
 
     def read(query: Query) -> Metrics:
+        every_key = _numeric_keys(query, search) if where else []
         query.narrowed(*search.condition(query))
         rows = [(places.get(one, number), id) for id, one, number in query.numbered()]
         rows = sorted(rows)[-last if last else 0 :]
-        numeric = query.numeric_keys()
+        numeric = every_key or query.numeric_keys()
         axis, at_x = x, dict[int, float]()
         if x == CREATED:
             at_x = dict(query.created())
@@ -125,12 +123,19 @@ def metrics(
     return search.ask(read)
 
 
+def _numeric_keys(query: Query, search: Search) -> list[str]:
+    """The keys that are numbers for some version of the collection, whether or not the filter matches it."""
+    query.narrowed(*search.within(query))
+    return query.numeric_keys()
+
+
 def _known(key: str, numeric: Sequence[str], name: str) -> str:
     """The key that is meant: `acc` is short for `metrics.acc`."""
     for one in (key, GROUP + key):
         if one in numeric:
             return one
-    near = names.near(key, [*numeric, *(one.removeprefix(GROUP) for one in numeric)])
+    of_a_group = [one for one in numeric if one.endswith(f".{key}")]
+    near = of_a_group or names.near(key, [*numeric, *(one.removeprefix(GROUP) for one in numeric)])
     raise UnknownMetric(name=name, metric=key, near=near)
 
 

@@ -61,6 +61,11 @@ class Wanted(NamedTuple):
     limit: int | None = None
     within: tuple[str, ...] = ()
 
+    def tagged(self, tags: Iterable[str]) -> Wanted:
+        """The same of the versions that have all these tags."""
+        filters = (Filter(str(Test(Key("tag", True), "=", (Value("text", tag),)))) for tag in tags)
+        return self._replace(where=(*self.where, *filters))
+
 
 def find(
     context: Context, wanted: Wanted, told: Told | None = None, total: Callable[[int], None] | None = None
@@ -172,8 +177,7 @@ def everything(context: Context, text: str, tags: list[str]) -> tuple[list[Model
         if wanted <= {*one.tags} and _stands_in(needle, [one.name, one.description, one.card, *one.tags, *one.aliases])
     ]
     if wanted:
-        of_tags = tuple(Filter(str(Test(Key("tag", True), "=", (Value("text", tag),)))) for tag in tags)
-        return found_models, [], find(context, Wanted(of_tags, text))
+        return found_models, [], find(context, Wanted(text=text).tagged(tags))
     every = artifacts(context)
     found_artifacts = [one for one in every if _stands_in(needle, [one.name, one.description, one.type, *one.aliases])]
     if not needle:
@@ -219,7 +223,7 @@ class Search:
 
     def condition(self, query: Query) -> tuple[str, list[Any]]:
         """All that is wanted, as SQL. Raises UnknownKey."""
-        where, values = self._within(query)
+        where, values = self.within(query)
         for one in self._wanted.where:
             self._check_keys(query, one, where, values)
         parts = [query.condition(one, self._now) for one in self._wanted.where]
@@ -241,7 +245,8 @@ class Search:
         found = listed_collections(self.index, CollectionKind.ARTIFACT)
         return {key.name: artifact_type(key.name, said) for key, said in found.items()}
 
-    def _within(self, query: Query) -> tuple[str, list[Any]]:
+    def within(self, query: Query) -> tuple[str, list[Any]]:
+        """Versions of the collections that are searched, as SQL."""
         if not self._wanted.within:
             return "1", []
         kinds = {name: require_kind(self._context, self.view, names.check_name(name)) for name in self._wanted.within}
@@ -267,7 +272,7 @@ class Search:
                 raise UnknownKey(key=key.name, text=one.text, at=at, length=length, near=near)
 
     def _check_order(self, query: Query, where: str, values: list[Any]) -> None:
-        known = (self._wanted.within and self._within(query)) or ("1", [])
+        known = (self._wanted.within and self.within(query)) or ("1", [])
         for text, order in zip(self._wanted.sort, self._order, strict=True):
             key = order.key
             if not key.field and not query.is_known(key.name, *known) and query.count(*known):

@@ -17,6 +17,7 @@ from mreg.refs import keys
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.values.changed import RefChange
+from mreg.values.directions import GROUP
 from mreg.values.entities import Artifact, Consumer, HistoryEntry, Model, Version
 from mreg.values.errors import Damaged
 from mreg.values.records import File
@@ -161,7 +162,7 @@ def _files(context: Context, version: Version) -> tuple[File, ...] | None:
 
 def _proper(found: Metrics, versions: Iterable[Version]) -> Metrics:
     """The metrics alone where there are some, else all numbers; with the aliases of registered models too."""
-    own = tuple(one for one in found.metrics if one.key.startswith(operations.metrics.GROUP))
+    own = tuple(one for one in found.metrics if one.key.startswith(GROUP))
     linked = {alias: f"v{one.number}" for one in versions for alias in one.model_aliases}
     return found._replace(metrics=own or found.metrics, aliases={**found.aliases, **linked})
 

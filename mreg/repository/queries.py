@@ -35,7 +35,8 @@ class Queries(Opened):
         self,
         text: str = "",
         *,
-        where: str | Filter | Sequence[str | Filter],
+        tags: Sequence[str] = (),
+        where: str | Filter | Sequence[str | Filter] | None = None,
         sort: str | Sequence[str] = (),
         limit: int | None = None,
         within: str | Sequence[str] = (),
@@ -58,15 +59,16 @@ class Queries(Opened):
         """Registered models, artifacts and versions in which the text stands; with `tags`, models and
         versions that have all of them.
 
-        With `where`, the versions that match the filter (docs/filters.md), or all of several; `()` takes all. sort:
-        keys, each with a minus before it for descending order; versions without the key come last. Else they are in
-        the order of their names. limit: at most so many. within: artifacts and registered models. told: is told how
-        many refs have to be read, where any have: the first search reads all.
+        With `where`, `sort`, `limit` or `within`, versions only: those that match the filter (docs/filters.md), or all
+        of several. sort: keys, each with a minus before it for descending order; versions without the key come last.
+        Else they are in the order of their names. limit: at most so many. within: artifacts and registered models.
+        told: is told how many refs have to be read, where any have: the first search reads all.
         """
-        if where is None:
+        if where is None and not sort and limit is None and not within:
             return operations.search.everything(self._context, text, list(tags))
         context, names = self._among(within)
-        return operations.search.find(context, wanted(text, where, sort, limit, names), told, total)
+        found = wanted(text, () if where is None else where, sort, limit, names)
+        return operations.search.find(context, found.tagged(tags), told, total)
 
     def count(
         self,

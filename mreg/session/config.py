@@ -88,8 +88,12 @@ def _globs(text: str) -> list[str]:
 def _bests(text: str) -> list[str]:
     rules = text.replace(",", " ").split()
     for rule in rules:
-        values.directions.parse(rule.rpartition(":")[0])
-        _count(rule.rpartition(":")[2])
+        direction, _, rest = rule.partition(":")
+        key, _, most = rest.rpartition(":")
+        if direction not in (values.directions.MAX, values.directions.MIN) or not key:
+            raise ValueError("write max:KEY:N or min:KEY:N, with spaces between several")
+        if not (most.isascii() and most.isdigit()) or len(most) > 9 or int(most) == 0:
+            raise ValueError(f"how many to keep is a whole number above 0, not {most!r}")
     return rules
 
 

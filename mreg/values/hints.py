@@ -103,7 +103,7 @@ HINTS: dict[str, str] = {
     "no-content": "give the path of a file, bytes, or a binary stream",
     "nothing-to-remove-from": "name the version with `--onto`",
     "name-not-held": "write to another file system, or leave it out with `mreg get --exclude`",
-    "invalid-source": "`--input-file` records files, `--input-uri` addresses without passwords",
+    "invalid-source": "`--input-file` records files, `--input-uri` addresses without passwords and signatures",
     "would-lose": "move them away, or repeat the command with --force, which removes them too",
     "untrusted": "if you trust {owner}, say `mreg config set --user safe.directory {location!r}`, or set MREG_SAFE",
     "link-in-repository": "put what it leads to in its place, or take it away",

@@ -345,3 +345,32 @@ def test_a_metric_without_a_number_has_no_axis(mreg: Any, model: Callable[..., s
 
     assert "┤" not in shown and plot.GAP in shown
     assert 'class="a"' not in (mreg.home / "m.svg").read_text()
+
+
+def test_a_short_name_has_the_direction_that_is_set_for_it() -> None:
+    assert direction_of("metrics.acc", parse("max:acc")) == "max"
+    assert direction_of("metrics.loss", parse("max:acc min:l*")) == "min"
+    assert direction_of("params.acc", parse("max:acc")) is None
+
+
+@pytest.fixture
+def measured(mreg: Any, model: Callable[..., str]) -> Any:
+    for n, acc in enumerate((0.5, 0.9)):
+        given = ["--meta", f"metrics.acc={acc}", "--meta", f"params.lr={n}"]
+        mreg.must("log", model("m", {"w": b"%d" % n}), "-a", "mnist", *given)
+    return mreg
+
+
+def test_a_filter_that_matches_nothing_does_not_blame_the_metric(measured: Any) -> None:
+    result = measured("metrics", "mnist", "acc", "--where", "metrics.acc > 5")
+
+    assert (result.code, result.out, result.errors) == (0, "", "no version matches the filter\n")
+    assert measured("metrics", "mnist", "acd", "--where", "metrics.acc > 5", "--json").error["code"] == "unknown-metric"
+
+
+@pytest.mark.parametrize("words", [["acc", "--x", "lr"], ["lr"]])
+def test_the_last_part_of_a_key_is_enough_for_a_proposal(measured: Any, words: list[str]) -> None:
+    result = measured("metrics", "mnist", *words)
+
+    assert (result.code, result.out) == (3, "")
+    assert result.errors == ("error: no version of 'mnist' has a number called 'lr'\nhint: did you mean `params.lr`?\n")

@@ -69,3 +69,21 @@ def test_the_direction_may_come_from_the_setting(trained: Any) -> None:
     assert trained("--json", "gc", "--keep-last", "1", "--keep-best", "metrics.acc:2", "--dry-run").json["expired"] == [
         "mnist:v0"
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("acc", "write max:KEY:N or min:KEY:N, with spaces between several"),
+        ("max:acc", "write max:KEY:N or min:KEY:N, with spaces between several"),
+        ("top:acc:3", "write max:KEY:N or min:KEY:N, with spaces between several"),
+        ("max:acc:three", "how many to keep is a whole number above 0, not 'three'"),
+        ("max:acc:0", "how many to keep is a whole number above 0, not '0'"),
+        ("max:acc:-1", "how many to keep is a whole number above 0, not '-1'"),
+    ],
+)
+def test_a_setting_that_names_no_best_versions_is_refused(mreg: Any, value: str, reason: str) -> None:
+    result = mreg("config", "set", "gc.keep-best", value)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.errors.startswith(f"error: {value!r} is not a valid value for the setting 'gc.keep-best': {reason}\n")

@@ -10,6 +10,7 @@ from mreg.repository import Repository
 from mreg.session.index import Index
 from mreg.values.errors import NotFound
 from mreg.values.filters.errors import UnknownKey
+from mreg.values.filters.filter import Filter
 
 
 def test_search_finds_a_text_within_one_thing_that_is_said_and_not_across_two(
@@ -101,3 +102,26 @@ def test_a_condition_with_a_mistyped_key_is_an_error_also_beside_a_selector(repo
 
     assert raised.value.near == ["metrics.acc"]
     assert repo.choose("net:best", where="not metrics.acc > 0.99").name == "net:v0"
+
+
+def test_a_search_that_sorts_or_limits_finds_versions_without_a_filter_too(
+    repo: Repository, folder: Callable[..., str]
+) -> None:
+    for n, acc in enumerate((0.5, 0.9, 0.7)):
+        repo.log(folder({"a": b"%d" % n}), "mnist", metadata={"metrics": {"acc": acc}})
+    repo.log(folder({"a": b"x"}), "other", metadata={"metrics": {"acc": 1}})
+    repo.add_tags("mnist:v2", ["good"])
+
+    assert [one.name for one in repo.search(sort="-metrics.acc", limit=2)] == ["other:v0", "mnist:v1"]
+    assert [one.name for one in repo.search(limit=1)] == ["mnist:v0"]
+    assert repo.search(limit=0) == []
+    assert [one.name for one in repo.search(within="other")] == ["other:v0"]
+    assert [one.name for one in repo.search(sort="number", tags=["good"])] == ["mnist:v2"]
+    assert [one.name for one in repo.search(where="number >= 0", tags=["good"])] == ["mnist:v2"]
+
+
+def test_limits_below_zero_and_filters_that_are_no_texts_are_refused(repo: Repository) -> None:
+    with pytest.raises(ValueError, match="limit is -1"):
+        repo.search(where=(), limit=-1)
+    with pytest.raises(TypeError, match="a filter is a text"):
+        Filter(None)  # type: ignore[arg-type]

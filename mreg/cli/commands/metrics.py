@@ -68,7 +68,9 @@ def metrics(
     found = state.repository().metrics(name, keys or (), where=where or (), last=last, x=x, told=told(state))
     if log:
         _check_logarithmic(found)
-    if not found.metrics:
+    if where and not found.versions:
+        state.note("no version matches the filter")
+    elif not found.metrics:
         state.note("no version has a number in its metadata")
     if svg is not None:
         _write(svg, chart_svg.svg(found, log))
