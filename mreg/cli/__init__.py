@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mreg.cli import (
         as_json as as_json,
         changes as changes,
+        choosing as choosing,
         columns as columns,
         completion as completion,
         errors as errors,

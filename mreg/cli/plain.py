@@ -5,6 +5,7 @@ Whatever is not exactly such a form, every mistake included, is left to the pars
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from mreg import cli
@@ -15,37 +16,73 @@ from mreg.values.names import composed
 _FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
 """Options that every command has, and the field of the state that each sets."""
 _HELP = ("-h", "--help")
+_VALUES = ("--where", "--sort", "--limit")
 
 
 def answer(arguments: list[str], state: State) -> bool:
     """Answer a plain question; False for all other command lines."""
+    arguments, given = _options(arguments)
     flags = [word for word in arguments if word.startswith("-")]
-    if not {*_FLAGS, *_HELP} >= set(flags):
+    if not {*_FLAGS, *(() if given else _HELP)} >= set(flags):
         return False
-    words = " ".join(word for word in arguments if not word.startswith("-"))
+    words = [word for word in arguments if not word.startswith("-")]
     if set(flags) & set(_HELP):
-        return cli.help.show.page(state, words)
-    match [word for word in arguments if not word.startswith("-")]:
-        case ["resolve", reference]:
-            run = partial(resolve, state, reference)
-        case ["use", reference]:
-            run = partial(use, state, reference)
-        case ["alias", "ls", *name] if len(name) < 2:
-            run = partial(list_aliases, state, *name)
-        case ["alias", "set", alias, reference]:
-            run = partial(set_alias, state, composed(alias), reference)
-        case ["help", *rest] if cli.help.show.is_explained(" ".join(rest)):
-            run = partial(cli.help.show.explain, state, " ".join(rest))
-        case ["ls"]:
-            run = partial(cli.tables.list_collections, state)
-        case ["ls", name] if ":" not in name and not name.endswith("/"):
-            run = partial(cli.tables.list_one, state, composed(name))
-        case _:
-            return False
+        return cli.help.show.page(state, " ".join(words))
+    if (run := _choosing(state, words, given) if given else _plain(state, words)) is None:
+        return False
     for flag in flags:
         setattr(state, _FLAGS[flag], True)
     run()
     return True
+
+
+def _options(arguments: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The words without the options that take a value, and the values of these."""
+    rest, found = list[str](), dict[str, list[str]]()
+    words = iter(arguments)
+    for word in words:
+        if word in _VALUES and (value := next(words, None)) is not None:
+            found.setdefault(word, []).append(value)
+        else:
+            rest.append(word)
+    return rest, found
+
+
+def _choosing(state: State, words: list[str], given: dict[str, list[str]]) -> Callable[[], object] | None:
+    """`mreg search [TEXT]` and `mreg ls NAME`, with --where."""
+    sort, limit = given.get("--sort", [""]), given.get("--limit", ["0"])
+    if "--where" not in given or len(sort) > 1 or len(limit) > 1 or not (limit[0].isascii() and limit[0].isdecimal()):
+        return None
+    chosen = cli.choosing.Chosen(given["--where"], sort=cli.choosing.split(sort), limit=int(limit[0]))
+    match words:
+        case ["search", *text] if len(text) < 2:
+            return partial(cli.choosing.search, state, chosen._replace(text=composed("".join(text))))
+        case ["ls", name] if _is_name(name):
+            return partial(cli.choosing.ls, state, chosen._replace(within=[composed(name)]))
+    return None
+
+
+def _is_name(text: str) -> bool:
+    return ":" not in text and not text.endswith("/")
+
+
+def _plain(state: State, words: list[str]) -> Callable[[], object] | None:
+    match words:
+        case ["resolve", reference]:
+            return partial(resolve, state, reference)
+        case ["use", reference]:
+            return partial(use, state, reference)
+        case ["alias", "ls", *name] if len(name) < 2:
+            return partial(list_aliases, state, *name)
+        case ["alias", "set", alias, reference]:
+            return partial(set_alias, state, composed(alias), reference)
+        case ["help", *rest] if cli.help.show.is_explained(" ".join(rest)):
+            return partial(cli.help.show.explain, state, " ".join(rest))
+        case ["ls"]:
+            return partial(cli.tables.list_collections, state)
+        case ["ls", name] if _is_name(name):
+            return partial(cli.tables.list_one, state, composed(name))
+    return None
 
 
 def resolve(state: State, reference: str) -> None:

@@ -78,6 +78,8 @@ class Table:
         for sign, tensors in (("+", self._tensors.added), ("-", self._tensors.removed)):
             counts = Counter(_layer(one.name) for one in tensors)
             rows += [[sign, group, str(count), *[""] * 5] for group, count in sorted(counts.items())]
+        for one in self._tensors.skipped:
+            rows.append(["x", one.tensor or path_text(one.file), *[""] * 5, one.reason])
         out.table(GROUPS, rows)
 
     def document(self) -> dict[str, Any]:

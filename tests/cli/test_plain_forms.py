@@ -31,6 +31,29 @@ LINES = [
     ("alias",),
     (),
 ]
+CHOOSING = [
+    ("search", "--where", "m.acc > 0.85"),
+    ("search", "--where", "m.acc > 0.5", "--where", "number >= 0", "--sort", "-m.acc", "--limit", "1"),
+    ("search", "first", "--where", "m.acc > 0.5"),
+    ("search", "first", "second", "--where", "m.acc > 0.5"),
+    ("search", "--where", "m.acx > 0.5"),
+    ("search", "--where", "m.acc >"),
+    ("search", "--where", "m.acc > 7"),
+    ("search", "--where"),
+    ("search", "--where", "m.acc > 0.5", "--limit", "x"),
+    ("search", "--where", "m.acc > 0.5", "--limit", "-1"),
+    ("search", "--where", "m.acc > 0.5", "--sort", "m.acc", "--sort", "number"),
+    ("search", "--where", "m.acc > 0.5", "--sort", "alias"),
+    ("search", "--limit", "1"),
+    ("search", "--sort", "m.acc"),
+    ("ls", "digits", "--where", "m.acc > 0.5"),
+    ("ls", "digits", "--where", "m.acc > 0.5", "--sort", "m.acc", "--limit", "1"),
+    ("ls", "Classifier", "--where", "m.acc > 0.5"),
+    ("ls", "nothing", "--where", "m.acc > 0.5"),
+    ("ls", "digits:v0", "--where", "m.acc > 0.5"),
+    ("ls", "--where", "m.acc > 0.5"),
+    ("resolve", "digits", "--where", "m.acc > 0.5"),
+]
 FLAGS = [(), ("--json",), ("-q",), ("--quiet", "--json")]
 
 
@@ -47,3 +70,24 @@ def test_a_plain_form_says_what_the_parser_says(
     parsed = filled(*words)
 
     assert plain == parsed
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",), ("-q",)], ids=" ".join)
+def test_what_a_filter_chooses_is_told_as_by_the_parser(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    plain = [filled(*line, *flags) for line in CHOOSING]
+    monkeypatch.setattr(main, "answer", lambda *_: False)
+
+    assert plain == [filled(*line, *flags) for line in CHOOSING]
+
+
+def test_a_search_by_a_filter_does_without_the_parser(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered: list[bool] = []
+    answer = main.answer
+    monkeypatch.setattr(main, "answer", lambda *words: answered.append(answer(*words)) or answered[-1])
+
+    filled.must("search", "--where", "m.acc > 0.5", "--sort", "-m.acc", "--limit", "1")
+    filled.must("ls", "digits", "--where", "m.acc > 0.5")
+
+    assert answered == [True, True]

@@ -1,25 +1,19 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
 from mreg import cli
-from mreg.cli import plain, tables
+from mreg.cli import choosing, plain, tables
+from mreg.cli.choosing import Chosen, split, told
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
 from mreg.cli.state import State
-from mreg.values.names import near as near_of
-from mreg.values.words import count_text, value_text
-
-if TYPE_CHECKING:
-    from mreg import Repository, Version
+from mreg.values.words import value_text
 
 _T = TypeVar("_T")
-_MANY = 2000
-"""So many versions to be read first are told of: it takes a while."""
-
 WhereOption = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="EXPR", help="Only versions that match (`mreg help filters`). Repeatable."),
@@ -50,12 +44,6 @@ PlaceSortOption = Annotated[
 ]
 
 
-def split(given: str | Sequence[str] | None) -> list[str]:
-    """Keys, in several options or with commas between them."""
-    texts = [given] if isinstance(given, str) else given or ()
-    return [key for text in texts for key in text.split(",") if key]
-
-
 def refuse_beside(option: str, given: Mapping[str, object]) -> None:
     """Refuse options, or arguments, that `option` would leave without effect."""
     idle = [name for name, value in given.items() if value not in (None, False, "", 0) and value != []]
@@ -73,20 +61,6 @@ def chosen(state: State, reference: str, where: Sequence[str] | None, sort: str 
 def resolve(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> None:
     """`mreg resolve REFERENCE --where EXPR --sort KEY`"""
     plain.resolve(state, chosen(state, reference, where, sort))
-
-
-def told(state: State) -> Any:
-    """Tells that the first search takes a while."""
-    return lambda refs: state.note(f"reading what {refs:,} versions say, once") if refs >= _MANY else None
-
-
-def tagged(where: Sequence[str] | None, tags: Sequence[str] | None) -> list[str]:
-    """The filters, with those for tags."""
-    return [*(where or ()), *(f"tag = '{_escaped(tag)}'" for tag in tags or ())]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def limited(found: list[_T], limit: int | None, sort: object) -> list[_T]:
@@ -141,20 +115,23 @@ class Listing(NamedTuple):
         asked = self.where or self.tags or self.only_changed or self.only_count or self.keys or self.exit_code
         return bool(asked or len(names) > 1 or ":" in "".join(names) or "," in (self.sort or ""))
 
+    def chosen(self, names: Sequence[str]) -> Chosen:
+        return Chosen(self.where, self.tags, split(self.sort), self.limit, names, "", self.columns, self.only_changed)
+
 
 def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     """`mreg ls` of versions that are chosen; several references are compared."""
     shaping: dict[str, object] = {"--sort": asked.sort, "--columns": asked.columns, "--limit": asked.limit}
     shaping["--only-changed"] = asked.only_changed
     if asked.keys:
-        choosing = {"--where": asked.where, "--tag": asked.tags, "--count": asked.only_count}
-        refuse_beside("--keys", {**choosing, **shaping, "--exit-code": asked.exit_code})
+        which = {"--where": asked.where, "--tag": asked.tags, "--count": asked.only_count}
+        refuse_beside("--keys", {**which, **shaping, "--exit-code": asked.exit_code})
         emit_keys(state, names)
         return 0
     if asked.only_count:
         refuse_beside("--count", shaping)
     repository = state.repository()
-    filters = tagged(asked.where, asked.tags)
+    filters = asked.chosen(names).filters
     compared = ":" in "".join(names) or (len(names) > 1 and not filters and not asked.only_count)
     if compared:
         if asked.sort or filters or asked.only_count:
@@ -165,68 +142,5 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
         return 0
     if asked.only_count:
         return emit_count(state, repository.count(where=filters, within=names, told=told(state)), asked.exit_code)
-    sort = split(asked.sort)
-    versions, total = find(state, repository, where=filters, sort=sort, limit=asked.limit, within=names)
-    [within] = names if len(names) == 1 and repository.kind(names[0]) == "artifact" else [""]
-    body = {"versions": versions}
-    columns = cli.columns.asked(repository, asked.columns, versions, names)
-    tables.emit_chosen(state, versions, body, columns, only_changed=asked.only_changed, within=within)
-    tell_rest(state, total, versions, sort)
-    tell_lacking(state, repository, where=asked.where, within=names)
-    if not versions:
-        tell_unknown(state, repository, asked.tags)
-    return UNMET if asked.exit_code and not versions else 0
-
-
-def find(
-    state: State,
-    repository: "Repository",
-    text: str = "",
-    *,
-    where: Sequence[str],
-    sort: Sequence[str],
-    limit: int | None,
-    within: Sequence[str],
-) -> "tuple[list[Version], int]":
-    """The versions that match, by artifact and number unless they are sorted; and how many there are in all. limit: the
-    newest, or the first by `sort`; 0: all."""
-    order = sort if sort or not limit else ["-created", "-number"]
-    totals = [0]
-    found = repository.search(
-        text, where=where, sort=order, limit=limit or None, within=within, told=told(state), total=totals.append
-    )
-    return (found if order == sort else sorted(found, key=_name_order)), totals[-1]
-
-
-def tell_lacking(
-    state: State, repository: "Repository", text: str = "", *, where: Sequence[str], within: Sequence[str]
-) -> None:
-    """On a terminal, say how many versions `!=` leaves out, as they have no such key."""
-    if state.terminal and state.talkative and any("!" in one or "not" in one.lower() for one in where):
-        for one in repository.left_out(text, where=where, within=within):
-            has = count_text(one.versions, "version has", "versions have")
-            state.note(f'{has} no {one.key}; "{one.instead}" takes {"it" if one.versions == 1 else "them"} too')
-
-
-def tell_unknown(state: State, repository: "Repository", tags: Sequence[str] | None) -> None:
-    """Where nothing was found: say which of the tags nothing has, and which may have been meant."""
-    known = repository.tags() if tags and state.talkative else {}
-    for tag in tags or () if state.talkative else ():
-        if tag not in known:
-            near = near_of(tag, list(known))
-            state.note(f"nothing has the tag {tag!r}" + (f"; did you mean `{near[0]}`?" if near else ""))
-
-
-def newest_of(versions: "Sequence[Version]", limit: int | None) -> "list[Version]":
-    """Those logged last, by artifact and number."""
-    newest = sorted(versions, key=lambda one: (one.created, one.number), reverse=True)
-    return sorted(newest[: limit or None], key=_name_order)
-
-
-def _name_order(one: "Version") -> tuple[str, int]:
-    return one.artifact, one.number
-
-
-def tell_rest(state: State, total: int, shown: "Sequence[Version]", sort: Sequence[str]) -> None:
-    which = "more" if sort else "older"
-    tables.tell_left_out(state, total - len(shown), f"{which} version", f"{which} versions")
+    found = choosing.ls(state, asked.chosen(names))
+    return UNMET if asked.exit_code and not found else 0

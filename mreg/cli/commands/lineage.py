@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from mreg.cli import lineage_views
-from mreg.cli.commands.filtering import told
+from mreg.cli.choosing import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out

@@ -8,6 +8,7 @@ import typer
 
 from mreg import cli
 from mreg.cli import commands, tables
+from mreg.cli.choosing import split
 from mreg.cli.commands.filtering import (
     ColumnsOption,
     CountOption,
@@ -18,7 +19,6 @@ from mreg.cli.commands.filtering import (
     WhereOption,
     limited,
     list_versions,
-    split,
 )
 from mreg.cli.commands.params import AtOption
 from mreg.cli.context import Context

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mreg.cli import chart, chart_html, chart_svg
-from mreg.cli.commands.filtering import WhereOption, told
+from mreg.cli.choosing import told
+from mreg.cli.commands.filtering import WhereOption
 from mreg.cli.commands.params import NameArgument
 from mreg.cli.context import Context
 from mreg.cli.layout import Column

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mreg import cli
-from mreg.cli import tables
+from mreg.cli import choosing, tables
+from mreg.cli.choosing import Chosen, newest_of, split, tell_unknown, told
 from mreg.cli.commands.filtering import (
     ColumnsOption,
     CountOption,
@@ -16,15 +16,7 @@ from mreg.cli.commands.filtering import (
     WhereOption,
     emit_count,
     emit_keys,
-    find,
-    newest_of,
     refuse_beside,
-    split,
-    tagged,
-    tell_lacking,
-    tell_rest,
-    tell_unknown,
-    told,
 )
 from mreg.cli.context import Context
 from mreg.cli.exit_codes import UNMET
@@ -76,7 +68,7 @@ def search(
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}", param_hint="--kind")
     state, names = ctx.obj, split(within)
     shaping = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--limit": limit}
-    choosing = {"--where": where, "--in": within, "--path": path}
+    places = {"--where": where, "--in": within, "--path": path}
     if keys:
         others = {"TEXT": text, "--where": where, "--tag": tag, "--kind": kind, "--path": path, "--count": count}
         refuse_beside("--keys", {**others, **shaping, "--exit-code": exit_code})
@@ -86,7 +78,7 @@ def search(
         refuse_beside("--count", shaping)
     if kind in ("model", "artifact"):
         of_those = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--count": count}
-        refuse_beside(f"--kind {kind}", {**choosing, **of_those})
+        refuse_beside(f"--kind {kind}", {**places, **of_those})
     if path is not None:
         refuse_beside("--path", {"TEXT": text, "--sort": sort})
     of_versions = (
@@ -94,26 +86,19 @@ def search(
     )
     if not of_versions:
         return _everything(state, text, tag or [], kind, limit, exit_code)
-    filters, repository = tagged(where, tag), state.repository()
+    chosen = Chosen(where or [], tag or [], split(sort), limit, names, text, split(columns), only_changed)
+    repository = state.repository()
     if count and path is None:
-        return emit_count(state, repository.count(text, where=filters, within=names, told=told(state)), exit_code)
-    keys_of_order = split(sort)
-    if path is not None:
-        every = repository.holding(path, where=filters, within=names, told=told(state))
-        versions, total = newest_of(every, limit), len(every)
-    else:
-        versions, total = find(state, repository, text, where=filters, sort=keys_of_order, limit=limit, within=names)
+        number = repository.count(text, where=chosen.filters, within=names, told=told(state))
+        return emit_count(state, number, exit_code)
+    if path is None:
+        found = choosing.search(state, chosen)
+        return UNMET if exit_code and not found else 0
+    every = repository.holding(path, where=chosen.filters, within=names, told=told(state))
     if count:
-        return emit_count(state, total, exit_code)
-    body = {"models": [], "artifacts": [], "versions": versions}
-    matched = (lambda one: in_version(one, text)) if text else None
-    wanted = cli.columns.asked(repository, split(columns), versions, names)
-    tables.emit_chosen(state, versions, body, wanted, only_changed=only_changed, matched=matched)
-    tell_rest(state, total, versions, keys_of_order)
-    tell_lacking(state, repository, text, where=where or (), within=names)
-    if not versions:
-        tell_unknown(state, repository, tag)
-    return UNMET if exit_code and not versions else 0
+        return emit_count(state, len(every), exit_code)
+    found = choosing.show_found(state, chosen, newest_of(every, limit), len(every))
+    return UNMET if exit_code and not found else 0
 
 
 def _everything(state: State, text: str, tags: list[str], kind: str | None, limit: int | None, exit_code: bool) -> int:

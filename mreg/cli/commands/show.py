@@ -6,7 +6,7 @@ import typer
 
 from mreg.cli import version_page
 from mreg.cli.card_page import card_fields
-from mreg.cli.commands.filtering import told
+from mreg.cli.choosing import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
 from mreg.cli.output import Out, aliases_text
