@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mreg import operations, session, upkeep, values
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import Opened
-from mreg.session import config, places
-from mreg.storage.local import LocalStorage
+from mreg.session import config
 from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
@@ -116,11 +115,8 @@ class Upkeep(Opened):
         repository can be opened; what was done, nothing where it can be opened. source: a copy of the repository, from
         which entries of the journal are taken where they are missing too."""
         other = cls._other(source)
-        return tuple(
-            upkeep.repair_refs.rescue(
-                LocalStorage(places.place_of_existing(location)), other._context if other else None
-            )
-        )
+        storage = session.remotes.storage_for_repair(location)
+        return tuple(upkeep.repair_refs.rescue(storage, other._context if other else None))
 
     def usage(self, name: str | None = None) -> Usage:
         """Where the bytes of a collection, or of all artifacts, are."""

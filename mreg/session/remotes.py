@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from mreg import session
 from mreg.session import locations, places, trust
 from mreg.session.context import Context
+from mreg.storage.base import Storage
 from mreg.storage.local import LocalStorage
 from mreg.values.errors import MregError, NotFound, Refused, check_text
 from mreg.values.names import Reference, check_name, is_name, near, split_remote
@@ -87,6 +88,17 @@ def open_location(location: str | os.PathLike[str], cache: str | None = None, au
     path = places.place_of_existing(location)
     storage = LocalStorage(path, permit=lambda: trust.check_owner(path))
     return Context(storage, path, cache=places.cache_of(path, cache), author=author)
+
+
+def storage_for_repair(location: str | os.PathLike[str]) -> Storage:
+    """Of the repository there, which may not be one that can be opened. Raises as `open_location` does."""
+    url = locations.remote_of(location)
+    if url is None:
+        return LocalStorage(places.place_of_existing(location))
+    replica = session.buckets.open_replica(url, None)
+    if replica.remote.lists:
+        replica.doubt()
+    return replica
 
 
 def open_place(context: Context, place: str | os.PathLike[str]) -> Context:

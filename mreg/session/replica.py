@@ -245,7 +245,10 @@ class Replica(Storage):
 
     def _put_config(self, value: bytes, expect: Expect | str) -> None:
         """Created by init; what a commit makes of it later is the replica's own."""
-        if expect is ABSENT:
+        if self._doubts:
+            self._mend_config()
+            self._local.put(CONFIG, value)
+        elif expect is ABSENT:
             self.remote.put(CONFIG, value, ABSENT)
         else:
             self._first_config()
@@ -294,10 +297,14 @@ class Replica(Storage):
     def _told_config(self) -> Value | None:
         """The same, as the first entry in a segment of the journal tells it: one request less."""
         data = self._segments.get(1)
-        if data is None:
-            return None
-        first = parse(1, data)
-        return Value(ref_files.encode(CONFIG, Ref(heading.as_made(first.prev, first, 0), 0)), "")
+        return None if data is None else _as_made(data)
+
+    def _mend_config(self) -> None:
+        """Where the bucket's does not say which repository it is, write what init wrote."""
+        found, first = self.remote.get(CONFIG), self.get(key_of(1))
+        if first is not None and not (found and _is_config(found.data)):
+            self._config = _as_made(first.data)
+            self.remote.put(CONFIG, self._config.data)
 
     def _entry(self, key: str) -> Value | None:
         """An entry that the replica has not. Where several are new, those that follow are fetched at once."""
@@ -401,6 +408,20 @@ class _Seen:
     def forget(self, key: str) -> None:
         self.stats.pop(key, None)
         self._values.pop(key, None)
+
+
+def _as_made(first: bytes) -> Value:
+    """The config as init wrote it, by the first entry."""
+    entry = parse(1, first)
+    return Value(ref_files.encode(CONFIG, Ref(heading.as_made(entry.prev, entry, 0), 0)), "")
+
+
+def _is_config(data: bytes) -> bool:
+    try:
+        heading.parse(data.decode())
+    except (UnicodeDecodeError, heading.DamagedConfig):
+        return False
+    return True
 
 
 def _is_far(key: str) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_proxy import LOST, FaultProxy
 from servers import AZURE_SECRET, KEY, SECRET, Server
 
-from mreg import Repository
-from mreg.storage.answers import NoAnswer, StoreBusy, StoreRefused
+from mreg.storage import clouds
+from mreg.testing.remote_contract import data_of
 
 moto = pytest.mark.parametrize("server", ["moto"], indirect=True)
 
@@ -119,81 +117,25 @@ def test_without_the_extra_the_way_to_it_is_told(bare: Any, monkeypatch: pytest.
     assert "pip install 'mreg[remote]'" in result.errors
 
 
-# At each request of each writing command
-
-
-@pytest.fixture
-def proxied(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, FaultProxy]]:
-    with FaultProxy(server.endpoint).running() as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        yield server.place(), proxy
-
-
-CHANGES = {
-    "log": lambda repository, source: repository.log(source, "m", aliases=["new"]),
-    "alias": lambda repository, source: repository.set_alias("best", "m:v0"),
-    "link": lambda repository, source: repository.link("m:v0", "Clf", aliases=["prod"]),
-    "rm": lambda repository, source: repository.remove("m:v1"),
-    "tag": lambda repository, source: repository.add_tags("m:v0", ["good"]),
-    "card": lambda repository, source: repository.set_card("Card", source.read_text()),
-    "annotate": lambda repository, source: repository.annotate("m:v0", message=source.read_text()),
-    "gc": lambda repository, source: repository.gc(grace=10**6, keep_last=1),
-    "repair": lambda repository, source: repository.fsck(repair=True),
-}
-
-
-KINDS = [*(kind for kind in LOST if kind != "stall"), "truncate", "409", "429", "503-refused"]
-OFTEN = {"log": KINDS, "alias": KINDS, "card": ["drop"]}
-"""What is tried on each change; the rest is slow."""
-
-
-def sweep() -> Iterator[Any]:
-    for change in CHANGES:
-        for kind in KINDS:
-            marks = () if kind in OFTEN.get(change, ()) else pytest.mark.slow
-            yield pytest.param(change, kind, marks=marks, id=f"{change}-{kind}")
-
-
 @moto
-@pytest.mark.parametrize(("change", "kind"), [*sweep()])
-def test_a_fault_at_any_request_leaves_one_entry_and_no_damage(
-    proxied: tuple[str, FaultProxy], change: str, kind: str, tmp_path: Path
+@pytest.mark.parametrize("spoilt", [None, b"", b"format = what?\n", b"\xff\xfe"])
+def test_a_bucket_is_repaired_by_the_command_line_also_without_its_config(
+    url: str, bare: Any, monkeypatch: pytest.MonkeyPatch, spoilt: bytes | None
 ) -> None:
-    url, proxy = proxied
-    fault = {"409": "refused-409", "429": "refused-429", "503-refused": "refused-503"}.get(kind, kind)
-    cache = str(tmp_path / "cache")
-    (tmp_path / "f").write_bytes(b"first")
-    with Repository.init(url, cache=cache) as repository:
-        for number in range(2):
-            (tmp_path / "f").write_bytes(b"%d" % number)
-            repository.log(tmp_path / "f", "m")
-        repository.create_model("Card")
-    sources = [tmp_path / f"source-{number}" for number in range(100)]
-    for number, source in enumerate(sources):  # all at once: log waits for the times of young files to settle
-        source.write_bytes(b"%d" % number)
-    failed, number, done = 0, 0, False
-    while not done:
-        asked = [0]
+    # given
+    write(bare.home / "ckpt", a=b"x")
+    for command in ("init", "log ckpt -a m", "config set gc.grace 2h"):
+        bare.must(*command.split())
+    bucket = clouds.open_bucket("s3", *url.removeprefix("s3://").split("/", 1))
+    made = data_of(bucket, "config.toml")
+    bucket.delete("config.toml") if spoilt is None else bucket.put("config.toml", spoilt)
 
-        def nth(line: str, number: int = number, asked: list[int] = asked) -> str | None:
-            asked[0] += 1
-            return fault if asked[0] == number + 1 else None
+    # when
+    repaired = bare("fsck", "--repair")
 
-        with Repository.open(url, cache=cache) as repository:
-            before = len(list(repository.history()))
-            proxy.fault = nth
-            try:
-                CHANGES[change](repository, sources[number])
-                changed = 1
-            except (NoAnswer, StoreBusy, StoreRefused):
-                changed, failed = 0, failed + 1
-            proxy.fault = lambda line: None
-            done = asked[0] <= number
-            assert len(list(repository.history())) == before + changed
-            if changed and change != "log":
-                repository.undo(before + 1)
-        number += 1
-    with Repository.open(url, cache=str(tmp_path / "another")) as other:
-        assert other.fsck(full=True).findings == ()
-    assert number >= 3
-    assert failed <= (0 if kind in ("drop", "503", "503-refused") else number), f"{failed} of {number}"
+    # then
+    assert repaired.code == 0 and "repaired config.toml: made again from the journal" in repaired.errors
+    assert data_of(bucket, "config.toml") == made
+    monkeypatch.setenv("MREG_CACHE", str(bare.home / "another-cache"))
+    assert (bare.must("resolve", "m"), bare.must("config", "get", "gc.grace")) == ("m:v0\n", "2h\n")
+    assert bare("fsck", "--full", "--repair").code == bare("fsck", "--full").code == 0
