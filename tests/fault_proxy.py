@@ -1,14 +1,14 @@
 """Stands before a server on loopback, and spoils answers: as a network, a proxy or a busy store does.
 
-`fault(request line)` names the fault of a request, or None. Of the faults, `refused` ones do not reach the server, the
-others do, and only the answer suffers.
+`fault(request line)` names the fault of a request, or None. Of the faults, `refused` ones and `kill-before` do not
+reach the server, the others do, and only the answer suffers.
 """
 
 from __future__ import annotations
 
 import http.client
+import select
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,17 +19,22 @@ LOST = ("drop", "503", "stall")
 """The server does what it is asked to, and its answer is lost."""
 
 REFUSED = ("refused-409", "refused-429", "refused-503")
-STALL = 5.0
+KILLS = ("kill-before", "kill-after")
+"""Who asks dies, before the server hears of it or before its answer comes."""
+
+LONGEST_STALL = 60.0
+"""Seconds: who asks gives up before."""
 
 
 class FaultProxy:
-    """url: where it listens. requests: the lines of all requests, with the fault of each."""
+    """url: where it listens. requests: the lines of all requests, with the fault of each. kill: ends who asks."""
 
     def __init__(self, endpoint: str) -> None:
         self.target = urlsplit(endpoint).netloc
         self.fault: Callable[[str], str | None] = lambda line: None
         self.requests: list[tuple[str, str | None]] = []
         self.url = ""
+        self.kill: Callable[[], None] = lambda: None
 
     def once(self, kind: str, method: str = "PUT", times: int = 1) -> None:
         """Let the next requests of this method have that fault."""
@@ -61,6 +66,7 @@ class FaultProxy:
 class _Handler(BaseHTTPRequestHandler):
     proxy: FaultProxy
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body is sent behind its head, for which it would wait 40 ms
 
     def _pass_on(self) -> None:
         line = f"{self.command} {self.path}"
@@ -70,20 +76,36 @@ class _Handler(BaseHTTPRequestHandler):
         if kind and kind.startswith("refused-"):
             self._answer(int(kind[8:]), {}, _words(kind))
             return
+        if kind == "kill-before":
+            self._end(self.proxy.kill)
+            return
         status, headers, data = self._ask(body)
+        if kind == "repeat":
+            status, headers, data = self._ask(body)
         if kind == "stall":
-            time.sleep(STALL)
-        if kind in ("drop", "stall"):
-            self.close_connection = True
-            self.connection.close()
+            self._end(self._wait)
+        elif kind == "drop":
+            self._end()
+        elif kind == "kill-after":
+            self._end(self.proxy.kill)
         elif kind == "truncate":
             self._answer(status, headers, data, len(data) // 2)
             self.close_connection = True
             self.connection.close()
-        elif kind:
+        elif kind and kind != "repeat":
             self._answer(int(kind), {}, b"")
         else:
             self._answer(status, headers, data)
+
+    def _end(self, before: Callable[[], None] = lambda: None) -> None:
+        """Give no answer."""
+        before()
+        self.close_connection = True
+        self.connection.close()
+
+    def _wait(self) -> None:
+        """Until who asks has gone."""
+        select.select([self.connection], [], [], LONGEST_STALL)
 
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass_on
 

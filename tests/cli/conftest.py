@@ -138,6 +138,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "work"
 
 
+@pytest.fixture(scope="session")
+def cli_in() -> Callable[[Path], Cli]:
+    """The command line in a folder that the test chooses."""
+    return Cli
+
+
 @pytest.fixture
 def bare(home: Path) -> Cli:
     """The command line where there is no repository."""
