@@ -46,9 +46,10 @@ class AccessDenied(Refused):
 
 class NoCredentials(Refused):
     code = "no-credentials"
-    template = "there are no credentials for {bucket}"
+    template = "there are no credentials for {bucket}{told}"
 
     bucket: str
+    told: str
 
 
 class WrongRegion(Refused):
@@ -110,7 +111,7 @@ def meaning(error: Exception, bucket: str) -> MregError:
     """What to raise in the place of the client library's error."""
     text, number, word = str(error), status(error), code(error)
     if any(place in text for place in _INSTANCE):
-        return NoCredentials(bucket=bucket)
+        return NoCredentials(bucket=bucket, told="")
     if word in NO_BUCKET:
         return NoBucket(bucket=bucket)
     if word in _ELSEWHERE or "redirect without LOCATION" in text:
@@ -123,6 +124,16 @@ def meaning(error: Exception, bucket: str) -> MregError:
     if number:
         return StoreRefused(bucket=bucket, status=number, said=f" {word}" if word else "")
     return NoAnswer(bucket=bucket, reason=_why(text))
+
+
+def unusable(error: Exception, bucket: str) -> NoCredentials:
+    """What to raise where the client library refuses what it is told before it asks the store for anything. Its text
+    may show what it was given."""
+    if "Account must be specified" in str(error):
+        return NoCredentials(bucket=bucket, told=": AZURE_STORAGE_ACCOUNT_NAME is not set")
+    return NoCredentials(
+        bucket=bucket, told=" that can be used: those that are set are not in the form of this store's"
+    )
 
 
 def _reason(word: str) -> str:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mreg import lazy
+from mreg.storage import answers
 from mreg.storage.bucket import Bucket
 from mreg.values.errors import Failed, InvalidInput
 
@@ -24,6 +25,8 @@ connections, which is within ten seconds."""
 _RETRIES, _RETRY_FOR = 2, 8
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_ENDPOINT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PART = re.compile(r"[A-Za-z0-9 !'()+,._=@~-]{1,255}")
 
 
@@ -47,11 +50,18 @@ class InvalidBucket(InvalidInput):
 
 
 def open_bucket(scheme: str, name: str, path: str) -> Bucket:
-    """The folder `path` of the bucket `name`. Connects to nothing yet. Raises InvalidBucket, NeedsRemote."""
+    """The folder `path` of the bucket `name`. Connects to nothing yet. Raises InvalidBucket, NeedsRemote,
+    NoCredentials."""
     prefix = check_place(scheme, name, path)
     url = f"{scheme}://{name}/{prefix}".rstrip("/")
+    _stores()
     make = _MAKERS[scheme]
-    return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+    try:
+        return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+    except _Malformed as error:
+        raise InvalidBucket(url=url, reason=f"the {error} that is set for it is none") from None
+    except lazy.load("obstore.exceptions").BaseError as error:
+        raise answers.unusable(error, url) from None
 
 
 def check_place(scheme: str, name: str, path: str) -> str:
@@ -71,8 +81,14 @@ def endpoint_of(scheme: str) -> str:
     return (_first(*_ENDPOINTS[scheme]) if scheme in _ENDPOINTS else None) or ""
 
 
+class _Malformed(Exception):
+    """Of what is set for a store, that which the client library would panic at."""
+
+
 def _client(endpoint: str | None) -> dict[str, Any]:
     """What all clients are told. Without encryption only where the user's own endpoint says so."""
+    if endpoint and not _ENDPOINT.fullmatch(endpoint):
+        raise _Malformed("endpoint")
     plain = bool(endpoint and endpoint.startswith("http://"))
     return {"connect_timeout": f"{_CONNECT}s", "timeout": f"{_REQUEST}s", "allow_http": plain}
 
@@ -99,6 +115,8 @@ def _s3(bucket: str, retries: int) -> ObjectStore:
         profile = {name: value for name, value in profile.items() if name in ("endpoint", "region")}
     endpoint = endpoint_of("s3") or profile.pop("endpoint", None)
     region = _first("AWS_REGION", "AWS_DEFAULT_REGION") or profile.pop("region", None) or "us-east-1"
+    if not _REGION.fullmatch(region):
+        raise _Malformed("region")
     options = {**profile, "region": region, **({"endpoint": endpoint} if endpoint else {})}
     store: ObjectStore = stores.S3Store(
         bucket, client_options=_client(endpoint), retry_config=_retry(retries), **options
