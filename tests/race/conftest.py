@@ -101,6 +101,20 @@ def race(repository: Repository) -> Iterator[Race]:
 
 
 @pytest.fixture
+def race_at() -> Iterator[Callable[[str], Race]]:
+    """The same in a repository elsewhere."""
+    made: list[Race] = []
+
+    def race_at(location: str) -> Race:
+        made.append(Race(location))
+        return made[-1]
+
+    yield race_at
+    for race in made:
+        race.stop()
+
+
+@pytest.fixture
 def assert_clean(repository: Repository) -> Callable[[], None]:
     """Every invariant holds, every byte is there, and no writer left anything behind."""
 

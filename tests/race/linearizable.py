@@ -105,3 +105,27 @@ def bookmarks(state: tuple[int, frozenset[tuple[int, str]]], operation: Operatio
     if what == "read":
         return result == (max(live)[1] if live else None), state
     raise AssertionError(what)
+
+
+KEYS: dict[str, tuple[Any, Any]] = {
+    "a:best": (None, register),
+    "a:prod": (None, register),
+    "b:latest": ((0, frozenset()), numbers),
+    "m": ((0, frozenset()), bookmarks),
+}
+"""Of the keys that `race_workers.mix` uses: where each begins, and what it is."""
+
+
+def of_key(results: list[Any], key: str) -> list[list[Operation]]:
+    """What each process did with the key."""
+    return [
+        [
+            Operation(what, _hashable(given), result, began, ended)
+            for where, what, given, result, began, ended in history
+        ]
+        for history in ([one for one in notes if one[0] == key] for notes, _ in results)
+    ]
+
+
+def _hashable(given: Any) -> Any:
+    return tuple(given) if isinstance(given, list) else given

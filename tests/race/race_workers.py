@@ -407,17 +407,18 @@ TASKS: dict[str, Callable[..., Any]] = {task.__name__: task for task in _ALL}
 
 def main() -> None:
     task, location, arguments = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-    with _opened(location, f"worker-{arguments['worker']}", unlocked=arguments.pop("unlocked", False)) as repository:
+    unlocked, cache = arguments.pop("unlocked", False), arguments.pop("cache", None)
+    with _opened(location, f"worker-{arguments['worker']}", cache, unlocked=unlocked) as repository:
         print("ready", flush=True)
         sys.stdin.readline()
         result = TASKS[task](repository, **arguments)
     print(json.dumps(result), flush=True)
 
 
-def _opened(location: str, author: str, *, unlocked: bool) -> Repository:
+def _opened(location: str, author: str, cache: str | None, *, unlocked: bool) -> Repository:
     """unlocked: then the lock excludes nobody."""
     if not unlocked:
-        return Repository.open(location, author=author)
+        return Repository.open(location, cache=cache, author=author)
     storage = UnlockedStorage(LocalStorage(location))
     return Repository.open_storage(storage, location, cache=os.environ["MREG_CACHE"], author=author)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from linearizable import Operation, bookmarks, check, numbers, register
+from linearizable import KEYS, Operation, check, of_key
 from race_workers import content
 
 from mreg import Repository
@@ -16,30 +16,7 @@ from mreg import Repository
 Check = Callable[[], None]
 Count = Callable[[str, int], None]
 
-KEYS: dict[str, tuple[Any, Any]] = {
-    "a:best": (None, register),
-    "a:prod": (None, register),
-    "b:latest": ((0, frozenset()), numbers),
-    "m": ((0, frozenset()), bookmarks),
-}
-"""Where each key begins, and what it is."""
-
 VERSIONS = 6
-
-
-def of_key(results: list[Any], key: str) -> list[list[Operation]]:
-    """What each process did with the key."""
-    return [
-        [
-            Operation(what, _hashable(given), result, began, ended)
-            for where, what, given, result, began, ended in history
-        ]
-        for history in ([one for one in notes if one[0] == key] for notes, _ in results)
-    ]
-
-
-def _hashable(given: Any) -> Any:
-    return tuple(given) if isinstance(given, list) else given
 
 
 @pytest.mark.parametrize(
