@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import buckets
 import comparing
 import copying
 import importing
@@ -38,6 +39,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     startup.GROUP: (startup.measure, 1),
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),
+    buckets.GROUP: (buckets.measure, 3),
     searching.GROUP: (searching.measure, 1),
     comparing.GROUP: (comparing.measure, 3),
     importing.GROUP: (importing.measure, 5),

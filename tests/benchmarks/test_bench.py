@@ -21,6 +21,7 @@ NAMES = {
     "start-up": {"--version", "resolve NAME:ALIAS", "resolve NAME", "alias ls", "use, cached", "ls NAME, 20 versions"},
     "one file": {f"{step}, 2 MiB" for step in STEPS | {"most memory of all steps"}},
     "many files": {f"{step}, 50 x 4 KiB" for step in STEPS},
+    "bucket": {"log, 2 MiB", "get, 2 MiB", "most memory, 2 MiB"},
     "search": {
         f"{what}, 20 versions"
         for what in (
