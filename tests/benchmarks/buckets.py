@@ -18,6 +18,9 @@ import servers
 
 GROUP = "bucket"
 KIND = "seaweedfs"
+LARGEST = 256 * MIB
+"""Bytes, as the server keeps those of all rounds."""
+
 SLOWER = 1.25
 """At 0.8 of the speed of the client by itself."""
 
@@ -46,7 +49,7 @@ def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row
         yield Skipped(GROUP, "all", f"there is no {KIND}: run `make servers`")
         return
     with servers.running(KIND, bench.folder / KIND) as server:
-        yield from _measure(bench, server, form.file, rounds)
+        yield from _measure(bench, server, min(form.file, LARGEST), rounds)
 
 
 def _measure(bench: Bench, server: servers.Server, size: int, rounds: int) -> Iterator[Row]:
@@ -57,11 +60,17 @@ def _measure(bench: Bench, server: servers.Server, size: int, rounds: int) -> It
     costs: dict[str, list[Cost]] = {name: [] for name in ("put", "log", "plain", "get")}
     for number in range(rounds):
         _write(bench.folder / "source", size)
-        costs["put"].append(bench.run(sys.executable, "-c", PUT, f"plain-{number}", more=here))
-        costs["log"].append(bench.run(*mreg, "log", "source", "-a", "m", more=here))
-        bench.run(*mreg, "resolve", "m", more=there)
-        costs["plain"].append(bench.run(sys.executable, "-c", GET, f"plain-{number}", more=here))
-        costs["get"].append(bench.run(*mreg, "get", "m", "-o", "out", more=there))
+        steps = {
+            "put": ([sys.executable, "-c", PUT, f"plain-{number}"], here),
+            "log": ([*mreg, "log", "source", "-a", "m"], here),
+            "plain": ([sys.executable, "-c", GET, f"plain-{number}"], here),
+            "get": ([*mreg, "get", "m", "-o", "out"], there),
+        }
+        for pair in (["put", "log"], ["plain", "get"]):
+            for name in pair if number % 2 == 0 else pair[::-1]:
+                os.sync()
+                costs[name].append(bench.run(*steps[name][0], more=steps[name][1]))
+            bench.run(*mreg, "resolve", "m", more=there)
         shutil.rmtree(bench.folder / "out")
     what = f"{size / MIB:,.0f} MiB"
     yield compare(GROUP, f"log, {what}", costs["log"], costs["put"], SLOWER)
