@@ -129,3 +129,19 @@ def test_one_long_name_does_not_take_the_table_from_the_others(filled: Any) -> N
     assert shown[0].split()[:3] == ["name", "kind", "latest"]
     assert long in shown
     assert next(line for line in shown if line.startswith("digits")).split()[1:3] == ["artifact", "v1"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_the_history_of_an_alias_fits(mreg: Any, model: Callable[..., str], width: int) -> None:
+    # given
+    log = ["log", model(), "-a", "llama-3-8b-instruct-sft", "--always", "--alias", "first-stable", "-m"]
+    mreg.must(*log, "first of all")
+    mreg.must(*log, "and " * 30)
+
+    # when
+    shown = lines(mreg, width, "history", "llama-3-8b-instruct-sft:first-stable")
+
+    # then
+    assert max(map(len, shown)) <= width
+    text = " ".join(" ".join(shown).split())
+    assert "v0 llama-3-8b-instruct-sft:v0 20" in text and "and " * 29 in text and "first of all" in text

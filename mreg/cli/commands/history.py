@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mreg import HistoryEntry
 
 
+REASON_INDENT = 6
 LEAST = 32
 """Columns for what changed; where fewer are left beside the time, it stands below."""
 
@@ -149,10 +150,13 @@ def _render_alias(out: Out, found: "list[HistoryEntry]") -> None:
     periods = [
         [at, version, f"{start} to {end}" if end else f"since {start}", who] for at, version, start, end, who, _ in rows
     ]
-    for line, row in zip(aligned(periods, indent=0), rows, strict=True):
-        out.line(line)
-        for part in row[-1].splitlines():
-            out.line(f"      {part}")
+    lines = list(aligned(periods, indent=0))
+    fits = max(map(layout.width_of, lines), default=0) <= out.width
+    for line, (at, version, period, who), row in zip(lines, periods, rows, strict=True):
+        out.line(line if fits else f"{at}{layout.GAP}{version}".rstrip())
+        for part in [*([] if fits else [f"{period}{layout.GAP}{who}"]), *row[-1].splitlines()]:
+            for text in layout.wrapped(one_line(part), out.width, REASON_INDENT):
+                out.line(text)
 
 
 def _reason(entry: "HistoryEntry") -> str:
