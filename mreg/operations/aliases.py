@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mreg import operations
 from mreg.operations.resolve import require_kind, resolve_in, unknown_alias
-from mreg.refs.keys import AliasKey, CollectionKind, LinkKey, in_aliases
+from mreg.refs.keys import AliasKey, CollectionKind, LinkKey
 from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
 from mreg.session.listing import listed_aliases
 from mreg.values import names
 from mreg.values.errors import Refused
-from mreg.values.names import fold, parse_version
+from mreg.values.names import parse_version
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Draft
@@ -98,10 +98,9 @@ def check_alias_free(draft: Draft, name: str, alias: str) -> None:
     same change."""
     if draft.value(AliasKey(name, alias)) is not None:
         return
-    drafted = [key for key in draft.new if isinstance(key, AliasKey) and key.collection == name]
-    for other in (*sorted(draft.view.ever(in_aliases(name), AliasKey)), *drafted):
-        if other.alias != alias and fold(other.alias) == fold(alias):
-            raise AliasTaken(name=name, alias=alias, other=other.alias)
+    other = draft.other_alias(AliasKey(name, alias))
+    if other is not None:
+        raise AliasTaken(name=name, alias=alias, other=other)
 
 
 def remove_alias(

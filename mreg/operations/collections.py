@@ -98,11 +98,11 @@ def check_free(view: View, key: CollectionKey) -> None:
     if view.next_number(name) if other is CollectionKind.ARTIFACT else view.ever(in_links(name), LinkKey):
         # NAME:vN means one version for ever, also when the collection is gone.
         raise NameTaken(name=name, what=f"made {key.kind.phrase}", kind=f"the history of {other.phrase}", other=name)
-    for known in sorted(view.names_ever()):
-        if known != name and fold(known) == fold(name):
-            there = view.ref(ArtifactKey(known)).seq
-            taken = CollectionKind.ARTIFACT if there else CollectionKind.MODEL
-            raise NameTaken(name=name, what=f"made {key.kind.phrase}", kind=taken.phrase, other=known)
+    known = view.other_name(name)
+    if known is not None:
+        there = view.ref(ArtifactKey(known)).seq
+        taken = CollectionKind.ARTIFACT if there else CollectionKind.MODEL
+        raise NameTaken(name=name, what=f"made {key.kind.phrase}", kind=taken.phrase, other=known)
 
 
 def change_properties(draft: Draft, key: CollectionKey, change: Callable[[dict[str, Any]], None]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from mreg.refs import ref_files
+from mreg.refs.folds import Folds
 from mreg.refs.journal import Change, Mark
-from mreg.refs.keys import CollectionKey, LinkKey, RefKey, VersionKey, folder_of, in_artifact
+from mreg.refs.keys import AliasKey, CollectionKey, LinkKey, RefKey, VersionKey, folder_of, in_artifact
 from mreg.refs.ref_files import Ref
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
@@ -29,6 +30,8 @@ class Pending:
     def __init__(self) -> None:
         self._places: dict[RefKey, _Place] = {}
         self._folders: dict[str, set[RefKey]] = defaultdict(set)
+        self._aliases: dict[str, Folds] = defaultdict(Folds)
+        self._names = Folds()
         self._packs: dict[str, None] = {}
         self._looked_up: Mark | None = None
 
@@ -42,6 +45,8 @@ class Pending:
         """Forget all of it."""
         self._places.clear()
         self._folders.clear()
+        self._aliases.clear()
+        self._names = Folds()
 
     def get(self, key: str) -> Ref | None:
         """The ref as the steps have made it; None where none of them has touched it."""
@@ -62,12 +67,24 @@ class Pending:
             change = Change(key, draft.view.value(key), draft.new[key])
             self._places[key] = _Place(before, ref_files.left_by(change, draft.view.head.seq + 1))
             self._folders[folder_of(key)].add(key)
+            if isinstance(key, AliasKey):
+                self._aliases[key.collection].add(key.alias)
+            elif isinstance(key, CollectionKey):
+                self._names.add(key.name)
         for key, last in draft.buried.items():
             self._places[key] = _Place(None, Ref(None, draft.view.head.seq + 1, last))
             self._folders[folder_of(key)].add(key)
         self._packs |= dict.fromkeys(draft.packs)
         if draft.packs and (self._looked_up is None or draft.looked_up.seq < self._looked_up.seq):
             self._looked_up = draft.looked_up
+
+    def other_alias(self, key: AliasKey) -> str | None:
+        """As `View.other_alias`, of the aliases that were touched."""
+        return self._aliases[key.collection].other(key.alias)
+
+    def other_name(self, name: str) -> str | None:
+        """As `View.other_name`, of the names that were touched."""
+        return self._names.other(name)
 
     def fill(self, draft: Draft) -> None:
         """Draft all of it as one."""
@@ -114,6 +131,12 @@ class Overlaid(View):
 
     def names_ever(self) -> set[str]:
         return self._base.names_ever() | {key.name for key in self._pending if isinstance(key, CollectionKey)}
+
+    def other_alias(self, key: AliasKey) -> str | None:
+        return self._base.other_alias(key) or self._pending.other_alias(key)
+
+    def other_name(self, name: str) -> str | None:
+        return self._base.other_name(name) or self._pending.other_name(name)
 
     def died(self, key: str) -> int | None:
         return self._base.died(key)

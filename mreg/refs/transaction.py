@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from mreg import content
 from mreg.refs import heading, ref_files, rules
+from mreg.refs.folds import Folds
 from mreg.refs.journal import MAX_MESSAGE, Change, Entry, Journal, Look, Mark
-from mreg.refs.keys import CONFIG, LinkKey, RefKey, VersionKey
+from mreg.refs.keys import CONFIG, AliasKey, LinkKey, RefKey, VersionKey
 from mreg.refs.view import Refs, Tables, View
 from mreg.storage import Storage
 from mreg.storage.base import stat_known
@@ -86,6 +88,7 @@ class Draft(Refs):
         self.packs: tuple[str, ...] = ()
         self.looked_up = view.head
         self.drops: tuple[str, ...] = ()
+        self._aliases: dict[str, Folds] = defaultdict(Folds)
 
     def value(self, key: RefKey) -> str | None:
         return self.new[key] if key in self.new else self.view.value(key)
@@ -99,14 +102,22 @@ class Draft(Refs):
         """Set the ref to `value` (None: delete it). Setting the value that it has already is no change."""
         if self.view.value(key) == value:
             self.new.pop(key, None)
+            if isinstance(key, AliasKey):
+                self._aliases[key.collection].discard(key.alias)
         else:
             self.new[key] = value
+            if isinstance(key, AliasKey):
+                self._aliases[key.collection].add(key.alias)
 
     def bury(self, key: RefKey, last: str) -> None:
         """Record the ref, which never existed, as deleted with the value `last`: a rename brings along the
         numbers of deleted versions, so that they are not given again."""
         if self.view.ref(key).seq == 0:
             self.buried[key] = last
+
+    def other_alias(self, key: AliasKey) -> str | None:
+        """See `View.other_alias`."""
+        return self.view.other_alias(key) or self._aliases[key.collection].other(key.alias)
 
     def changes(self) -> tuple[Change, ...]:
         moved = [Change(str(key), self.view.value(key), value) for key, value in self.new.items()]

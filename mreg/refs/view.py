@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from mreg.refs import dead, keys, ref_files, rules
+from mreg.refs.folds import Folds
 from mreg.refs.journal import Journal, Look, Mark
 from mreg.refs.keys import (
     CONFIG,
@@ -146,6 +147,8 @@ class View(Refs):
         self._ends: dict[str, int] = {}
         self._replayed: dict[RefKey, Ref] | None = None
         self._dead: dict[str, Mapping[str, int]] = {}
+        self._aliases: dict[str, Folds] = {}
+        self._names: Folds | None = None
         for mark, entry in self.look.beyond:
             self._overlay |= {keys.parse(one.ref): ref_files.left_by(one, mark.seq) for one in entry.changes}
 
@@ -196,6 +199,19 @@ class View(Refs):
             lambda tables: tables.names(),
             lambda: {key.name for key in self._said() if isinstance(key, CollectionKey)},
         )
+
+    def other_alias(self, key: AliasKey) -> str | None:
+        """An alias of the collection, be it a deleted one, that differs from this one only in case."""
+        if key.collection not in self._aliases:
+            ever = self.ever(keys.in_aliases(key.collection), AliasKey)
+            self._aliases[key.collection] = Folds(one.alias for one in ever)
+        return self._aliases[key.collection].other(key.alias)
+
+    def other_name(self, name: str) -> str | None:
+        """The name of a collection, be it a deleted one, that differs from this one only in case."""
+        if self._names is None:
+            self._names = Folds(self.names_ever())
+        return self._names.other(name)
 
     def died(self, key: str) -> int | None:
         """The number of the entry that first dropped this storage key for ever, None if none has up to `head`."""

@@ -17,8 +17,7 @@ import pytest
 
 from mreg.checkout import ready_copies
 from mreg.checkout.reader import DamagedFile, Reader
-from mreg.checkout.ready_copies import ReadyCopies
-from mreg.operations.files import NoCache
+from mreg.checkout.ready_copies import NoCache, ReadyCopies
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage

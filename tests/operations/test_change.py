@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from mreg.operations.aliases import AliasTaken
 from mreg.operations.collections import Held
 from mreg.operations.expect import AliasMoved
+from mreg.refs import folds
 from mreg.refs.transaction import InvalidMessage
 from mreg.repository import Repository
 from mreg.session.change import ChangeOver, NotAStep, Overtaken
@@ -468,3 +470,34 @@ def test_the_reasons_of_steps_come_after_that_of_the_change(repo: Repository, lo
     assert entry.message == "all\neach"
     assert entry.command == "change (alias set a mnist:v0; alias set b mnist:v0; alias set c mnist:v0; 3 more)"
     assert [one.seq for one in repo.history(action="change")] == [2]
+
+
+def test_a_change_of_many_aliases_takes_as_much_for_each(
+    repo: Repository, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is folded is counted: with every other alias, for each of them, 20,000 took minutes."""
+    repo.log(folder({"w": b"1"}), "net")
+    folded: list[str] = []
+    monkeypatch.setattr(folds, "fold", lambda text: folded.append(text) or text.lower())
+
+    with repo.change("many") as change:
+        for number in range(200):
+            change.set_alias(f"a{number}", "net:v0")
+
+    assert len(repo.aliases("net")) == 200
+    assert len(folded) <= 200 * 20
+
+
+@pytest.mark.parametrize("first", ["set", "set and taken away"])
+def test_two_steps_do_not_make_aliases_that_differ_only_in_case(
+    first: str, repo: Repository, folder: Callable[..., str]
+) -> None:
+    repo.log(folder({"w": b"1"}), "net")
+
+    with pytest.raises(AliasTaken, match="'Best'"), repo.change("both") as change:
+        change.set_alias("Best", "net:v0")
+        if first == "set and taken away":
+            change.remove_alias("Best", "net")
+        change.set_alias("best", "net:v0")
+
+    assert repo.aliases("net") == []

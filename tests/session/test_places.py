@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mreg import Repository, default_cache
-from mreg.operations.files import NoCache
+from mreg.checkout.ready_copies import NoCache
 from mreg.session import places, trust
 from mreg.session.places import CacheInRepository
 from mreg.session.trust import NoHome
