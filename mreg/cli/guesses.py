@@ -201,6 +201,8 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             return [alias, named]
         case ["alias set", name, alias, number] if _is_number(number):
             return [alias, f"{name}:v{number.removeprefix('v')}"]
+        case ["remote add" | "remote set" | "push" | "pull" | "clone", *_]:
+            return texts  # locations have slashes
         case ["link", version, place] if better := _in_model(version, place, kind_of):
             return better
         case ["tag add" | "tag rm" | "tag ls", name, *tags] if kind_of(name) == "artifact":

@@ -49,6 +49,8 @@ class Travel(Opened):
 
         A transfer that was interrupted goes on where it was.
         """
+        if not isinstance(remote, Travel):
+            sync.bundles.check_is_none(self._place(remote))
         return self._move(self, self._remote(remote), _request("push", references, options), options.get("progress"))
 
     def pull(
@@ -59,7 +61,11 @@ class Travel(Opened):
     ) -> Transfer:
         """Bring versions of another repository to this one: `push` with the sides exchanged. remote: also a bundle, of
         which all versions are meant where none is named."""
-        if not (references or options.get("where")) and not isinstance(remote, Travel) and os.path.isfile(remote):
+        if (
+            not (references or options.get("where"))
+            and not isinstance(remote, Travel)
+            and os.path.isfile(self._place(remote))
+        ):
             options["every"] = True
         return self._move(self._remote(remote), self, _request("pull", references, options), options.get("progress"))
 
@@ -140,9 +146,15 @@ class Travel(Opened):
 
     def _remote(self, remote: Repository | str | os.PathLike[str]) -> Travel:
         """The other repository, open; also a bundle. Its history tells the same author."""
-        if not isinstance(remote, Travel) and os.path.isfile(remote):
-            return type(self)(sync.bundles.opened(os.path.abspath(remote)))
-        return remote if isinstance(remote, Travel) else self.elsewhere(remote)
+        if isinstance(remote, Travel):
+            return remote
+        place = self._place(remote)
+        if os.path.isfile(place):
+            return type(self)(sync.bundles.opened(os.path.abspath(place)))
+        return self.elsewhere(remote)
+
+    def _place(self, remote: str | os.PathLike[str]) -> str | os.PathLike[str]:
+        return session.remotes.place_of(self._context, remote)
 
 
 def _called(location: str) -> str:

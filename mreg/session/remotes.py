@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from mreg import session
 from mreg.session import locations, places, trust
-from mreg.session.context import Context
+from mreg.session.context import Context, NoRepository
 from mreg.storage.base import Storage
 from mreg.storage.local import LocalStorage
 from mreg.values.errors import MregError, NotFound, Refused, check_text
@@ -31,6 +31,16 @@ class UnknownRemote(NotFound):
     template = "there is no remote {name!r}"
 
     name: str
+
+
+class NoSuchPlace(NotFound):
+    """What may be meant as the name of a remote, or as a folder."""
+
+    code = "no-such-place"
+    template = "there is no remote {name!r}, and no repository {where}"
+
+    name: str
+    where: str
 
 
 class RemoteExists(Refused):
@@ -103,9 +113,20 @@ def storage_for_repair(location: str | os.PathLike[str]) -> Storage:
 
 def open_place(context: Context, place: str | os.PathLike[str]) -> Context:
     """The repository that the name of a remote, or a location, means to the user of this one."""
-    if isinstance(place, str) and is_name(place) and place in _known(context):
-        return open_location(location_of(context, place), author=context.author)
-    return open_location(place, author=context.author)
+    try:
+        return open_location(place_of(context, place), author=context.author)
+    except NoRepository as error:
+        if isinstance(place, str) and is_name(place) and not os.path.exists(place):
+            known = list(_known(context))
+            if place not in known:
+                raise NoSuchPlace(name=place, where=error.where, near=near(place, known)) from None
+        raise
+
+
+def place_of(context: Context, place: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The location that the name of a remote means; a location as it is. Raises UntrustedRemote."""
+    is_known = isinstance(place, str) and is_name(place) and place in _known(context)
+    return location_of(context, str(place)) if is_known else place
 
 
 # By name.

@@ -19,6 +19,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO, Final, NamedTuple
 
 from blake3 import blake3
@@ -106,9 +107,13 @@ class BundleFile(MemoryStorage):
         try:
             header = _header(part, file)
         except DamagedBundle:
-            _cut(file, 0)
             header = _HEADER.pack(MAGIC, FORMAT, 0, os.urandom(16))
-            file.write(header)
+            try:
+                _cut(file, 0)
+                _write_all(file, header, part)
+            except OSError:
+                file.close()
+                raise
         bundle = cls(path, file, header, writable=True)
         bundle._scan()
         bundle._back()
@@ -122,6 +127,12 @@ class BundleFile(MemoryStorage):
         size = os.fstat(self._file.fileno()).st_size
         os.replace(self.path + PART, self.path)
         return size
+
+    def discard_empty(self) -> None:
+        """Remove the file if nothing but its config came to be written: there is nothing to go on with."""
+        if self._members.keys() <= {"config.toml"}:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + PART)
 
     # Reading.
 
@@ -169,9 +180,7 @@ class BundleFile(MemoryStorage):
                 os.fsync(self._file.fileno())  # what it names, first
             head = _head(key, len(value))
             for part in (head + key, value):
-                view = memoryview(part)
-                while view:
-                    view = view[self._file.write(view) :]
+                _write_all(self._file, part, self.path + PART)
             self._note(head, key, len(value))
 
     def _note(self, head: bytes, key: bytes, length: int) -> None:
@@ -210,6 +219,16 @@ def _cut(file: BinaryIO, length: int) -> None:
     """Nothing is asked of the file system where the file is no longer than that."""
     if os.fstat(file.fileno()).st_size > length:
         os.ftruncate(file.fileno(), length)
+
+
+def _write_all(file: BinaryIO, data: bytes | memoryview, path: str) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[file.write(view) :]
+    except OSError as error:
+        error.filename = path  # a descriptor has no name to tell
+        raise
 
 
 def is_bundle(path: str) -> bool:

@@ -140,6 +140,9 @@ class Web(Remote):
         if answer.geturl().endswith("/"):  # the page of a folder
             answer.close()
             return _Answer(None)
+        if answer.headers.get_content_type() == "text/html":  # no file of a repository is one
+            answer.close()
+            raise self._bad("sends a web page, such as one to log in, in place of a file")
         return _Answer(answer)
 
     def _body(self, answer: Any, most: int) -> bytes:

@@ -125,7 +125,9 @@ class Arrival:
             check_free(draft.view, key)
         except (NameTaken, NeedsFormat) as error:
             name = proposed(draft.view, key)
-            raise NameUnfit(name=key.name, location=self.location, reason=str(error), proposed=name) from None
+            raise NameUnfit(
+                name=key.name, location=self.location, reason=str(error), origin=origin.name, proposed=name
+            ) from None
         draft.set(key, said)
 
     def _annotations(self, draft: Draft, there: Iterable[Place]) -> list[str]:

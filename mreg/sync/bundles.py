@@ -14,7 +14,7 @@ from mreg.refs.ref_files import Ref, encode
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import ABSENT
-from mreg.storage.bundle_file import PART, BundleFile
+from mreg.storage.bundle_file import PART, BundleFile, is_bundle
 from mreg.sync.request import Request
 from mreg.sync.transfer import transfer
 from mreg.values import formats
@@ -30,6 +30,19 @@ class FileExists(Refused):
     template = "{path} is there already"
 
     path: str
+
+
+class BundleIsDone(Refused):
+    code = "bundle-is-done"
+    template = "{path} is a bundle, which is not changed once it is written"
+
+    path: str
+
+
+def check_is_none(place: str | os.PathLike[str]) -> None:
+    """A bundle cannot be pushed to. Raises BundleIsDone."""
+    if is_bundle(os.fspath(place)):
+        raise BundleIsDone(path=os.fspath(place))
 
 
 def create(
@@ -50,6 +63,9 @@ def create(
             raise FileExists(path=f"{path}{PART}, of another repository,")
         done = transfer(source, target, request, progress, since)
         return done._replace(bytes=file.finish())
+    except BaseException:
+        file.discard_empty()
+        raise
     finally:
         file.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from mreg.values.errors import Conflict, InvalidInput, Refused
+from mreg.session.context import Context
+from mreg.values.errors import Conflict, Damaged, InvalidInput, Refused
 
 
 class SameRepository(InvalidInput):
@@ -12,6 +14,27 @@ class SameRepository(InvalidInput):
     template = "{location} is this repository itself"
 
     location: str
+
+
+class DamagedThere(Damaged):
+    """The repository that versions are fetched from is damaged, not this one."""
+
+    code = "damaged-there"
+    template = "{location} is damaged: {reason}"
+
+    location: str
+
+
+@contextmanager
+def reading(context: Context, *, own: bool) -> Iterator[None]:
+    """What is found damaged meanwhile is told as that of this repository, unless it is the user's own, or the error
+    names it."""
+    try:
+        yield
+    except Damaged as error:
+        if own or {"location", "path"} & error.facts.keys():
+            raise
+        raise DamagedThere(location=context.location, reason=str(error)) from error
 
 
 class NumbersTaken(Refused):
@@ -52,7 +75,7 @@ class UnknownTravelAlias(InvalidInput):
 
 
 class NameUnfit(Refused):
-    """proposed: a name that would do."""
+    """origin: what this side calls it. proposed: a name that would do there."""
 
     code = "name-unfit"
     template = "{name!r} cannot be called so at {location}: {reason}"
@@ -60,6 +83,7 @@ class NameUnfit(Refused):
     name: str
     location: str
     reason: str
+    origin: str
     proposed: str
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mreg.values.errors import InvalidInput
 from mreg.values.filters.filter import Filter
 from mreg.values.names import check_alias, check_name
 
+_VERBS: Final = {"pull": "fetch", "clone": "fetch", "bundle": "write"}
+
 
 class NothingChosen(InvalidInput):
     code = "nothing-chosen"
-    template = "there is nothing to send: {reason}"
+    template = "there is nothing to {verb}: {reason}"
 
+    verb: str
     reason: str
 
 
@@ -46,13 +49,19 @@ class Request(NamedTuple):
     def checked(self) -> Request:
         """With names in their canonical form. Raises NothingChosen, InvalidName."""
         if not (self.references or self.every or self.where):
-            raise NothingChosen(reason="no version is named")
+            raise NothingChosen(verb=self.verb, reason="no version is named")
         if (self.tags or self.cards) and not self.links:
-            raise NothingChosen(reason="tags and cards are those of registered models, which travel with their links")
+            reason = "tags and cards are those of registered models, which travel with their links"
+            raise NothingChosen(verb=self.verb, reason=reason)
         return self._replace(
             aliases=tuple(map(check_alias, self.aliases)),
             names={check_name(old): check_name(new) for old, new in self.names.items()},
         )
+
+    @property
+    def verb(self) -> str:
+        """What is done with versions, for messages."""
+        return _VERBS.get(self.command.partition(" ")[0], "send")
 
     def called(self, name: str) -> str:
         """What the collection is called on the other side."""

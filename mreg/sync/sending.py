@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple
 
 from mreg.content import packs
@@ -33,13 +34,26 @@ class _Ready(NamedTuple):
     form: Encoded
 
 
-def send(load: Freight, target: Context, command: str, told: Told, prove: Callable[[], None] | None = None) -> Sent:
+def send(
+    load: Freight,
+    target: Context,
+    command: str,
+    told: Told,
+    prove: Callable[[], None] | None = None,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Sent:
     """Send it. told: is told the bytes of each chunk. prove: is called when all chunks have arrived, before any recipe
-    goes: a wrong one that is there would stand in the way of the right one. Raises DamagedChunk, MissingPack."""
+    goes: a wrong one that is there would stand in the way of the right one. reading: what chunks are read within.
+    Raises DamagedChunk, DamagedThere, MissingPack."""
+
+    def ready(parcel: Parcel) -> _Ready:
+        with reading():
+            return _ready(load, parcel)
+
     with _Packs(target, command) as sent:
-        for ready in in_order(lambda parcel: _ready(load, parcel), load.parcels):
-            _add(sent.room(), ready)
-            told(ready.parcel.stored)
+        for one in in_order(ready, load.parcels):
+            _add(sent.room(), one)
+            told(one.parcel.stored)
         if prove and load.recipes:
             sent.publish()
             prove()

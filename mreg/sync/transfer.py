@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -20,7 +21,7 @@ from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.sync import labels
 from mreg.sync.arrival import Arrival, Drafted
-from mreg.sync.faults import SameRepository, TargetChanged
+from mreg.sync.faults import SameRepository, TargetChanged, reading
 from mreg.sync.freight import DamagedRecipe, Freight, freight
 from mreg.sync.labels import Labelled
 from mreg.sync.request import NothingChosen, Request
@@ -73,13 +74,13 @@ def is_begun(target: Context) -> bool:
     return all(entry.command == "clone" for entry in target.journal.upto(look.head))
 
 
-def _later(found: list[Resolved], since: Context) -> list[Resolved]:
+def _later(found: list[Resolved], since: Context, verb: str) -> list[Resolved]:
     """Those that are not in the other repository. Raises NothingChosen."""
     view = since.view()
     since.tables(view.look)
     later = [one for one in found if view.ref(VersionKey(one.artifact, one.number)).value != one.digest]
     if not later:
-        raise NothingChosen(reason=f"{since.location} has all of it")
+        raise NothingChosen(verb=verb, reason=f"{since.location} has all of it")
     return later
 
 
@@ -99,11 +100,15 @@ class _Journey:
         self._target = target
         self._request = request
         self._seen = Seen(source, target, source.cache or target.cache)
-        self._view = source.view()
-        source.tables(self._view.look)
         self._since = since
-        found = chosen(source, self._view, request)
-        self._chosen = found if since is None else _later(found, since)
+        with self._reading():
+            self._view = source.view()
+            source.tables(self._view.look)
+            found = chosen(source, self._view, request)
+        self._chosen = found if since is None else _later(found, since, request.verb)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(self._source, own=not self._request.doubt)
 
     @property
     def is_overtaken(self) -> bool:
@@ -115,8 +120,9 @@ class _Journey:
         self._target.tables(view.look)
         plan = Draft(view)
         drafted, _ = self._draft(plan)
-        records = self._records(drafted, view)
-        load = freight(self._source, self._target, records.manifests.values(), self._since)
+        with self._reading():
+            records = self._records(drafted, view)
+            load = freight(self._source, self._target, records.manifests.values(), self._since)
         if self._request.dry_run:
             told = changes.describe(self._target, view, plan.changes())
             return self._told(
@@ -188,7 +194,7 @@ class _Journey:
         if progress and total:
             progress(0, total)
         prove = (lambda: self._try(load)) if self._request.doubt else None
-        return send(load, self._target, self._request.command, tell, prove)
+        return send(load, self._target, self._request.command, tell, prove, self._reading)
 
     def _try(self, load: Freight) -> None:
         """Whether the chunks that have come make up the files that they are said to. Raises DamagedRecipe,

@@ -119,6 +119,8 @@ def _rows(entry: "HistoryEntry") -> list[Row]:
         rows = [(what, "logged" if how == "added" else how) for what, how in rows]
     if verb in ("undo", "gc"):
         rows.insert(0, (f"entry {rest} undone" if verb == "undo" else "gc", ""))
+    if not rows and verb in ("push", "pull", "clone"):
+        return [("data", f"arrived, for {entry.command}")]
     return rows or [(entry.command, "")]
 
 

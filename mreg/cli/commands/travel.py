@@ -218,13 +218,16 @@ def bundle_create(
         done = ctx.obj.repository().create_bundle(
             file, references or (), every=every, where=where or (), since=since, progress=bar
         )
-    ctx.obj.note(_headline(done, "written to", file))
+    for line in _headline(done, "written to", file):
+        ctx.obj.note(line)
     ctx.obj.emit(done, lambda out: out.line(path_text(file)))
 
 
 def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
     changes = [one for one in done.changes if one.kind in _TOLD]
-    tell(state, changes, None, _headline(done, verb, where))
+    first, second = _headline(done, verb, where)
+    state.note(first)
+    tell(state, changes, None, second)
     rows = [(old, f"is {new}") for old, new in done.renumbered.items()]
     rows += [(one.version, "was deleted, and stays so: --restore brings it back") for one in _of(done, "deleted")]
     rows += [(name, "more is said of it on the other side") for name in done.ahead]
@@ -232,13 +235,15 @@ def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
     state.note_rows(rows)
 
 
-def _headline(done: "Transfer", verb: str, where: str) -> str:
+def _headline(done: "Transfer", verb: str, where: str) -> tuple[str, str]:
+    """Two lines, as one would be wider than a terminal."""
     new = [*_of(done, "new"), *_of(done, "restored")]
     there = len(_of(done, "there"))
     words = f"{count_text(len(new), 'version', 'versions')} {'would be ' if done.dry_run else ''}{verb} {where}"
     words += f", {there} already there" if there else ""
     exact = f" ({done.bytes} bytes)" if done.bytes >= 1024 else ""
-    return f"{words}; {size_text(done.bytes)}{exact} in {count_text(done.chunks, 'chunk', 'chunks')}"
+    sent = f"{size_text(done.bytes)}{exact} in {count_text(done.chunks, 'chunk', 'chunks')}"
+    return words, f"  {sent}"
 
 
 def _of(done: "Transfer", state: str) -> list["TravelledVersion"]:
