@@ -59,7 +59,10 @@ def _name_of(error: Any) -> str:
 def _nearest_option(typed: str, context: Any) -> str:
     if context is None:
         return ""
-    known = [name for one in context.command.get_params(context) for name in one.opts if name.startswith("-")]
+    parameters = context.command.get_params(context)
+    if typed == "--at" and any(one.name == "reference" for one in parameters):
+        return "`mreg resolve REFERENCE --at TIME` tells which version it was then"
+    known = [name for one in parameters for name in one.opts if name.startswith("-")]
     found = near(typed, known)
     return "did you mean " + " or ".join(f"`{name}`" for name in found) + "?" if found else ""
 

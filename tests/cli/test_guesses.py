@@ -174,6 +174,15 @@ def test_the_parser_speaks_as_mreg_does(filled: Any, line: str, told: str) -> No
     assert not first.endswith(".")
 
 
+@pytest.mark.parametrize("command", ["use", "get", "show"])
+def test_a_time_is_asked_of_resolve(filled: Any, command: str) -> None:
+    assert filled(command, "digits:best", "--at", "3") == (
+        2,
+        "",
+        "error: there is no option --at\nhint: `mreg resolve REFERENCE --at TIME` tells which version it was then\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("one", "other", "distance"),
     [("", "abc", 3), ("abc", "abc", 0), ("serach", "search", 1), ("lst", "list", 1), ("kitten", "sitting", 3)],
