@@ -142,9 +142,10 @@ browser: | $(VENV)
 	    $(PIP) install --only-binary :all: --target .testdata/browser.new 'playwright>=1.50' && \
 	    rm -rf .testdata/browser && mv .testdata/browser.new .testdata/browser; }
 
-# Image layouts are copied by the tool that people copy them with.
+# Image layouts are copied by the tool that people copy them with, to a registry and back.
 registries:
 	$(call tool,skopeo,skopeo,export)
+	$(call tool,docker-registry,docker-registry,registry)
 
 # onnx loads the copies that `use` hands out. Not among the packages of mreg: it brings its own.
 onnx: | $(VENV)
