@@ -142,10 +142,15 @@ browser: | $(VENV)
 	    $(PIP) install --only-binary :all: --target .testdata/browser.new 'playwright>=1.50' && \
 	    rm -rf .testdata/browser && mv .testdata/browser.new .testdata/browser; }
 
-# Image layouts are copied by the tool that people copy them with, to a registry and back.
+# Image layouts are copied by the tool that people copy them with, to a registry and back. That is unpacked and not
+# installed: its package starts a service.
 registries:
 	$(call tool,skopeo,skopeo,export)
-	$(call tool,docker-registry,docker-registry,registry)
+	@[ -x .testdata/registry/usr/bin/docker-registry ] || { echo "fetching docker-registry for the export tests" && \
+	    rm -rf .testdata/registry.new && mkdir -p .testdata/registry.new && cd .testdata/registry.new && \
+	    { apt-get download docker-registry || { apt-get update && apt-get download docker-registry; } \
+	    } </dev/null >/dev/null 2>&1 && dpkg-deb -x docker-registry_*.deb . && cd .. && \
+	    rm -rf registry && mv registry.new registry; } || echo "there is no docker-registry: its tests will be skipped"
 
 # onnx loads the copies that `use` hands out. Not among the packages of mreg: it brings its own.
 onnx: | $(VENV)

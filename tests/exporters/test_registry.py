@@ -17,6 +17,7 @@ import pytest
 
 from mreg.repository import Repository
 
+REGISTRY = Path(__file__).parents[2] / ".testdata/registry/usr/bin/docker-registry"
 CONFIG = """version: 0.1
 log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
@@ -28,7 +29,7 @@ START = 60.0
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """HOST:PORT of a registry without any image."""
-    if shutil.which("docker-registry") is None or shutil.which("skopeo") is None:
+    if not REGISTRY.exists() or shutil.which("skopeo") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no docker-registry or no skopeo: run `make registries`")
         pytest.skip("there is no docker-registry or no skopeo: run `make registries`")
@@ -38,7 +39,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
     config = tmp_path / "registry.yml"
     config.write_text(CONFIG.format(root=tmp_path / "registry", port=port))
     with open(tmp_path / "registry.log", "wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen([str(REGISTRY), "serve", str(config)], stdout=log, stderr=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/v2/", process)
         yield f"127.0.0.1:{port}"
