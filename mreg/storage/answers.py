@@ -107,6 +107,11 @@ def code(error: Exception) -> str:
     return found[1] if found else ""
 
 
+def may_pass(error: Exception) -> bool:
+    """May the same request, sent again at once, be answered? Not where the client has sent it several times."""
+    return status(error) in (0, 409) and "retries: 0," in str(error)
+
+
 def meaning(error: Exception, bucket: str) -> MregError:
     """What to raise in the place of the client library's error."""
     text, number, word = str(error), status(error), code(error)

@@ -266,3 +266,15 @@ def test_reads_try_again_and_never_give_a_part(proxied: tuple[Bucket, FaultProxy
         found = data_of(bucket, "a")
 
     assert found == b"0123456789" * 1000
+
+
+@moto
+@pytest.mark.parametrize("kind", ["truncate", "drop", "stall", "503", "refused-409", "refused-429", "refused-503"])
+def test_a_delete_is_done_behind_a_fault(proxied: tuple[Bucket, FaultProxy], kind: str) -> None:
+    bucket, proxy = proxied
+    bucket.put("a", b"x")
+    proxy.once(kind, "")
+
+    bucket.delete("a")
+
+    assert bucket.stat("a") is None
