@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, Unpack
 
-from mreg import operations, session, sync
+from mreg import operations, session, sync, values
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import AlreadyInitialised, Opened
 from mreg.session import locations, places
@@ -95,7 +95,7 @@ class Travel(Opened):
         try:
             done = cls._move(other, made, sync.request.everything("clone"), progress)
         except sync.request.NothingChosen:  # there is no version yet
-            done = Transfer(other.location, made.location, ())
+            done = values.transfers.Transfer(other.location, made.location, ())
         if not isinstance(remote, Travel) and locations.remote_of(location) is None:
             with suppress(session.remotes.RemoteExists):  # it goes on
                 operations.remotes.set_remote(made._context, ORIGIN, other.location, user=False, new=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         plot as plot,
         properties as properties,
         records as records,
+        transfers as transfers,
     )
 else:
     __getattr__ = modules_of(__name__)
