@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader, Kept
 from mreg.content.packs import DamagedChunk, Located, key_of
+from mreg.session.chunk_catalogue import NarrowCatalogue
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.storage import Storage
@@ -31,7 +32,7 @@ class Here(Located):
 class Catalogue:
     """What the tables `far` tell, and of chunks that are here, where they are."""
 
-    def __init__(self, far: Index, near: Index) -> None:
+    def __init__(self, far: Index | NarrowCatalogue, near: Index) -> None:
         self._far = far
         self._near = near
         self.packs: set[str] = set()
@@ -114,7 +115,7 @@ class NearestChunks:
             yield from (self._here if here else self._there).several(run, verified=verified)
 
 
-def nearest(context: Context, far: Index, buffers: Buffers) -> tuple[Catalogue, NearestChunks] | None:
+def nearest(context: Context, far: Index | NarrowCatalogue, buffers: Buffers) -> tuple[Catalogue, NearestChunks] | None:
     """How to read what is elsewhere; None for what is not, or where the tables here cannot be had."""
     near = context.near
     if near is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
@@ -16,12 +16,15 @@ from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader, Kept
 from mreg.content.packs import MAX_CHUNK, DamagedChunk, Located, Piece
 from mreg.refs.journal import Look, Mark
+from mreg.refs.keys import VersionKey
 from mreg.session.context import Context
 from mreg.values.errors import Damaged
+from mreg.values.names import parse_version
 from mreg.values.records import File
 
 if TYPE_CHECKING:
     from mreg.checkout.nearby import Catalogue, NearestChunks
+    from mreg.session.chunk_catalogue import NarrowCatalogue
     from mreg.session.index import Index
 
 AT_ONCE: Final = 256
@@ -82,10 +85,12 @@ class Reader:
     def __init__(
         self, context: Context, version: str, look: Look | None = None, buffers: Buffers | None = None
     ) -> None:
-        self._index: Index | Catalogue = context.tables(look or context.journal.look())
+        tables = context.tables(look or context.journal.look())
+        far = tables.narrowed(_packs_of(context, tables, version))
+        self._index: Index | NarrowCatalogue | Catalogue = far
         self._buffers = buffers or Buffers()
         self._chunks: ChunkReader | NearestChunks = ChunkReader(context.storage, self._index.chunk, self._buffers)
-        nearest = checkout.nearby.nearest(context, self._index, self._buffers) if context.near else None
+        nearest = checkout.nearby.nearest(context, far, self._buffers) if context.near else None
         if nearest:
             self._index, self._chunks = nearest
         self._storage = context.storage
@@ -250,6 +255,8 @@ class Reader:
     def _look_again(self) -> bool:
         """Make the tables anew: since they were made, a pack may have been put back, or its chunks logged again, or a
         gc have moved them. False where that was done already, and nobody has committed since."""
+        if self._index.read_packs():
+            return True
         if self._looked is not None and not self._journal.has(self._looked.seq + 1):
             return False
         look = self._journal.look()
@@ -259,6 +266,14 @@ class Reader:
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:
         return DamagedFile(path=file.path, version=self._version, reason=reason)
+
+
+def _packs_of(context: Context, tables: Index, version: str) -> Collection[str]:
+    """The packs that the version is read from, by the entry that made it or brought it back; none where that is not
+    known, or they were replaced since."""
+    artifact, _, number = version.rpartition(":")
+    ref = tables.ref(VersionKey(artifact, parse_version(number) or 0))
+    return context.journal.entry(ref.seq).packs if ref else ()
 
 
 def _sound(piece: Piece, located: Located | None) -> Located | None:

@@ -24,7 +24,7 @@ from blake3 import blake3
 
 from mreg.content.buffers import Buffer
 from mreg.storage import Storage, unreadable
-from mreg.storage.base import stat_known
+from mreg.storage.base import Remote, stat_known
 from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged
 
@@ -36,9 +36,13 @@ MAX_CHUNK = 16 << 20
 """No chunk is longer, nor is its stored form."""
 
 MAX_INDEX = 256 << 20
+_TAIL_SIZE = 16 << 10
+"""Bytes at the end of a pack that are read at once: the index of 280 chunks, say."""
+
 MAX_POSITION = 63
 
 _HEADER = struct.Struct("<8sII16s")
+HEADER_SIZE = _HEADER.size
 _COUNTS = struct.Struct("<QQ")
 _CHUNK = struct.Struct("<32sQIIBB6x")
 _DIGEST = 32
@@ -236,38 +240,66 @@ def name_of(key: str) -> str | None:
     return folder + rest.removesuffix(".pack") if key.startswith("packs/") and rest.endswith(".pack") else None
 
 
-def read_index(storage: Storage, name: str) -> PackIndex:
+class RawIndex(NamedTuple):
+    """What a pack is named by, its header and its index, and the offset of the latter in it."""
+
+    header: bytes
+    data: bytes
+    offset: int
+
+    @property
+    def name(self) -> str:
+        return _name(self.header, self.data)
+
+    def parsed(self) -> PackIndex:
+        """Raises Malformed."""
+        return PackIndex.from_bytes(self.data, self.offset)
+
+
+def read_index(storage: Remote, name: str) -> PackIndex:
     """The verified index of a pack. Raises DamagedPack where it is missing, cut short or changed."""
     try:
-        stat = stat_known(storage, key_of(name))
+        return read_raw(storage, name).parsed()
+    except Malformed as error:
+        raise DamagedPack(pack=name, reason=str(error)) from None
+
+
+def read_raw(storage: Remote, name: str) -> RawIndex:
+    """The same, verified by the name and not looked into."""
+    try:
+        stat = stat_known(storage, key_of(name)) if isinstance(storage, Storage) else storage.stat(key_of(name))
         if stat is None:
             raise DamagedPack(pack=name, reason="it is missing")
-        return _read_index(storage, name, stat.size)
+        return _read_raw(storage, name, stat.size)
     except (Malformed, struct.error, FileNotFoundError) as error:
         raise DamagedPack(pack=name, reason=str(error)) from None
     except OSError as error:
         raise DamagedPack(pack=name, reason=unreadable(error)) from error
 
 
-def _read_index(storage: Storage, name: str, size: int) -> PackIndex:
+def _read_raw(storage: Remote, name: str, size: int) -> RawIndex:
+    """Of most packs, all but the header lies in the bytes that are read first."""
     key = key_of(name)
-    if size < _HEADER.size + _COUNTS.size + _TRAILER.size:
+    if size < HEADER_SIZE + _COUNTS.size + _TRAILER.size:
         raise Malformed("it is cut short")
-    header = storage.read(key, 0, _HEADER.size)
+    first = max(0, size - _TAIL_SIZE)
+    end = storage.read(key, first, size - first)
+    header = end[:HEADER_SIZE] if first == 0 else storage.read(key, 0, HEADER_SIZE)
     magic, version, _, _ = _HEADER.unpack(header)
     if magic != _MAGIC:
         raise Malformed("it does not start like a pack")
     if version not in READABLE:
         raise Malformed(f"pack format {version} is not known to this release")
-    offset, length, tail = _TRAILER.unpack(storage.read(key, size - _TRAILER.size, _TRAILER.size))
-    if tail != _TAIL or offset < _HEADER.size or offset + length + _TRAILER.size != size:
+    offset, length, tail = _TRAILER.unpack(end[-_TRAILER.size :])
+    if tail != _TAIL or offset < HEADER_SIZE or offset + length + _TRAILER.size != size:
         raise Malformed("its trailer is damaged")
     if length > MAX_INDEX:
         raise Malformed("its index is larger than any log writes")
-    index = storage.read(key, offset, length)
-    if _name(header, index) != name:
+    here = offset - first
+    raw = RawIndex(header, end[here : here + length] if here >= 0 else storage.read(key, offset, length), offset)
+    if raw.name != name:
         raise Malformed("header and index do not match its name")
-    return PackIndex.from_bytes(index, offset)
+    return raw
 
 
 def read_stored(storage: Storage, located: Located, out: memoryview) -> None:

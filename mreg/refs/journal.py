@@ -28,6 +28,9 @@ MAX_MESSAGE = 64 << 10
 
 _DATA = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{62}(\.[1-9][0-9]{0,15})?|packs/[0-9a-f]{2}/[0-9a-f]{62}\.pack")
 
+CHECKPOINT_EVERY = 10_000
+"""Entries after which a checkpoint is written (`mreg.session.checkpoints`)."""
+
 TRIES = 100
 """Attempts to write a mark or a ref that others write too. Writers hold a lock, so losing more than a few times is not
 a race."""

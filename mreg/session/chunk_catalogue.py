@@ -1,18 +1,25 @@
-"""The catalogue of chunks and recipes: which pack has them, of those that the journal names."""
+"""The catalogue of chunks and recipes: which pack has them, of those that the journal names.
+
+The indexes of packs are read when somebody asks what is in them. Who reads one version asks for the packs that its
+entry names, and not for the others (`NarrowCatalogue`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self
 
 from mreg.content import packs
-from mreg.content.packs import ChunkEntry, DamagedPack, Located, PackIndex, Piece, Recipe
+from mreg.content.packs import ChunkEntry, Located, PackIndex, Piece, Recipe
+from mreg.session import pack_indexes
 from mreg.session.database import AT_ONCE, Database
 from mreg.storage import Storage
-from mreg.storage.posix import LinkInStore
 
 TABLES = (
-    "CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
+    "CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER, read INTEGER)",
+    "CREATE INDEX packs_unread ON packs (id) WHERE NOT read",
     """CREATE TABLE chunks (digest BLOB, offset INTEGER, stored INTEGER, size INTEGER, codec INTEGER, position INTEGER,
                             base BLOB, pack INTEGER, PRIMARY KEY (digest, position, pack)) WITHOUT ROWID""",
     "CREATE TABLE recipes (digest BLOB, pieces BLOB, pack INTEGER, PRIMARY KEY (digest, pack))",
@@ -28,6 +35,10 @@ class ChunkCatalogue(Database):
     written: dict[str, PackIndex]
     """What is in packs that were written here, by their names: they need not be read back."""
 
+    _storage: Storage
+    _is_whole = False
+    """Are the indexes of all packs known to have been read?"""
+
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is stored: of several copies the one with the lowest position, of
         several of these that in the pack that came last (format.md 7.2.2)."""
@@ -35,6 +46,11 @@ class ChunkCatalogue(Database):
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same for several chunks; those that are not stored are left out."""
+        self.read_packs()
+        return self.chunks_read(names)
+
+    def chunks_read(self, names: Collection[bytes]) -> dict[bytes, Located]:
+        """The same, of the packs that were read."""
         rows = self._fetch_in(
             "SELECT name, digest, offset, stored, size, codec, position, base FROM chunks JOIN packs ON id = pack"
             " WHERE digest IN (?) ORDER BY position DESC, pack",
@@ -44,13 +60,15 @@ class ChunkCatalogue(Database):
 
     def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
         """The chunks that make up the file with this digest (raw) and size, or None if it is not stored."""
-        if size == 0:
-            return ()
-        found = self.recipes((name,)).get(name)
-        return found or ((Piece(name, size),) if self.chunk(name) else None)
+        return pieces_of(self, name, size)
 
     def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The chunks of each of the files with these digests (raw) that is stored in several."""
+        self.read_packs()
+        return self.recipes_read(names)
+
+    def recipes_read(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
+        """The same, of the packs that were read."""
         rows = self._fetch_in("SELECT digest, pieces FROM recipes WHERE digest IN (?) ORDER BY pack", names)
         return {name: tuple(Recipe(data)) for name, data in rows}
 
@@ -70,12 +88,14 @@ class ChunkCatalogue(Database):
 
     def recipe_homes(self, names: Collection[bytes]) -> dict[bytes, str]:
         """The pack of the recipe of each of the files with these digests (raw) that has one."""
+        self.read_packs()
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
         return dict(self._fetch_in(query, names))
 
     def unread(self, names: Collection[str]) -> set[str]:
         """Those of the packs that the tables have not read."""
-        return set(names) - {name for (name,) in self._fetch_in("SELECT name FROM packs WHERE name IN (?)", names)}
+        query = "SELECT name FROM packs WHERE name IN (?) AND read"
+        return set(names) - {name for (name,) in self._fetch_in(query, names)}
 
     def sound(self, pack: str) -> dict[bytes, str]:
         """The chunks of the pack that could be read, each with the stamp that the pack had then; WHOLE for all."""
@@ -85,17 +105,69 @@ class ChunkCatalogue(Database):
         """Remember rows of pack, chunk or WHOLE, stamp, for `sound`."""
         self._keep("INSERT OR REPLACE INTO sound VALUES (?, ?, ?)", rows)
 
-    def _read_pack(self, storage: Storage, name: str) -> None:
-        if self._db.execute("INSERT OR IGNORE INTO packs (name) VALUES (?)", (name,)).rowcount == 0:
+    def narrowed(self, packs: Collection[str]) -> Self | NarrowCatalogue:
+        """For who reads what lies in these packs, and perhaps nothing else."""
+        return NarrowCatalogue(self, packs) if self._packs_unread() else self
+
+    def read_packs(self, names: Collection[str] | None = None) -> bool:
+        """Read the indexes of these packs, or of all that were not read yet; whether there were any."""
+        if self._is_whole:
+            return False
+        with self._guard, self._paused():
+            unread = self._packs_unread()
+            wanted = {name: seq for name, seq in unread.items() if names is None or name in names}
+            self._read_indexes(wanted)
+            self._is_whole = len(wanted) == len(unread)
+        return bool(wanted)
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Within `reading`: the block may write."""
+        is_reading = self._db.in_transaction
+        if is_reading:
+            self._db.execute("COMMIT")
+        yield
+        if is_reading:
+            self._db.execute("BEGIN")
+
+    def _packs_unread(self) -> dict[str, int]:
+        return dict(self._fetch("SELECT name, seq FROM packs WHERE NOT read ORDER BY id", ()))
+
+    def _read_indexes(self, wanted: Mapping[str, int]) -> None:
+        for found in pack_indexes.read(self._storage, wanted) if wanted else ():
+            try:
+                self._keep_indexes(found)
+            except sqlite3.DatabaseError as error:
+                self._start_over(error)
+                self._catch_up()
+                self._read_indexes(self._packs_unread())
+                return
+
+    def _keep_indexes(self, found: Mapping[str, PackIndex | None]) -> None:
+        with self._transaction():
+            self._leave_room()
+            for name, index in found.items():
+                self._keep_index(name, index)
+
+    def _add_packs(self, brought: Mapping[str, int]) -> None:
+        """Know that there are these packs. brought: names, each with its entry."""
+        rows = ((name, seq) for name, seq in brought.items())
+        known = "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE seq = 0"  # read before an entry named it
+        self._db.executemany(f"INSERT INTO packs (name, seq, read) VALUES (?, ?, 0) {known}", rows)
+        self._is_whole = False
+        for name in brought:
+            if name in self.written:
+                self._leave_room()
+                self._keep_index(name, self.written.pop(name))
+
+    def _keep_index(self, name: str, index: PackIndex | None) -> None:
+        """None: it cannot be read."""
+        row = self._db.execute("UPDATE packs SET read = 1 WHERE name = ? AND NOT read RETURNING id", (name,)).fetchone()
+        if row is None or index is None:  # dropped meanwhile, or read by another process
             return
-        (number,) = self._db.execute("SELECT id FROM packs WHERE name = ?", (name,)).fetchone()
-        try:
-            index = self.written.pop(name, None) or packs.read_index(storage, name)
-        except (DamagedPack, LinkInStore, PermissionError):
-            return  # fsck's business; a version that needs it will say so
-        chunk_rows = ((*entry, number) for entry in index.chunks)
+        chunk_rows = ((*entry, *row) for entry in index.chunks)
         self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk_rows)
-        recipe_rows = ((file, packs.pack_pieces(pieces), number) for file, pieces in index.recipes.items())
+        recipe_rows = ((file, packs.pack_pieces(pieces), *row) for file, pieces in index.recipes.items())
         self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
 
     def _forget_packs(self, names: Sequence[str]) -> None:
@@ -106,3 +178,42 @@ class ChunkCatalogue(Database):
             for table, column in (("chunks", "pack"), ("recipes", "pack"), ("packs", "id")):
                 which = f"{column} IN (SELECT id FROM packs WHERE name IN ({marks}))"
                 self._db.execute(f"DELETE FROM {table} WHERE {which}", some)
+
+
+class NarrowCatalogue:
+    """The tables, for who reads what lies in some packs: the others are read where something is not found there."""
+
+    def __init__(self, tables: ChunkCatalogue, packs: Collection[str]) -> None:
+        self._tables = tables
+        tables.read_packs(packs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tables, name)
+
+    def chunk(self, name: bytes) -> Located | None:
+        return self.chunks((name,)).get(name)
+
+    def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
+        found = self._tables.chunks_read(names)
+        missing = set(names) - found.keys()
+        return found if self._explained(missing, self._tables.recipes_read) else self._tables.chunks(names)
+
+    def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
+        found = self._tables.recipes_read(names)
+        missing = set(names) - found.keys()
+        return found if self._explained(missing, self._tables.chunks_read) else self._tables.recipes(names)
+
+    def _explained(self, missing: set[bytes], known: Callable[[set[bytes]], dict[bytes, Any]]) -> bool:
+        """A file of one chunk has no recipe, and one with a recipe is no chunk."""
+        return not missing - known(missing).keys()
+
+    def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
+        return pieces_of(self, name, size)
+
+
+def pieces_of(tables: ChunkCatalogue | NarrowCatalogue, name: bytes, size: int) -> tuple[Piece, ...] | None:
+    """See `ChunkCatalogue.pieces`."""
+    if size == 0:
+        return ()
+    found = tables.recipes((name,)).get(name)
+    return found or ((Piece(name, size),) if tables.chunk(name) else None)

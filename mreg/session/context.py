@@ -137,7 +137,7 @@ class Context:
             ref_files.require_end(self.storage, self.journal, look.head)
         if self.storage.is_own and len(look.beyond) > FEW:
             with suppress(OSError, LockTimeout), self.storage.lock(0.0):
-                return refs.transaction.roll_forward(self.storage, self.journal)
+                return refs.transaction.roll_forward(self.storage, self.journal, look)
         return look
 
     def setting(self, name: str, view: View | None = None) -> Any:
@@ -169,7 +169,7 @@ class Context:
         if patience is None:
             patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
         timeout = values.ages.parse_seconds(patience)
-        return refs.transaction.commit(
+        done = refs.transaction.commit(
             self.storage,
             self.journal,
             self.signature,
@@ -179,6 +179,14 @@ class Context:
             timeout=timeout,
             tables=self.tables,
         )
+        if done.entry and done.entry.seq % refs.journal.CHECKPOINT_EVERY == 0:
+            self.checkpoint(done.look)
+        return done
+
+    def checkpoint(self, look: Look) -> None:
+        """Spare new caches to read the journal up to here, which costs them time, and nothing else."""
+        with suppress(OSError, values.errors.MregError):
+            self.tables(look).checkpoint()
 
     def close(self) -> None:
         self.close_remotes()

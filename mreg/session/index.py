@@ -7,11 +7,22 @@ not agree (it was restored, or is another one), they start over.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from mreg.content import packs
+from mreg.refs import journal as journals
 from mreg.refs.journal import Journal, Look, Mark
-from mreg.session import chunk_catalogue, dead_names, facts, other_digests, record_cache, ref_mirror, statcache
+from mreg.session import (
+    checkpoints,
+    chunk_catalogue,
+    dead_names,
+    facts,
+    other_digests,
+    record_cache,
+    ref_mirror,
+    statcache,
+)
 from mreg.session.chunk_catalogue import ChunkCatalogue
 from mreg.session.database import OWN
 from mreg.session.dead_names import DeadNames, Dying
@@ -21,6 +32,7 @@ from mreg.session.record_cache import RecordCache
 from mreg.session.statcache import StatCache
 from mreg.storage import Storage
 from mreg.values.digest import digest
+from mreg.values.errors import MregError
 
 SCHEMA = 11
 """To be raised with every change of the tables."""
@@ -52,6 +64,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         Damaged."""
         with self._guard:
             self.look = look
+            self._is_whole = False  # another process may have learnt of more packs
             try:
                 self._catch_up()
             except sqlite3.DatabaseError as error:
@@ -64,7 +77,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         if here is not None and here.seq >= look.head.seq:
             return
         with self._transaction():
-            self._read(self._position(look) or self._reset(), look)
+            self._read(self._position(look) or self._beginning(look), look)
 
     def _position(self, look: Look) -> Mark | None:
         """The place in the journal that the tables have reached; None if this journal has no such place."""
@@ -76,6 +89,31 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
             return here
         data = self._journal.raw(here.seq)
         return here if data is not None and digest(data) == here.digest else None
+
+    def _beginning(self, look: Look) -> Mark:
+        """Where to begin to read: at the newest checkpoint, if these tables are new, and were not found to contradict
+        the journal."""
+        distrusted = self._db.execute("SELECT schema, origin FROM meta").fetchone() == (SCHEMA, "")
+        start = self._reset()
+        if distrusted or look.head.seq < journals.CHECKPOINT_EVERY:
+            return start
+        with contextlib.suppress(OSError, MregError, ValueError, sqlite3.ProgrammingError):
+            mark = checkpoints.load(self._storage, self._journal, self._db, look.head.seq)
+            if mark is not None:
+                return mark
+        return self._reset()
+
+    def checkpoint(self) -> None:
+        """Spare new caches to read the journal up to here."""
+        with self.reading():  # of one entry, though other processes read on
+            origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
+            checkpoints.write(self._storage, self._db, origin, Mark(*mark))
+
+    def checkpoint_shards(self) -> list[bytes]:
+        """What `checkpoint` would write."""
+        with self._guard:
+            origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
+            return list(checkpoints.shards(self._db, origin, Mark(*mark)))
 
     def _reset(self) -> Mark:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?"
@@ -89,23 +127,25 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     def _read(self, start: Mark, look: Look) -> None:
         """Read the entries after `start`; those that the look has seen already are taken from it."""
         at_hand = [(mark, entry) for mark, entry in look.beyond if mark.seq > start.seq]
-        brought: dict[str, None] = {}
+        brought: dict[str, int] = {}
         dropped: list[str] = []
         dying = Dying(self)
         here = start
         self._leave_room()
-        for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):  # noqa: B007
+        for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):
             self._read_refs(entry)
-            brought |= dict.fromkeys(name for name in entry.packs if packs.key_of(name) not in dying)
+            for name in entry.packs:
+                if packs.key_of(name) not in dying:
+                    brought.setdefault(name, entry.seq)
             dying.follow(entry)
             for name in filter(None, map(packs.name_of, entry.drops)):
                 brought.pop(name, None)
                 dropped.append(name)
+            if here.seq == look.head.seq:
+                break
         self._forget_packs(dropped)
         dying.keep()
-        for name in brought:
-            self._leave_room()
-            self._read_pack(self._storage, name)
+        self._add_packs(brought)
         self._db.execute("UPDATE meta SET seq = ?, digest = ?", here)
 
     def read_ahead(self, pack: str) -> None:
@@ -114,7 +154,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         with self._guard:
             try:
                 with self._transaction():
-                    self._read_pack(self._storage, pack)
+                    self._add_packs({pack: 0})
             except sqlite3.DatabaseError as error:
                 self._start_over(error)
 

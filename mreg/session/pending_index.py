@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from mreg.content import packs
 from mreg.content.packs import Located, Piece
@@ -109,6 +109,12 @@ class PendingIndex(Index):
         return found | {name for name, chunks in wanted.items() if chunks <= present}
 
     # What is done with the tables themselves.
+
+    def narrowed(self, packs: Collection[str]) -> Self:
+        return self
+
+    def read_packs(self, names: Collection[str] | None = None) -> bool:
+        return self._base().read_packs(names)
 
     def asked(self, records: Records, ask: Callable[[sqlite3.Connection], _T]) -> _T:
         return self._base().asked(records, ask)

@@ -25,10 +25,10 @@ from contextlib import contextmanager, suppress
 
 from mreg.content import objects
 from mreg.refs import heading, ref_files
-from mreg.refs.journal import APPLIED, Mark, key_of, parse, parse_mark, seq_of
+from mreg.refs.journal import APPLIED, Entry, Mark, key_of, parse, parse_mark, seq_of
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
-from mreg.session import segments
+from mreg.session import pack_indexes, segments
 from mreg.session.last_entry import LastEntry
 from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Range, Remote, Staged, Stat, Storage, Value
 from mreg.storage.local import LocalStorage
@@ -39,6 +39,7 @@ from mreg.values.digest import digest
 from mreg.values.errors import Conflict
 
 _FAR = ("objects/", "packs/", "lost-found/")
+_DERIVED = segments.FOLDER.partition("/")[0]
 CHECK_EVERY = 300.0
 AT_ONCE = 8
 """Entries fetched at the same time."""
@@ -97,6 +98,8 @@ class Replica(Storage):
         self._plan = ReadPlan(self.remote)
 
     def get(self, key: str) -> Value | None:
+        if key.startswith(f"{_DERIVED}/"):
+            return self.remote.get(key)
         if _is_far(key):
             return self._seen.value(key, self._record)
         value = self._local.get(key)
@@ -116,7 +119,8 @@ class Replica(Storage):
         return self._ahead.read(key, start, length) if planned is None else planned
 
     def will_read(self, ranges: Callable[[], Iterable[Range]]) -> None:
-        self._plan.announce(ranges())
+        """What was read with the end of a small pack is not fetched again."""
+        self._plan.announce(one for one in ranges() if not self._ahead.has(one))
 
     def stat(self, key: str) -> Stat | None:
         if _is_far(key) or (_is_shared(key) and key not in self._seen.missing):
@@ -141,6 +145,8 @@ class Replica(Storage):
         return (found.key for found in self.listing(prefix))
 
     def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        if prefix.partition("/")[0] == _DERIVED:
+            return self.remote.listing(prefix, after) if self.remote.lists else iter(())
         if prefix and (_is_far(f"{prefix}/") or f"{prefix}/".startswith("journal/")):
             far = self.remote.listing(prefix, after)
             return self._with_mark(far, prefix, after)
@@ -163,6 +169,9 @@ class Replica(Storage):
     # Writing.
 
     def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        if key.startswith(f"{_DERIVED}/") and isinstance(value, bytes):
+            self.remote.put(key, value)
+            return
         if _is_far(key):
             self._send(key, value)
         elif isinstance(value, Staged) or not _is_shared(key):
@@ -184,6 +193,8 @@ class Replica(Storage):
         return self.stat(key) is not None
 
     def delete(self, key: str) -> bool:
+        if key.startswith(f"{_DERIVED}/"):
+            return self.remote.delete(key) is not False
         if not _is_far(key):
             return self._local.delete(key)
         self._seen.forget(key)
@@ -205,6 +216,7 @@ class Replica(Storage):
 
     def _send(self, key: str, value: bytes | Staged) -> None:
         """Without a condition: the names of packs are random, and those of records tell their bytes."""
+        self._ahead.forget(key)
         if isinstance(value, bytes):
             self.remote.put(key, value)
             self._seen.keep(key, Value(value, ""))
@@ -276,6 +288,11 @@ class Replica(Storage):
 
     def condense(self, seq: int) -> None:
         self._segments.write(seq, self._known_entry)
+        pack_indexes.collect(self.remote, self._known_entries, seq)
+
+    def _known_entries(self, first: int, last: int) -> Iterator[Entry]:
+        found = ((seq, self._known_entry(seq)) for seq in range(first, last + 1))
+        return (parse(seq, data) for seq, data in found if data)
 
     def _known_entry(self, seq: int) -> bytes | None:
         kept = self._local.get(key_of(seq))
@@ -318,6 +335,13 @@ class Replica(Storage):
         value = self._fetched(key)
         if value is None:
             seen.missing.add(key)
+        elif (
+            (number := segments.begun_by(seq_of(key) or 1))
+            and not self._doubts
+            and (last := self._segments.fetch(number))
+        ):
+            self._last.note(*last)
+            return value
         self._run = self._run + 1 if value else 0
         if self._run == 2 and not self.remote.lists:
             self._fetch_on(key)

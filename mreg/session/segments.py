@@ -49,25 +49,25 @@ class Segments:
         lines = self._read[number]
         return lines[place] if place < len(lines) else None
 
-    def fetch(self) -> tuple[Mark, str] | None:
-        """Fetch all; the last entry and its etag, None where there are none that the journal agrees with."""
-        lines = self._fetched(0)
-        found = {0: lines}
-        if len(lines) == ENTRIES:
-            later = sum(1 for _ in self._remote.listing(FOLDER, _key(0)))
+    def fetch(self, number: int = 0) -> tuple[Mark, str] | None:
+        """Fetch the first segment, or segment `number` and those behind it; the last entry and its etag, None where
+        there are none that the journal agrees with. There are others if it has an entry behind the first."""
+        found = {number: self._fetched(number)}
+        if number:
+            later = sum(1 for _ in self._remote.listing(FOLDER, _key(number)))
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                found |= dict(enumerate(pool.map(self._fetched, range(1, later + 1)), 1))
+                found |= dict(enumerate(pool.map(self._fetched, range(number + 1, number + 1 + later)), number + 1))
         every = [line for number in sorted(found) for line in found[number]]
-        if not every or not _is_chain(every):
+        if not every or not _is_chain(self._read.get(number - 1, [])[-1:] + every):
             return None
-        last = self._remote.get(key_of(len(every)))
+        seq = number * ENTRIES + len(every)
+        last = self._remote.get(key_of(seq))
         if last is None or last.data != every[-1]:
             return None
-        mark = Mark(len(every), digest(last.data))
-        self._read = found
-        for number, some in found.items():
-            self._keep(number, some)
-        return mark, last.etag
+        self._read |= found
+        for one, lines in found.items():
+            self._keep(one, lines)
+        return Mark(seq, digest(last.data)), last.etag
 
     def write(self, seq: int, entry: Callable[[int], bytes | None]) -> None:
         """Write the segment that ends with entry `seq`. Failing costs others time, and nothing else."""
@@ -83,12 +83,12 @@ class Segments:
 
     def _fetched(self, number: int) -> list[bytes]:
         found = self._remote.get(_key(number))
-        return _lines(found.data) if found else []
+        return lines_of(found.data) if found else []
 
     def _kept(self, number: int) -> list[bytes]:
         try:
             with open(os.path.join(self._folder, str(number)), "rb") as file:
-                return _lines(file.read())
+                return lines_of(file.read())
         except OSError:
             return []
 
@@ -102,11 +102,17 @@ class Segments:
             os.replace(scratch, path)
 
 
+def begun_by(seq: int) -> int:
+    """The segment whose first entry this is, if it is not the first one; else 0."""
+    number, place = divmod(seq - 1, ENTRIES)
+    return 0 if place else number
+
+
 def _key(number: int) -> str:
     return f"{FOLDER}/{number:06}"
 
 
-def _lines(data: bytes) -> list[bytes]:
+def lines_of(data: bytes) -> list[bytes]:
     """The entries in a segment; none where it is damaged."""
     try:
         unpacked = zlib.decompressobj().decompress(data, _MOST + 1)

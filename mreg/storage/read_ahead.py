@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
-from mreg.storage.base import Remote
+from mreg.storage.base import Range, Remote
 
 LARGEST = 8 << 20
 """Bytes fetched at once, at most; but never less than what is asked for."""
@@ -70,3 +70,12 @@ class ReadAhead:
                 self._windows[oldest].pop(0)
                 if not self._windows[oldest]:
                     del self._windows[oldest]
+
+    def has(self, wanted: Range) -> bool:
+        near = self._near(wanted.key, wanted.start)
+        return near is not None and wanted.end <= near.end
+
+    def forget(self, key: str) -> None:
+        """Something else lies there now."""
+        with self._mutex:
+            self._windows.pop(key, None)

@@ -10,6 +10,7 @@ import time
 from mreg.session.context import Context
 from mreg.upkeep.check import Check
 from mreg.upkeep.check_data import check_data
+from mreg.upkeep.check_derived import check_derived
 from mreg.upkeep.check_refs import check_refs
 from mreg.upkeep.findings import Report
 from mreg.values.progress import Progress
@@ -27,4 +28,5 @@ def look(context: Context, *, full: bool, progress: Progress | None, now: float 
     check = Check()
     check_refs(context, check)
     check_data(context, check, full=full, progress=progress, now=time.time() if now is None else now)
+    check_derived(context, check)
     return check

@@ -14,9 +14,10 @@ from mreg import upkeep
 from mreg.content import packs
 from mreg.operations.changes import changed
 from mreg.operations.collections import drop
-from mreg.refs.journal import Mark
+from mreg.refs.journal import Look, Mark
 from mreg.refs.keys import VersionKey
 from mreg.refs.transaction import Draft
+from mreg.session import checkpoints
 from mreg.session.context import Context
 from mreg.upkeep import garbage, sweep
 from mreg.upkeep.garbage import Moved, Plan, until_unmoved
@@ -72,7 +73,10 @@ def gc(
         return until_unmoved(lambda: _foretell(context, grace, policy, repack=repack))
     plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy))
     unfinished = sweep.carry_out(context, plan.doomed, announced)
-    context.storage.condense((announced or plan.head).seq)
+    head = announced or plan.head
+    context.storage.condense(head.seq)
+    if checkpoints.is_due(context.storage, head.seq):
+        context.checkpoint(Look(head))
     swept = _report(plan, announced, unfinished)._replace(changes=told)
     return _with(swept, upkeep.repack.repack(context, grace, progress)) if repack else swept
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from mreg.session.context import Context
 from mreg.upkeep.check import Check
+from mreg.upkeep.check_derived import repair_derived
 from mreg.upkeep.clock import clock
 from mreg.upkeep.findings import Repaired, Report
 from mreg.upkeep.fsck import look
@@ -55,6 +56,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
 def _mend(context: Context, check: Check, source: Context | None, others: OtherRepository) -> list[Repaired]:
     """One kind of thing at a time: each rests on those before it."""
     done = repair_refs(context, check, source)
+    done += repair_derived(context, check)
     if done:
         return done
     done = [*repair_records(context, check, others), *repair_packs(context, check, others)]

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fabricated import grow
 from servers import Server
 
+from mreg.session import buckets, locations
 from mreg.storage.bucket import Bucket
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "buckets.md"
@@ -89,6 +91,48 @@ def test_commands_cost_as_many_requests_as_the_page_says(
             assert not {"put", "send"} & {one.split()[0] for one in made}
 
     assert at_the_storage == at_the_server == told()
+
+
+@pytest.mark.parametrize("server", ["moto"], indirect=True)
+def test_ten_thousand_entries_and_a_thousand_packs_cost_no_more(
+    server: Server, bare: Any, made: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = server.place()
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache-first"))
+    monkeypatch.setenv("MREG_REPO", place)
+    bare.must("init")
+    (bare.home / "ckpt").mkdir()
+    (bare.home / "ckpt" / "weights").write_bytes(os.urandom(1000))
+    bare.must("log", "ckpt", "--artifact", "m", "--alias", "best")
+    url = locations.url_of(place)
+    assert isinstance(url, locations.Url)
+    grow(buckets.open_remote_store(url), 10_000, every=10)
+    monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache-new"))
+    (bare.home / "new").mkdir()
+    (bare.home / "new" / "weights").write_bytes(os.urandom(1000))
+    commands = {
+        "resolve, cold": (["resolve", "m:best"], 3),
+        "get, cold": (["get", "m:best", "-o", "out"], 6),  # news, record, manifest, pack: size, index, chunk
+        "resolve": (["resolve", "m:best"], 1),
+        "alias set": (["alias", "set", "other", "m:v0"], 2),
+        "log, cold": (["log", "new", "--artifact", "m"], 12),
+        "log of what is there": (["log", "new", "--artifact", "m"], 1),
+        "log": (["log", "newer", "--artifact", "m"], 3 + 1 + 2),
+    }
+    (bare.home / "newer").mkdir()
+    (bare.home / "newer" / "weights").write_bytes(os.urandom(1000))
+
+    asked = {}
+    for name, (command, _) in commands.items():
+        made.clear()
+        before = len(requests_in(server))
+        bare.must(*command)
+        asked[name] = (len(made), len(requests_in(server)) - before)
+        if "log" not in name or "there" in name:
+            assert name == "alias set" or not {"put", "send"} & {one.split()[0] for one in made}
+
+    assert {name: count for name, (count, other) in asked.items() if count != other} == {}
+    assert {name: count for name, (count, _) in asked.items() if count > commands[name][1]} == {}
 
 
 def requests_in(server: Server) -> list[str]:

@@ -27,7 +27,9 @@ LARGE = random.Random(9).randbytes(400_000)
 
 def contents(repo: Repository) -> dict[str, list[Any]]:
     """Every row, with packs by name."""
-    db = repo._context.tables(repo._context.journal.look())._db
+    tables = repo._context.tables(repo._context.journal.look())
+    tables.read_packs()
+    db = tables._db
     queries = {
         "refs": "SELECT key, value, seq FROM refs ORDER BY key",
         "packs": "SELECT name FROM packs ORDER BY name",
@@ -183,7 +185,9 @@ def test_a_file_that_is_damaged_while_it_is_open_costs_time_only(
 def test_a_full_disk_below_the_cache_costs_time_only(repo: Repository, folder: Callable[..., str]) -> None:
     for _ in some_history(repo, folder):
         pass
-    db = repo._context.tables(repo._context.journal.look())._db
+    tables = repo._context.tables(repo._context.journal.look())
+    tables.read_packs()
+    db = tables._db
     db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
 
     for n in range(20):  # more than fits into the free space of the pages that are there

@@ -221,7 +221,7 @@ def fsck(
 def _advice(found: "Report", repaired: bool) -> str:
     """What to do about damage. What the journal tells needs no other repository, nor what was dropped by mistake."""
     codes = {one.code for one in found.findings}
-    if not repaired and codes & {"ref", "config", "applied-mark", "foreign-file"}:
+    if not repaired and codes & {"ref", "config", "applied-mark", "foreign-file", "derived"}:
         return (
             "`mreg fsck --repair` mends what the journal tells; with `--from LOCATION` also what another repository has"
         )

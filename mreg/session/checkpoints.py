@@ -1,0 +1,155 @@
+"""Checkpoints: the lookup tables of refs as of one entry, so that a new cache need not read the journal from its start.
+
+    derived/refs/NNNNNNNNN.KKKK    shard K of the checkpoint at entry N
+
+A shard is a JSON array of rows, each the number of its table and its values, compressed with zlib. The last one ends
+with a row that says which entry the checkpoint is of, how many shards there are, and the digest of each. It is a pure
+function of the journal. It is believed as the tables themselves are, which is not far: what decides compares them with
+the ref files, and reads the journal where they differ.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Final
+
+from mreg.refs import journal as journals
+from mreg.refs.journal import Journal, Mark
+from mreg.storage import Storage
+from mreg.storage.base import Remote
+from mreg.values.digest import digest
+from mreg.values.errors import MregError
+
+FOLDER: Final = "derived/refs"
+ROWS: Final = 50_000
+"""Of a shard."""
+
+_MOST: Final = 64 << 20
+"""Bytes of a shard, not compressed."""
+
+_HEAD: Final = 9
+_KEY = re.compile(re.escape(FOLDER) + r"/(?P<seq>[0-9]{9})\.(?P<shard>[0-9]{4})")
+
+_TABLES: Final = (
+    ("SELECT key, value, seq FROM refs ORDER BY key", "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)"),
+    ("SELECT key, digest FROM reserved ORDER BY key", "INSERT OR REPLACE INTO reserved VALUES (?, ?)"),
+    ("SELECT seq, time FROM times ORDER BY seq", "INSERT OR REPLACE INTO times VALUES (?, ?)"),
+    (
+        "SELECT name, seq FROM packs WHERE seq ORDER BY seq, name",
+        "INSERT OR IGNORE INTO packs (name, seq, read) VALUES (?, ?, 0)",
+    ),
+    ("SELECT folder, keys, proof FROM dead ORDER BY folder", "INSERT OR REPLACE INTO dead VALUES (?, ?, ?)"),
+)
+
+
+def key_of(seq: int, shard: int) -> str:
+    return f"{FOLDER}/{seq:09}.{shard:04}"
+
+
+def shards(db: sqlite3.Connection, origin: str, mark: Mark) -> Iterator[bytes]:
+    """The checkpoint of tables that are of this entry."""
+    rows = ([number, *row] for number, (query, _) in enumerate(_TABLES) for row in db.execute(query))
+    digests: list[str] = []
+    while some := list(islice(rows, ROWS)):
+        if len(some) < ROWS:
+            break
+        data = json.dumps(some, separators=(",", ":")).encode()
+        digests.append(digest(data))
+        yield zlib.compress(data, 1)
+    head = [_HEAD, origin, *mark, digests]
+    proof = digest(json.dumps([some, head]).encode())
+    yield zlib.compress(json.dumps([*some, [*head, proof]], separators=(",", ":")).encode(), 1)
+
+
+def write(remote: Remote, db: sqlite3.Connection, origin: str, mark: Mark) -> None:
+    """Write it, and delete those before it. Failing costs others time, and nothing else."""
+    with suppress(OSError, MregError, sqlite3.Error):
+        before = [one.key for one in remote.listing(FOLDER) if _KEY.fullmatch(one.key)]
+        for number, data in enumerate(shards(db, origin, mark)):
+            remote.put(key_of(mark.seq, number), data)
+        for key in before:
+            if key < key_of(mark.seq, 0):
+                remote.delete(key)
+
+
+def newest(remote: Remote) -> list[str]:
+    """The keys of the shards of the newest checkpoint."""
+    found = [one.key for one in remote.listing(FOLDER) if _KEY.fullmatch(one.key)]
+    return [key for key in found if key.partition(".")[0] == found[-1].partition(".")[0]]
+
+
+def is_due(remote: Remote, seq: int) -> bool:
+    """Is there none of the last entries? A new cache reads some thousands in a second."""
+    if seq < journals.CHECKPOINT_EVERY:
+        return False
+    keys = newest(remote)
+    return not keys or keys[0] < key_of(seq - journals.CHECKPOINT_EVERY + 1, 0)
+
+
+def load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int) -> Mark | None:
+    """Fill the tables, which are empty, from the newest checkpoint; the entry that it is of, None where there is none
+    up to entry `most` that this journal agrees with: the tables may then be filled in part."""
+    keys = newest(storage)
+    head = _head(storage, keys[-1]) if keys else None
+    if head is None or head[0] != journal.origin or not 0 < head[1] <= most or len(head[3]) != len(keys) - 1:
+        return None
+    mark = Mark(head[1], head[2])
+    data = journal.raw(mark.seq)
+    if data is None or digest(data) != mark.digest or keys[0] != key_of(mark.seq, 0):
+        return None
+    for key, proof in zip(keys, [*head[3], None], strict=True):
+        if not _insert(db, _unpacked(storage, key), proof):
+            return None
+    return mark
+
+
+def _head(storage: Storage, key: str) -> list[Any] | None:
+    """Origin, number and digest of the entry, and the digests of all shards but the last, which is verified here."""
+    try:
+        *rows, last = json.loads(_unpacked(storage, key))
+        number, origin, seq, name, digests, proof = last
+        head = [number, origin, seq, name, digests]
+        sound = number == _HEAD and proof == digest(json.dumps([rows, head]).encode())
+    except (ValueError, TypeError):
+        return None
+    return head[1:] if sound else None
+
+
+def _insert(db: sqlite3.Connection, data: bytes, proof: str | None) -> bool:
+    """proof: the digest of the shard; None for the last, which is verified already."""
+    if proof is not None and digest(data) != proof:
+        return False
+    rows: list[list[Any]] = json.loads(data)
+    for number, (_, statement) in enumerate(_TABLES):
+        db.executemany(statement, _of_table(rows, number))
+    return True
+
+
+def _of_table(rows: Iterable[list[Any]], number: int) -> Iterator[list[Any]]:
+    return (row[1:] for row in rows if row[0] == number)
+
+
+def place_of(key: str) -> tuple[int, int] | None:
+    """Entry and shard; None where the key is none of theirs."""
+    found = _KEY.fullmatch(key)
+    return (int(found["seq"]), int(found["shard"])) if found else None
+
+
+def _unpacked(storage: Storage, key: str) -> bytes:
+    value = storage.get(key)
+    return unpacked(value.data) if value else b""
+
+
+def unpacked(packed: bytes) -> bytes:
+    """The bytes of a shard; none where it is damaged."""
+    try:
+        data = zlib.decompressobj().decompress(packed, _MOST + 1)
+    except zlib.error:
+        return b""
+    return data if len(data) <= _MOST else b""

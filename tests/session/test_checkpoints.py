@@ -1,0 +1,142 @@
+"""Checkpoints of the tables of refs: what they save a new cache, and that they decide nothing."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mreg.refs import journal as journals
+from mreg.repository import Repository
+from mreg.session import checkpoints
+from mreg.session.index import Index
+from mreg.storage.local import LocalStorage
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "CHECKPOINT_EVERY", 10)
+    monkeypatch.setattr(checkpoints, "ROWS", 20)
+
+
+@pytest.fixture
+def filled(tmp_path: Path, folder: Callable[..., str]) -> Path:
+    """A repository of some 24 entries, which has given numbers, packs and names up."""
+    with Repository.init(tmp_path / "one", cache=str(tmp_path / "cache")) as repo:
+        for number in range(8):
+            repo.log(folder({"a": b"version %d" % number}), "m", aliases=["best"], links=["Model"])
+        repo.remove("m:v0", force=True)
+        repo.gc(grace=0)
+        repo.create_artifact("counted", first=1)
+        for number in range(13):
+            repo.set_alias(f"a{number}", "m:v3")
+        repo.log(folder({"a": b"later"}), "m")
+    return tmp_path / "one"
+
+
+def keys(place: Path) -> list[str]:
+    return list(LocalStorage(place / ".mreg").list(checkpoints.FOLDER))
+
+
+def rows(repo: Repository) -> list[list[tuple[object, ...]]]:
+    db = repo._context.tables(repo._context.journal.look())._db
+    return [db.execute(query).fetchall() for query, _ in checkpoints._TABLES]
+
+
+def opened(place: Path, cache: str) -> Repository:
+    return Repository.open(place, cache=str(place.parent / cache))
+
+
+def test_whoever_commits_writes_one_now_and_then_and_only_the_newest_stays(filled: Path) -> None:
+    assert {key.partition(".")[0] for key in keys(filled)} == {f"{checkpoints.FOLDER}/000000020"}
+    assert len(keys(filled)) > 1
+    with opened(filled, "cache") as repo:
+        assert len(list(repo.history())) > 20
+        assert repo.fsck(full=True).findings == ()
+
+
+def test_a_new_cache_reads_the_entries_behind_the_checkpoint_alone(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    of_entry = Index._read_refs
+    monkeypatch.setattr(Index, "_read_refs", lambda self, entry: (read.append(entry.seq), of_entry(self, entry))[1])
+
+    with opened(filled, "new") as repo, opened(filled, "cache") as old:
+        assert rows(repo) == rows(old)
+
+    assert read[0] == 21
+
+
+def test_tables_that_contradict_the_journal_are_made_from_its_start(filled: Path) -> None:
+    with opened(filled, "new") as repo:
+        whole = rows(repo)
+        index = repo._context.index
+        forge(filled, lambda rows: [[*row[:-1], "v1" if row[1].startswith("aliases/m/a") else row[-1]] for row in rows])
+
+        index.start_anew(repo._context.journal.look())
+
+        assert rows(repo) == whole
+
+
+def forge(place: Path, change: Callable[[list[list[object]]], list[list[object]]]) -> None:
+    """Change the checkpoint, with digests that fit."""
+    storage = LocalStorage(place / ".mreg")
+    read = [json.loads(checkpoints.unpacked(storage.get(key).data)) for key in keys(place)]  # type: ignore[union-attr]
+    *last, head = read.pop()
+    found = [row for shard in [*read, last] for row in shard]
+    refs = [
+        [row[0], row[1], "v1" if str(row[1]).startswith("aliases/m/") else row[2], row[3]] if row[0] == 0 else row
+        for row in found
+    ]
+    for key in keys(place):
+        storage.delete(key)
+    proof = checkpoints.digest(json.dumps([refs, [*head[:-2], []]]).encode())
+    data = json.dumps([*refs, [*head[:-2], [], proof]], separators=(",", ":")).encode()
+    storage.put(checkpoints.key_of(20, 0), zlib.compress(data))
+
+
+def test_a_forged_checkpoint_decides_nothing_and_fsck_finds_it(filled: Path) -> None:
+    forge(filled, list)
+
+    with opened(filled, "new") as repo:
+        assert repo.resolve("m:a3").name == "m:v3"
+        repo.set_alias("a3", "m:v4", expect="v3")
+        assert repo.resolve("m:a3").name == "m:v4"
+        assert [one.code for one in repo.fsck().findings] == ["derived"]
+        report = repo.fsck(repair=True)
+        assert (report.findings, keys(filled)) == ((), [])
+    with opened(filled, "newer") as repo:
+        assert repo.fsck(full=True).findings == ()
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "nonsense", "missing", "swapped"])
+def test_a_damaged_checkpoint_is_not_used(filled: Path, spoilt: str) -> None:
+    storage = LocalStorage(filled / ".mreg")
+    first, *_, last = keys(filled)
+    data = storage.get(first).data  # type: ignore[union-attr]
+    bad = {"cut": data[:-30], "nonsense": b"nonsense", "swapped": storage.get(last).data}  # type: ignore[union-attr]
+    if spoilt == "missing":
+        storage.delete(first)
+    else:
+        storage.put(first, bad[spoilt])
+
+    with opened(filled, "new") as repo, opened(filled, "cache") as old:
+        assert rows(repo) == rows(old)
+
+
+def test_gc_writes_one_where_there_is_none_of_late_and_fsck_agrees(filled: Path) -> None:
+    storage = LocalStorage(filled / ".mreg")
+    for key in keys(filled):
+        storage.delete(key)
+
+    with opened(filled, "cache") as repo:
+        repo.gc()
+        assert keys(filled)
+        before = keys(filled)
+        repo.gc()
+        assert keys(filled) == before
+        assert repo.fsck(full=True).findings == ()
