@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench fmt docs testdata testdata-all strace sshd disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
+.PHONY: help demo test test-all check bench scale fmt docs testdata testdata-all strace sshd disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(DEV) ## style, types, import direction
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+scale: $(DEV) ## print what a repository in a bucket costs as it grows, the tables of docs/scale.md (a minute)
+	$(BIN)/python tests/benchmarks/scale.py --write
 
 bench: $(DEV) ## measure what is promised about speed and space
 	$(BIN)/python tests/benchmarks/run.py $(BENCH_ARGS)
