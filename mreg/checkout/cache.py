@@ -16,13 +16,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg import lazy
 from mreg.checkout.cache_lock import locked
 from mreg.checkout.ready_copies import NoCache
 from mreg.session.places import default_cache
 from mreg.storage import temporary
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Cache", "CacheContents", "Pruned", "ReadyCopy"]
 

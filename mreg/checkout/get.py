@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.checkout.holding import Names
 from mreg.checkout.new_file import hash_file
@@ -25,6 +25,7 @@ from mreg.small_files import in_place_of
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, temporary_name
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.paths import above, is_reserved
 from mreg.values.progress import Progress
 from mreg.values.records import File, Manifest

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from mreg.checkout.holding import Names
 from mreg.checkout.new_file import NewFile
@@ -18,6 +18,7 @@ from mreg.checkout.reader import WORTH_A_THREAD, DamagedFile, Part, Reader
 from mreg.content.buffers import Buffer
 from mreg.storage.flush import flush_file_system, flush_folder, flush_tree
 from mreg.storage.posix import set_time
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.records import File
 

@@ -10,10 +10,11 @@ from bisect import bisect_right
 from collections import OrderedDict
 from itertools import accumulate
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.checkout.reader import Reader
 from mreg.content.chunks import Kept
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 KEPT: Final = 2

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.checkout.new_file import hash_file
 from mreg.checkout.new_folder import open_folder
@@ -17,6 +17,7 @@ from mreg.checkout.reader import Reader
 from mreg.session.statcache import key, same_file, stamp
 from mreg.storage.temporary import is_temporary
 from mreg.values.errors import Refused
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import fold
 from mreg.values.paths import above, is_reserved
 from mreg.values.records import File, Manifest

@@ -6,7 +6,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
@@ -19,6 +19,7 @@ from mreg.refs.journal import Look, Mark
 from mreg.refs.keys import VersionKey
 from mreg.session.context import Context
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
 from mreg.values.records import File
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mreg.cli.layout import width_of
 from mreg.cli.text import one_line
 from mreg.values import plot
+from mreg.values.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics

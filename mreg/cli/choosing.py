@@ -4,12 +4,13 @@ search takes."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mreg import cli
 from mreg.cli import tables
 from mreg.cli.matches import in_version
 from mreg.cli.state import State
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import near as near_of
 from mreg.values.words import count_text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mreg.cli.layout import Column
 from mreg.cli.output import time_text
@@ -13,6 +13,7 @@ from mreg.values.filters.meaning import Subject
 from mreg.values.filters.tokens import tokens
 from mreg.values.filters.tree import FIELDS, Key
 from mreg.values.metadata import flatten
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.words import value_text
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
 
 from mreg import lazy
+from mreg.values.named_tuple import NamedTuple
 
 GAP = "  "
 INDENT = 4

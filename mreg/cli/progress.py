@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from mreg import cli
 from mreg.cli.output import speed_text
 from mreg.cli.state import State
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.words import size_text
 
 if TYPE_CHECKING:

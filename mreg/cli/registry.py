@@ -3,7 +3,7 @@ run."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from mreg.values.named_tuple import NamedTuple
 
 
 class Entry(NamedTuple):

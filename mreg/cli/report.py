@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
@@ -18,6 +18,7 @@ from mreg.cli.streams import output_failed
 from mreg.cli.text import one_line, path_text, safe
 from mreg.values.errors import MregError
 from mreg.values.hints import hint_of
+from mreg.values.named_tuple import NamedTuple
 
 _OF_SEVERAL_LINES = ("invalid-filter", "unknown-key")
 """The codes of errors that mark a place in a text on the lines below."""

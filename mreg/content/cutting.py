@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg import lazy
 from mreg.content.buffers import PIECE, Buffers
 from mreg.content.formats import detect
 from mreg.content.formats.spans import Kind, SeekableFile, Span
+from mreg.values.named_tuple import NamedTuple
 
 TENSOR_PIECE: Final = PIECE
 """Length of a tensor's pieces; only its last is shorter. A multiple of every dtype's size."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -27,6 +26,7 @@ from mreg.storage import Storage, unreadable
 from mreg.storage.base import Remote, stat_known
 from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 
 FORMAT = 2
 READABLE = (1, 2)

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
 
 from mreg.checkout.new_folder import Steps, Target, Tree, published_modes
 from mreg.checkout.reader import Reader
@@ -19,6 +18,7 @@ from mreg.session.index import Index
 from mreg.small_files import in_place_of
 from mreg.storage.temporary import drop_abandoned, temporary_name
 from mreg.values.file_names import local
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 
 _BLOCK = 1 << 20

@@ -11,9 +11,10 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.exporters.plan import Archive, Blob, Plan, Subject, Written
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 BLOBS: Final = "blobs/sha256"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from mreg.values.entities import Version
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File, Manifest
 
 

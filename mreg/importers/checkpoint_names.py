@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from mreg.values.named_tuple import NamedTuple
 
 STEPS: Final = ("global_step", "step", "steps", "iteration", "iter", "checkpoint", "ckpt", "epoch", "epochs", "batch")
 """Words before a number that counts training, the finest first."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.importers.checkpoint_names import CheckpointName, is_step, understood
 from mreg.importers.faults import NothingToImport
@@ -15,6 +15,7 @@ from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, P
 from mreg.importers.tree import Tree, is_folder
 from mreg.importers.words import few, sayable, time_of
 from mreg.values.errors import MregError
+from mreg.values.named_tuple import NamedTuple
 
 SYSTEM = "checkpoints"
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from hashlib import md5
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.importers.dvc_files import Out
 from mreg.importers.faults import WrongBytes
@@ -15,6 +15,7 @@ from mreg.importers.plan import PlannedFile
 from mreg.importers.tree import Tree, parse_json
 from mreg.importers.yaml_files import listing, mapping, text
 from mreg.values.errors import MregError
+from mreg.values.named_tuple import NamedTuple
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 _DIR: Final = ".dir"

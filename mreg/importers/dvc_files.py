@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.importers.yaml_files import listing, mapping, parse_yaml, text
+from mreg.values.named_tuple import NamedTuple
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.importers import tree as trees
 from mreg.importers.dvc_files import Artifact, Out, Stage, artifacts_in, metrics_in, stages_in
@@ -12,6 +12,7 @@ from mreg.importers.faults import MalformedSource
 from mreg.importers.git import MAX_BLOB, Commit, Git
 from mreg.importers.tree import Tree
 from mreg.importers.words import time_of
+from mreg.values.named_tuple import NamedTuple
 
 _PATTERNS: Final = ("**/*.dvc", "**/dvc.lock", "**/dvc.yaml", "**/artifacts.yaml")
 _MAX_STEPS: Final = 12

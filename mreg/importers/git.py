@@ -7,10 +7,11 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.importers.faults import MalformedSource
 from mreg.importers.words import time_of
+from mreg.values.named_tuple import NamedTuple
 
 MAX_BLOB: Final = 16 << 20
 """Bytes of a file that is read from a commit at once."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.importers.git import Tag
+from mreg.values.named_tuple import NamedTuple
 
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9/_-]*[A-Za-z0-9])?"
 _GRAMMAR: Final = re.compile(

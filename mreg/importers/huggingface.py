@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.importers import huggingface_local
 from mreg.importers.faults import MalformedSource, NothingToImport
@@ -18,6 +18,7 @@ from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, P
 from mreg.importers.tree import MAX_WORDS, Tree, is_folder, mtime
 from mreg.importers.words import few
 from mreg.values.errors import MregError
+from mreg.values.named_tuple import NamedTuple
 
 SYSTEM = "huggingface"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.importers.faults import MalformedSource, NothingToImport
 from mreg.importers.huggingface_facts import by_etag, lacking, listed, read_card, version_of
 from mreg.importers.plan import Plan, PlannedCollection, PlannedFile
 from mreg.importers.tree import MAX_WORDS, Tree, is_folder
 from mreg.importers.words import few
+from mreg.values.named_tuple import NamedTuple
 
 _KEPT: Final = ".cache/huggingface"
 _ENDING: Final = ".metadata"

@@ -8,7 +8,6 @@ period."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from mreg.content.pack_writer import PackContents
 from mreg.content.several_packs import SeveralPacks
@@ -20,6 +19,7 @@ from mreg.intake.scan import Source, is_executable, source_of
 from mreg.operations.log import publish
 from mreg.session.context import Context
 from mreg.values.digest import digest as digest_of
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File, Manifest
 
 Told = Callable[[int], None]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from mreg.values.named_tuple import NamedTuple
 
 DELETED = "Deleted_Internal"
 """The stage of a version that was deleted."""

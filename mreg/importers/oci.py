@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.importers.faults import MalformedSource, NothingToImport, WrongBytes
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
@@ -19,6 +19,7 @@ from mreg.importers.tree import MAX_MANIFEST, Tree, is_folder, parse_json
 from mreg.importers.unpacked import Unpacked
 from mreg.importers.words import tags_of, time_in
 from mreg.values.errors import MissingPath
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
 
 SYSTEM = "oci"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from mreg.values.named_tuple import NamedTuple
 
 LATEST: Final = ""
 """In the place of a version's id: the last one of its collection."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mreg.importers.plan import PlannedVersion
 from mreg.importers.targets import Target
 from mreg.refs.view import View
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import Manifest
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from typing import NamedTuple
 
 from mreg.importers import check, kinds, targets
 from mreg.importers.apply import Applier, Told, is_here
@@ -23,6 +22,7 @@ from mreg.session.context import Context
 from mreg.values.changed import Changed
 from mreg.values.formats import require
 from mreg.values.imports import Imported, ImportedCollection, ImportedVersion
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import check_name
 from mreg.values.progress import Progress
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.importers.faults import NotImportedHere, SeveralCollections, UnknownCollection
 from mreg.importers.plan import Plan, PlannedCollection
@@ -19,6 +19,7 @@ from mreg.refs.view import Refs, View
 from mreg.values import properties
 from mreg.values.canonical import Malformed
 from mreg.values.change_rows import IMPORTED
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import check_alias, check_name, fold, near
 
 

@@ -8,10 +8,11 @@ import tarfile
 import tempfile
 import weakref
 from collections.abc import Iterator
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final
 
 from mreg.importers.faults import MalformedSource
 from mreg.storage.posix import set_mode
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import MAX_FILES
 
 _HEADER_MOST: Final = 1 << 20

@@ -6,11 +6,12 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.importers.tree import Tree, parse_json
 from mreg.importers.wandb_log import Fields, count, fields, records, text, texts
 from mreg.importers.yaml_files import mapping
+from mreg.values.named_tuple import NamedTuple
 
 # Numbers of fields in W&B's wandb_internal.proto.
 _SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _USE = 3, 5, 8, 17, 18, 25

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate, islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.buffers import Buffer, Buffers
 from mreg.content.chunks import ChunkReader, base_for
@@ -24,6 +24,7 @@ from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.kept_chunks import KeptChunks
 from mreg.values.formats import NewerFormat
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 MOST_FILES: Final = 256

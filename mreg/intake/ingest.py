@@ -6,7 +6,7 @@ What the stat cache knows is not read (`ingest`); the rest is read once, by `mre
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content import chunks
 from mreg.content.pack_writer import PackContents
@@ -17,6 +17,7 @@ from mreg.refs.transaction import MissingPack
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.session.statcache import keys, stamp
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.records import File, Manifest
 

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from blake3 import blake3
 
@@ -28,6 +28,7 @@ from mreg.intake.bases import Bases
 from mreg.intake.scan import Source, SourceChanged, UnsupportedFile, has_vanished, unreadable
 from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, same_bytes, same_file, settled, stamp
+from mreg.values.named_tuple import NamedTuple
 
 AT_ONCE: Final = 256
 """Short files per batch. Together they fit into one buffer."""

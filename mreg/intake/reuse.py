@@ -10,7 +10,6 @@ at hand. Bits that a disk loses without its file changing are found by `fsck --f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from mreg.content import packs
 from mreg.content.chunks import ChunkReader
@@ -19,6 +18,7 @@ from mreg.session.chunk_catalogue import WHOLE
 from mreg.session.index import Index
 from mreg.storage import Storage
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 
 Chain = list[Located]
 """A chunk, its base, the base of that, to the one that is stored by itself."""

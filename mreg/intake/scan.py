@@ -10,11 +10,12 @@ import os
 import stat
 from collections.abc import Generator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.small_files import read_start
 from mreg.values.errors import Conflict, InvalidInput, MissingPath, Refused, UnreadableFile
 from mreg.values.file_names import stored
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.paths import MAX_DEPTH, folder_fault, is_reserved, path_conflicts, path_fault
 from mreg.values.patterns import Patterns
 from mreg.values.records import MAX_FILES

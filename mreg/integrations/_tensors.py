@@ -7,12 +7,13 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from mreg.repository import Repository
 from mreg.values.errors import InvalidInput
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 INDEX: Final = ".safetensors.index.json"

@@ -14,13 +14,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.spec import AbstractFileSystem
 
 from mreg.repository import Repository, Resolved
 from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 __all__ = ["MregFileSystem"]

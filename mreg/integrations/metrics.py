@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.values import names
 from mreg.values.directions import direction_of
 from mreg.values.errors import InvalidInput
+from mreg.values.named_tuple import NamedTuple
 
 
 class InvalidGoal(InvalidInput):

@@ -19,7 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mreg.integrations import metrics as told_metrics, snapshot
 from mreg.integrations.metrics import Goal, InvalidGoal, number, numbers
@@ -28,6 +28,7 @@ from mreg.repository import Repository
 from mreg.repository.given import texts
 from mreg.values import names
 from mreg.values.errors import NotFound, Unmet
+from mreg.values.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mreg.values.entities import Version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mreg import operations
 from mreg.operations.resolve import require_kind, resolve_in, unknown_alias
@@ -13,6 +13,7 @@ from mreg.session.context import Context
 from mreg.session.listing import listed_aliases
 from mreg.values import names
 from mreg.values.errors import Refused
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
 
 if TYPE_CHECKING:

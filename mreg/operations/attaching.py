@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mreg.content.several_packs import SeveralPacks
 from mreg.intake import reuse
@@ -23,6 +22,7 @@ from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.changed import Changed
 from mreg.values.digest import digest as digest_of
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 
 _TRIES = 5

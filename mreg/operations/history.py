@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from mreg import operations
 from mreg.operations.renamed import followed, name_before
@@ -19,6 +18,7 @@ from mreg.values.ages import parse_seconds
 from mreg.values.changed import RefChange
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
+from mreg.values.named_tuple import NamedTuple
 
 ACTIONS = (
     *("alias rm", "alias rollback", "alias set", "annotate", "artifact create", "artifact rename", "artifact rm"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.content.pack_writer import PackContents
 from mreg.content.packs import key_of
@@ -37,6 +37,7 @@ from mreg.values import metadata
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
 from mreg.values.formats import require
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.records import Input, Manifest, VersionRecord
 

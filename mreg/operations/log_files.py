@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from mreg import intake
 from mreg.intake.scan import Found, NothingToLog, Source, check_together, scan
 from mreg.operations.files import UnknownFile
 from mreg.operations.log_request import LogRequest
 from mreg.values.formats import require
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import near
 from mreg.values.paths import beyond_format_1, folders_with_content
 from mreg.values.records import File, Manifest

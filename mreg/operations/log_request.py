@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import lazy
 from mreg.intake.scan import Selection
@@ -14,6 +14,7 @@ from mreg.values import names
 from mreg.values.canonical import Malformed
 from mreg.values.contents import Contents
 from mreg.values.errors import InvalidInput, check_text
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import DataSource, Origin, parse_origin, parse_source
 
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*").fullmatch

@@ -6,8 +6,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from typing import Final, NamedTuple
+from typing import Final
 
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 from mreg.values.tensors import Tensor
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from mreg import content
 from mreg.content.chunks import Kept
 from mreg.content.formats.spans import ITEM_SIZE
 from mreg.operations.tensor_source import Source, Unreadable
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.tensors import SkippedTensor, Tensor, TensorPair
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mreg.operations.resolve import require_kind
 from mreg.operations.search import Search, Told, Wanted
@@ -16,6 +15,7 @@ from mreg.values import names
 from mreg.values.directions import GROUP, MAX, direction_of
 from mreg.values.errors import NotFound
 from mreg.values.filters.filter import Filter
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Metric", "MetricValue", "Metrics"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from mreg.operations.aliases import alias_in
 from mreg.operations.history import UnknownSequence, bound
@@ -33,6 +32,7 @@ from mreg.values import annotation, names
 from mreg.values.card import facts_of
 from mreg.values.entities import Version
 from mreg.values.errors import NotFound
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["AliasThen", "CollectionThen", "Decision", "Moment", "ResolvedThen", "Stamp", "VersionThen"]
 

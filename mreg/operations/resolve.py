@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mreg import session
 from mreg.operations.renamed import moved_to
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
@@ -13,6 +11,7 @@ from mreg.session.context import Context
 from mreg.session.listing import listed_aliases, listed_names
 from mreg.values import names
 from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import Reference, Selector, near, split_remote
 
 

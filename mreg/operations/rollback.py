@@ -7,7 +7,6 @@ they began.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from mreg import operations
 from mreg.operations.aliases import AliasSet, set_in_draft
@@ -20,6 +19,7 @@ from mreg.refs.view import alias_number
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.errors import InvalidInput, NotFound
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import Reference, Selector, parse_version
 
 COMMAND = "alias rollback"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from mreg import intake
 from mreg.operations.query import artifacts, describe_many, load_records, models
@@ -28,6 +28,7 @@ from mreg.values.filters.meaning import positive
 from mreg.values.filters.tokens import tokens as scanned
 from mreg.values.filters.tree import FIELDS, Key, Not, Test, Value, replaced, tests
 from mreg.values.metadata import flatten
+from mreg.values.named_tuple import NamedTuple
 
 _T = TypeVar("_T")
 

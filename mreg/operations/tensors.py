@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.formats.spans import ITEM_SIZE
 from mreg.operations import matching, patterns
 from mreg.operations.measuring import Measuring, are_equal
 from mreg.operations.sides import Side
 from mreg.operations.tensor_source import Source, Unreadable
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.records import File
 from mreg.values.tensors import SkippedTensor, Tensor, TensorDiff, TensorPair, largest_change, natural

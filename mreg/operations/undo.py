@@ -6,8 +6,6 @@ goes. So undoing the entry that an undo made repeats the first change.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of, reused_by
 from mreg.operations.collections import NameTaken, check_free
@@ -34,6 +32,7 @@ from mreg.session.context import Context
 from mreg.values.change_rows import IMPORTED
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import Conflict, Refused
+from mreg.values.named_tuple import NamedTuple
 
 _SHOWN = 40
 

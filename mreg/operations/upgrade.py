@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.values import formats
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Upgraded"]
 

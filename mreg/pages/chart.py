@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.pages.markup import Markup, element, text
 from mreg.values import plot
+from mreg.values.named_tuple import NamedTuple
 
 WIDTH: Final = 400
 HEIGHT: Final = 120

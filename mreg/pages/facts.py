@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg import operations
 from mreg.operations.metrics import Metrics
@@ -20,6 +20,7 @@ from mreg.values.changed import RefChange
 from mreg.values.directions import GROUP
 from mreg.values.entities import Artifact, Consumer, HistoryEntry, Model, Version
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 TENSORS: Final = 100

@@ -3,11 +3,12 @@ them, on the right."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.pages.facts import Facts, VersionFacts
 from mreg.pages.markup import Content, Markup, element, text
 from mreg.pages.site import Site
+from mreg.values.named_tuple import NamedTuple
 
 MOST: Final = 60
 """Versions that are drawn: the newest with lineage, and their neighbours."""

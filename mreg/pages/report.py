@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg import lazy, storage
 from mreg.checkout.others import check_place
@@ -18,6 +18,7 @@ from mreg.pages.site import ENTRIES_PER_PAGE, INDEX, Site
 from mreg.session.context import Context
 from mreg.small_files import in_place_of
 from mreg.values.errors import Refused
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Written"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from mreg.session.index import Index
 from mreg.values.entities import Version
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 

@@ -3,7 +3,7 @@ of short ones, of which several share a chunk, it is read."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg import operations
 from mreg.content.buffers import Buffers
@@ -12,6 +12,7 @@ from mreg.operations.tensor_source import Source, Unreadable
 from mreg.session.context import Context
 from mreg.values.entities import Version
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor, natural
 
 MOST: Final = 2000

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from mreg.refs import rules
 from mreg.refs.journal import Entry
@@ -17,6 +16,7 @@ from mreg.refs.keys import CONFIG, RefKey
 from mreg.values import formats
 from mreg.values.canonical import parse_digits
 from mreg.values.errors import Damaged, Refused
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import has_marks
 
 KNOWN_NEEDS: frozenset[str] = frozenset()

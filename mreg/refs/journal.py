@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.refs.keys import is_ref
 from mreg.storage import ABSENT, ANY, PutLost, Storage, unreadable
@@ -21,6 +21,7 @@ from mreg.values.canonical import Malformed
 from mreg.values.digest import HEX_LENGTH, digest, is_digest
 from mreg.values.errors import Damaged
 from mreg.values.formats import FIRST, NEWEST, newer
+from mreg.values.named_tuple import NamedTuple
 
 APPLIED = "journal/applied"
 CHECK_LENGTH = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mreg.refs import ref_files
 from mreg.refs.folds import Folds
@@ -13,6 +13,7 @@ from mreg.refs.keys import AliasKey, CollectionKey, LinkKey, RefKey, VersionKey,
 from mreg.refs.ref_files import Ref
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
+from mreg.values.named_tuple import NamedTuple
 
 _Key = TypeVar("_Key", bound=RefKey)
 

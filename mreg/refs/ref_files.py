@@ -12,7 +12,6 @@ old value, and a version number is never given twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from mreg.refs import keys, rules
 from mreg.refs.journal import CHECK_LENGTH, TRIES, Change, DamagedJournal, Entry, Journal, Mark
@@ -21,6 +20,7 @@ from mreg.storage import ABSENT, Put, PutLost, Storage, Value, unreadable
 from mreg.values.canonical import parse_digits
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 
 
 class DamagedRef(Damaged):

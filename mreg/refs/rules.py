@@ -6,7 +6,6 @@ Written once: `rm`, `rename`, `undo`, `gc` and `fsck` ask here, so that they can
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from mreg import values
 from mreg.refs import properties
@@ -27,6 +26,7 @@ from mreg.refs.keys import (
     VersionKey,
 )
 from mreg.values.digest import is_digest
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_name, parse_version
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mreg.refs import heading, rules, transaction
 from mreg.refs.keys import CONFIG, parse
@@ -15,6 +15,7 @@ from mreg.session.context import Context
 from mreg.session.pending_index import PendingIndex
 from mreg.values.errors import Conflict, InvalidInput, NotFound, Refused, Unmet
 from mreg.values.formats import require
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import composed
 
 if TYPE_CHECKING:

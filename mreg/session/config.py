@@ -7,7 +7,7 @@ without a TOML parser (`mreg.refs.heading`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import lazy, values
 from mreg.refs import heading, ref_files
@@ -20,6 +20,7 @@ from mreg.values import captures, formats, toml
 from mreg.values.canonical import Malformed
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.formats import NewerFormat as NewerFormat
+from mreg.values.named_tuple import NamedTuple
 
 FORMAT = formats.NEWEST
 SHARED = "core.shared"

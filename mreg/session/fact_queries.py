@@ -10,13 +10,14 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.session.facts import FALSE, INPUTS, NAN, NO_VALUE, TAGS, TRUE
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.meaning import elements_fit, needed, positive
 from mreg.values.filters.texts import OPERATORS
 from mreg.values.filters.tree import FIELDS, And, Key, Not, Test, Tree, Value, microseconds, tests
+from mreg.values.named_tuple import NamedTuple
 
 MOST_TESTS: Final = 200
 DEEPEST: Final = 20

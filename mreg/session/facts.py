@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from mreg.refs import keys
 from mreg.refs.keys import AnnotationKey, VersionKey
@@ -16,6 +16,7 @@ from mreg.values import annotation
 from mreg.values.filters.meaning import NOTHING, NUMBERS, elements_of, type_of
 from mreg.values.filters.tree import is_nan, microseconds
 from mreg.values.metadata import flatten
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import VersionRecord
 
 TABLES = (

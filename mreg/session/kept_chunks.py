@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
 from blake3 import blake3
 
 from mreg.content.buffers import Buffer
 from mreg.storage.temporary import temporary_name
+from mreg.values.named_tuple import NamedTuple
 
 LIMIT: Final = 10 << 30
 """Bytes that the chunks of one cache may take; those that were not used for longest go."""

@@ -6,7 +6,7 @@ Fast, and only as good as the tables: decisions about a change ask `mreg.refs.vi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mreg.refs import keys, properties, view
 from mreg.refs.keys import (
@@ -23,6 +23,7 @@ from mreg.refs.keys import (
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import LinkTarget
 from mreg.values.card import CardFacts, facts_of
+from mreg.values.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mreg.session.index import Index

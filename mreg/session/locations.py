@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
 
 from mreg import lazy
 from mreg.session.nearest import is_url
 from mreg.values.errors import InvalidInput
+from mreg.values.named_tuple import NamedTuple
 
 BUCKETS = ("s3", "gs", "az")
 WEB = ("https", "http")

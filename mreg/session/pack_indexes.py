@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from mreg.content import packs
 from mreg.content.packs import DamagedPack, PackIndex, RawIndex
@@ -22,6 +22,7 @@ from mreg.storage.base import Remote
 from mreg.storage.posix import LinkInStore
 from mreg.values.canonical import Malformed
 from mreg.values.errors import MregError
+from mreg.values.named_tuple import NamedTuple
 
 FOLDER: Final = "derived/packs"
 

@@ -10,7 +10,7 @@ else, unless it is listed as safe, and not in one that is reached over a network
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import session
 from mreg.session import locations, places, trust
@@ -18,6 +18,7 @@ from mreg.session.context import Context, NoRepository
 from mreg.storage.base import Storage
 from mreg.storage.local import LocalStorage
 from mreg.values.errors import MregError, NotFound, Refused, check_text
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import Reference, check_name, is_name, near, split_remote
 
 __all__ = ["Remote"]

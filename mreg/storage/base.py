@@ -25,9 +25,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import BinaryIO, Final, Self
 
 from mreg.values.errors import Conflict, Refused
+from mreg.values.named_tuple import NamedTuple
 
 
 class Expect(enum.Enum):

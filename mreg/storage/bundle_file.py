@@ -20,7 +20,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from blake3 import blake3
 
@@ -30,6 +30,7 @@ from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, S
 from mreg.storage.keys import is_key
 from mreg.storage.memory import MemoryStaged, MemoryStorage
 from mreg.values.errors import Conflict, Damaged
+from mreg.values.named_tuple import NamedTuple
 
 FORMAT: Final = 1
 PART: Final = ".part"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
+
+from mreg.values.named_tuple import NamedTuple
 
 
 class Process(NamedTuple):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import NamedTuple
 
 from mreg.storage.base import Range, Remote
+from mreg.values.named_tuple import NamedTuple
 
 LARGEST = 8 << 20
 """Bytes fetched at once, at most; but never less than what is asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mreg.operations.collections import NameTaken, check_free, check_type
 from mreg.operations.links import MAX_CARD
@@ -33,6 +33,7 @@ from mreg.sync.places import Place, gaps, listed, meant, places
 from mreg.sync.request import Request
 from mreg.sync.seen import Seen
 from mreg.values.formats import NeedsFormat
+from mreg.values.named_tuple import NamedTuple
 
 _OWN = "mreg."
 """How keys of properties begin that mean something in one repository, such as how long a version is kept there."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
 
 from mreg.content.packs import MAX_POSITION, ChunkEntry, DamagedChunk, Located, Piece
 from mreg.session.context import Context
 from mreg.session.index import Index
 from mreg.sync.loading import Loader
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import Manifest
 
 Places = Mapping[bytes, Located]

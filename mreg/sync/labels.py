@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from mreg.operations import aliases, collections, types
 from mreg.refs import heading, keys, properties
@@ -24,6 +23,7 @@ from mreg.sync import past
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import AliasElsewhere, NumbersTaken, UnknownTravelAlias
 from mreg.sync.places import DELETED, NEW, THERE, Place, gaps, listed, meant, state
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
 
 Numbers = Mapping[int, int]

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import Final
 
 from blake3 import blake3
 
@@ -16,6 +16,7 @@ from mreg.content.codecs import Encoded
 from mreg.content.packs import DamagedChunk, Located, read_stored
 from mreg.content.parallel import in_order
 from mreg.session.context import Context
+from mreg.values.named_tuple import NamedTuple
 
 _KEPT: Final = 16 << 20
 """Bytes of decoded chunks that are kept at hand, as others rest on them."""

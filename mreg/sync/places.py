@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.operations.resolve import Resolved
 from mreg.refs import rules
@@ -18,6 +18,7 @@ from mreg.refs.ref_files import Ref
 from mreg.refs.rules import Reserved
 from mreg.refs.view import View
 from mreg.sync.request import Request
+from mreg.values.named_tuple import NamedTuple
 
 NEW: Final = "new"
 THERE: Final = "there"

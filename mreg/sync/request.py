@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.values.errors import InvalidInput
 from mreg.values.filters.filter import Filter
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import check_alias, check_name
 
 _VERBS: Final = {"pull": "fetch", "clone": "fetch", "bundle": "write"}

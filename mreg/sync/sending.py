@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content import packs
 from mreg.content.codecs import Encoded
@@ -13,6 +13,7 @@ from mreg.content.parallel import in_order
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.sync.freight import Freight, Parcel
+from mreg.values.named_tuple import NamedTuple
 
 PACK: Final = 32 << 20
 """Bytes after which a pack is sent: not much more is lost where a transfer is interrupted."""

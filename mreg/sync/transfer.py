@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple
+from typing import Final
 
 from blake3 import blake3
 
@@ -30,6 +30,7 @@ from mreg.sync.selection import chosen
 from mreg.sync.sending import Sent, foretell, send
 from mreg.values.errors import Damaged
 from mreg.values.formats import require
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 from mreg.values.records import Manifest, VersionRecord
 from mreg.values.transfers import Transfer, TravelledVersion

@@ -19,9 +19,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.storage.posix import ENOTSUPP
+from mreg.values.named_tuple import NamedTuple
 
 _NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY, ENOTSUPP)
 _NOT_YOU = (errno.EPERM, errno.EACCES)

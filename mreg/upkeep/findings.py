@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Finding", "Repaired", "Report"]
 

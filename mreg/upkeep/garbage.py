@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mreg.content import objects, packs
 from mreg.content.objects import ObjectsAt
@@ -25,6 +25,7 @@ from mreg.upkeep.clock import age_of, clock
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy, decided
 from mreg.values.errors import Conflict, Damaged
+from mreg.values.named_tuple import NamedTuple
 
 _T = TypeVar("_T")
 _TRIES = 5

@@ -8,7 +8,7 @@ dropped names may come back, and `sweep` deletes under the writers' lock.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mreg import upkeep
 from mreg.content import packs
@@ -22,6 +22,7 @@ from mreg.session.context import Context
 from mreg.upkeep import garbage, sweep
 from mreg.upkeep.garbage import Moved, Plan, until_unmoved
 from mreg.upkeep.retention import Policy
+from mreg.values.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mreg.upkeep.repack import Repacked

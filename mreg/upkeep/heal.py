@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -17,6 +16,7 @@ from mreg.session.context import Context
 from mreg.upkeep import reach
 from mreg.upkeep.check import Check
 from mreg.upkeep.other_repository import OtherRepository
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.content.objects import Objects
 from mreg.operations.resolve import Resolved
@@ -23,6 +23,7 @@ from mreg.values.filters.errors import UnknownKey
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.tree import tests
 from mreg.values.metadata import flatten
+from mreg.values.named_tuple import NamedTuple
 
 NAN, INFINITY = "NaN", "Infinity"
 

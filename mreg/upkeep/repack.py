@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content import codecs, packs
 from mreg.content.buffers import Buffers
@@ -27,6 +27,7 @@ from mreg.upkeep import garbage, reach, sweep
 from mreg.upkeep.garbage import Moved, Plan, unless_moved, until_unmoved
 from mreg.upkeep.reach import Reached
 from mreg.upkeep.retention import Policy
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
 
 MOSTLY: Final = 0.5

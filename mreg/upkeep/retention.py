@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.content.objects import Objects
 from mreg.operations import expiry, policies
@@ -22,6 +22,7 @@ from mreg.refs.rules import needs, root
 from mreg.upkeep.quality import Best, InvalidBest, parse_best, unkept
 from mreg.values.ages import age_text, parse_seconds
 from mreg.values.filters.filter import Filter
+from mreg.values.named_tuple import NamedTuple
 
 REPOSITORY: Final = "repository"
 ARTIFACT: Final = "artifact"

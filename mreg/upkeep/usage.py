@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mreg.content import packs
 from mreg.content.objects import ObjectsAt
@@ -20,6 +20,7 @@ from mreg.session.context import Context
 from mreg.upkeep import reach
 from mreg.values.entities import Usage, UsageItem, Version
 from mreg.values.errors import InvalidInput
+from mreg.values.named_tuple import NamedTuple
 
 _Key = TypeVar("_Key")
 

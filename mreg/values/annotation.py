@@ -3,13 +3,14 @@ what the record says of the same: in a repository of format 1 of message, metada
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg import lazy
 from mreg.values import toml
 from mreg.values.canonical import Malformed, Unstorable, check_metadata, same
 from mreg.values.digest import is_digest
 from mreg.values.errors import Damaged
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_tag, is_version
 from mreg.values.records import MAX_VERSION, DataSource, Input, VersionRecord, parse_source
 

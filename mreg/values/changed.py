@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Changed", "Detail", "RefChange"]
 

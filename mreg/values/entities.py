@@ -7,9 +7,10 @@ every command would wait for.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mreg.values.changed import RefChange
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import DataSource, File, Input, Origin
 
 if TYPE_CHECKING:

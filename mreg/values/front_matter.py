@@ -4,8 +4,9 @@ have it."""
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.yaml_blocks import mapping_in
 from mreg.values.yaml_flow import NotUnderstood
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.values.changed import RefChange
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["Imported", "ImportedCollection", "ImportedVersion"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
 from mreg.values.entities import Consumer
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import DataSource
 
 __all__ = ["Lineage", "LineageNode", "LineageStep"]

@@ -11,11 +11,11 @@ system cannot hold (Windows device names, a trailing dot) is refused on all. The
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from mreg import lazy, values
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX, is_hex
 from mreg.values.errors import InvalidInput, check_text
+from mreg.values.named_tuple import NamedTuple
 
 MAX_LENGTH = 128
 MAX_BYTES = 200

@@ -6,7 +6,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+
+from mreg.values.named_tuple import NamedTuple
 
 Values = Sequence[float | None]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import is_digest
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_version
 from mreg.values.paths import beyond_format_1, folder_fault, folders_with_content, path_conflicts, path_fault
 

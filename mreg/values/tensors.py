@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from mreg.values.named_tuple import NamedTuple
 
 __all__ = ["SkippedTensor", "Statistics", "Tensor", "TensorDiff", "TensorPair", "Tensors"]
 

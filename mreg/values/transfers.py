@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from mreg.values.changed import RefChange
+from mreg.values.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from mreg.values.filters.filter import Filter

@@ -7,8 +7,9 @@ tags: nothing can refer to anything, so that no value is larger than its text. T
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.yaml_flow import DEEPEST, Flow, NotUnderstood, plain, value_of
 
 

@@ -1,7 +1,7 @@
 """`mreg diff`."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import one_line, path_text
 from mreg.values.entities import LocalFiles
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.words import count_text, size_text, value_text
 
 if TYPE_CHECKING:

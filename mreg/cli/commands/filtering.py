@@ -1,7 +1,7 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -11,6 +11,7 @@ from mreg.cli.choosing import Chosen, split, told
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
 from mreg.cli.state import State
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.words import value_text
 
 _T = TypeVar("_T")

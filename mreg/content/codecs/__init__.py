@@ -13,9 +13,10 @@ choice is the writer's: a bad guess costs space, never correctness.
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.buffers import Buffer
+from mreg.values.named_tuple import NamedTuple
 
 RAW: Final = 0
 PLANES: Final = 1

@@ -16,9 +16,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.formats.spans import MOST_PARTS, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 MAGIC: Final = b"GGUF"

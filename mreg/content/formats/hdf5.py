@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.formats.spans import ITEM_SIZE, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 MAGIC: Final = b"\x89HDF\r\n\x1a\n"

@@ -10,11 +10,12 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.formats import gguf, hdf5, npy, safetensors, torch_pickle, zipped
 from mreg.content.formats.inflating import LARGEST_RATIO, BrokenMember, Inflating
 from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg import lazy
 from mreg.content.formats.spans import ITEM_SIZE, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 HEADER_MOST: Final = 32 << 20

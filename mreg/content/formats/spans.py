@@ -6,9 +6,10 @@ import enum
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from operator import attrgetter
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from mreg.values.digest import digest
+from mreg.values.named_tuple import NamedTuple
 
 MOST_PARTS: Final = 1 << 18
 """A file that claims more parts than this gets no map: the list alone would cost too much memory."""

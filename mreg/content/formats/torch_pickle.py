@@ -14,10 +14,11 @@ import pickletools
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, TEXT_MOST, SeekableFile, read_at
 from mreg.content.formats.zipped import Member
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 OLD: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

@@ -20,10 +20,11 @@ import re
 import struct
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from mreg.content.formats import hdf5, npy
 from mreg.content.formats.spans import MOST_PARTS, Kind, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.values.named_tuple import NamedTuple
 
 MAGIC: Final = b"PK\x03\x04"
 DIRECTORY_MOST: Final = 64 << 20

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.integrations.mlflow import titles
 from mreg.repository import Repository
 from mreg.repository.change import Change
+from mreg.values.named_tuple import NamedTuple
 
 CREATED: Final = "mlflow@created"
 """Property of a model: when MLflow made it. (No tag of MLflow can have an @ in its key.)"""

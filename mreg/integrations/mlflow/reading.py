@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -16,6 +15,7 @@ from mreg.integrations.mlflow.search import Row
 from mreg.repository import Repository
 from mreg.values.entities import Artifact, Model, Noted, Version
 from mreg.values.errors import NotFound
+from mreg.values.named_tuple import NamedTuple
 
 _FEW, _MANY = 100, 100
 """Versions that are read one by one, and collections that a search is told of; of more, it goes through all."""

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -20,6 +20,7 @@ from mlflow.utils.uri import get_uri_scheme
 from mreg.integrations.mlflow.collections import SAID
 from mreg.integrations.mlflow.entities import is_prompt
 from mreg.repository import Paths
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_name
 
 _logger = logging.getLogger(__name__)

@@ -5,12 +5,13 @@ that the command line would find. A reference may follow, and a path in the vers
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from mreg.integrations.mlflow.errors import refuse
 from mreg.repository import Repository
+from mreg.values.named_tuple import NamedTuple
 
 SCHEME: Final = "mreg"
 _MARK: Final = "/.mreg/"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mreg.values.canonical import is_unicode
 from mreg.values.filters.errors import InvalidFilter
 from mreg.values.filters.tree import ALIASES, FIELDS, KEYWORDS, Key, Value, microseconds
+from mreg.values.named_tuple import NamedTuple
 from mreg.values.sizes import UNITS
 
 LONGEST: Final = 10_000

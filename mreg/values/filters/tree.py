@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
+
+from mreg.values.named_tuple import NamedTuple
 
 KEYWORDS: Final = frozenset(
     [
