@@ -12,7 +12,7 @@ from mreg.operations.renamed import followed, moved_to
 from mreg.operations.resolve import Resolved, linked, require_kind, resolve_in
 from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import keys, properties
-from mreg.refs.journal import DamagedJournal, Entry, Mark
+from mreg.refs.journal import Entry, Mark
 from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
@@ -158,7 +158,7 @@ class Moment:
         """The entries up to `seq`; those that bear a later time than `limit` are noted. Raises DamagedJournal, also
         where one is missing: what it moved would be told as it was before."""
         journal = self._context.journal
-        start = mark = Mark(0, journal.origin)
+        start = Mark(0, journal.origin)
         for mark, entry in journal.after(start, seq) if seq else ():
             time = parse_time(entry.time)
             if limit is not None and time >= limit:
@@ -166,8 +166,6 @@ class Moment:
             yield mark, entry
             if mark.seq == seq:
                 return
-        if mark.seq < seq:
-            raise DamagedJournal(seq=mark.seq + 1, reason="it is missing")
 
     def decision(self, seq: int) -> Decision:
         """The entry of this number."""

@@ -44,6 +44,10 @@ class DamagedJournal(Damaged):
     seq: int
 
 
+class MissingEntry(DamagedJournal):
+    """One that was committed, as later ones were."""
+
+
 class Change(NamedTuple):
     """How one ref changed. None: absent or deleted."""
 
@@ -173,12 +177,15 @@ class Journal:
     def after(self, mark: Mark, end: int = 0) -> Iterator[tuple[Mark, Entry]]:
         """The entries beyond `mark`, in order, up to the head; each is checked to follow the one before.
 
-        end: an entry that is known to be committed, as are those before it. Raises DamagedJournal.
+        end: an entry that is known to be committed, as are those before it. Raises DamagedJournal; MissingEntry where
+        one of these is not there.
         """
         while True:
             seq = mark.seq + 1
             data = self.raw(seq, known=seq <= end)
             if data is None:
+                if seq <= end:
+                    raise MissingEntry(seq=seq, reason="it is missing, and others follow it")
                 return
             entry = parse(seq, data)
             if entry.prev != mark.digest:
@@ -187,9 +194,14 @@ class Journal:
             yield mark, entry
 
     def whole(self) -> Iterator[tuple[Mark, Entry]]:
-        """Every entry from the first on. Raises DamagedJournal."""
-        mark, _ = self._mark()
-        return self.after(Mark(0, self.origin), mark.seq if mark else 0)
+        """Every entry from the first on. Raises as `rest` does."""
+        return self.rest(Mark(0, self.origin))
+
+    def rest(self, mark: Mark) -> Iterator[tuple[Mark, Entry]]:
+        """The entries beyond `mark`, as `after` has them, for whoever must not overlook one: the journal is listed, so
+        that a missing entry is not taken for its end. Raises DamagedJournal, MissingEntry."""
+        last = max((seq_of(key) or 0 for key in self._storage.list("journal")), default=0)
+        yield from self.after(mark, last)
 
     def look(self) -> Look:
         """Where the journal ends now, and what of it the ref files may not show yet. Raises DamagedJournal."""

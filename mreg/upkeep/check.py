@@ -58,7 +58,7 @@ class Replayed:
         """Read what was committed meanwhile. A gc says what goes before it deletes: what is missing for that is known
         to be gone when the journal is read after it was missed."""
         try:
-            for mark, entry in journal.after(self.head) if self.whole else ():
+            for mark, entry in journal.rest(self.head) if self.whole else ():
                 self.head = mark
                 self.note_packs(entry)
                 named = {called: new for called, _, new in root_moves(entry)}

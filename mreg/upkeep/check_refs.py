@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from mreg.content import packs
 from mreg.refs import dead, heading, keys, ref_files, rules
 from mreg.refs.heading import DamagedConfig
-from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, key_of, parse_mark, seq_of
+from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, MissingEntry, key_of, parse_mark, seq_of
 from mreg.refs.keys import CONFIG, ArtifactKey, AttachmentKey, LinkKey, RefKey, UnknownKey, VersionKey
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
@@ -66,18 +66,12 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
             check.refs.note_packs(entry)
             check.refs.head = mark
     except DamagedJournal as error:
-        check.found.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
+        code = "journal-gap" if isinstance(error, MissingEntry) else "journal-entry"
+        check.found.add(code, key_of(error.seq), error.reason, _all_versions(context))
         check.refs.whole = False
-    beyond = 0
     for key in context.storage.list("journal"):
-        seq = seq_of(key)
-        if seq is None and key != APPLIED:
+        if seq_of(key) is None and key != APPLIED:
             check.found.add("foreign-file", key, "it is no journal entry")
-        beyond += seq is not None and seq > mark.seq + 1
-    if beyond and check.refs.whole and not context.journal.has(mark.seq + 1):
-        reason = f"it is missing, and {beyond} entries follow it"
-        check.found.add("journal-gap", key_of(mark.seq + 1), reason, _all_versions(context))
-        check.refs.whole = False
     return mark
 
 

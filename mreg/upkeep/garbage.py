@@ -16,7 +16,7 @@ from mreg.content.objects import ObjectsAt
 from mreg.content.packs import DamagedPack, PackIndex
 from mreg.operations.resolve import Resolved
 from mreg.refs import dead, journal as journals, ref_files
-from mreg.refs.journal import DamagedJournal, Entry, Mark
+from mreg.refs.journal import Entry, Mark
 from mreg.refs.keys import PartKey, RefKey, VersionKey
 from mreg.session.context import Context
 from mreg.storage import Stat, Storage
@@ -88,10 +88,6 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
     for mark, entry in reach.whole_journal(context.journal):
         head = mark
         entries.append(entry)
-    keys = context.storage.list("journal")
-    beyond = [key for key in keys if key > journals.key_of(head.seq) and key != journals.APPLIED]
-    if beyond and not context.journal.has(head.seq + 1):
-        raise DamagedJournal(seq=head.seq + 1, reason=f"it is missing, and {len(beyond)} entries follow it")
     if context.journal.applied().seq == 0:
         ref_files.require_end(context.storage, context.journal, head)
     return head, entries

@@ -61,7 +61,7 @@ def _delete_unnamed(context: Context, doomed: Mapping[str, int], announced: Mark
     while left:
         batch = list(islice(left, _BATCH))
         with context.storage.lock():
-            for mark, entry in context.journal.after(seen):
+            for mark, entry in context.journal.rest(seen):
                 seen = mark
                 for key in _named(context, entry):
                     left.pop(key, None)

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mreg.refs.journal import APPLIED, Change, DamagedJournal, Entry, Journal, Mark, format_mark, key_of, parse_mark
+from mreg.refs.journal import (
+    APPLIED,
+    Change,
+    DamagedJournal,
+    Entry,
+    Journal,
+    Mark,
+    MissingEntry,
+    format_mark,
+    key_of,
+    parse_mark,
+)
 from mreg.repository import Repository
 from mreg.storage import ABSENT, Storage
 from mreg.storage.memory import MemoryStorage
@@ -348,3 +359,25 @@ def test_an_entry_too_large_to_be_read_again_is_not_committed(
 
     assert content(storage) == before
     assert repo.fsck().findings == ()
+
+
+def lose(storage: MemoryStorage, seq: int) -> None:
+    assert storage.delete(key_of(seq))
+
+
+def test_an_entry_that_is_missing_before_others_is_damage_and_not_the_end(
+    journal: Journal, storage: MemoryStorage
+) -> None:
+    lose(storage, 3)
+
+    with pytest.raises(MissingEntry, match="entry 3 is damaged: it is missing, and others follow it"):
+        list(journal.whole())
+    with pytest.raises(MissingEntry):
+        list(journal.rest(next(journal.after(START))[0]))
+    with pytest.raises(MissingEntry):
+        list(journal.after(START, end=4))
+
+
+def test_the_journal_ends_after_the_last_entry_also_where_the_mark_is_behind(journal: Journal) -> None:
+    assert [mark.seq for mark, _ in journal.whole()] == [1, 2, 3, 4]
+    assert [mark.seq for mark, _ in journal.after(START, end=4)] == [1, 2, 3, 4]
