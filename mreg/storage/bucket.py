@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mreg import lazy
@@ -23,6 +24,9 @@ _T = TypeVar("_T")
 _LONG, _PART, _AT_ONCE = 64 << 20, 16 << 20, 4
 """Bytes of a value that is sent in several parts; of each part; and how many are on their way at the same time."""
 
+_MUCH = 1 << 20
+"""Bytes of a range that may take a while."""
+
 _RANGE_BEYOND_THE_END = 416
 _REFUSALS = (answers.NoBucket, answers.AccessDenied, answers.NoCredentials, answers.WrongRegion)
 
@@ -30,13 +34,22 @@ _REFUSALS = (answers.NoBucket, answers.AccessDenied, answers.NoCredentials, answ
 class Bucket(Remote):
     """The keys below `prefix` in a bucket, which `name` tells to people.
 
-    patient: the store, by a client that tries again. once: by one that does not, for creating (`unsure`).
+    patient: the store, by a client that tries again. once: by one that does not, for creating (`unsure`). large: makes
+    one that tries again, and waits longer: for values that take minutes on a slow line.
     """
 
-    def __init__(self, name: str, patient: ObjectStore, once: ObjectStore, prefix: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        patient: ObjectStore,
+        once: ObjectStore,
+        prefix: str = "",
+        large: Callable[[], ObjectStore] | None = None,
+    ) -> None:
         self.name = name
         self._patient = patient
         self._once = once
+        self._make_large = large or (lambda: patient)
         self._folder = f"{prefix}/" if prefix else ""
         self._obstore: Any = lazy.load("obstore")
         self._faults: Any = lazy.load("obstore.exceptions")
@@ -96,7 +109,7 @@ class Bucket(Remote):
         data = file if several else file.read()
         self._told(
             lambda: self._obstore.put(
-                self._patient, path, data, use_multipart=several, chunk_size=_PART, max_concurrency=_AT_ONCE
+                self._large, path, data, use_multipart=several, chunk_size=_PART, max_concurrency=_AT_ONCE
             )
         )
 
@@ -104,6 +117,10 @@ class Bucket(Remote):
         path = self._path(key)
         # The client takes it for a request that must not be sent twice, and gives up.
         self._unless_missing(lambda: self._again(lambda: self._obstore.delete(self._patient, path)))
+
+    @cached_property
+    def _large(self) -> ObjectStore:
+        return self._make_large()
 
     def _again(self, ask: Callable[[], _T]) -> _T:
         """What may be asked as often as one likes: once more where the answer was lost, or is that two met."""
@@ -119,8 +136,9 @@ class Bucket(Remote):
         return self._folder + key
 
     def _range(self, path: str, start: int, length: int) -> bytes:
+        store = self._large if length > _MUCH else self._patient
         try:
-            return bytes(self._obstore.get_range(self._patient, path, start=start, length=length))
+            return bytes(self._obstore.get_range(store, path, start=start, length=length))
         except self._faults.BaseError as error:
             if answers.status(error) == _RANGE_BEYOND_THE_END:
                 return b""

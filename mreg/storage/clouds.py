@@ -18,9 +18,10 @@ from mreg.values.errors import Failed, InvalidInput
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_CONNECT, _REQUEST = 2.5, 60
-"""Seconds for a connection, and for a request with its body. Who cannot be reached is known to be so after three
-connections, which is within ten seconds."""
+_CONNECT, _REQUEST, _LARGE = 2.5, 60, 600
+"""Seconds for a connection, for a request with its body, and for one with a large body: four packs that are sent at
+once take that long at 2 Mbit/s. Who cannot be reached is known to be so after three connections, which is within ten
+seconds."""
 
 _RETRIES, _RETRY_FOR = 2, 8
 
@@ -57,7 +58,7 @@ def open_bucket(scheme: str, name: str, path: str) -> Bucket:
     _stores()
     make = _MAKERS[scheme]
     try:
-        return Bucket(url, make(name, _RETRIES), make(name, 0), prefix)
+        return Bucket(url, make(name, _RETRIES), make(name, 0), prefix, lambda: make(name, _RETRIES, _LARGE))
     except _Malformed as error:
         raise InvalidBucket(url=url, reason=f"the {error} that is set for it is none") from None
     except lazy.load("obstore.exceptions").BaseError as error:
@@ -85,12 +86,13 @@ class _Malformed(Exception):
     """Of what is set for a store, that which the client library would panic at."""
 
 
-def _client(endpoint: str | None) -> dict[str, Any]:
-    """What all clients are told. Without encryption only where the user's own endpoint says so."""
+def _client(endpoint: str | None, seconds: float | None) -> dict[str, Any]:
+    """What all clients are told. seconds: for a request that may take long. Without encryption only where the user's
+    own endpoint says so."""
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
         raise _Malformed("endpoint")
     plain = bool(endpoint and endpoint.startswith("http://"))
-    return {"connect_timeout": f"{_CONNECT}s", "timeout": f"{_REQUEST}s", "allow_http": plain}
+    return {"connect_timeout": f"{_CONNECT}s", "timeout": f"{seconds or _REQUEST}s", "allow_http": plain}
 
 
 def _retry(retries: int) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _first(*names: str) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)
 
 
-def _s3(bucket: str, retries: int) -> ObjectStore:
+def _s3(bucket: str, retries: int, seconds: float | None = None) -> ObjectStore:
     stores = _stores()
     profile: dict[str, str | None] = {**_aws_profile()}
     if _first("AWS_ACCESS_KEY_ID"):  # before those of the profile, as with the AWS tools
@@ -119,19 +121,19 @@ def _s3(bucket: str, retries: int) -> ObjectStore:
         raise _Malformed("region")
     options = {**profile, "region": region, **({"endpoint": endpoint} if endpoint else {})}
     store: ObjectStore = stores.S3Store(
-        bucket, client_options=_client(endpoint), retry_config=_retry(retries), **options
+        bucket, client_options=_client(endpoint, seconds), retry_config=_retry(retries), **options
     )
     return store
 
 
-def _gs(bucket: str, retries: int) -> ObjectStore:
-    store: ObjectStore = _stores().GCSStore(bucket, client_options=_client(None), retry_config=_retry(retries))
+def _gs(bucket: str, retries: int, seconds: float | None = None) -> ObjectStore:
+    store: ObjectStore = _stores().GCSStore(bucket, client_options=_client(None, seconds), retry_config=_retry(retries))
     return store
 
 
-def _az(container: str, retries: int) -> ObjectStore:
+def _az(container: str, retries: int, seconds: float | None = None) -> ObjectStore:
     endpoint = endpoint_of("az")
-    options = _client(endpoint)
+    options = _client(endpoint, seconds)
     store: ObjectStore = _stores().AzureStore(container, client_options=options, retry_config=_retry(retries))
     return store
 

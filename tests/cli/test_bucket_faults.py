@@ -143,7 +143,8 @@ def test_a_fault_at_a_request_leaves_the_change_or_nothing(
 ) -> None:
     # given
     numbers, made = requests_of(world, command, most)
-    monkeypatch.setattr(clouds, "_REQUEST", STALLED) if kind == "stall" else None
+    for limit in ("_REQUEST", "_LARGE") if kind == "stall" else ():
+        monkeypatch.setattr(clouds, limit, STALLED)
     for number in numbers:
         world.restore()
         before = world.entries()

@@ -201,9 +201,30 @@ def test_what_a_store_answers_becomes_one_sentence(text: str, kind: type[Excepti
 @pytest.fixture
 def proxied(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bucket, FaultProxy]]:
     monkeypatch.setattr(clouds, "_REQUEST", 3)
+    monkeypatch.setattr(clouds, "_LARGE", 3)
     with FaultProxy(server.endpoint).running() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield at(server.place()), proxy
+
+
+@moto
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_large_values_have_a_limit_of_their_own(
+    proxied: tuple[Bucket, FaultProxy], method: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With that of others, which is longer here, the client would give up after the answer that does not come."""
+    monkeypatch.setattr(clouds, "_REQUEST", 60)
+    monkeypatch.setattr(clouds, "_LARGE", 1)
+    bucket, proxy = at(proxied[0].name), proxied[1]
+    data = os.urandom(2 << 20)
+    (tmp_path / "data").write_bytes(data)
+    proxy.once("stall", method)
+
+    with open(tmp_path / "data", "rb") as file:
+        bucket.send("packs/a", file)
+
+    assert bucket.read("packs/a", 0, len(data)) == data
+    assert [fault for _, fault in proxy.requests if fault] == ["stall"]
 
 
 @moto
