@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -271,10 +271,12 @@ class Reader:
 
 def _packs_of(context: Context, tables: Index, version: str) -> Collection[str]:
     """The packs that the version is read from, by the entry that made it or brought it back; none where that is not
-    known, or they were replaced since."""
+    known (the entry is damaged, or pending), or they were replaced since."""
     artifact, _, number = version.rpartition(":")
     ref = tables.ref(VersionKey(artifact, parse_version(number) or 0))
-    return context.journal.entry(ref.seq).packs if ref else ()
+    with suppress(Damaged):
+        return context.journal.entry(ref.seq).packs if ref else ()
+    return ()
 
 
 def _sound(piece: Piece, located: Located | None) -> Located | None:

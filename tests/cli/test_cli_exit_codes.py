@@ -153,7 +153,7 @@ FAILURES = [
     (6, "not-a-folder", "init notes", "notes is not a folder", "choose another folder"),
     (6, "not-a-folder", "init notes/deep/er", "notes is not a folder", "choose another folder"),
     (6, "not-a-folder", "init claimed", "claimed/.mreg is not a folder", "choose another folder"),
-    (6, "unsafe-destination", "get digits -o card.md", "card.md", "-o DIR"),
+    (6, "unsafe-destination", "get digits -o card.md", "card.md", "another place"),
 ]
 
 

@@ -173,3 +173,17 @@ def test_fsck_finds_what_is_wrong_in_derived_and_a_repair_deletes_it(
     assert (report.findings, [one.code for one in report.repaired]) == ((), ["derived"])
     assert not list(filled.listing(folder_name))
     assert client(filled, "new").fsck(full=True).findings == ()
+
+
+def test_a_version_whose_entry_is_damaged_is_read_all_the_same(tmp_path: Path) -> None:
+    """Which packs it is read from is told by the entry; else all are asked."""
+    (tmp_path / "w").write_bytes(b"weights")
+    with Repository.init(tmp_path, cache=str(tmp_path / "cache")) as repo:
+        repo.log(tmp_path / "w", "net")
+        repo.set_alias("best", "net:v0")
+        list(repo.read("net:best", "w"))  # the tables are made
+        entry = tmp_path / ".mreg/journal/000000/000000001.json"
+        os.chmod(entry, 0o600)
+        entry.write_bytes(b"{}")
+
+        assert b"".join(repo.read("net:best", "w")) == b"weights"
