@@ -44,7 +44,6 @@ if TYPE_CHECKING:
         leftovers as leftovers,
         lock as lock,
         probe as probe,
-        replaced as replaced,
         rights as rights,
         sftp as sftp,
         temporary as temporary,

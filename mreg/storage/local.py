@@ -164,10 +164,8 @@ class LocalStorage(Storage):
         with ExitStack() as unfinished:
             values = [unfinished.enter_context(self._written(put.value)) for put in puts]
             flush_files([staged.path for staged in values])
-            with self.lock(), self._folders_at_once() as naming, storage.replaced.Replaced() as replaced:
+            with self.lock(), self._folders_at_once() as naming:
                 for put, path, staged in zip(puts, paths, values, strict=True):
-                    if put.expect is not ABSENT:
-                        replaced.hold(path)
                     naming._publish(staged, put.key, path, put.expect)
 
     def _written(self, value: bytes) -> LocalStaged:
