@@ -65,9 +65,11 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
             _replay_entry(check, entry, kept)
             check.refs.note_packs(entry)
             check.refs.head = mark
+    except MissingEntry as error:
+        check.found.add("journal-gap", key_of(error.seq), error.reason, _all_versions(context))
+        check.refs.whole = False
     except DamagedJournal as error:
-        code = "journal-gap" if isinstance(error, MissingEntry) else "journal-entry"
-        check.found.add(code, key_of(error.seq), error.reason, _all_versions(context))
+        check.found.add("journal-entry", key_of(error.seq), error.reason, _all_versions(context))
         check.refs.whole = False
     for key in context.storage.list("journal"):
         if seq_of(key) is None and key != APPLIED:
