@@ -282,8 +282,7 @@ def _read_raw(storage: Remote, name: str, size: int) -> RawIndex:
     key = key_of(name)
     if size < HEADER_SIZE + _COUNTS.size + _TRAILER.size:
         raise Malformed("it is cut short")
-    first = max(0, size - _TAIL_SIZE)
-    end = storage.read(key, first, size - first)
+    first, end = _end(storage, key, size)
     header = end[:HEADER_SIZE] if first == 0 else storage.read(key, 0, HEADER_SIZE)
     magic, version, _, _ = _HEADER.unpack(header)
     if magic != _MAGIC:
@@ -300,6 +299,18 @@ def _read_raw(storage: Remote, name: str, size: int) -> RawIndex:
     if raw.name != name:
         raise Malformed("header and index do not match its name")
     return raw
+
+
+def _end(storage: Remote, key: str, size: int) -> tuple[int, bytes]:
+    """The end of a pack, and where it begins: no more than the trailer where the disk cannot read what is before."""
+    first = max(0, size - _TAIL_SIZE)
+    try:
+        return first, storage.read(key, first, size - first)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        first = size - _TRAILER.size
+        return first, storage.read(key, first, _TRAILER.size)
 
 
 def read_stored(storage: Storage, located: Located, out: memoryview) -> None:

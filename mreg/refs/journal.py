@@ -47,6 +47,8 @@ class DamagedJournal(Damaged):
 class MissingEntry(DamagedJournal):
     """One that was committed, as later ones were."""
 
+    code = "missing-entry"
+
 
 class Change(NamedTuple):
     """How one ref changed. None: absent or deleted."""
