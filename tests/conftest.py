@@ -4,6 +4,7 @@ that the tests add up to, a repository in memory, and folders to log."""
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -66,6 +67,15 @@ def _no_settings_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("mreg-config")))
         patch.delenv("SUDO_UID", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_are_left(_no_settings_of_the_person: None) -> Iterator[None]:
+    """A test that changes settings of the person sets a folder of its own: others would see them."""
+    yield
+    if os.path.lexists(path := os.path.join(os.environ["XDG_CONFIG_HOME"], "mreg")):
+        shutil.rmtree(path)
+        pytest.fail("settings of the person were changed where other tests see them")
 
 
 @pytest.fixture(scope="session")

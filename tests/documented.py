@@ -99,6 +99,7 @@ class Shell:
         self.folder = home
         self.environment = {
             "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
             "PATH": os.pathsep.join([scripts, os.environ["PATH"]]),
             "MREG_AUTHOR": "ada",
             "MREG_CACHE": str(home / ".cache" / "mreg"),

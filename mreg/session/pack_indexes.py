@@ -35,6 +35,9 @@ LARGEST: Final = 8 << 20
 _MOST: Final = 64 << 20
 """Bytes of one, not compressed; what would be more is left out, or not read."""
 
+_ALIKE: Final = 1.5
+"""How much larger one may be that another is put together with: of as many packs, one compresses a little better."""
+
 _AT_ONCE: Final = 8
 _BATCH: Final = 64
 _KEY = re.compile(re.escape(FOLDER) + r"/(?P<first>[0-9]{9})-(?P<last>[0-9]{9})")
@@ -162,7 +165,7 @@ def _at_once(read: Callable[[str], _T], names: list[str]) -> list[_T]:
 
 def collect(remote: Remote, entries: Callable[[int, int], Iterable[Entry]], last: int) -> None:
     """Write what entries up to the last one named, if that is enough, and put it together with what was written
-    before, as long as that is no larger. Failing costs others time, and nothing else."""
+    before, as long as that is about as large. Failing costs others time, and nothing else."""
     with suppress(OSError, MregError):
         before = spans(remote)
         first = before[-1].last + 1 if before else 1
@@ -172,7 +175,7 @@ def collect(remote: Remote, entries: Callable[[int, int], Iterable[Entry]], last
         new = [one for one in _at_once(lambda name: _raw(remote, name), names) if one]
         data = encode(new)
         replaced: list[Span] = []
-        while before and before[-1].size <= len(data) < LARGEST:
+        while before and before[-1].size <= len(data) * _ALIKE and len(data) < LARGEST:
             replaced.append(before.pop())
             value = remote.get(replaced[-1].key)
             new = [*(decode(value.data) if value else ()), *new]

@@ -188,8 +188,9 @@ def test_collections_of_the_past_are_told_as_those_of_today(lived: Any, model: C
         return {row[0]: row[1:5] for row in rows}
 
     def headings(*options: str) -> list[str]:
-        shown = lived.terminal("ls", *options, environment={"NO_COLOR": "1"}).out.splitlines()
-        return next(line.split() for line in shown if line.startswith("name "))
+        shown = lived.terminal("ls", *options, environment={"NO_COLOR": "1"})
+        assert "\nname " in "\n" + shown.out, shown
+        return next(line.split() for line in shown.out.splitlines() if line.startswith("name "))
 
     assert kinds("--at", "8") == kinds()
     assert headings("--at", "8")[:4] == headings()[:4] == ["name", "kind", "latest", "versions"]

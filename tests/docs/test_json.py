@@ -209,6 +209,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     found = []
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("XDG_CONFIG_HOME", str(folder.with_name("config-of-json")))
         for _, line in RUNS:
             found.append(output_of([*line.split(), "--json"]))
     return found
