@@ -12,7 +12,7 @@ from mreg.checkout.reader import Reader
 from mreg.checkout.space import check_space
 from mreg.exporters import tar
 from mreg.exporters.faults import DestinationTaken
-from mreg.exporters.hashing import HashingReader
+from mreg.exporters.hashing import Hashes, HashingReader
 from mreg.exporters.plan import Blob, Copied, Plan, Written
 from mreg.session.index import Index
 from mreg.small_files import in_place_of
@@ -20,8 +20,6 @@ from mreg.storage.temporary import drop_abandoned, temporary_name
 from mreg.values.file_names import local
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
-
-_BLOCK = 1 << 20
 
 
 class Made(NamedTuple):
@@ -104,39 +102,29 @@ class _Writing:
     def _write_files(self) -> None:
         source, tree = self._source, self._tree
         targets = [Target(one.path, one.file, self._mode(one)) for one in self._files]
-        rest = [target for target in targets if not self._clone(target)]
-        self._cloned = len(targets) - len(rest)
-        archived = [file.size for archive in self._plan.archives for file in archive.files]
-        sizes = [target.file.size for target in rest] + archived
-        check_space(os.path.dirname(tree.path), sizes, lambda: sum(source.reader.holes(one.file) for one in rest))
-        if self._plan.hashed:
-            self._write_hashed(targets, rest)
-        else:
-            tree.fill(source.reader, rest, self._steps)
-
-    def _write_hashed(self, targets: list[Target], rest: list[Target]) -> None:
-        """Those whose SHA-256 is not known are hashed as they are written; what was cloned, afterwards."""
-        index = self._source.tables
-        names = {bytes.fromhex(target.file.digest) for target in targets}
-        known = {name.hex(): other for name, other in index.other_digests(names, "sha256").items()}
-        self._tree.fill(self._source.reader, [one for one in rest if one.file.digest in known], self._steps)
-        with closing(HashingReader(self._source.reader)) as reader:
-            self._tree.fill(reader, [one for one in rest if one.file.digest not in known], self._steps)
-        found = dict(reader.found)
-        for target in targets:
-            if target.file.digest not in known and target.file.digest not in found:
-                found[target.file.digest] = _sha256(os.path.join(self._tree.path, target.path))
-        index.keep_other_digests({bytes.fromhex(name): other for name, other in found.items()}, "sha256")
-        self._sha256 = known | found
+        with closing(Hashes(source.tables, [one.file for one in self._files] if self._plan.hashed else [])) as hashes:
+            rest = [target for target in targets if not self._clone(target, hashes)]
+            self._cloned = len(targets) - len(rest)
+            archived = [file.size for archive in self._plan.archives for file in archive.files]
+            sizes = [target.file.size for target in rest] + archived
+            check_space(os.path.dirname(tree.path), sizes, lambda: sum(source.reader.holes(one.file) for one in rest))
+            tree.fill(source.reader, [one for one in rest if not hashes.lacks(one.file)], self._steps)
+            with closing(HashingReader(source.reader)) as reader:
+                tree.fill(reader, [one for one in rest if hashes.lacks(one.file)], self._steps)
+            hashes.add(reader.found)
+            for one in rest:
+                hashes.read(one.file, os.path.join(tree.path, one.path))
+            self._sha256 = hashes.all()
 
     def _mode(self, one: Copied) -> int:
         """Blobs are what registries take: whether the file is executable is told beside them."""
         return self._modes[one.file.executable and one not in self._blobs]
 
-    def _clone(self, target: Target) -> bool:
+    def _clone(self, target: Target, hashes: Hashes) -> bool:
         copy = self._source.copy
         if copy is None or not self._tree.clone(target, os.path.join(copy, local(target.file.path))):
             return False
+        hashes.read(target.file, os.path.join(self._tree.path, target.path))
         self._steps.advance(target.file.size)
         return True
 
@@ -159,11 +147,3 @@ class _Writing:
     def _rename(self, path: str, name: str) -> None:
         place = os.path.join(self._tree.path, path)
         os.rename(place, os.path.join(os.path.dirname(place), name))
-
-
-def _sha256(path: str) -> str:
-    whole = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
-            whole.update(block)
-    return whole.hexdigest()

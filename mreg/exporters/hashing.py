@@ -1,19 +1,56 @@
-"""Files that are hashed by SHA-256 while they are written, by another thread."""
+"""The SHA-256 of files: remembered, or worked out by other threads while files are written."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from mreg.checkout.reader import Part, Reader
 from mreg.content.buffers import Buffer
+from mreg.content.parallel import THREADS
+from mreg.session.index import Index
 from mreg.values.records import File
 
 AHEAD: Final = 4
 """Parts that may wait to be hashed."""
+
+_BLOCK: Final = 1 << 20
+
+
+class Hashes:
+    """The SHA-256 of these files, by mreg's own digest. Each is worked out once, and remembered in the tables."""
+
+    def __init__(self, tables: Index, files: Sequence[File]) -> None:
+        self._tables = tables
+        self._wanted = {file.digest for file in files}
+        names = tables.other_digests(set(map(bytes.fromhex, self._wanted)), "sha256") if files else {}
+        self._known = {name.hex(): other for name, other in names.items()}
+        self._read: dict[str, Future[str]] = {}
+        self._threads = ThreadPoolExecutor(THREADS)  # starts none before it is given work
+
+    def lacks(self, file: File) -> bool:
+        digest = file.digest
+        return digest in self._wanted and digest not in self._known and digest not in self._read
+
+    def read(self, file: File, path: str) -> None:
+        """Have what lies at `path`, which was verified, read by another thread, if its SHA-256 is wanted."""
+        if self.lacks(file):
+            self._read[file.digest] = self._threads.submit(_sha256, path)
+
+    def add(self, found: Mapping[str, str]) -> None:
+        if found:
+            self._tables.keep_other_digests({bytes.fromhex(name): other for name, other in found.items()}, "sha256")
+        self._known.update(found)
+
+    def all(self) -> dict[str, str]:
+        self.add({digest: found.result() for digest, found in self._read.items()})
+        return self._known
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
 
 
 class HashingReader(Reader):
@@ -61,3 +98,11 @@ class HashingReader(Reader):
         hashed, data = self._lent.popleft()
         hashed.result()
         self._reader.done_with(data)
+
+
+def _sha256(path: str) -> str:
+    whole = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            whole.update(block)
+    return whole.hexdigest()

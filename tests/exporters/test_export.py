@@ -8,20 +8,25 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cloning import cloning_disk, room_taken
 from jsonschema import Draft202012Validator
 
 from mreg.checkout.get import UnsafeDestination
-from mreg.checkout.reader import DamagedFile
+from mreg.checkout.reader import DamagedFile, Part
 from mreg.exporters.faults import DestinationTaken, NameNeeded
+from mreg.exporters.hashing import HashingReader
 from mreg.exporters.kinds import FORMS, UnknownForm
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
 from mreg.values.front_matter import front_matter
+from mreg.values.records import File
+
+__all__ = ["cloning_disk"]
 
 FILES: dict[str, bytes] = {
     "model.safetensors": os.urandom(3 << 20),
@@ -166,6 +171,77 @@ def test_digests_are_remembered_from_an_export(filled: Repository, tmp_path: Pat
     monkeypatch.setattr("mreg.operations.digests._worked_out", None)
 
     assert filled.digests("net")["config.json"] == hashlib.sha256(b"{}").hexdigest()
+
+
+@pytest.mark.parametrize("form", ["oci", "folder"])
+def test_what_is_known_is_not_hashed_again(
+    filled: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    # given
+    filled.export("net", tmp_path / "one", form)
+    monkeypatch.setattr("mreg.exporters.hashing._sha256", None)
+    hashed = []
+    stream = HashingReader.stream
+
+    def counted(self: HashingReader, files: Sequence[File], **more: Any) -> Generator[Part]:
+        hashed.extend(files)
+        return stream(self, files, **more)
+
+    monkeypatch.setattr(HashingReader, "stream", counted)
+
+    # when
+    filled.export("net", tmp_path / "two", form)
+
+    # then
+    assert hashed == []
+    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+
+
+# File systems that can clone files.
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_copy_in_the_cache_and_export_take_the_room_of_one(
+    cloning_disk: Path, folder: Callable[..., str], form: str
+) -> None:
+    # given
+    size = 12 << 20
+    source = folder({"a.bin": os.urandom(size // 2), "b/c.bin": os.urandom(size // 2), "empty": b""})
+    with Repository.init(cloning_disk / "repo", cache=str(cloning_disk / "cache")) as repo:
+        repo.log(source, "net")
+        before = room_taken(cloning_disk)
+
+        # when
+        first = repo.export("net", cloning_disk / "without", form)
+        alone = room_taken(cloning_disk) - before
+        repo.use("net")
+        second = repo.export("net", cloning_disk / "with", form)
+        both = room_taken(cloning_disk) - before - alone
+
+    # then
+    assert (first.cloned, second.cloned) == (0, 3)
+    assert max(alone, both) <= 1.1 * size
+    assert tree(cloning_disk / "without") == tree(cloning_disk / "with")
+
+
+@pytest.mark.parametrize("form", ["oci", "folder"])
+def test_what_was_cloned_is_hashed(cloning_disk: Path, folder: Callable[..., str], form: str) -> None:
+    # given
+    data = os.urandom(1 << 20)
+    with Repository.init(cloning_disk / "repo", cache=str(cloning_disk / "cache")) as repo:
+        repo.log(folder({"a.bin": data, "same.bin": data}), "net")
+        repo.use("net")
+
+        # when
+        done = repo.export("net", cloning_disk / "out", form)
+
+    # then
+    digest = hashlib.sha256(data).hexdigest()
+    if form == "oci":
+        assert (done.cloned, (cloning_disk / "out/blobs/sha256" / digest).read_bytes()) == (1, data)
+    else:
+        sums = (cloning_disk / "out/SHA256SUMS").read_text()
+        assert (done.cloned, sums) == (2, f"{digest}  a.bin\n{digest}  same.bin\n")
 
 
 # The Hugging Face Hub.

@@ -316,6 +316,28 @@ def test_a_record_that_another_version_shares_stays(repo: Repository, log: Calla
     assert repo.fsck(full=True).findings == ()
 
 
+def test_a_version_whose_record_a_link_names_by_another_version_stays(
+    repo: Repository, log: Callable[..., Any]
+) -> None:
+    # given
+    log("mnist")
+    repo.link("mnist:v0", "Digits")
+    log("twin")
+    shared = repo.resolve("mnist:v0").digest
+
+    def build(draft: Draft) -> None:
+        draft.set(VersionKey("twin", 0), shared)
+
+    repo._context.commit("by another implementation", build)
+    log("twin")
+
+    # when
+    swept = repo.gc(keep_last=1)
+
+    # then
+    assert (swept.expired, numbers(repo, "twin")) == ((), [0, 1])
+
+
 # All or nothing.
 
 
