@@ -130,6 +130,14 @@ def folder_of(location: str | os.PathLike[str], what: str = "this") -> str:
     return os.fsdecode(lazy.load("urllib.parse").unquote_to_bytes(url.path))
 
 
+def text_of(folder: str) -> str:
+    """The folder as a text that a file can hold and a terminal can show: itself, or a file:// URL where its name is no
+    Unicode or has characters that are not printed."""
+    if folder.isprintable():  # surrogates, which stand for bytes that are no UTF-8, are not
+        return folder
+    return f"file://{lazy.load('urllib.parse').quote_from_bytes(os.fsencode(folder))}"
+
+
 def check_folder(location: str | os.PathLike[str], what: str) -> None:
     """what: is given by this location, and must be a folder. Raises NeedsFolder where it looks like a URL."""
     url = url_of(location)

@@ -182,14 +182,16 @@ def remotes(context: Context) -> list[Remote]:
 def check_location(location: str | os.PathLike[str]) -> str:
     """The location in the form in which it is kept. Raises InvalidLocation, InvalidBucket, UnknownScheme."""
     text = os.fspath(location)
-    check_text(text, "a location")
-    if not text or len(text) > MAX_LENGTH or not text.isprintable():
-        raise locations.InvalidLocation(location=text[:80], reason="it is empty, too long, or cannot be printed")
-    url = locations.remote_of(text)
+    url = locations.remote_of(text) if text else None
     if url is None:
-        return os.path.abspath(os.path.expanduser(locations.folder_of(text)))
-    session.buckets.check_place(url)
-    return str(url)
+        kept = locations.text_of(os.path.abspath(os.path.expanduser(locations.folder_of(text)))) if text else ""
+    else:
+        check_text(text, "a location")
+        session.buckets.check_place(url)
+        kept = str(url)
+    if not kept or len(kept) > MAX_LENGTH or not kept.isprintable():
+        raise locations.InvalidLocation(location=text[:80], reason="it is empty, too long, or cannot be printed")
+    return kept
 
 
 def own_remotes() -> dict[str, str]:

@@ -189,6 +189,11 @@ ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an 
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
 BY_REASON: dict[tuple[str, str], str] = {
+    ("unreadable-file", "it is not a file"): "remove it, or put a file there",
+    ("unreadable-file", "it is a pipe that nobody writes to"): "name a file, or a pipe that a program writes to",
+    ("unreadable-file", "it is not UTF-8 text"): "write it in UTF-8",
+    ("unreadable-file", "it is larger than 1 MiB"): "name folders instead of files: a pattern leaves out all below one",
+    ("unreadable-file", "Is a directory"): "name a file",
     ("unsupported-file", "it is a repository's own folder"): "log the folder that holds the checkpoint; the "
     "repository in it is left out",
     ("unsupported-file", "two of the given paths have this name"): "give each path once; files of one name go together "

@@ -17,7 +17,7 @@ Unchanged = Callable[[], Any]
 
 FAILURES = [
     # exit code, code, command line, a part of the sentence, a part of the hint
-    (1, "unreadable-file", "card Classifier --file one", "cannot read 'one': Is a directory", "permissions"),
+    (1, "unreadable-file", "card Classifier --file one", "cannot read 'one': Is a directory", "name a file"),
     (2, "invalid-card", "card Classifier --file notes", "it is not UTF-8 text", "UTF-8"),
     (1, "editor-failed", "card Classifier --edit", "the editor 'false' failed", ""),
     (2, "invalid-time", "history --since x", "'x' is not an entry number, age, date or time", "2026-01-31"),

@@ -109,6 +109,37 @@ config set --user safe.directory {home}
 config ls --user
 undo 6
 init
+remote add here {home}
+remote ls
+ls here/
+resolve here/digits
+clone {home} {home}/clone
+--repo {home}/clone pull origin/digits:v0
+--repo {home}/clone push {home} digits:v0
+mirror {home}/mirror
+bundle create {home}/digits.bundle digits:v0
+pull {home}/digits.bundle
+html {home}/pages
+html {home}/page.html
+export digits:v0 --folder {home}/exported
+export digits:v0 --oci {home}/layout
+export digits:v0 --hf {home}/hub
+import --oci {home}/layout --artifact imported
+import {home}/runs --artifact runs
+metrics digits loss --svg {home}/loss.svg
+lineage digits
+link digits:v0 Classifier
+tag add Classifier vision
+tag ls
+artifact rename other others
+alias set best others:v0
+log card.md -a others --alias best
+alias rollback best others
+search --path {home}/model
+cache ls
+cache prune
+completion bash --install
+remote rm here
 --repo {home} ls
 --repo {home}/.mreg ls
 """
@@ -122,7 +153,9 @@ def test_every_command_works_below_a_folder_whose_name_is_not_utf8(
     (home / "model").mkdir(parents=True)
     (home / "model" / "weights.bin").write_bytes(b"weights")
     (home / "card.md").write_text("# Classifier\n")
-    (home / "meta.json").write_text("{}")
+    (home / "meta.json").write_text('{"metrics": {"loss": 0.5}}')
+    (home / "runs" / "checkpoint-1").mkdir(parents=True)
+    (home / "runs" / "checkpoint-1" / "weights.bin").write_bytes(b"of a run")
     for variable, below in {"HOME": "", "XDG_CONFIG_HOME": "config", "MREG_CACHE": "cache"}.items():
         monkeypatch.setenv(variable, str(home / below))
     there = type(mreg)(home)

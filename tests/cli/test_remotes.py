@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,8 @@ def test_remotes_of_ones_own_are_there_in_every_repository(team: Any) -> None:
         "https://host/models#hunter2",
         "http://models.example.org/x",
         "ftp://host/hunter2",
+        "s3://models/a\nb",
         "",
-        "a\nb",
     ],
 )
 @pytest.mark.parametrize("user", [[], ["--user"]])
@@ -97,6 +98,18 @@ def test_locations_with_credentials_and_such_that_cannot_be_opened_are_not_kept(
         and "hunter2" not in done.errors.replace("ftp://host/hunter2", "")
     )
     assert [row[0] for row in lines(team.must("remote", "ls"))] == ["team"]
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "two\nlines", "50%\t"])
+def test_a_folder_that_no_text_can_name_is_kept_as_a_url(team: Any, name: str) -> None:
+    shutil.copytree(team.home / "elsewhere", team.home / name)
+
+    team.must("remote", "add", "odd", name)
+
+    kept = next(row[1] for row in lines(team.must("remote", "ls")) if row[0] == "odd")
+    assert kept == (team.home / name).as_uri() and kept.isascii()
+    assert team("resolve", "odd/mnist:best") == (0, "odd/mnist:v0\n", "")
+    assert team("--repo", kept, "resolve", "mnist:best").out == "mnist:v0\n"
 
 
 def test_commands_that_read_take_references_into_a_remote(team: Any) -> None:

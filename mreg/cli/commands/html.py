@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from mreg.cli.context import Context
-from mreg.cli.text import path_text
 from mreg.values.words import count_text, size_text
 
 
@@ -24,5 +23,5 @@ def html(
     """
     done = ctx.obj.repository().html(out, title=title)
     pages = count_text(done.pages, "page", "pages")
-    ctx.obj.emit(done, lambda out: out.line(path_text(done.path)))
+    ctx.obj.emit(done, lambda out: out.path(done.path))
     ctx.obj.note(f"{pages}, {size_text(done.size)}: open it in a browser")

@@ -11,7 +11,6 @@ from mreg.cli.context import Context
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
-from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.names import InvalidReference
 from mreg.values.words import count_text, size_text
@@ -178,7 +177,7 @@ def clone(
     with Bar("fetching", ctx.obj) as bar:
         made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)
     _tell(ctx.obj, done, "fetched from", done.source)
-    ctx.obj.emit(done, lambda out: out.line(made.location))
+    ctx.obj.emit(done, lambda out: out.path(made.location))
 
 
 def mirror(
@@ -193,7 +192,7 @@ def mirror(
     with Bar("copying", ctx.obj) as bar:
         done = ctx.obj.repository().mirror(location, progress=bar)
     ctx.obj.note(f"{count_text(done.entries, 'entry', 'entries')} copied, {size_text(done.bytes)} of data")
-    ctx.obj.emit(done, lambda out: out.line(path_text(done.target)))
+    ctx.obj.emit(done, lambda out: out.path(done.target))
 
 
 def bundle_create(
@@ -220,7 +219,7 @@ def bundle_create(
         )
     for line in _headline(done, "written to", file):
         ctx.obj.note(line)
-    ctx.obj.emit(done, lambda out: out.line(path_text(file)))
+    ctx.obj.emit(done, lambda out: out.path(file))
 
 
 def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
