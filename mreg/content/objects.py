@@ -35,10 +35,12 @@ class DamagedObject(Damaged):
 
 
 class Objects:
-    """`objects/ab/cdef…` of one repository. Reading verifies; what does not match is never handed out."""
+    """`objects/ab/cdef…` of one repository. Reading verifies; what does not match is never handed out. died: tells what
+    was dropped, for a storage that cannot be listed."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, died: Died | None = None) -> None:
         self._storage = storage
+        self._died = died
 
     def has(self, name: str) -> bool:
         """Is there an object of this name? (Whether it is whole, only `get` finds out.)"""
@@ -56,7 +58,10 @@ class Objects:
     def _keys(self, name: str) -> Iterator[str]:
         """Where the object may lie. The folder is listed only if it does not lie where it does nearly always."""
         yield key_of(name)
-        yield from (key for key in self._storage.list(f"objects/{name[:2]}") if key.startswith(key_of(name) + "."))
+        if self._storage.lists:
+            yield from (key for key in self._storage.list(f"objects/{name[:2]}") if key.startswith(key_of(name) + "."))
+        elif self._died and (key := counting(name, self._died)) != key_of(name):
+            yield key
 
     def _read(self, key: str, name: str) -> tuple[bytes | None, str]:
         """The object's bytes, or None and why they are not there."""
@@ -95,12 +100,12 @@ class ObjectsAt(Objects):
     """The objects as of a place in the journal. died: what was dropped up to there."""
 
     def __init__(self, storage: Storage, died: Died) -> None:
-        super().__init__(storage)
-        self._died = died
+        super().__init__(storage, died)
+        self._counts = died
 
     def key(self, name: str) -> str:
         """The storage key that counts for this name."""
-        return counting(name, self._died)
+        return counting(name, self._counts)
 
     def put(self, data: bytes) -> str:
         """Store `data`, durably, and return its digest. Already there: checked, and repaired if damaged."""

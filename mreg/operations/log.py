@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -45,11 +45,18 @@ _TRIES = 5
 """How often to read the files again when a gc took away chunks that they share with deleted versions."""
 
 
-def log(context: Context, request: LogRequest, progress: Progress | None = None) -> LogResult:
+Bring = Callable[[str], tuple[str, int]]
+"""Brings what a reference into a remote names, to be a base here; its digest, and the bytes that came."""
+
+
+def log(context: Context, request: LogRequest, bring: Bring, progress: Progress | None = None) -> LogResult:
     """See `Repository.log`."""
     with ExitStack() as stack:
         job = _prepare(context, request.checked(), Effort(), stack)
-        result = _done(job, progress)._replace(left_out=job.files.left_out)
+        if job.is_base_far and not request.dry_run:
+            digest, fetched = bring(str(request.base))
+            job = job._replace(base=digest, view=context.view(), fetched=fetched)
+        result = _done(job, progress)._replace(left_out=job.files.left_out, fetched=job.fetched)
     return job.effort.told_in(result, job.files.sources, request.paths, job.files.reserved)
 
 
@@ -81,9 +88,10 @@ class _Done(NamedTuple):
 class _Job(NamedTuple):
     """A log that is bound to be refused no more: all was looked at that can be before gigabytes are read.
 
-    view: as the refs were then. base: the version (its digest) that was asked for, to store differences to. expected:
-    where aliases are to be. records: those of versions that were looked at, by their digests. lost: what is stored
-    anew, as the repository's copy is damaged: digests (raw) of chunks and files."""
+    view: as the refs were then. base: the version (its digest) that was asked for, to store differences to.
+    is_base_far: whether that is in a remote. fetched: bytes of it that were brought from there. expected: where aliases
+    are to be. records: those of versions that were looked at, by their digests. lost: what is stored anew, as the
+    repository's copy is damaged: digests (raw) of chunks and files."""
 
     context: Context
     request: LogRequest
@@ -98,6 +106,8 @@ class _Job(NamedTuple):
     effort: Effort
     captured: Mapping[str, Any]
     """Metadata of a new version only."""
+    is_base_far: bool = False
+    fetched: int = 0
     lost: frozenset[bytes] = frozenset()
 
     def run(self, progress: Progress | None) -> LogResult:
@@ -267,6 +277,7 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     _check_types(view, request)
     _check_collections(view, request)
     found = [resolve_anywhere(context, reference, view)._replace(remote=None) for reference in request.inputs]
+    base = None if request.base is None else resolve_anywhere(context, request.base, view)
     job = _Job(
         context=context,
         request=request,
@@ -274,12 +285,13 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
         settings=settings,
         metadata=metadata.normalise(request.metadata),
         inputs=tuple(Input(one.name, one.digest) for one in found),
-        base=None if request.base is None else resolve(context, request.base, view).digest,
+        base=base.digest if base and (not base.remote or context.objects.has(base.digest)) else None,
         files=LogFiles(),
         expected=expected,
         records={},
         effort=effort,
         captured=metadata.normalise(request.captured or {}),
+        is_base_far=bool(base and base.remote),
     )
     record = job.record(Manifest(()), "", "")
     record.to_bytes()  # raises Unstorable

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mreg import checkout, exporters, importers, intake, lazy, operations, session
+from mreg import checkout, exporters, importers, intake, lazy, operations, session, sync
 from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.repository.given import Paths, listed, texts
 from mreg.repository.opening import Opened
@@ -77,7 +77,8 @@ class Versions(Opened):
         where it was imported from. type: of the artifact, where it is new. captured: metadata about the run, as
         `mreg.capture` makes it: said of a new version only, never of one that has the content already, and `metadata`
         wins over it.
-        base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest.
+        base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest. Of one
+        in a remote what is lacking here is fetched, and kept while a difference rests on it.
         include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen. ttl: seconds from
         now, after which `gc` may let the version go unless an alias or a link holds it; 0: it stays.
 
@@ -110,7 +111,10 @@ class Versions(Opened):
             captured=captured,
             ttl=operations.expiry.check(ttl) if ttl else 0,
         )
-        return operations.log.log(self._context, request, progress)
+        return operations.log.log(self._context, request, self._bring, progress)
+
+    def _bring(self, base: str) -> tuple[str, int]:
+        return sync.bringing.bring(self._context, base)
 
     def import_from(
         self,

@@ -87,7 +87,7 @@ class Context:
     @property
     def objects(self) -> Objects:
         if self._objects is None:
-            self._objects = content.objects.Objects(self.storage)
+            self._objects = content.objects.Objects(self.storage, lambda key: self.view().died(key))
         return self._objects
 
     @property

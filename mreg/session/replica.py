@@ -63,6 +63,7 @@ class Replica(Storage):
 
     def __init__(self, remote: Remote, folder: str, location: str) -> None:
         self.remote = remote
+        self.lists = remote.lists
         self._folder = folder
         self._location = location
         self._local = LocalStorage(os.path.join(folder, "refs"), durable=False)

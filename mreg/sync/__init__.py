@@ -13,6 +13,12 @@ from mreg.lazy import modules_of
 TYPE_CHECKING = False  # as `typing` has it, without loading that
 
 if TYPE_CHECKING:
-    from mreg.sync import bundles as bundles, mirror as mirror, request as request, transfer as transfer
+    from mreg.sync import (
+        bringing as bringing,
+        bundles as bundles,
+        mirror as mirror,
+        request as request,
+        transfer as transfer,
+    )
 else:
     __getattr__ = modules_of(__name__)

@@ -16,6 +16,7 @@ from mreg.content.codecs import Encoded
 from mreg.content.packs import DamagedChunk, Located, read_stored
 from mreg.content.parallel import in_order
 from mreg.session.context import Context
+from mreg.session.kept_chunks import KeptChunks
 from mreg.values.named_tuple import NamedTuple
 
 _KEPT: Final = 16 << 20
@@ -42,12 +43,16 @@ class Loader:
         self._wanted = {place.entry.base for place in places.values()}
         self._kept: OrderedDict[bytes, memoryview] = OrderedDict()
         self._guard = threading.Lock()
+        self.at_hand: KeptChunks | None = None
+        """Where chunks that are loaded are to be kept."""
 
     def load(self, place: Located) -> Loaded:
         """Raises DamagedChunk."""
         stored, data = self._read(place)
         if blake3(data).digest() != place.entry.digest:
             raise _damaged(place, "its bytes do not match its digest")
+        if self.at_hand:
+            self.at_hand.keep(place.entry.digest, data)
         return Loaded(stored, data)
 
     def alone(self, place: Located) -> Encoded:

@@ -11,6 +11,7 @@ from mreg.content import packs
 from mreg.content.chunks import ChunkReader
 from mreg.content.objects import DamagedObject, Objects
 from mreg.content.packs import DamagedChunk, DamagedPack, Located, PackIndex, Piece
+from mreg.refs.journal import Mark
 from mreg.session.context import Context
 from mreg.storage import Storage, unreadable
 from mreg.upkeep import reach
@@ -33,17 +34,23 @@ class OtherRepository:
         found: dict[str, PackIndex] = {}
         if self._context is None:
             return found
-        storage = self._context.storage
+        storage, journal = self._context.storage, self._context.journal
         named: dict[str, None] = {}
         buried: dict[str, int] = {}
         with suppress(Damaged):  # the journal need not be whole: what it does not name may be right all the same
-            for _, entry in reach.whole_journal(self._context.journal):
+            entries = journal.whole() if storage.lists else journal.after(Mark(0, journal.origin))
+            for _, entry in entries:
                 reach.register(named, entry, buried)
-        others = [name for name in packs.pack_names(storage) if name not in named]
+        others = [name for name in packs.pack_names(storage) if name not in named] if storage.lists else []
         for name in (*others, *named):
-            with suppress(DamagedPack):
-                found[name] = packs.read_index(storage, name)
+            if index := self._read_index(name):
+                found[name] = index
         return found
+
+    def _read_index(self, name: str) -> PackIndex | None:
+        with suppress(DamagedPack):
+            return packs.read_index(self._context.storage, name) if self._context else None
+        return None
 
     @cached_property
     def _places(self) -> dict[bytes, Located]:
@@ -74,7 +81,7 @@ class OtherRepository:
 
     def copy_pack(self, name: str, into: Context) -> bool:
         """Bring the pack of this name, if all of it is sound."""
-        index = self._indexes.get(name)
+        index = self._indexes.get(name) or self._read_index(name)
         if index is None or self._context is None:
             return False
         if any(self._read(Located(name, entry)) is None for entry in index.chunks):

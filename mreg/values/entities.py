@@ -132,7 +132,8 @@ class LogResult(NamedTuple):
     and have been stored again. files_read, bytes_read: what was read; the others look as they did when they were logged
     before. milliseconds: where the time went, by phase. noticed: files that may have been logged by mistake, and
     what was left out for its name. left_out: empty folders that are not kept, since a repository of format 1 cannot
-    hold them. expires: when gc may let the version go (see `log`, `ttl`), if it may."""
+    hold them. expires: when gc may let the version go (see `log`, `ttl`), if it may. fetched: bytes of the base that
+    were brought from a remote."""
 
     version: Version
     created: bool
@@ -149,6 +150,7 @@ class LogResult(NamedTuple):
     noticed: tuple[Noticed, ...] = ()
     left_out: tuple[str, ...] = ()
     expires: datetime | None = None
+    fetched: int = 0
 
 
 class AnnotateResult(NamedTuple):

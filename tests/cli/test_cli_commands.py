@@ -1033,8 +1033,8 @@ KEYS: list[tuple[str, str, dict[str, str]]] = [
     ("completion bash", "script shell", {}),
     (
         "log one -a digits",
-        "bytes_read changes created expires files_read healed left_out links milliseconds models_created new noticed "
-        "seq stored version",
+        "bytes_read changes created expires fetched files_read healed left_out links milliseconds models_created "
+        "new noticed seq stored version",
         {"version": VERSION},
     ),
     ("use digits", "path", {}),

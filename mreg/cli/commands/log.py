@@ -168,6 +168,8 @@ def log(
             ttl=seconds,
             progress=bar,
         )
+    if result.fetched:
+        ctx.obj.note(f"fetched {size_text(result.fetched)} of {base}, to store differences to it")
     ctx.obj.emit(result, lambda out: _render(ctx.obj, out, result, dry_run))
     if seconds and not result.created and (note := _unshortened(result, seconds)):
         ctx.obj.note(note)
