@@ -256,6 +256,12 @@ class RawIndex(NamedTuple):
         return PackIndex.from_bytes(self.data, self.offset)
 
 
+def index_offset(pack: bytes | memoryview) -> int:
+    """Where the index of a whole pack begins."""
+    offset: int = _TRAILER.unpack(pack[-_TRAILER.size :])[0]
+    return offset
+
+
 def read_index(storage: Remote, name: str) -> PackIndex:
     """The verified index of a pack. Raises DamagedPack where it is missing, cut short or changed."""
     try:

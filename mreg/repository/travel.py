@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Self, Unpack
 
 from mreg import operations, session, sync, values
 from mreg.repository.given import texts, wanted
@@ -55,19 +55,26 @@ class Travel(Opened):
 
     def pull(
         self,
-        remote: Repository | str | os.PathLike[str],
+        remote: Repository | str | os.PathLike[str] | BinaryIO,
         references: str | Sequence[str] = (),
         **options: Unpack[TransferOptions],
     ) -> Transfer:
-        """Bring versions of another repository to this one: `push` with the sides exchanged. remote: also a bundle, of
-        which all versions are meant where none is named."""
-        if (
-            not (references or options.get("where"))
-            and not isinstance(remote, Travel)
-            and os.path.isfile(self._place(remote))
-        ):
+        """Bring versions of another repository to this one: `push` with the sides exchanged. remote: also a bundle, or
+        a stream of one, of which all versions are meant where none is named."""
+        bundle = self._bundle(remote)
+        if bundle and not (references or options.get("where")):
             options["every"] = True
-        return self._move(self._remote(remote), self, _request("pull", references, options), options.get("progress"))
+        source = bundle or self._remote(remote)  # type: ignore[arg-type]
+        return self._move(source, self, _request("pull", references, options), options.get("progress"))
+
+    def _bundle(self, remote: Repository | str | os.PathLike[str] | BinaryIO) -> Travel | None:
+        """The bundle, open, if it is one."""
+        if isinstance(remote, Travel):
+            return None
+        if not isinstance(remote, str | os.PathLike):
+            return type(self)(sync.bundles.opened(remote))
+        place = self._place(remote)
+        return type(self)(sync.bundles.opened(os.path.abspath(place))) if os.path.isfile(place) else None
 
     @classmethod
     def clone(
@@ -120,7 +127,7 @@ class Travel(Opened):
 
     def create_bundle(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | BinaryIO,
         references: str | Sequence[str] = (),
         *,
         every: bool = False,
@@ -131,12 +138,13 @@ class Travel(Opened):
         """Write versions, with all that can go along, into one new file, from which `pull` takes them; `bytes` of the
         result are those of the file. references, every, where: which versions (see `push`). since: another bundle, or a
         repository; what that has is left out, and needed where the bundle is pulled. Again, after it was interrupted,
-        it goes on with `PATH.part`."""
+        it goes on with `PATH.part`. path: also a stream, to which it is written from front to back."""
         request = sync.request.everything("bundle create")._replace(
             references=texts(references), every=every, where=wanted("", where, (), None, ()).where, doubt=False
         )
         base = None if since is None else self._remote(since)._context
-        done: Transfer = sync.bundles.create(self._context, os.fspath(path), request, base, progress)
+        place = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+        done: Transfer = sync.bundles.create(self._context, place, request, base, progress)
         return done
 
     @staticmethod
@@ -146,12 +154,7 @@ class Travel(Opened):
 
     def _remote(self, remote: Repository | str | os.PathLike[str]) -> Travel:
         """The other repository, open; also a bundle. Its history tells the same author."""
-        if isinstance(remote, Travel):
-            return remote
-        place = self._place(remote)
-        if os.path.isfile(place):
-            return type(self)(sync.bundles.opened(os.path.abspath(place)))
-        return self.elsewhere(remote)
+        return remote if isinstance(remote, Travel) else self._bundle(remote) or self.elsewhere(remote)
 
     def _place(self, remote: str | os.PathLike[str]) -> str | os.PathLike[str]:
         return session.remotes.place_of(self._context, remote)

@@ -82,7 +82,11 @@ class BundleFile(MemoryStorage):
     @classmethod
     def open(cls, path: str) -> BundleFile:
         """Raises DamagedBundle, OSError."""
-        file = open(path, "rb")  # noqa: SIM115 - it stays open
+        return cls.of(path, open(path, "rb"))
+
+    @classmethod
+    def of(cls, path: str, file: BinaryIO) -> BundleFile:
+        """What the file holds, called `path`. Raises DamagedBundle."""
         try:
             bundle = cls(path, file, _header(path, file), writable=False)
         except DamagedBundle:
@@ -91,6 +95,10 @@ class BundleFile(MemoryStorage):
         if not bundle._scan():
             raise DamagedBundle(path=path, reason="it ends in the middle")
         return bundle
+
+    @staticmethod
+    def new_header() -> bytes:
+        return _HEADER.pack(MAGIC, FORMAT, 0, os.urandom(16))
 
     @classmethod
     def create(cls, path: str) -> BundleFile:
@@ -108,7 +116,7 @@ class BundleFile(MemoryStorage):
         try:
             header = _header(part, file)
         except DamagedBundle:
-            header = _HEADER.pack(MAGIC, FORMAT, 0, os.urandom(16))
+            header = cls.new_header()
             try:
                 _cut(file, 0)
                 _write_all(file, header, part)
@@ -180,9 +188,12 @@ class BundleFile(MemoryStorage):
             if key.startswith(b"journal/"):
                 os.fsync(self._file.fileno())  # what it names, first
             head = _head(key, len(value))
-            for part in (head + key, value):
-                _write_all(self._file, part, self.path + PART)
+            self._put_down(head + key, value)
             self._note(head, key, len(value))
+
+    def _put_down(self, start: bytes, value: bytes) -> None:
+        for part in (start, value):
+            _write_all(self._file, part, self.path + PART)
 
     def _note(self, head: bytes, key: bytes, length: int) -> None:
         self._heads.update(head + key)

@@ -8,6 +8,7 @@ was made `since` another leaves out what that had.
 from __future__ import annotations
 
 import os
+from typing import BinaryIO
 
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
@@ -16,9 +17,10 @@ from mreg.session.context import Context
 from mreg.storage import ABSENT
 from mreg.storage.bundle_file import PART, BundleFile, is_bundle
 from mreg.sync.request import Request
+from mreg.sync.streams import STREAM, BundleStream, received
 from mreg.sync.transfer import transfer
 from mreg.values import formats
-from mreg.values.errors import Refused
+from mreg.values.errors import InvalidInput, Refused
 from mreg.values.progress import Progress
 from mreg.values.transfers import Transfer
 
@@ -30,6 +32,11 @@ class FileExists(Refused):
     template = "{path} is there already"
 
     path: str
+
+
+class NoFileName(InvalidInput):
+    code = "no-file-name"
+    template = "a bundle needs the name of a file, or `-` for standard output"
 
 
 class BundleIsDone(Refused):
@@ -46,13 +53,18 @@ def check_is_none(place: str | os.PathLike[str]) -> None:
 
 
 def create(
-    source: Context, path: str, request: Request, since: Context | None = None, progress: Progress | None = None
+    source: Context,
+    place: str | BinaryIO,
+    request: Request,
+    since: Context | None = None,
+    progress: Progress | None = None,
 ) -> Transfer:
-    """Write the bundle; `bytes` of the result are those of the file. Raises FileExists, BundleBusy, what `transfer`
-    raises."""
-    if os.path.lexists(path):
-        raise FileExists(path=path)
-    file = BundleFile.create(path)
+    """Write the bundle; `bytes` of the result are those of the file. Raises NoFileName, FileExists, BundleBusy, what
+    `transfer` raises."""
+    if isinstance(place, str):
+        path, file = place, _file(place)
+    else:
+        path, file = STREAM, BundleStream.into(place)
     try:
         if file.get(CONFIG) is None:
             text = config.initial(os.urandom(16).hex(), formats.NEWEST)
@@ -70,9 +82,19 @@ def create(
         file.close()
 
 
-def opened(path: str) -> Context:
+def _file(path: str) -> BundleFile:
+    """Raises NoFileName, FileExists, BundleBusy."""
+    if not path:
+        raise NoFileName()
+    if os.path.lexists(path):
+        raise FileExists(path=path)
+    return BundleFile.create(path)
+
+
+def opened(place: str | BinaryIO) -> Context:
     """The bundle, to be pulled from. Raises DamagedBundle, DamagedConfig, NewerFormat."""
-    context = Context(BundleFile.open(path), path)
+    file = BundleFile.open(place) if isinstance(place, str) else received(place)
+    context = Context(file, file.path)
     context.origin = origin_of(context)
     return context
 

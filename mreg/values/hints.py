@@ -93,6 +93,7 @@ HINTS: dict[str, str] = {
     "no-mirror": "name another place; `mreg push` brings versions to another repository",
     "bundle-is-done": "write another one: `mreg bundle create FILE REFERENCE… --since {path}`",
     "bundle-exists": "choose another name, or delete it",
+    "no-file-name": "`mreg bundle create FILE REFERENCE…`, or `mreg bundle create - REFERENCE… | …`",
     "bundle-busy": "wait for it, and repeat the command",
     "alias-stays": "`mreg alias ls` lists the aliases that there are",
     "name-unfit": "repeat the command with `--as {origin}={proposed}`",

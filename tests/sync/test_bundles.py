@@ -13,7 +13,7 @@ from mreg.repository import Repository
 from mreg.storage import bundle_file
 from mreg.storage.bundle_file import BundleBusy, BundleFile, DamagedBundle
 from mreg.sync import sending
-from mreg.sync.bundles import FileExists
+from mreg.sync.bundles import FileExists, NoFileName
 from mreg.sync.freight import MissingChunk
 from mreg.testing.faults import Crash
 from mreg.values.errors import Damaged, MregError
@@ -147,3 +147,57 @@ def test_two_do_not_write_one_bundle(steps: Repository, tmp_path: Path) -> None:
     with pytest.raises(BundleBusy):
         steps.create_bundle(tmp_path / "m", every=True)
     writer.close()
+
+
+@pytest.mark.parametrize("pack", [50_000, 32 << 20])
+def test_a_stream_holds_what_a_file_does(
+    steps: Repository, team: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: int
+) -> None:
+    monkeypatch.setattr(sending, "PACK", pack)
+    stream = OneWay()
+
+    made = steps.create_bundle(stream, every=True)  # type: ignore[arg-type]
+    whole = bytes(stream.data)
+    done = team.pull(OneWay(whole), all_aliases=True)  # type: ignore[arg-type]
+
+    assert made.bytes == len(whole)
+    assert [one.state for one in done.versions] == ["new"] * 4
+    assert not team.fsck(full=True).findings
+    (tmp_path / "m").write_bytes(whole)
+    assert team.pull(tmp_path / "m").bytes == 0
+
+
+def test_a_stream_that_ends_too_soon_brings_nothing(steps: Repository, team: Repository) -> None:
+    stream = OneWay()
+    steps.create_bundle(stream, ["m:v0"])  # type: ignore[arg-type]
+    for end in (0, 5, 40, len(stream.data) // 2, len(stream.data) - 1):
+        with pytest.raises(DamagedBundle):
+            team.pull(OneWay(stream.data[:end]))  # type: ignore[arg-type]
+    assert team.artifacts() == []
+
+
+def test_a_bundle_without_a_name_is_refused(steps: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(NoFileName):
+        steps.create_bundle("", every=True)
+
+    assert not any(path.name.endswith(".part") for path in tmp_path.iterdir())
+
+
+class OneWay:
+    """A pipe: it has no file, and no way back."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = bytearray(data)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def flush(self) -> None:
+        pass
+
+    def read(self, size: int = -1) -> bytes:
+        part = bytes(self.data[: min(size, 70_000)])
+        del self.data[: len(part)]
+        return part

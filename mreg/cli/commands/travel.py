@@ -1,6 +1,7 @@
 """`mreg push`, `mreg pull` and `mreg clone`."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -115,7 +116,7 @@ def pull(
     remote, wanted = _split(references)
     with Bar("fetching", ctx.obj) as bar:
         done = ctx.obj.repository().pull(
-            remote,
+            sys.stdin.buffer if remote == "-" else remote,
             wanted,
             every=every,
             where=where or (),
@@ -197,7 +198,9 @@ def mirror(
 
 def bundle_create(
     ctx: Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file, which is not there yet.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, which is not there yet; - is standard output.")
+    ],
     references: Annotated[
         list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
     ] = None,
@@ -211,15 +214,25 @@ def bundle_create(
     """Write versions into a file, for `mreg pull`, and print its name.
 
     All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called
-    FILE.part; a bundle that was interrupted goes on with that.
+    FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.
     """
+    streamed = file == "-"
+    if streamed and (ctx.obj.json or sys.stdout.isatty()):
+        reason = "beside --json" if ctx.obj.json else "on a terminal"
+        raise typer.BadParameter(f"a bundle has no place {reason}: write it to a file, or into a pipe")
     with Bar("writing", ctx.obj) as bar:
         done = ctx.obj.repository().create_bundle(
-            file, references or (), every=every, where=where or (), since=since, progress=bar
+            sys.stdout.buffer if streamed else file,
+            references or (),
+            every=every,
+            where=where or (),
+            since=since,
+            progress=bar,
         )
-    for line in _headline(done, "written to", file):
+    for line in _headline(done, "written to", "standard output" if streamed else file):
         ctx.obj.note(line)
-    ctx.obj.emit(done, lambda out: out.path(file))
+    if not streamed:
+        ctx.obj.emit(done, lambda out: out.path(file))
 
 
 def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:

@@ -1052,11 +1052,11 @@ PAGES: dict[str, Page] = {
         'mreg bundle create FILE [REFERENCE]... [OPTIONS]',
         (
             'Write versions into a file, for `mreg pull`, and print its name.',
-            'All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called FILE.part; a bundle that was interrupted goes on with that.',
+            'All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.',
         ),
         (),
         (
-            ('FILE', 'The file, which is not there yet.'),
+            ('FILE', 'The file, which is not there yet; - is standard output.'),
             ('REFERENCE...', 'Versions of this repository.'),
         ),
         (
