@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Self, Unpack
 
-from mreg import operations, session, sync, values
+from mreg import lazy, operations, session, sync
 from mreg.repository.given import texts, wanted
 from mreg.repository.opening import AlreadyInitialised, Opened
 from mreg.session import locations, places
 from mreg.session.nearest import FOLDER
 from mreg.storage import Storage
 from mreg.storage.local import LocalStorage
+from mreg.values.errors import MregError
 from mreg.values.progress import Progress
 
 if TYPE_CHECKING:
@@ -88,25 +89,43 @@ class Travel(Opened):
         """Make a new repository with all versions, aliases, links, tags and cards of another one; it, and what was
         done. It has an identity of its own, and a remote `origin`, where the other one was given by its location.
         location: see `init`; without one, a folder that is called as the other one's. Again, after it was interrupted,
-        it goes on. Raises AlreadyInitialised where there is another repository."""
+        it goes on; one that fails before anything has come leaves nothing. Raises
+        AlreadyInitialised where there is another repository."""
         if not isinstance(remote, Travel) and not os.fspath(remote):
             raise locations.InvalidLocation(location="", reason="it is empty")
         other = remote if isinstance(remote, Travel) else cls.open(remote, author=author)
         location = _called(other.location) if location is None else location
+        is_new, absent = True, not os.path.lexists(location)
         try:
             made = cls.init(location, author=author)
         except AlreadyInitialised:
-            made = cls.open(location, author=author)
+            made, is_new = cls.open(location, author=author), False
             if not sync.transfer.is_begun(made._context):
                 raise
+        request = sync.request.everything("clone")._replace(collections=True)
         try:
-            done = cls._move(other, made, sync.request.everything("clone"), progress)
-        except sync.request.NothingChosen:  # there is no version yet
-            done = values.transfers.Transfer(other.location, made.location, ())
+            done = cls._move(other, made, request, progress)
+        except Exception:
+            if is_new:
+                made._discard_empty(absent)
+            raise
         if not isinstance(remote, Travel) and locations.remote_of(location) is None:
             with suppress(session.remotes.RemoteExists):  # it goes on
                 operations.remotes.set_remote(made._context, ORIGIN, other.location, user=False, new=True)
         return made, done
+
+    def _discard_empty(self, folder: bool) -> None:
+        """Remove the repository that was just made here, and the folder that it was made in, if nothing has come: there
+        is nothing to go on with."""
+        self.close()
+        storage, place = self._context.storage, self._context.location
+        if not isinstance(storage, LocalStorage):
+            return  # one cannot keep writers away from a bucket
+        with suppress(OSError, MregError), storage.lock():
+            if sync.transfer.is_empty(self._context):
+                lazy.shutil.rmtree(place)
+                if folder:
+                    os.rmdir(os.path.dirname(place))
 
     def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
         """Bring a mirror of this repository at `location` (see `init`) up to date, or begin one: the same repository in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar
 
 from mreg.operations.collections import NameTaken, check_free, check_type
@@ -17,6 +17,7 @@ from mreg.refs.keys import (
     AttachmentKey,
     CardKey,
     CollectionKey,
+    CollectionKind,
     PropertyKey,
     RefKey,
     VersionKey,
@@ -26,6 +27,7 @@ from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.session.listing import listed_collections
 from mreg.sync import past
 from mreg.sync.faults import AnnotationsDiffer, NameUnfit, NumbersTaken
 from mreg.sync.names import proposed
@@ -70,6 +72,7 @@ class Arrival:
             if place.arrives:
                 arriving[place.artifact].append(place)
         reserved = [name for there in arriving.values() for name in self._versions(draft, there)]
+        reserved += self._empty(draft, {place.source.artifact for place in placed.places})
         ahead = self._annotations(draft, [one for one in placed.places if one.state == "there"])
         return Drafted(placed.places, tuple(reserved), tuple(ahead))
 
@@ -81,23 +84,36 @@ class Arrival:
             if fault:
                 raise DamagedRef(ref=key, reason=f"{fault}, in {self.source.location}")
 
+    def _empty(self, draft: Draft, others: Set[str]) -> Iterator[str]:
+        """Artifacts of which no version is left, if they were asked for; the numbers that were given in them."""
+        index = self.source.index
+        for origin in listed_collections(index, CollectionKind.ARTIFACT) if self.request.collections else ():
+            if origin.name not in others:
+                name = self.request.called(origin.name)
+                self.collection(draft, origin, ArtifactKey(name))
+                yield from self._reserve(draft, origin.name, name, {}, self.view.next_number(origin.name))
+
+    def _reserve(self, draft: Draft, origin: str, name: str, numbers: Mapping[int, object], end: int) -> list[str]:
+        kept = gaps(
+            draft.view.next_number(name),
+            numbers,
+            lambda number: meant(VersionKey(origin, number), self.view.ref(VersionKey(origin, number))),
+            end,
+        )
+        for number, reserve in kept.items():
+            draft.bury(VersionKey(name, number), str(reserve))
+        return [f"{name}:v{number}" for number in kept]
+
     def _versions(self, draft: Draft, arriving: Sequence[Place]) -> list[str]:
         """The versions of one artifact, with what is said of them; the numbers that are reserved."""
         origin, name = arriving[0].source.artifact, arriving[0].artifact
         self.collection(draft, ArtifactKey(origin), ArtifactKey(name))
         numbers = {place.number: place for place in arriving}
-        kept = gaps(
-            draft.view.next_number(name),
-            numbers,
-            lambda number: meant(VersionKey(origin, number), self.view.ref(VersionKey(origin, number))),
-            self._end(arriving),
-        )
-        for number, reserve in kept.items():
-            draft.bury(VersionKey(name, number), str(reserve))
+        kept = self._reserve(draft, origin, name, numbers, self._end(arriving))
         for place in arriving:
             draft.set(place.key, place.source.digest)
             self._said(draft, place)
-        return [f"{name}:v{number}" for number in kept]
+        return kept
 
     def _end(self, arriving: Sequence[Place]) -> int:
         """Where all versions travel, the last numbers may be of deleted ones. They are not to mean anything else."""

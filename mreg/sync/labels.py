@@ -12,6 +12,7 @@ from mreg.refs.keys import (
     AliasKey,
     CardKey,
     CollectionKey,
+    CollectionKind,
     LinkKey,
     ModelKey,
     numbered,
@@ -19,6 +20,7 @@ from mreg.refs.keys import (
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View, link_target
+from mreg.session.listing import listed_collections
 from mreg.sync import past
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import AliasElsewhere, NumbersTaken, UnknownTravelAlias
@@ -60,6 +62,10 @@ class _Labels:
             numbers[keys.ArtifactKey(place.source.artifact)][place.source.number] = place.number
         if self._request.links:
             numbers |= self._links()
+        if self._request.collections:
+            for model in listed_collections(self._arrival.source.index, CollectionKind.MODEL):
+                if model not in numbers:
+                    self._empty(model.name)
         wanted = [one for origin, there in numbers.items() for one in self._aliases(origin, there)]
         for alias in set(self._request.aliases) - {one.key.alias for one in wanted}:
             raise UnknownTravelAlias(alias=alias)
@@ -88,18 +94,28 @@ class _Labels:
             number, at = there[key.number]
             if at != THERE:
                 arriving[number] = place
-        kept = gaps(
-            self._draft.view.next_link(name),
-            arriving,
-            lambda number: meant(LinkKey(model, number), self._view.ref(LinkKey(model, number))),
-        )
-        for number, reserve in kept.items():
-            self._draft.bury(LinkKey(name, number), str(reserve))
+        self._reserve(model, name, arriving)
         for number, place in arriving.items():
             target = LinkTarget(place.artifact, place.number, place.source.digest)
             types.check_link(self._draft, name, target.version, types.type_of_artifact(self._draft, place.artifact))
             self._draft.set(LinkKey(name, number), str(target))
         return {number: to for number, (to, _) in there.items()}
+
+    def _empty(self, model: str) -> None:
+        """A registered model of which no link is left; its numbers mean nothing else either."""
+        name = self._request.called(model)
+        self._model(model, name)
+        self._reserve(model, name, {}, self._view.next_link(model))
+
+    def _reserve(self, model: str, name: str, arriving: Mapping[int, Place], end: int = 0) -> None:
+        kept = gaps(
+            self._draft.view.next_link(name),
+            arriving,
+            lambda number: meant(LinkKey(model, number), self._view.ref(LinkKey(model, number))),
+            end,
+        )
+        for number, reserve in kept.items():
+            self._draft.bury(LinkKey(name, number), str(reserve))
 
     def _numbers(self, name: str, links: Mapping[LinkKey, Place]) -> dict[int, tuple[int, str]]:
         """By the number of each link in the source the one on the other side, and what happens to it. A model links a

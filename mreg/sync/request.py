@@ -29,7 +29,8 @@ class Request(NamedTuple):
     every_alias: all of them. links: the links of the chosen versions in registered models. tags, cards: of these
     models. renumber: give versions whose numbers are taken the next free ones. restore: bring back what was deleted
     there. names: what collections are to be called there. doubt: the source is another's, so what it says of how files
-    are put together is tried. command: for the history.
+    are put together is tried. collections: also artifacts without a version, and registered models without a link.
+    command: for the history.
     """
 
     references: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Request(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
     dry_run: bool = False
     doubt: bool = False
+    collections: bool = False
     command: str = "push"
 
     def checked(self) -> Request:

@@ -20,7 +20,7 @@ def chosen(source: Context, view: View, request: Request) -> list[Resolved]:
     else:
         found = [resolve(source, one, view) for one in request.references]
     unique = {(one.artifact, one.number): one._replace(model=None, link=None) for one in found}
-    if not unique:
+    if not unique and not request.collections:
         raise NothingChosen(verb=request.verb, reason="no version is meant")
     return [unique[key] for key in sorted(unique)]
 

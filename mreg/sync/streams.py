@@ -68,4 +68,4 @@ def received(stream: BinaryIO) -> BundleFile:
 
 
 def _nameless() -> BinaryIO:
-    return tempfile.TemporaryFile(buffering=0)  # type: ignore[return-value]
+    return tempfile.TemporaryFile(buffering=0)

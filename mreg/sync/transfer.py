@@ -69,6 +69,12 @@ def transfer(
     return _Journey(source, target, request, since).run(progress)
 
 
+def is_empty(target: Context) -> bool:
+    """Has nothing happened in this repository?"""
+    target.storage.begin()
+    return not target.journal.has(1)
+
+
 def is_begun(target: Context) -> bool:
     """Is this a new repository, in which nothing was done but to clone another one?"""
     look = target.journal.look()

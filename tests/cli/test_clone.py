@@ -70,6 +70,47 @@ def test_a_repository_without_versions_is_cloned_too(mreg: Any, tmp_path: Path) 
     assert "team" in mreg.must("-C", "copy", "remote", "ls")
 
 
+def test_collections_without_a_version_are_cloned_too(mreg: Any, team: Path, tmp_path: Path) -> None:
+    # given: an artifact that never had a version and one that lost it, a model without a link and one that lost it
+    there = ["--repo", str(team)]
+    mreg.must(*there, "artifact", "create", "planned", "--type", "dataset", "--description", "to come")
+    mreg.must(*there, "log", str(tmp_path / "ckpt" / "w"), "-a", "gone", "--link", "Left")
+    mreg.must(*there, "unlink", "Left:v0")
+    mreg.must(*there, "rm", "gone:v0")
+    mreg.must(*there, "model", "create", "Reader")
+    mreg.must(*there, "tag", "add", "Reader", "digits")
+    (tmp_path / "card.md").write_text("# Reads digits\n")
+    mreg.must(*there, "card", "Reader", "--file", str(tmp_path / "card.md"))
+
+    # when
+    mreg.must("clone", str(team), "copy")
+
+    # then
+    mreg.home = mreg.home / "copy"
+    names = {"gone", "net", "planned", "Left", "Reader"}
+    shown = mreg.must("ls")
+    assert all(name in shown for name in names)
+    assert "to come" in mreg.must("show", "planned") and "dataset" in mreg.must("show", "planned")
+    assert "digits" in mreg.must("show", "Reader") and "# Reads digits" in mreg.must("card", "Reader")
+    assert mreg.must("log", str(tmp_path / "ckpt"), "-a", "gone", "--link", "Left") == "gone:v1\n"
+    assert mreg.must("resolve", "Left") == "gone:v1\n" and mreg("resolve", "Left:v0").code == 3
+    assert mreg("fsck", "--full").code == 0
+
+
+@pytest.mark.parametrize("folder", ["copy", "there"])
+def test_a_clone_that_fails_leaves_nothing(mreg: Any, team: Path, folder: str) -> None:
+    (mreg.home / "there").mkdir()
+    for file in (team / ".mreg" / "objects").rglob("*"):
+        if file.is_file():
+            file.unlink()
+
+    failed = mreg("clone", str(team), folder)
+
+    assert (failed.code, failed.out) == (5, "")
+    assert (mreg.home / folder).exists() == (folder == "there")
+    assert list((mreg.home / "there").iterdir()) == []
+
+
 def test_a_clone_of_nowhere_is_refused(mreg: Any, team: Path) -> None:
     refused = mreg("-C", str(team), "clone", "")
 
