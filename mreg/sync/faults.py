@@ -37,6 +37,19 @@ def reading(context: Context, *, own: bool) -> Iterator[None]:
         raise DamagedThere(location=context.location, reason=str(error)) from error
 
 
+def shows(context: Context, error: Damaged) -> bool:
+    """Is it this repository in which such a ref, or the journal, is damaged?"""
+    try:
+        if "ref" in error.facts:
+            context.view().ref(error.facts["ref"])
+        else:
+            for _ in context.journal.whole():
+                pass
+    except Damaged:
+        return True
+    return False
+
+
 class NumbersTaken(Refused):
     """taken: the numbers that mean something else there."""
 

@@ -106,7 +106,12 @@ class Loader:
         there = self._index.chunk(name) if name not in self._places or self._is_far else None
         if there is None:
             return None
-        data = self._there.verified(there)
+        try:
+            data = self._there.verified(there)
+        except DamagedChunk:
+            if name in self._places:
+                return None
+            raise
         self._keep(name, data)
         return data
 

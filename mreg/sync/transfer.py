@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from blake3 import blake3
@@ -21,7 +22,7 @@ from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.sync import labels
 from mreg.sync.arrival import Arrival, Drafted
-from mreg.sync.faults import SameRepository, TargetChanged, reading
+from mreg.sync.faults import SameRepository, TargetChanged, reading, shows
 from mreg.sync.freight import DamagedRecipe, Freight, freight
 from mreg.sync.labels import Labelled
 from mreg.sync.request import NothingChosen, Request
@@ -108,14 +109,32 @@ class _Journey:
         self._request = request
         self._seen = Seen(source, target, source.cache or target.cache)
         self._since = since
+        self._blamed: Damaged | None = None
         with self._reading():
             self._view = source.view()
             source.tables(self._view.look)
             found = chosen(source, self._view, request)
         self._chosen = found if since is None else _later(found, since, request.verb)
 
-    def _reading(self) -> AbstractContextManager[None]:
-        return reading(self._source, own=not self._request.doubt)
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with reading(self._source, own=not self._request.doubt):
+                yield
+        except Damaged as error:
+            self._blamed = error
+            raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What is found damaged is the other side's, unless it was said whose it is."""
+        try:
+            yield
+        except Damaged as error:
+            if error is self._blamed:
+                raise
+            with reading(self._target, own=self._request.doubt):
+                raise
 
     @property
     def is_overtaken(self) -> bool:
@@ -123,6 +142,10 @@ class _Journey:
         return self._view.moved()
 
     def run(self, progress: Progress | None) -> Transfer:
+        with self._writing():
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> Transfer:
         view = self._target.view()
         self._target.tables(view.look)
         plan = Draft(view)
@@ -140,8 +163,14 @@ class _Journey:
 
     def _draft(self, draft: Draft) -> tuple[Drafted, Labelled]:
         arrival = Arrival(self._source, self._view, self._target, self._request, self._seen)
-        drafted = arrival.draft(draft, self._chosen)
-        labelled = labels.draft(arrival, draft, drafted)
+        try:
+            drafted = arrival.draft(draft, self._chosen)
+            labelled = labels.draft(arrival, draft, drafted)
+        except Damaged as error:  # one read of both
+            if not shows(self._target, error):
+                with self._reading():
+                    raise
+            raise
         arrival.check(draft)
         return drafted._replace(ahead=(*drafted.ahead, *labelled.ahead)), labelled
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ def two(bare: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return bare
 
 
-def damage(folder: Path) -> None:
+def damage(folder: Path, at: int | None = None) -> None:
     for file in folder.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
             data = bytearray(file.read_bytes())
-            data[len(data) // 2] ^= 1
+            data[len(data) // 2 if at is None else at] ^= 1
             file.write_bytes(data)
 
 
@@ -42,6 +43,21 @@ def test_damage_of_the_source_is_told_as_that_of_the_source(two: Any, part: str,
     assert (failed.code, failed.out) == (5, "")
     assert failed.errors.startswith(f"error: {two.home}/.mreg is damaged: ")
     assert f"hint: run `mreg fsck --full --repo {two.home}/.mreg` to see all" in failed.errors
+
+
+def test_damage_of_the_side_that_is_pushed_to_is_told_as_that_of_that_side(two: Any) -> None:
+    two.must("push", "team", "mnist:v0")
+    (two.home / "ckpt" / "w.bin").write_bytes(os.urandom(60_000))
+    two.must("log", "ckpt", "-a", "mnist")
+    damage(two.home / "other" / ".mreg" / "journal", at=-1)
+    shutil.rmtree(two.home.parent / "cache", ignore_errors=True)
+
+    pushed = two("push", "team", "--all")
+
+    assert (pushed.code, pushed.out) == (5, "")
+    assert pushed.errors.startswith(f"error: {two.home}/other/.mreg is damaged: ")
+    assert f"hint: run `mreg fsck --full --repo {two.home}/other/.mreg` to see all" in pushed.errors
+    assert two("fsck", "--full").code == 0
 
 
 def test_damage_of_ones_own_is_told_as_that_of_this_repository(two: Any) -> None:
