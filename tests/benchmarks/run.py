@@ -19,6 +19,7 @@ from pathlib import Path
 import buckets
 import comparing
 import copying
+import exporting
 import importing
 import loading
 import real_models
@@ -43,6 +44,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     searching.GROUP: (searching.measure, 1),
     comparing.GROUP: (comparing.measure, 3),
     importing.GROUP: (importing.measure, 5),
+    exporting.GROUP: (exporting.measure, 3),
     loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),

@@ -34,6 +34,13 @@ NAMES = {
         for what in ("nothing differs", "10 % of the bytes changed", "all changed a little", "most memory")
     },
     "import": {f"{what}, 3 x 1 MiB" for what in ("import", "import again")},
+    "export": {
+        f"{what}, 2 MiB"
+        for what in (
+            *("export --oci, first", "export --oci, SHA-256 known", "export --oci from the cache, first"),
+            *("export --oci from the cache, SHA-256 known", "SHA-256 alone", "bytes of cache and export"),
+        )
+    },
     "tensors": {
         "integrations.numpy.load of 8 MiB, beside get and load",
         "one tensor of 8 MiB, beside get and load",
