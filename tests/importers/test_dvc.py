@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `git_repo` and `tools` are: test folders are no packages
 
+import real_sources
 import tools
 from git_repo import GitRepo
 
@@ -427,38 +428,12 @@ def test_tags_of_gto_are_understood() -> None:
 
 @tools.needs("dvc")
 class TestRealTool:
-    def dvc(self, project: GitRepo, *arguments: str) -> None:
-        tools.run_tool("dvc", *arguments, cwd=project.folder, env={"DVC_NO_ANALYTICS": "1"})
-
-    def gto(self, project: GitRepo, *arguments: str) -> None:
-        who = {f"GIT_{who}_{what}": "eve" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        tools.run_tool("gto", *arguments, cwd=project.folder, env=who)
-
     def test_what_dvc_and_gto_keep_arrives(self, repo: Repository, tmp_path: Path) -> None:
         # given
-        project = GitRepo(tmp_path / "project")
-        project.write(".gitignore", ".home\n")
-        self.dvc(project, "init", "-q")
-        project.write("data/a.txt", "a\r\n")
-        project.write("params.yaml", "lr: 0.1\n")
-        command = 'cat data/a.txt params.yaml > model.bin && echo "{\\"acc\\": 0.5}" > metrics.json'
-        project.write(
-            "dvc.yaml",
-            f"stages:\n  train:\n    cmd: {json.dumps(command)}\n    deps: [data]\n    params: [lr]\n"
-            "    outs: [model.bin]\n    metrics: [{metrics.json: {cache: false}}]\n"
-            "artifacts:\n  digits: {path: model.bin, type: model, desc: reads digits, labels: [vision]}\n",
-        )
-        self.dvc(project, "add", "-q", "data")
-        for rate in ("0.1", "0.2", "0.3"):
-            project.write("params.yaml", f"lr: {rate}\n")
-            self.dvc(project, "repro", "-q")
-            project.commit(f"rate {rate}")
-            self.gto(project, "register", "digits")
-        self.gto(project, "assign", "digits", "HEAD~1", "--stage", "prod")
-        self.gto(project, "assign", "digits", "HEAD", "--stage", "dev")
+        project = real_sources.dvc(tmp_path).path
 
         # when
-        done = repo.import_from(project.folder)
+        done = repo.import_from(project)
 
         # then
         assert [(one.name, len(one.versions)) for one in done.collections] == [("data", 1), ("digits", 3)]
@@ -470,6 +445,6 @@ class TestRealTool:
             **{"v0.0.1": 0, "v0.0.2": 1, "v0.0.3": 2},
             **{"prod": 1, "dev": 2},
         }
-        assert b"".join(repo.read("digits:dev", "model.bin")) == (project.folder / "model.bin").read_bytes()
-        assert repo.import_from(project.folder).added == ()
+        assert b"".join(repo.read("digits:dev", "model.bin")) == (project / "model.bin").read_bytes()
+        assert repo.import_from(project).added == ()
         assert done.notes == ()

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # where `hub` and `tools` are: test folders are no packages
 
 import hub
+import real_sources
 import tools
 
 from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion, WrongBytes
@@ -324,29 +325,9 @@ class TestLocalFolder:
 
 @tools.needs("huggingface_hub")
 class TestRealTool:
-    DOWNLOAD = """
-import sys
-from huggingface_hub import snapshot_download
-*revisions, last = sys.argv[1:]
-for name, revision in (one.split("@") for one in revisions):
-    snapshot_download(name, revision=revision)
-snapshot_download("org/bert", revision="main", local_dir=last)
-"""
-
-    def download(self, folder: Path, *revisions: str) -> None:
-        with hub.running(MODELS) as url:
-            env = {
-                "HF_ENDPOINT": url,
-                "HF_HOME": str(folder / "home"),
-                "HF_HUB_DISABLE_XET": "1",
-                "HF_HUB_DISABLE_TELEMETRY": "1",
-            }
-            tools.run_python(self.DOWNLOAD, *revisions, str(folder / "bert"), cwd=folder, env=env)
-
     def test_what_it_downloads_arrives(self, repo: Repository, tmp_path: Path, only_read: Any) -> None:
         # given
-        every = [f"{name}@{revision}" for name, revisions in MODELS.items() for revision in revisions]
-        self.download(tmp_path, *every)
+        real_sources.download(tmp_path, MODELS)
 
         # when
         with only_read(tmp_path / "home"):

@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `tools` is: test folders are no packages
 
+import real_sources
 import tools
 
 from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion
@@ -339,40 +340,7 @@ class TestDatabase:
             repo.import_from(source.parent)
 
 
-MAKE = """
-import os, sys, warnings
-warnings.simplefilter("ignore")
-os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-import mlflow
-from mlflow import MlflowClient
-uri, model = sys.argv[1:]
-mlflow.set_tracking_uri(uri)
-mlflow.set_registry_uri(uri)
-client = MlflowClient()
-client.create_registered_model("digits", tags={"team": "vision"}, description="reads\\ndigits: all " + "of them " * 30)
-for number in (1, 2, 3):
-    run = client.create_run("0")
-    client.log_metric(run.info.run_id, "acc", 0.1, step=1)
-    client.log_metric(run.info.run_id, "acc", number / 10, step=2)
-    client.log_param(run.info.run_id, "lr", "0.1")
-    client.log_artifacts(run.info.run_id, model, "model")
-    source = run.info.artifact_uri + "/model"
-    client.create_model_version("digits", source, run.info.run_id, description=f"the {number}")
-    client.set_model_version_tag("digits", str(number), "a.b/c", "x")
-client.set_registered_model_alias("digits", "champion", 3)
-client.transition_model_version_stage("digits", "1", "Production")
-client.delete_model_version("digits", "2")
-"""
-
-
 class TestRealTool:
-    def made(self, tmp_path: Path, uri: str, folder: Path) -> None:
-        model = tmp_path / "model"
-        (model / "data").mkdir(parents=True)
-        (model / "data" / "weights.bin").write_text("weights")
-        (tmp_path / "work").mkdir()
-        tools.run_python(MAKE, uri, str(model), cwd=tmp_path / "work", folder=folder)
-
     def check(self, repo: Repository, source: Path) -> None:
         # when
         done = repo.import_from(source)
@@ -395,7 +363,7 @@ class TestRealTool:
         folder = tools.SOURCES.parent / release
         if not (folder / "mlflow").is_dir():
             pytest.skip("mlflow-skinny is not there: `make mlflow-skinny`")
-        self.made(tmp_path, f"file://{tmp_path}/mlruns", folder)
+        real_sources.mlflow(tmp_path, f"file://{tmp_path}/mlruns", folder)
         (tmp_path / "mlruns").rename(tmp_path / "moved")
 
         self.check(repo, tmp_path / "moved")
@@ -405,7 +373,7 @@ class TestRealTool:
         folder = tools.SOURCES.parent / "mlflow"
         if not (folder / "mlflow").is_dir():
             pytest.skip("mlflow is not there: `make mlflow`")
-        self.made(tmp_path, f"sqlite:///{tmp_path}/work/mlflow.db", folder)
+        real_sources.mlflow(tmp_path, f"sqlite:///{tmp_path}/work/mlflow.db", folder)
         (tmp_path / "work").rename(tmp_path / "moved")
 
         self.check(repo, tmp_path / "moved")

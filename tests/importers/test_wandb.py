@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `tools` is: test folders are no packages
 
+import real_sources
 import tools
 
 from mreg.importers.faults import MalformedSource, NothingToImport, PartialVersion, WrongBytes
@@ -380,33 +381,12 @@ class TestDownloaded:
 
 @tools.needs("wandb")
 class TestRealTool:
-    LOG = """
-import glob, os, time, wandb
-os.makedirs("ckpt/sub")
-run = wandb.init(project="p", mode="offline", config={"lr": 0.1})
-for number in range(3):
-    with open("ckpt/w.bin", "w") as file:
-        file.write(f"weights {number}" * 1000)
-    with open("ckpt/sub/c.json", "w") as file:
-        file.write("{}")
-    run.log({"acc": number / 10})
-    artifact = wandb.Artifact("digits", "model", description="the model", metadata={"epoch": number})
-    artifact.add_dir("ckpt")
-    run.log_artifact(artifact, aliases=["best"] if number == 1 else [], tags=["good"])
-run.finish()
-wandb.teardown()
-"""
-
     def test_what_it_logs_arrives(self, repo: Repository, tmp_path: Path) -> None:
         # given
-        work, data = tmp_path / "work", tmp_path / "data"
-        work.mkdir()
-        env = {"WANDB_DATA_DIR": str(data), "WANDB_CACHE_DIR": str(tmp_path / "cache"), "WANDB_SILENT": "true"}
-        tools.run_python(self.LOG, cwd=work, env=env)
-        wait_for_the_end(work)
+        source = real_sources.wandb(tmp_path)
 
         # when
-        done = repo.import_from(work / "wandb", data=[str(data)])
+        done = repo.import_from(source.path, **source.options)
 
         # then
         assert (done.added, done.notes) == (("digits:v0", "digits:v1", "digits:v2"), ())
@@ -417,21 +397,4 @@ wandb.teardown()
         assert (versions[0].tags, versions[0].message) == (("good",), "the model")
         assert {one.alias: one.number for one in repo.aliases("digits")} == {"best": 1}
         assert b"".join(repo.read("digits:v2", "w.bin")) == b"weights 2" * 1000
-        assert repo.import_from(work / "wandb", data=[str(data)]).added == ()
-
-
-def wait_for_the_end(work: Path) -> None:
-    """Its process of its own goes on writing after the program has ended."""
-    import time
-
-    from mreg.importers.tree import Tree
-    from mreg.importers.wandb_runs import read_run
-
-    (path,) = work.glob("wandb/offline-run-*/run-*.wandb")
-    while True:
-        try:
-            if read_run(Tree(str(work)), str(path)).finished:
-                return
-        except MalformedSource:
-            pass
-        time.sleep(0.1)
+        assert repo.import_from(source.path, **source.options).added == ()
