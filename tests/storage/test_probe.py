@@ -53,12 +53,20 @@ class RefusesAll(MemoryStorage):
         raise PutLost(key=key)
 
 
+class HearsEachTwice(MemoryStorage):
+    """Requests arrive twice, and the answer to the second is the one that comes back."""
+
+    def put(self, key: str, value: bytes | Staged, expect: Expect | str = ANY) -> None:
+        super().put(key, value, expect)
+        super().put(key, value, expect)
+
+
 @pytest.mark.parametrize(
     ("store", "reason"),
     [
         (IgnoresConditions, "8 writers created the same key"),
         (LetsTwoWin, "8 writers created the same key"),
-        (RefusesAll, "0 writers created the same key"),
+        (RefusesAll, "what was written is not what is read"),
         (ReadsTheOld, "not what is read"),
         (ListsNothing, "does not list"),
     ],
@@ -88,3 +96,11 @@ def test_servers_that_people_run_pass(server: Server) -> None:
     probe(bucket)
 
     assert list(bucket.list("")) == []
+
+
+def test_a_store_that_hears_requests_twice_is_one_that_holds_a_repository() -> None:
+    storage = HearsEachTwice()
+
+    probe(storage)
+
+    assert list(storage.list("")) == []
