@@ -16,7 +16,8 @@ from mreg.sync.freight import Freight, Parcel
 from mreg.values.named_tuple import NamedTuple
 
 PACK: Final = 32 << 20
-"""Bytes after which a pack is sent: not much more is lost where a transfer is interrupted."""
+"""Bytes of a pack, at most: no more is lost where a transfer is interrupted. Only one thing that is larger by itself has
+a larger one."""
 
 Told = Callable[[int], None]
 
@@ -53,31 +54,37 @@ def send(
 
     with _Packs(target, command) as sent:
         for one in in_order(ready, load.parcels):
-            _add(sent.room(), one)
+            _add(sent.room(_cost(one.parcel)), one)
             told(one.parcel.stored)
         if prove and load.recipes:
             sent.publish()
             prove()
         for file, pieces in load.recipes.items():
-            sent.room().add_recipe(file, pieces)
+            sent.room(packs.recipe_size(pieces)).add_recipe(file, pieces)
         sent.publish()
     return Sent(len(load.parcels), sent.bytes)
 
 
 def foretell(load: Freight, *, apart: bool) -> Sent:
     """What `send` would return. apart: recipes go when all chunks have been proven."""
-    chunks = [one.stored + packs.entry_size(one.entry.base) for one in load.parcels]
+    chunks = list(map(_cost, load.parcels))
     recipes = list(map(packs.recipe_size, load.recipes.values()))
     size = _size(chunks) + _size(recipes) if apart else _size(chunks + recipes)
     return Sent(len(load.parcels), size)
 
 
+def _cost(parcel: Parcel) -> int:
+    """Bytes that it takes in a pack."""
+    return parcel.stored + packs.entry_size(parcel.entry.base)
+
+
 def _size(costs: Sequence[int]) -> int:
     """Bytes of the packs that hold what takes these."""
-    total, size = 0, packs.AROUND + packs.EMPTY_INDEX
+    empty = packs.AROUND + packs.EMPTY_INDEX
+    total, size = 0, empty
     for cost in costs:
-        if size >= PACK:
-            total, size = total + size, packs.AROUND + packs.EMPTY_INDEX
+        if size > empty and size + cost > PACK:
+            total, size = total + size, empty
         size += cost
     return total + size if costs else 0
 
@@ -98,9 +105,9 @@ class _Packs:
         if self._writer:
             self._writer.__exit__()
 
-    def room(self) -> PackWriter:
-        """The pack that something can be added to."""
-        if self._writer and self._writer.file_size >= PACK:
+    def room(self, size: int) -> PackWriter:
+        """The pack that something of this size can be added to."""
+        if self._writer and not self._writer.empty and self._writer.file_size + size > PACK:
             self.publish()
         self._writer = self._writer or PackWriter(self._target.storage)
         return self._writer

@@ -171,3 +171,48 @@ def test_two_pushes_of_the_same_version_at_once_make_it_once(
     assert len(done) == 2
     assert [one.number for one in team.versions("m")] == [0, 1, 2]
     assert not team.fsck(full=True).findings
+
+
+def test_no_pack_is_larger_than_packs_are_to_be(steps: Repository) -> None:
+    storage = empty()
+
+    foretold = steps.push(Repository.open_storage(storage, "team"), every=True, dry_run=True).bytes
+    sent = steps.push(Repository.open_storage(storage, "team"), every=True).bytes
+
+    sizes = [storage.stat(key).size for key in storage.list("packs")]  # type: ignore[union-attr]
+    largest = max(one.stored for index in indexes(storage) for one in index.chunks)
+    assert max(sizes) <= max(sending.PACK, largest + 400)
+    assert foretold == sent
+
+
+def indexes(storage: MemoryStorage) -> list[packs.PackIndex]:
+    return [packs.read_index(storage, name) for name in packs.pack_names(storage)]
+
+
+def test_two_pushes_of_one_version_at_once_leave_it_there_once(
+    steps: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: the second push begins, and ends, when the first has sent its first pack
+    whole, storage = push(steps, empty()), empty()
+    publish, begun = sending._Packs.publish, []
+
+    def and_another(self: sending._Packs) -> None:
+        publish(self)
+        if not begun:
+            begun.append(True)
+            push(Repository.open_storage(steps._context.storage, "here"), storage)
+
+    monkeypatch.setattr(sending._Packs, "publish", and_another)
+
+    # when
+    push(steps, storage)
+
+    # then
+    team = Repository.open_storage(storage, "team")
+    assert len(team.versions("m")) == 3
+    assert sum(storage.stat(key).size for key in storage.list("packs")) <= 2 * whole  # type: ignore[union-attr]
+    team.gc(grace=0, repack=True)
+    live = [name for one in indexes(storage) for name in (entry.digest for entry in one.chunks)]
+    assert len(live) == len(set(live))
+    assert not team.fsck(full=True).findings
+    assert b"".join(team.read("m:best", "step.txt")) == b"2"
