@@ -16,8 +16,8 @@ from mreg.sync.freight import Freight, Parcel
 from mreg.values.named_tuple import NamedTuple
 
 PACK: Final = 32 << 20
-"""Bytes of a pack, at most: no more is lost where a transfer is interrupted. Only one thing that is larger by itself has
-a larger one."""
+"""Bytes of a pack, at most: no more is lost where a transfer is interrupted. Only what is larger by itself has a larger
+one."""
 
 Told = Callable[[int], None]
 
