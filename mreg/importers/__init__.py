@@ -8,8 +8,9 @@ The contract. An importer is a module with
 
 and an entry in `importers/kinds.py`. `read` only looks: it opens files for reading and nothing else, runs no code of
 the source, loads no pickle, and follows no path out of the source (`importers/tree.py`) but into what the user named
-with `--data`. It reads no file's content but manifests, within bounds. What it cannot understand it refuses
-(`importers/faults.py`), what it leaves out on purpose it tells in `Plan.notes`.
+with `--data`. It reads no file's content but manifests, within bounds. A part that it cannot understand it leaves out
+(`importers/omissions.py`); where there is nothing else, it refuses the source (`importers/faults.py`). All that is left
+out it tells in `Plan.notes`.
 
 The rest is shared by all importers:
 

@@ -36,6 +36,7 @@ def read(source: str, options: Options) -> Plan:
     collections = tuple(reader.collections())
     notes = (*few(reader.notes), *tree.notes())
     if not collections:
+        reader.omitted.refuse()
         raise NothingToImport(source=source, what="; ".join(["nothing that DVC keeps", *notes]))
     return Plan(SYSTEM, source, collections, notes)
 
@@ -50,7 +51,8 @@ class _Reader:
         self._partial = options.partial
         self._history: History = history(tree, self._git)
         self._tags = registered(self._git.tags()) if self._git else {}
-        self.notes: list[str] = list(self._history.notes)
+        self.omitted = self._history.omitted
+        self.notes = self.omitted.notes
 
     def collections(self) -> Iterator[PlannedCollection]:
         wanted = {path: found for path, found in self._history.outs.items() if path not in self._history.others}

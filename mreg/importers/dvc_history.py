@@ -10,6 +10,7 @@ from mreg.importers import tree as trees
 from mreg.importers.dvc_files import Artifact, Out, Stage, artifacts_in, metrics_in, stages_in
 from mreg.importers.faults import MalformedSource
 from mreg.importers.git import MAX_BLOB, Commit, Git
+from mreg.importers.omissions import Omissions
 from mreg.importers.tree import Tree
 from mreg.importers.words import time_of
 from mreg.values.named_tuple import NamedTuple
@@ -28,23 +29,21 @@ class Found(NamedTuple):
 
 class History(NamedTuple):
     """outs: by path, the contents of each in their order. artifacts: by path. others: paths of metrics and plots.
-    notes: what is left out."""
+    omitted: what is left out."""
 
     outs: dict[str, list[Found]]
     artifacts: dict[str, Artifact]
     others: set[str]
-    notes: dict[str, None]
+    omitted: Omissions
 
 
 def history(tree: Tree, git: Git | None) -> History:
     """Raises MalformedSource where git cannot be asked, NeedsYaml, UnreadableFile."""
-    found = History({}, {}, set(), {})
+    found = History({}, {}, set(), Omissions())
     for commit, path, data in _committed(git) if git else _present(tree):
-        try:
+        of = f" of commit {commit.sha[:12]}" if commit.sha else ""
+        with found.omitted.left_out(f"{path!r}{of}"):
             _read(found, commit, path, data)
-        except MalformedSource as error:
-            of = f" of commit {commit.sha[:12]}" if commit.sha else ""
-            found.notes[f"{path!r}{of} is left out: {error.reason}"] = None
     return found
 
 
@@ -59,7 +58,8 @@ def _read(found: History, commit: Commit, path: str, data: bytes | None) -> None
         return
     for stage in stages_in(data, path).values():
         _add(found.outs, commit, stage)
-        found.notes.update({f"{out!r}, which {path!r} names, is left out: {why}": None for out, why in stage.left_out})
+        for out, why in stage.left_out:
+            found.omitted.tell(f"{out!r}, which {path!r} names,", why)
 
 
 def outs_at(git: Git, commit: str, paths: Iterable[str]) -> dict[str, Out]:

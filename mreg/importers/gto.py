@@ -11,6 +11,7 @@ from mreg.importers.dvc_files import Artifact, artifacts_in
 from mreg.importers.faults import NothingToImport
 from mreg.importers.git import Git, Tag
 from mreg.importers.gto_tags import Registered, registered
+from mreg.importers.omissions import Omissions
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.tree import is_folder
 from mreg.importers.words import sayable, tags_of, time_of, without_nothing
@@ -35,23 +36,26 @@ def read(source: str, options: Options) -> Plan:
     """Raises NothingToImport, MalformedSource, NeedsYaml."""
     git = Git(source)
     told = registered(git.tags())
-    artifacts = {one.name: one for one in declared(git)}
+    omitted = Omissions()
+    artifacts = {one.name: one for one in declared(git, omitted)}
     found = tuple(collections(git, artifacts, told, options.scratch))
     if not found:
+        omitted.refuse()
         raise NothingToImport(source=source, what="no version that GTO registered of an artifact with a path")
     here = {one.name for one in found}
-    return Plan(SYSTEM, source, found, tuple(left_out(told, here)))
+    return Plan(SYSTEM, source, found, (*omitted.notes, *left_out(told, here)))
 
 
-def declared(git: Git) -> Iterator[Artifact]:
+def declared(git: Git, omitted: Omissions) -> Iterator[Artifact]:
     """The artifacts that files of the newest commits declare."""
     newest: dict[str, str] = {}
     for commit in git.commits("**/dvc.yaml", "**/artifacts.yaml"):
         newest |= {path: blob for path, blob in commit.changes if blob}
     contents = git.blobs(newest.values())
     for path, blob in newest.items():
-        if blob in contents:
-            yield from artifacts_in(contents[blob], path)
+        with omitted.left_out(repr(path)):
+            if blob in contents:
+                yield from artifacts_in(contents[blob], path)
 
 
 def left_out(told: Iterable[str], here: Iterable[str]) -> Iterator[str]:

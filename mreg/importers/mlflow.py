@@ -58,6 +58,7 @@ def _plan(source: str, tree: Tree, place: str, options: Options) -> Plan:
     collections = tuple(filter(None, map(reader.collection, store.models())))
     notes = (*reader.notes, *tree.notes())
     if not collections:
+        store.omitted.refuse()
         raise NothingToImport(source=source, what="; ".join(notes) or "no registered model")
     return Plan(SYSTEM, source, collections, notes)
 
@@ -80,7 +81,7 @@ class _Reader:
         self._roots = roots
         self._store = store
         self._partial = partial
-        self.notes: list[str] = []
+        self.notes = store.omitted.notes
 
     def collection(self, model: ModelRow) -> PlannedCollection | None:
         if model.tags.get("mlflow.prompt.is_prompt", "").lower() == "true":

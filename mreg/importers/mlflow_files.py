@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow
+from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow, model_row, version_row
+from mreg.importers.omissions import Omissions
 from mreg.importers.tree import Tree
 from mreg.importers.yaml_files import mapping, parse_yaml, text
 
@@ -25,6 +26,7 @@ class FileStore:
     """folder: `mlruns`."""
 
     def __init__(self, tree: Tree, folder: str) -> None:
+        self.omitted = Omissions()
         self._tree = tree
         self._folder = folder
         self._experiments = [path for name, path in tree.folders(folder) if name not in ("models", ".trash")]
@@ -33,19 +35,19 @@ class FileStore:
         found = []
         for _, path in self._tree.folders(os.path.join(self._folder, "models")):
             if self._tree.is_file(os.path.join(path, _META)):
-                found.append(self._model(path))
+                with self.omitted.left_out(self._called(path)):
+                    found.append(self._model(path))
         return found
 
     def _model(self, path: str) -> ModelRow:
         said = self._meta(path)
         aliases = dict(self._texts(os.path.join(path, "aliases")))
-        return ModelRow(
-            name=text(said.get("name")) or os.path.basename(path),
-            description=text(said.get("description")),
-            created=number(said.get("creation_timestamp")),
-            tags=dict(self._texts(os.path.join(path, "tags"))),
-            aliases={alias: int(at) for alias, at in aliases.items() if at.strip().isdigit() and len(at) < 16},
-            versions=tuple(self._versions(path)),
+        return model_row(
+            text(said.get("name")) or os.path.basename(path),
+            said,
+            dict(self._texts(os.path.join(path, "tags"))),
+            {alias: int(at) for alias, at in aliases.items() if at.strip().isdigit() and len(at) < 16},
+            self._versions(path),
         )
 
     def _versions(self, path: str) -> Iterator[VersionRow]:
@@ -53,21 +55,12 @@ class FileStore:
             found = _VERSION.fullmatch(name)
             if found is None:
                 continue
-            said = self._meta(folder)
-            yield VersionRow(
-                number=int(found[1]),
-                source=text(said.get("source")),
-                place=text(said.get("storage_location")),
-                created=number(said.get("creation_timestamp")),
-                description=text(said.get("description")),
-                author=text(said.get("user_id")),
-                stage=text(said.get("current_stage")),
-                status=text(said.get("status")),
-                run=text(said.get("run_id")),
-                run_link=text(said.get("run_link")),
-                model=text(said.get("model_id")),
-                tags=dict(self._texts(os.path.join(folder, "tags"))),
-            )
+            with self.omitted.left_out(self._called(folder)):
+                tags = dict(self._texts(os.path.join(folder, "tags")))
+                yield version_row(int(found[1]), self._meta(folder), tags)
+
+    def _called(self, folder: str) -> str:
+        return repr(os.path.relpath(folder, self._tree.root))
 
     def run(self, run: str) -> Facts:
         folder = self._found(run)
@@ -84,6 +77,11 @@ class FileStore:
         return next((place for place in places if self._tree.is_file(os.path.join(place, _META))), None)
 
     def _facts(self, folder: str, key: str) -> Facts:
+        with self.omitted.left_out(self._called(folder)):
+            return self._read_facts(folder, key)
+        return Facts()
+
+    def _read_facts(self, folder: str, key: str) -> Facts:
         said = self._meta(folder)
         metrics = {}
         for name, lines in self._texts(os.path.join(folder, "metrics")):
@@ -101,11 +99,6 @@ class FileStore:
         """Tags, aliases, parameters, metrics: each a file, in folders where its name has slashes."""
         for name, path in self._tree.walk(folder):
             yield name, self._tree.text(path)
-
-
-def number(value: Any) -> int | None:
-    """The value, where it is a whole number."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _last(lines: str) -> float | None:

@@ -12,9 +12,11 @@ from contextlib import closing
 from typing import Any, Final
 
 from mreg.importers.faults import MalformedSource
-from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow
+from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow, model_row, version_row, whole
+from mreg.importers.omissions import Omissions
 from mreg.importers.plan import Scratch
 from mreg.importers.tree import Tree
+from mreg.importers.yaml_files import text
 
 _MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("-wal", "-journal")
@@ -40,6 +42,7 @@ class SqlStore:
     """Raises MalformedSource where it is no database of MLflow."""
 
     def __init__(self, tree: Tree, path: str, scratch: Scratch) -> None:
+        self.omitted = Omissions()
         self._path = path
         self._copy = scratch.path()
         for ending in ("", *_BESIDE):
@@ -53,25 +56,24 @@ class SqlStore:
         versions, tags = self._by("model_versions", "name"), self._by("model_version_tags", "name")
         model_tags, aliases = self._by("registered_model_tags", "name"), self._by("registered_model_aliases", "name")
         return [
-            ModelRow(
-                name=name,
-                description=_text(row.get("description")),
-                created=_number(row.get("creation_time")),
-                tags=_pairs(model_tags.get(name, [])),
-                aliases={_text(one.get("alias")): _number(one.get("version")) or 0 for one in aliases.get(name, [])},
-                versions=tuple(_versions(versions.get(name, []), tags.get(name, []))),
+            model_row(
+                name,
+                row,
+                _pairs(model_tags.get(name, [])),
+                {text(one.get("alias")): whole(one.get("version")) or 0 for one in aliases.get(name, [])},
+                _versions(versions.get(name, []), tags.get(name, [])),
             )
             for row in self._rows("SELECT * FROM registered_models ORDER BY name")
-            if (name := _text(row.get("name")))
+            if (name := text(row.get("name")))
         ]
 
     def run(self, run: str) -> Facts:
         row = self._one("runs", "run_uuid", run)
         metrics = self._where("latest_metrics", "run_uuid", run)
         return Facts(
-            _text(row.get("artifact_uri")),
-            _text(row.get("user_id")),
-            {_text(one.get("key")): _value(one.get("value"), one.get("is_nan")) for one in metrics},
+            text(row.get("artifact_uri")),
+            text(row.get("user_id")),
+            {text(one.get("key")): _value(one.get("value"), one.get("is_nan")) for one in metrics},
             _pairs(self._where("params", "run_uuid", run)),
         )
 
@@ -79,21 +81,21 @@ class SqlStore:
         row = self._one("logged_models", "model_id", model)
         metrics = sorted(
             self._where("logged_model_metrics", "model_id", model),
-            key=lambda one: (_number(one.get("metric_step")) or 0, _number(one.get("metric_timestamp_ms")) or 0),
+            key=lambda one: (whole(one.get("metric_step")) or 0, whole(one.get("metric_timestamp_ms")) or 0),
         )
         params = self._where("logged_model_params", "model_id", model)
         return Facts(
-            _text(row.get("artifact_location")),
+            text(row.get("artifact_location")),
             "",
-            {_text(one.get("metric_name")): _value(one.get("metric_value"), 0) for one in metrics},
-            {_text(one.get("param_key")): _text(one.get("param_value")) for one in params},
+            {text(one.get("metric_name")): _value(one.get("metric_value"), 0) for one in metrics},
+            {text(one.get("param_key")): text(one.get("param_value")) for one in params},
         )
 
     def _by(self, table: str, column: str) -> dict[str, list[Row]]:
         """All rows of the table, by what the column says."""
         found: dict[str, list[Row]] = {}
         for row in self._rows(f"SELECT * FROM {table}") if self._columns(table) else ():
-            found.setdefault(_text(row.get(column)), []).append(row)
+            found.setdefault(text(row.get(column)), []).append(row)
         return found
 
     def _where(self, table: str, column: str, value: str) -> list[Row]:
@@ -123,36 +125,17 @@ class SqlStore:
 
 def _versions(rows: list[Row], tags: list[Row]) -> Iterator[VersionRow]:
     for row in rows:
-        number = _number(row.get("version"))
+        number = whole(row.get("version"))
         if number is None:
             continue
-        source, own = _text(row.get("source")), [tag for tag in tags if _number(tag.get("version")) == number]
-        yield VersionRow(
-            number=number,
-            source=source,
-            place=_text(row.get("storage_location")),
-            created=_number(row.get("creation_time")),
-            description=_text(row.get("description")),
-            author=_text(row.get("user_id")),
-            stage=_text(row.get("current_stage")),
-            status=_text(row.get("status")),
-            run=_text(row.get("run_id")),
-            run_link=_text(row.get("run_link")),
-            model=source.removeprefix("models:/") if source.startswith("models:/m-") else "",
-            tags=_pairs(own),
-        )
+        own = [tag for tag in tags if whole(tag.get("version")) == number]
+        found = version_row(number, row, _pairs(own))
+        model = found.source.removeprefix("models:/") if found.source.startswith("models:/m-") else ""
+        yield found._replace(model=model)
 
 
 def _pairs(rows: list[Row]) -> dict[str, str]:
-    return {_text(row.get("key")): _text(row.get("value")) for row in rows}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    return {text(row.get("key")): text(row.get("value")) for row in rows}
 
 
 def _value(value: Any, is_nan: Any) -> float:

@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mreg.importers.faults import MalformedSource, NothingToImport, WrongBytes
+from mreg.importers.omissions import Omissions
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
 from mreg.importers.tree import MAX_MANIFEST, Tree, is_folder, parse_json
 from mreg.importers.unpacked import Unpacked
@@ -44,6 +45,10 @@ class _Found(NamedTuple):
     refs: tuple[str, ...]
 
     @property
+    def called(self) -> str:
+        return _called(self.digest, self.refs)
+
+    @property
     def said(self) -> dict[str, str]:
         return _texts(self.manifest.get("annotations"))
 
@@ -58,40 +63,47 @@ def read(source: str, options: Options) -> Plan:
     """Raises NothingToImport, MalformedSource, WrongBytes, MissingPath, OutsideSource, UnreadableFile."""
     tree = Tree(source, options.data)
     unpacked = Unpacked()
-    collections: dict[str, list[_Found]] = {}
-    notes: list[str] = []
-    for found in _manifests(tree, notes):
-        name = found.said.get(f"{_OWN}name") or found.said.get("org.opencontainers.image.title")
-        collections.setdefault(name or os.path.basename(tree.root), []).append(found)
+    collections: dict[str, list[tuple[_Found, PlannedVersion]]] = {}
+    omitted = Omissions()
+    for found in _manifests(tree, omitted):
+        with omitted.left_out(found.called):
+            name = found.said.get(f"{_OWN}name") or found.said.get("org.opencontainers.image.title")
+            version = _version(tree, unpacked, found)
+            collections.setdefault(name or os.path.basename(tree.root), []).append((found, version))
     if not collections:
+        omitted.refuse()
         raise NothingToImport(source=source, what="no model")
-    planned = tuple(_collection(tree, unpacked, name, every) for name, every in collections.items())
-    return Plan(SYSTEM, source, planned, tuple(notes), unpacked)
+    planned = tuple(_collection(name, every) for name, every in collections.items())
+    return Plan(SYSTEM, source, planned, tuple(omitted.notes), unpacked)
 
 
-def _manifests(tree: Tree, notes: list[str]) -> Iterator[_Found]:
+def _manifests(tree: Tree, omitted: Omissions) -> Iterator[_Found]:
     """Each once, with all its names."""
     index = tree.json(tree.path("index.json"))
     refs: dict[str, list[str]] = {}
     for entry in _listed(index, "manifests", tree.path("index.json")):
         digest, name = str(entry.get("digest")), _texts(entry.get("annotations")).get(_REF)
         if entry.get("mediaType") not in _MANIFESTS:
-            notes.append(f"{digest} is left out: it is no manifest of files ({entry.get('mediaType')})")
+            omitted.notes.append(f"{digest} is left out: it is no manifest of files ({entry.get('mediaType')})")
             continue
         refs.setdefault(digest, []).extend([name] if name else [])
     for digest, names in refs.items():
-        data = _blob(tree, digest)
-        manifest = parse_json(data, digest)
-        if not isinstance(manifest, dict):
-            raise MalformedSource(path=digest, reason="it is no manifest")
-        yield _Found(digest, manifest, tuple(dict.fromkeys(names)))
+        with omitted.left_out(_called(digest, names)):
+            manifest = parse_json(_blob(tree, digest), digest)
+            if not isinstance(manifest, dict):
+                raise MalformedSource(path=digest, reason="it is no manifest")
+            yield _Found(digest, manifest, tuple(dict.fromkeys(names)))
 
 
-def _collection(tree: Tree, unpacked: Unpacked, name: str, every: list[_Found]) -> PlannedCollection:
-    versions = [_version(tree, unpacked, found) for found in every]
+def _called(digest: str, names: Sequence[str]) -> str:
+    return f"{digest} ({', '.join(names)})" if names else digest
+
+
+def _collection(name: str, every: list[tuple[_Found, PlannedVersion]]) -> PlannedCollection:
+    versions = [version for _, version in every]
     versions.sort(key=lambda one: (one.number is None, one.number or 0, one.time or ""))
-    aliases = {ref: found.digest for found in every for ref in found.refs if parse_version(ref) is None}
-    types = {found.said.get(f"{_OWN}type", "model") for found in every}
+    aliases = {ref: found.digest for found, _ in every for ref in found.refs if parse_version(ref) is None}
+    types = {found.said.get(f"{_OWN}type", "model") for found, _ in every}
     return PlannedCollection(name, tuple(versions), aliases, types.pop() if len(types) == 1 else "model")
 
 

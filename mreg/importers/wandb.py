@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from mreg.importers import check
 from mreg.importers.faults import MalformedSource, NothingToImport
+from mreg.importers.omissions import Omissions
 from mreg.importers.plan import LATEST, Options, Plan, PlannedCollection, PlannedFile, PlannedInput, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
 from mreg.importers.wandb_log import MAX_RECORD
@@ -57,9 +58,14 @@ def read(source: str, options: Options) -> Plan:
     if folders:
         return Plan(SYSTEM, source, tuple(_downloads(tree, folders)), tuple(tree.notes()))
     reader = _Reader(tree, options)
-    collections = tuple(reader.collections([read_run(tree, path) for path in logs]))
+    runs = []
+    for path in logs:
+        with reader.omitted.left_out(repr(os.path.relpath(path, tree.root))):
+            runs.append(read_run(tree, path))
+    collections = tuple(reader.collections(runs))
     notes = (*reader.notes, *tree.notes())
     if not collections:
+        reader.omitted.refuse()
         raise NothingToImport(source=source, what="; ".join(notes) or "no run that logged an artifact")
     return Plan(SYSTEM, source, collections, notes)
 
@@ -93,7 +99,8 @@ class _Reader:
         self._tree = tree
         self._partial = options.partial
         self._folders = [*options.data, *_own_folders()]
-        self.notes: list[str] = []
+        self.omitted = Omissions()
+        self.notes = self.omitted.notes
 
     def collections(self, runs: list[RunRow]) -> Iterator[PlannedCollection]:
         """In the order in which they were logged first: what a run used was logged before."""
@@ -113,7 +120,9 @@ class _Reader:
         aliases: dict[str, str] = {}
         for run, artifact in rows:
             if artifact.digest not in versions:
-                version = self._version(run, artifact)
+                version = None
+                with self.omitted.left_out(f"{name} {artifact.digest}"):
+                    version = self._version(run, artifact)
                 if version is None:
                     continue
                 versions[artifact.digest] = version

@@ -278,7 +278,7 @@ class TestDamage:
         dvc.write("m.bin.dvc", text)
         dvc.commit("one")
 
-        with pytest.raises(NothingToImport, match=r"m\.bin\.dvc"):
+        with pytest.raises(MalformedSource, match=r"m\.bin\.dvc"):
             repo.import_from(dvc.folder)
 
         assert not list(tmp_path.rglob("owned"))
@@ -398,6 +398,25 @@ class TestGtoInGit:
         assert repo.import_from(project.folder).added == ()
         project.tag("digits@v3.0.0")
         assert repo.import_from(project.folder).added == ("digits:v2",)
+
+    @pytest.mark.parametrize("path", ["sub/dvc.yaml", "old/artifacts.yaml"])
+    def test_a_file_that_is_not_understood_is_named_and_the_rest_is_imported(
+        self, repo: Repository, project: GitRepo, path: str
+    ) -> None:
+        project.write(path, "a: &a [*a]")
+        project.commit("bad")
+
+        done = repo.import_from(project.folder)
+
+        assert done.added == ("digits:v0", "digits:v1")
+        assert [note for note in done.notes if repr(path) in note and "YAML aliases" in note]
+
+    def test_where_nothing_is_understood_that_is_the_refusal(self, repo: Repository, project: GitRepo) -> None:
+        project.write("dvc.yaml", "{")
+        project.commit("bad")
+
+        with pytest.raises(MalformedSource, match="no YAML"):
+            repo.import_from(project.folder)
 
     def test_a_pointer_of_git_lfs_is_no_model(self, repo: Repository, project: GitRepo) -> None:
         project.write("models/digits/big.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")

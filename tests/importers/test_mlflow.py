@@ -216,6 +216,22 @@ class TestFiles:
 
         assert repo.history() == []
 
+    @pytest.mark.parametrize("what", ["models/digits/version-2", "models/other", f"0/{RUN}"])
+    def test_what_is_not_understood_is_named_and_the_rest_is_imported(
+        self, repo: Repository, files: Files, what: str
+    ) -> None:
+        files.model()
+        files.run(acc="1 0.1 1\n")
+        for number in (1, 2):
+            files.version(number, run_id=RUN)
+        files.write(f"{what}/meta.yaml", "{")
+
+        done = repo.import_from(files.root)
+
+        assert done.added == tuple(f"digits:v{n}" for n in ((1,) if "version" in what else (1, 2)))
+        assert [note for note in done.notes if repr(what) in note and "no YAML" in note] == list(done.notes)
+        assert len(done.notes) == 1
+
     def test_an_empty_store_is_refused(self, repo: Repository, files: Files) -> None:
         files.model()
         with pytest.raises(NothingToImport, match="no version"):

@@ -128,6 +128,20 @@ HOSTILE: dict[str, tuple[Change, type[MregError]]] = {
 }
 
 
+@pytest.mark.parametrize("layer", [{"mediaType": "a.tar+gzip"}, {"annotations": {}}])
+def test_a_manifest_that_is_not_understood_is_named_and_the_others_are_imported(
+    repo: Repository, layout: Layout, layer: dict[str, Any]
+) -> None:
+    layout.model(layout.raw("w.bin", b"one"), names=("v1", "good"))
+    layout.model(layout.raw("w.bin", b"two") | layer, names=("v2", "bad"))
+
+    done = repo.import_from(layout.folder)
+
+    assert done.added == ("bert:v1",)
+    assert [note for note in done.notes if "(v2, bad) is left out" in note] == list(done.notes)
+    assert [one.alias for one in repo.aliases("bert")] == ["good"]
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_layout_is_refused(repo: Repository, layout: Layout, case: str) -> None:
     # given

@@ -355,6 +355,24 @@ def test_a_log_that_is_not_understood_is_refused(repo: Repository, run: Run, hom
         imported(repo, run.write(data), home)
 
 
+def test_a_log_that_is_not_understood_is_named_and_the_others_are_imported(
+    repo: Repository, run: Run, home: Path
+) -> None:
+    # given
+    run.log([run.entry("w.bin", b"one")])
+    source = run.end()
+    other = source / "offline-run-20260102_030405-abcd"
+    other.mkdir()
+    (other / "run-abcd.wandb").write_bytes(b"no log at all")
+
+    # when
+    done = imported(repo, source, home)
+
+    # then
+    assert done.added == ("digits:v0",)
+    assert [note for note in done.notes if "run-abcd.wandb" in note and "no log of W&B" in note] == list(done.notes)
+
+
 class TestDownloaded:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
