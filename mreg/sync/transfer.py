@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from blake3 import blake3
-
-from mreg.content.chunks import ChunkReader
 from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents
 from mreg.intake.ingest import packs_of, reused_by
@@ -23,8 +20,9 @@ from mreg.session.context import Context
 from mreg.sync import labels
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import SameRepository, TargetChanged, reading, shows
-from mreg.sync.freight import DamagedRecipe, Freight, freight
+from mreg.sync.freight import Freight, freight
 from mreg.sync.labels import Labelled
+from mreg.sync.proving import prove
 from mreg.sync.request import NothingChosen, Request
 from mreg.sync.seen import Seen
 from mreg.sync.selection import chosen
@@ -229,23 +227,8 @@ class _Journey:
 
         if progress and total:
             progress(0, total)
-        prove = (lambda: self._try(load)) if self._request.doubt else None
-        return send(load, self._target, self._request.command, tell, prove, self._reading)
-
-    def _try(self, load: Freight) -> None:
-        """Whether the chunks that have come make up the files that they are said to. Raises DamagedRecipe,
-        MissingPack."""
-        index = self._target.tables(self._target.view().look)
-        reader = ChunkReader(self._target.storage, index.chunk)
-        for name, pieces in load.recipes.items():
-            whole, places = blake3(), index.chunks({piece.digest for piece in pieces})
-            for piece in pieces:
-                if piece.digest not in places:
-                    raise MissingPack(pack=f"with chunk {piece.digest.hex()}")
-                whole.update(reader.read(places[piece.digest]))
-            if whole.digest() != name:
-                location, reason = self._source.location, "its chunks make another file"
-                raise DamagedRecipe(location=location, digest=name.hex(), reason=reason)
+        doubts = (lambda: prove(load.recipes, self._target, self._source.location)) if self._request.doubt else None
+        return send(load, self._target, self._request.command, tell, doubts, self._reading)
 
     # The change.
 
