@@ -56,6 +56,23 @@ def test_a_page_fits_and_loads_nothing(
         assert one.page.evaluate("document.documentElement.scrollWidth") <= width, path.name
 
 
+def test_a_page_is_printed_dark_on_white_and_fits_on_paper(repo: Repository, written: Written, tab: Opened) -> None:
+    # given
+    for number in range(3):
+        metrics = {f"metric{n}": round(number / 7 + n, 5) for n in range(20)}
+        repo.log({"w.bin": bytes([number])}, "net", metadata={"metrics": metrics}, message=f"epoch {number} of 15")
+        repo.set_alias("challenger", f"net:v{number}")
+    a4 = 794
+    one = tab(written(repo), width=a4, color_scheme="dark").page
+
+    # when
+    one.emulate_media(media="print")
+
+    # then
+    assert one.evaluate("document.documentElement.scrollWidth") <= a4
+    assert one.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
 def test_hostile_text_does_nothing(hostile: Repository, written: Written, tab: Opened) -> None:
     path = written(hostile)
 
