@@ -72,6 +72,15 @@ class Glance:
         models = [model] if model else islice(self.models(), FEW)
         return sorted({tag for one in models for tag in self._table(f"registered/{one}/model.toml").get("tags", ())})
 
+    def remotes(self) -> list[tuple[str, str]]:
+        """The names of other repositories that this one and the user keep, with their locations."""
+        home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+        own = _parsed(_start_of(os.path.join(home, "mreg", "config.toml"), REF))
+        found = [table.get("remote") for table in (own, self._table("config.toml"))]
+        return sorted(
+            {name: str(place) for one in found if isinstance(one, dict) for name, place in one.items()}.items()
+        )
+
     def keys(self, collection: str | None = None) -> list[str]:
         """The metadata keys of a collection's newest versions, or of the newest of a few artifacts."""
         if collection is not None:
@@ -125,10 +134,7 @@ class Glance:
         return sorted(name for name in _composed(names) if name.startswith(start) and name[0] != ".")
 
     def _table(self, key: str) -> dict[str, Any]:
-        try:
-            return lazy.tomllib.loads(self._ref(key) or "")
-        except ValueError:
-            return {}
+        return _parsed(self._ref(key) or "")
 
     def _record(self, digest: str) -> dict[str, Any]:
         try:
@@ -144,19 +150,28 @@ class Glance:
         return text if last.startswith("# mreg seq=") else None
 
     def _text(self, key: str, length: int) -> str:
-        """The start of a file; nothing of one that is not there. Opening a pipe does not wait, and reads nothing."""
-        if self._root is None:
-            return ""
-        try:
-            descriptor = os.open(os.path.join(self._root, key), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return ""
-        try:
-            return os.read(descriptor, length).decode("utf-8", "replace")
-        except OSError:
-            return ""
-        finally:
-            os.close(descriptor)
+        return _start_of(os.path.join(self._root, key), length) if self._root is not None else ""
+
+
+def _start_of(path: str, length: int) -> str:
+    """The start of a file; nothing of one that is not there. Opening a pipe does not wait, and reads nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, length).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return lazy.tomllib.loads(text)
+    except ValueError:
+        return {}
 
 
 def _composed(names: Iterable[str]) -> Iterator[str]:

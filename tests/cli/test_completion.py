@@ -178,6 +178,20 @@ def test_the_repository_of_the_environment_is_looked_at(
     assert complete(text.format(work)) == ["digits", "zoo"]
 
 
+def test_remotes_of_the_repository_and_of_the_person_are_offered(
+    complete: Complete, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with Repository.open(work) as repo:
+        repo.add_remote("team", "s3://models/all")
+        repo.add_remote("home", "/srv/home", user=True)
+
+    assert complete("mreg push ") == complete("mreg pull ") == ["home", "team"]
+    assert complete("mreg push t") == complete("mreg remote rm t") == complete("mreg remote set t") == ["team"]
+    assert complete("mreg push team d") == ["digits", "digits:"]
+    assert complete("mreg push ./") == [""]
+
+
 def test_what_was_deleted_is_not_offered(complete: Complete) -> None:
     with Repository.open(".") as repo:
         repo.remove_alias("best", "digits")

@@ -262,10 +262,10 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('name', 'folders')),
     'remote set': ('Give a remote another location.', {
         '--user': ('', 'Keep it in your own settings, for all repositories.'),
-    }, ('name', 'folders')),
+    }, ('remote name', 'folders')),
     'remote rm': ('Forget a remote.', {
         '--user': ('', 'Keep it in your own settings, for all repositories.'),
-    }, ('name',)),
+    }, ('remote name',)),
     'remote ls': ('List remotes.', {
     }, ()),
     'search': ('Find models, artifacts and versions.', {
@@ -294,7 +294,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--restore': ('', 'Bring back what was deleted on the other side.'),
         '--as': ('-', 'What a collection is called on the other side. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan, with bytes.'),
-    }, ('-', 'reference*')),
+    }, ('remote', 'reference*')),
     'pull': ('Bring versions of another repository to this one.', {
         '--all': ('', 'All versions, or all of the collections that are named.'),
         '--where': ('expression', 'Versions that match (`mreg help filters`). Repeatable.'),
@@ -307,7 +307,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--restore': ('', 'Bring back what was deleted on the other side.'),
         '--as': ('-', 'What a collection is called on the other side. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan, with bytes.'),
-    }, ('-*',)),
+    }, ('remote*',)),
     'mirror': ('Keep a mirror of this repository up to date.', {
     }, ('folders',)),
     'bundle': ('Carry versions in a file.', {

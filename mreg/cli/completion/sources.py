@@ -30,8 +30,9 @@ SORT_KEYS = ("number", "size", "files", "created")
 
 def candidates(kind: str, start: str, arguments: list[str], location: str | None) -> Candidates:
     """What starts so, with descriptions. arguments: those before it. location: the repository that was chosen."""
-    if kind in ("files", "folders") or (kind == "side" and start.startswith(PATHS)):
-        kind = "files" if kind == "side" else kind
+    if kind in ("side", "remote") and start.startswith(PATHS):
+        kind = "files" if kind == "side" else "folders"
+    if kind in ("files", "folders"):
         return iter([("", kind)])
     if kind.startswith("|"):
         return _plain(kind[1:].split("|"), start)
@@ -111,6 +112,10 @@ def _tags_of_model(glance: Glance, start: str, arguments: list[str]) -> Candidat
     return _plain(glance.tags(arguments[0]), start)
 
 
+def _remotes(glance: Glance, start: str, _: list[str]) -> Candidates:
+    return (pair for pair in glance.remotes() if pair[0].startswith(start))
+
+
 def _keys(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     """Several may be given, with commas between."""
     before, comma, last = start.rpartition(",")
@@ -159,6 +164,8 @@ _SOURCES: dict[str, Callable[[Glance, str, list[str]], Candidates]] = {
     "run": _runs,
     "tag": _tags,
     "tag of model": _tags_of_model,
+    "remote": _remotes,
+    "remote name": _remotes,
     "key": _keys,
     "sort key": _sort_keys,
     "assignment": _assignments,
