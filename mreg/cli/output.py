@@ -62,6 +62,8 @@ class Out:
         """A path, to the byte, whatever its name."""
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+        if sys.stdout.line_buffering:  # on a terminal, before notes that follow
+            sys.stdout.flush()
 
     def table(self, headings: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> None:
         """Rows under headings on a terminal; in a pipe, tab-separated rows without headings.
