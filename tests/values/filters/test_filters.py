@@ -52,7 +52,7 @@ QUERIES = [
     ("metrics.acc > 0.99", "RO"),
     ("metrics.loss < 0.5", "V"),
     ("metrics.loss < 5e-1", "V"),
-    ("metrics.acc between 0.95 and 0.995", "VR"),
+    ("metrics.acc between 0.9 and 0.95", "V"),
     ("params.lr = 1e-3", "V"),
     ("params.seed = 42", "V"),
     ("params.seed = '42'", "O"),
@@ -158,6 +158,8 @@ def test_other_spellings_mean_the_same(text: str, same: str) -> None:
         ("k glob 'a[!x]c'", {"k": "abc"}, True),
         ("k not like 'a%'", {"k": 3}, False),
         ("k not between 1 and 2", {"k": 3}, True),
+        ("k between 0.9 and 0.95", {"k": 0.9}, True),  # both ends are in
+        ("k between 0.9 and 0.95", {"k": 0.951}, False),
         ("k not in (1, 2)", {"k": "1"}, True),
         ("k >= 'b'", {"k": "bc"}, True),
         ("has k", {"k": {"l": 1}}, False),
