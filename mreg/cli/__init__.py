@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         exit_codes as exit_codes,
         guesses as guesses,
         help as help,
+        lineage_views as lineage_views,
         parser as parser,
         redirected as redirected,
         report as report,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from mreg.cli import cyclonedx
 from mreg.cli.as_json import print_json
+from mreg.cli.choosing import told
 from mreg.cli.output import Out
+from mreg.cli.state import State
 from mreg.values.words import size_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,26 @@ class _Graph:
         for step in found.steps:
             self.inputs[step.result].append(step.input)
             self.results[step.input].append(step.result)
+
+
+def show(
+    state: State, reference: str, *, up: bool = True, down: bool = True, depth: int | None = None, form: str = "tree"
+) -> None:
+    """`mreg lineage REFERENCE`"""
+    repository = state.repository()
+    found = repository.lineage(reference, up=up, down=down, depth=depth, told=told(state))
+
+    def render(out: Out) -> None:
+        if form == "mermaid":
+            mermaid(out, found)
+        elif form == "cyclonedx":
+            bom(found, repository.version(reference), repository.files(reference))
+        elif out.terminal:
+            tree(out, reference, found, up=up, down=down)
+        else:
+            rows(out, found, up=up, down=down)
+
+    state.emit({"digest": found.digest, "nodes": found.nodes, "steps": found.steps}, render)
 
 
 def tree(out: Out, reference: str, found: Lineage, *, up: bool, down: bool) -> None:

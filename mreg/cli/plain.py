@@ -72,6 +72,8 @@ def _plain(state: State, words: list[str]) -> Callable[[], object] | None:
             return partial(resolve, state, reference)
         case ["use", reference]:
             return partial(use, state, reference)
+        case ["lineage", reference]:
+            return partial(cli.lineage_views.show, state, reference)
         case ["alias", "ls", *name] if len(name) < 2:
             return partial(list_aliases, state, *name)
         case ["alias", "set", alias, reference]:

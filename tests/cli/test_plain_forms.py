@@ -20,6 +20,11 @@ LINES = [
     ("use", "digits:v0"),
     ("use", "digits:worst"),
     ("use",),
+    ("lineage", "digits"),
+    ("lineage", "digits:best"),
+    ("lineage", "nothing"),
+    ("lineage",),
+    ("lineage", "digits:v0", "digits"),
     ("alias", "ls"),
     ("alias", "ls", "digits"),
     ("alias", "ls", "nothing"),
@@ -82,7 +87,7 @@ def test_what_a_filter_chooses_is_told_as_by_the_parser(
     assert plain == [filled(*line, *flags) for line in CHOOSING]
 
 
-def test_a_search_by_a_filter_does_without_the_parser(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frequent_questions_do_without_the_parser(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answered: list[bool] = []
     answer = main.answer
     monkeypatch.setattr(main, "answer", lambda *words: answered.append(answer(*words)) or answered[-1])
@@ -90,4 +95,6 @@ def test_a_search_by_a_filter_does_without_the_parser(filled: Any, monkeypatch: 
     filled.must("search", "--where", "m.acc > 0.5", "--sort", "-m.acc", "--limit", "1")
     filled.must("ls", "digits", "--where", "m.acc > 0.5")
 
-    assert answered == [True, True]
+    filled.must("lineage", "digits")
+
+    assert answered == [True, True, True]

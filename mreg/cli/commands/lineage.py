@@ -1,14 +1,12 @@
 """`mreg lineage`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mreg.cli import lineage_views
-from mreg.cli.choosing import told
 from mreg.cli.commands.params import ReferenceArgument
 from mreg.cli.context import Context
-from mreg.cli.output import Out
 
 FORMATS = ("tree", "mermaid", "cyclonedx")
 
@@ -28,19 +26,4 @@ def lineage(
     """
     if form not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
-    repository = ctx.obj.repository()
-    ways = {"up": up or not down, "down": down or not up}
-    found = repository.lineage(reference, **ways, depth=depth, told=told(ctx.obj))
-
-    def render(out: Out) -> None:
-        if form == "mermaid":
-            lineage_views.mermaid(out, found)
-        elif form == "cyclonedx":
-            lineage_views.bom(found, repository.version(reference), repository.files(reference))
-        elif out.terminal:
-            lineage_views.tree(out, reference, found, **ways)
-        else:
-            lineage_views.rows(out, found, **ways)
-
-    body: dict[str, Any] = {"digest": found.digest, "nodes": found.nodes, "steps": found.steps}
-    ctx.obj.emit(body, render)
+    lineage_views.show(ctx.obj, reference, up=up or not down, down=down or not up, depth=depth, form=form)
