@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from mreg.content.packs import Base, Piece
 from mreg.refs.keys import AliasKey, AnnotationKey, ArtifactKey, CardKey, LinkKey, ModelKey, VersionKey
 from mreg.refs.transaction import timestamp
 from mreg.repository import Repository
+from mreg.storage import ABSENT
+from mreg.storage.bundle_file import BundleFile
 from mreg.storage.memory import MemoryStorage
 from mreg.values import canonical
 from mreg.values.digest import digest
@@ -29,14 +32,21 @@ def raw(data: bytes) -> bytes:
     return bytes.fromhex(digest(data))
 
 
-def craft(fill: Fill, *, data: bytes = DATA, size: int | None = None, refs: dict[Any, str] | None = None) -> Repository:
+def craft(
+    fill: Fill,
+    *,
+    data: bytes = DATA,
+    size: int | None = None,
+    refs: dict[Any, str] | None = None,
+    path: str = "w",
+) -> Repository:
     """A repository with `m:v0`, of one file that is said to be `data`; `fill` writes its pack."""
     storage = MemoryStorage()
     eve = Repository.init_storage(storage, "eve")
     with PackWriter(storage) as writer:
         fill(writer)
         writer.publish()
-    row = {"path": "w", "size": len(data), "digest": digest(data)}
+    row = {"path": path, "size": len(data), "digest": digest(data)}
     manifest = canonical.dumps({"kind": "manifest", "format": 1, "files": [row]})
     storage.put(object_key(digest(manifest)), manifest)
     told = len(data) if size is None else size
@@ -93,7 +103,62 @@ def bomb(writer: PackWriter) -> None:
     writer.add(raw(DATA), DATA, Encoded(codecs.PLANES, b"\x01\xff\xff\xff\xff" + bytes(20)))
 
 
-@pytest.mark.parametrize("fill", [other_bytes, nothing, wrong_order, wrong_sizes, circle, lost_base, bomb])
+def empty_pieces(writer: PackWriter) -> None:
+    writer.add(raw(b""), b"")
+    writer.add(raw(DATA[:-1]), DATA[:-1])
+    writer.add_recipe(raw(DATA), [*[Piece(raw(b""), 0)] * 1000, Piece(raw(DATA[:-1]), len(DATA))])
+
+
+FILLS = [other_bytes, nothing, wrong_order, wrong_sizes, circle, lost_base, bomb, empty_pieces]
+
+
+def bundled(eve: Repository, file: Path) -> Path:
+    """A bundle of whatever is in the repository, as somebody makes one who does not look."""
+    storage, bundle = eve._context.storage, BundleFile.create(str(file))
+    for folder in ("config.toml", "packs", "objects", "journal"):
+        for key in [folder] if "." in folder else storage.list(folder):
+            value = storage.get(key)
+            if value and key != "journal/applied":
+                bundle.put(key, value.data, ABSENT)
+    bundle.finish()
+    bundle.close()
+    return file
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_chunks_and_recipes_that_lie_are_refused_in_bundles(fill: Fill, team: Repository, tmp_path: Path) -> None:
+    file = bundled(craft(fill), tmp_path / "eve.bundle")
+
+    with pytest.raises(MregError):
+        team.pull(file)
+
+    assert team.artifacts() == []
+    assert not team.fsck(full=True).findings
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_a_clone_of_chunks_and_recipes_that_lie_is_refused(fill: Fill, tmp_path: Path) -> None:
+    with pytest.raises(MregError):
+        Repository.clone(craft(fill), tmp_path / "copy")
+
+    if (tmp_path / "copy").exists():  # chunks came, and no name
+        with Repository.open(tmp_path / "copy") as made:
+            assert made.artifacts() == []
+            assert not made.fsck(full=True).findings
+
+
+@pytest.mark.parametrize("path", ["../w", "/etc/w", "a//b", "a/../b", "", ".", "a\x00b"])
+def test_paths_that_lead_elsewhere_are_refused(path: str, team: Repository, tmp_path: Path) -> None:
+    eve = craft(honest, path=path)
+
+    for source in (eve, bundled(eve, tmp_path / "eve.bundle")):
+        with pytest.raises(MregError):
+            team.pull(source, every=True)
+
+    assert team.artifacts() == []
+
+
+@pytest.mark.parametrize("fill", FILLS)
 def test_chunks_and_recipes_that_lie_are_refused(fill: Fill, team: Repository) -> None:
     eve = craft(fill)
 
