@@ -100,7 +100,7 @@ class Travel(Opened):
             made = cls.init(location, author=author)
         except AlreadyInitialised:
             made, is_new = cls.open(location, author=author), False
-            if not sync.transfer.is_begun(made._context):
+            if not sync.transfer.is_begun(made._context, other.location):
                 raise
         request = sync.request.everything("clone")._replace(collections=True)
         try:

@@ -74,10 +74,11 @@ def is_empty(target: Context) -> bool:
     return not target.journal.has(1)
 
 
-def is_begun(target: Context) -> bool:
-    """Is this a new repository, in which nothing was done but to clone another one?"""
+def is_begun(target: Context, origin: str) -> bool:
+    """Is this a new repository, in which nothing was done but to clone the one at `origin`, and to name that?"""
+    steps = ("clone", f"remote add origin {origin}")
     look = target.journal.look()
-    return all(entry.command == "clone" for entry in target.journal.upto(look.head))
+    return all(entry.command in steps for entry in target.journal.upto(look.head))
 
 
 def _later(found: list[Resolved], since: Context, verb: str) -> list[Resolved]:

@@ -50,6 +50,15 @@ def test_a_clone_of_a_clone_has_an_origin_of_its_own(mreg: Any, team: Path, tmp_
     assert str(tmp_path / "first") in mreg.must("--repo", str(tmp_path / "second"), "remote", "ls")
 
 
+def test_a_clone_that_was_killed_at_its_very_end_is_made_again(mreg: Any, team: Path) -> None:
+    mreg.must("clone", str(team), "copy")
+
+    again = mreg("clone", str(team), "copy")
+
+    assert (again.code, again.out) == (0, f"{mreg.home}/copy/.mreg\n")
+    assert "0 versions fetched" in again.errors
+
+
 def test_a_clone_never_overwrites_another_repository(mreg: Any, team: Path, tmp_path: Path) -> None:
     mreg.must("init", str(tmp_path / "other"))
 
