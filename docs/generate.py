@@ -272,9 +272,10 @@ def error_classes() -> list[type[MregError]]:
 
 
 def placeholders(text: str) -> str:
-    """`{name!r}` as a reader is to see it: NAME."""
+    """`{name!r}` as readers see it: NAME, or [NAME] where it follows a word directly, since it may be empty there."""
     if text == MregError.template:
         return ""
+    text = re.sub(r"(?<=[\w}]{2})\{(\w+)\}", r" [{\1}]", text)
     return re.sub(r"\{(\w+)[^}]*\}", lambda match: match[1].upper(), text)
 
 

@@ -15,19 +15,33 @@ Blanks at the ends of lines do not count. A ```python block is run in the same f
 
 from __future__ import annotations
 
+import importlib
 import os
 import pty
 import re
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mreg.values.errors import MregError
+
 ROOT = Path(__file__).parents[1]
 HOME = "/home/ada"
 SECONDS = 300
+
+
+def defined_errors() -> list[type[MregError]]:
+    """All classes of errors that mreg defines, as the reference lists them."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        found: list[type[MregError]] = importlib.import_module("generate").error_classes()
+    finally:
+        sys.path.pop(0)
+    return found
 
 
 class Block(NamedTuple):

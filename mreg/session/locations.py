@@ -96,9 +96,9 @@ def remote_of(location: str | os.PathLike[str]) -> Url | None:
 
 
 _CREDENTIALS = {
-    "ssh": "write ssh://HOST/PATH or ssh://USER@HOST/PATH; passwords and keys belong into ssh's own configuration",
+    "ssh": "write ssh://HOST/PATH or ssh://USER@HOST/PATH; passwords and keys belong in ssh's own configuration",
     **dict.fromkeys(WEB, "addresses with credentials are kept nowhere, and what needs them cannot be read"),
-    "": "credentials belong into the environment or a profile",
+    "": "credentials belong in the environment or a profile",
 }
 
 

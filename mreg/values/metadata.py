@@ -215,9 +215,11 @@ def _paths(values: Mapping[str, Any], dotted: str) -> Iterator[tuple[str, ...]]:
 
 
 def _without(values: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """A mapping goes with the last of its keys: an empty one says nothing."""
     head, *rest = path
-    if rest:
-        return {**values, head: _without(values[head], tuple(rest))}
+    left = _without(values[head], tuple(rest)) if rest else {}
+    if left:
+        return {**values, head: left}
     return {key: value for key, value in values.items() if key != head}
 
 

@@ -86,8 +86,8 @@ def test_no_repository_is_told_as_such(url: str, bare: Any) -> None:
     ("location", "code", "said"),
     [
         ("s3://nowhere-at-all/x", 3, "there is no bucket s3://nowhere-at-all/x"),
-        ("s3://me:canary@models/x", 2, "credentials belong into the environment"),
-        ("s3://models/x?key=canary", 2, "credentials belong into the environment"),
+        ("s3://me:canary@models/x", 2, "credentials belong in the environment"),
+        ("s3://models/x?key=canary", 2, "credentials belong in the environment"),
         ("s3://", 2, "write s3://BUCKET/FOLDER"),
     ],
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from documented import defined_errors
 
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.help.topics import NAMES
@@ -63,11 +61,7 @@ def test_a_hint_names_options_that_exist(code: str) -> None:
 
 def errors() -> list[type[MregError]]:
     """All that a user can meet."""
-    sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-    try:
-        found = importlib.import_module("generate").error_classes()
-    finally:
-        sys.path.pop(0)
+    found = defined_errors()
     return [one for one in found if "code" in vars(one) and one.template != MregError.template]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -145,3 +146,33 @@ def test_the_history_of_an_alias_fits(mreg: Any, model: Callable[..., str], widt
     assert max(map(len, shown)) <= width
     text = " ".join(" ".join(shown).split())
     assert "v0 llama-3-8b-instruct-sft:v0 20" in text and "and " * 29 in text and "first of all" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_an_error_and_its_hint_are_wrapped_between_words(filled: Any, width: int) -> None:
+    # given
+    command = ("alias", "set", "production", "digits:v0", "--expect", "v9")
+    piped = filled(*command).errors.splitlines()
+
+    # when
+    shown = filled.terminal(*command, environment={"COLUMNS": str(width), "NO_COLOR": "1"})
+
+    # then
+    found = shown.out.splitlines()
+    copied = [text for text in re.findall("`[^`]*`", "".join(piped)) if len(text) + 6 <= width]
+    assert shown.code == 7
+    assert [" ".join(line.split()) for line in piped] == [
+        " ".join(line.split()) for line in re.sub(r"\n {6,}", " ", shown.out).splitlines()
+    ]
+    assert len(piped) == 2, "in a pipe nothing is wrapped"
+    assert all(any(text in line for line in found) for text in copied)
+    assert all(len(line) <= width or "`" in line for line in found)
+
+
+def test_a_quoted_text_is_not_broken(filled: Any) -> None:
+    name = "a name with blanks that is longer than a line of this terminal"
+
+    shown = filled.terminal("show", name, environment={"COLUMNS": "40", "NO_COLOR": "1"})
+
+    assert shown.code == 2
+    assert name in shown.out

@@ -58,7 +58,7 @@ def test_buckets_are_told_from_folders(here: Path, url: str | Path) -> None:
 
 @pytest.mark.parametrize("url", ["s3://ann:hunter2@models/x", "gs://models/x?key=hunter2", "az://models/x#hunter2"])
 def test_credentials_in_a_bucket_s_location_are_refused(url: str) -> None:
-    with pytest.raises(InvalidLocation, match="credentials belong into the environment") as caught:
+    with pytest.raises(InvalidLocation, match="credentials belong in the environment") as caught:
         remote_of(url)
 
     assert "hunter2" not in str(caught.value) + repr(caught.value.facts)
