@@ -210,6 +210,8 @@ def differing(versions: Sequence[Version]) -> list[str]:
 
 
 def tell_left_out(state: State, count: int, one: str, many: str) -> None:
-    """Say how many things `--limit` leaves out."""
-    if count > 0:
+    """Say how many things `--limit` leaves out. Beyond a thousand, searches stop counting."""
+    if count > 1000:
+        state.note(f"more than 1,000 {many}; --limit 0 shows all")
+    elif count > 0:
         state.note(f"{count_text(count, one, many)}; --limit 0 shows all")

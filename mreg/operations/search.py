@@ -13,7 +13,7 @@ from mreg.operations.versions import artifact_type, load
 from mreg.refs import properties
 from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context
-from mreg.session.fact_queries import Held, Order, Query, fits_statement
+from mreg.session.fact_queries import FIRST, Held, Order, Query, fits_statement
 from mreg.session.facts import Records, words_of
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_card, listed_collections, listed_links
@@ -31,6 +31,9 @@ from mreg.values.metadata import flatten
 from mreg.values.named_tuple import NamedTuple
 
 _T = TypeVar("_T")
+
+MOST_COUNTED = 1000
+"""Counting more versions than these beyond the limit takes longer than finding those within it."""
 
 Told = Callable[[int], None]
 """Is told how many versions the tables have to read first."""
@@ -72,7 +75,7 @@ def find(
     context: Context, wanted: Wanted, told: Told | None = None, total: Callable[[int], None] | None = None
 ) -> list[Version]:
     """The versions, in the order asked for, else by artifact and number. total: is told how many there are, whatever
-    the limit. Raises UnknownKey, InvalidSort, UnknownName, Damaged."""
+    the limit, or some number more than MOST_COUNTED beyond it. Raises UnknownKey, InvalidSort, UnknownName, Damaged."""
     if not is_unicode(wanted.text):  # nothing that is kept holds such a text
         return []
     for attempt in range(3):
@@ -217,17 +220,23 @@ class Search:
         where, values = self.condition(query)
         self._check_order(query, where, values)
         limit = self._wanted.limit if self.is_exact else None
+        if limit and limit * 10 <= FIRST and self._order and not self._order[0].key.field:
+            probing, given = self.condition(query, probes=True)
+            best = query.best(probing, given, self._order, limit)
+            if best is not None:
+                self.total = query.count(probing, given, limit + MOST_COUNTED + 1) if self._counts else None
+                return [Resolved(*row) for row in best]
         if self._counts and self.is_exact:
             where, values = query.narrowed(where, values)
             self.total = query.matched()
         return [Resolved(*row) for row in query.find(where, values, self._order, limit)]
 
-    def condition(self, query: Query) -> tuple[str, list[Any]]:
+    def condition(self, query: Query, *, probes: bool = False) -> tuple[str, list[Any]]:
         """All that is wanted, as SQL. Raises UnknownKey."""
         where, values = self.within(query)
-        for one in self._wanted.where:
+        for one in () if probes else self._wanted.where:  # they were checked before
             self._check_keys(query, one, where, values)
-        parts = [query.condition(one, self._now) for one in self._wanted.where]
+        parts = [query.condition(one, self._now, probes=probes) for one in self._wanted.where]
         if self._wanted.text:
             needle = self._wanted.text.casefold()
             named = [

@@ -24,6 +24,9 @@ DEEPEST: Final = 20
 """What one statement can hold: SQLite's own parser has limits. The rest of a larger expression is asked of the
 records."""
 
+FIRST: Final = 1000
+"""So many versions are looked at one by one before all of them are."""
+
 _COLUMNS = {"name": "(v.artifact || ':v' || v.number)"} | {
     name: f"v.{name}"
     for name in (
@@ -44,6 +47,7 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LARGEST = 2**63 - 1
 _NUMBERS, _TEXTS = "{0} < ''", "{0} >= '' AND {0} < x''"
 """How SQLite orders types: numbers, texts, blobs."""
+_RANK = "CASE WHEN {0} < '' THEN 0 WHEN {0} < x'' THEN 1 WHEN {0} IS NULL THEN 3 ELSE 2 END"
 
 
 class Held(NamedTuple):
@@ -71,6 +75,7 @@ class Query:
         self._types = types
         self._has_held = False
         self._chosen = 0
+        self._probes = False
         db.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (test INTEGER, value)")
         db.execute("CREATE TEMP TABLE IF NOT EXISTS held (kind TEXT, word TEXT, version INTEGER)")
         db.execute("DELETE FROM chosen")
@@ -85,6 +90,20 @@ class Query:
             if len(found) == limit:  # versions without the key come last
                 return found
         return self._ordered(where, values, order, limit, "LEFT JOIN")
+
+    def best(
+        self, where: str, values: list[Any], order: Sequence[Order], limit: int
+    ) -> list[tuple[str, int, str]] | None:
+        """The same as `find`, looked for among the first by a key of metadata only; None if too few of them fit."""
+        key, descending = order[0]
+        ordered = "AND value < '' ORDER BY value DESC" if descending else "ORDER BY value"  # numbers come first
+        query = f"SELECT value, version FROM facts WHERE key = ? AND item = 0 AND value NOT IN (?, ?) {ordered} LIMIT ?"
+        rows = self._db.execute(query, (self.key(key.name), NO_VALUE, NAN, FIRST)).fetchall()
+        whole = len(rows) < FIRST  # else there may be more with the value of the last one
+        chosen = self._choose(version for value, version in rows if whole or value != rows[-1][0])
+        among = "v.id IN (SELECT value FROM chosen WHERE test = ?)"
+        found = self._ordered(f"{among} AND {where}", [chosen, *values], order, limit, "JOIN")
+        return found if len(found) == limit else None
 
     def _ordered(
         self, where: str, values: list[Any], order: Sequence[Order], limit: int | None, join: str
@@ -102,8 +121,7 @@ class Query:
                 f"AND {fact}.item = 0 AND {fact}.value NOT IN (?, ?)"
             )
             parameters += [self.key(key.name), NO_VALUE, NAN]
-            rank = "CASE WHEN {0} < '' THEN 0 WHEN {0} < x'' THEN 1 WHEN {0} IS NULL THEN 3 ELSE 2 END"
-            columns += [rank.format(f"{fact}.value"), f"{fact}.value {direction}"]
+            columns += [_RANK.format(f"{fact}.value"), f"{fact}.value {direction}"]
         query = (
             f"SELECT v.artifact, v.number, v.digest FROM versions v {' '.join(joins)} WHERE {where} "
             f"ORDER BY {', '.join([*columns, 'v.artifact', 'v.number'])} LIMIT ?"
@@ -121,8 +139,10 @@ class Query:
         """How many versions fit the condition that was narrowed last."""
         return int(self._db.execute("SELECT count(*) FROM matched").fetchone()[0])
 
-    def count(self, where: str, values: list[Any]) -> int:
-        return int(self._db.execute(f"SELECT count(*) FROM versions v WHERE {where}", values).fetchone()[0])
+    def count(self, where: str, values: list[Any], most: int = _LARGEST) -> int:
+        """How many versions fit, or `most` if there are more."""
+        query = f"SELECT count(*) FROM (SELECT 1 FROM versions v WHERE {where} LIMIT ?)"
+        return int(self._db.execute(query, (*values, most)).fetchone()[0])
 
     def key(self, name: str) -> int:
         """The number of a key of metadata; -1 if there is none."""
@@ -197,8 +217,10 @@ class Query:
         )
         return query, [needle, self._choose(names)]
 
-    def condition(self, found: Filter, now: datetime) -> tuple[str, list[Any]]:
-        """The filter, or "1" if it is too large for a statement."""
+    def condition(self, found: Filter, now: datetime, *, probes: bool = False) -> tuple[str, list[Any]]:
+        """The filter, or "1" if it is too large for a statement. probes: facts are looked up version by version, which
+        is faster where few versions are looked at, instead of once for all."""
+        self._probes = probes
         return self._tree(found.tree, found, microseconds(now)) if fits_statement(found.tree) else ("1", [])
 
     def _tree(self, tree: Tree, found: Filter, now: int) -> tuple[str, list[Any]]:
@@ -241,6 +263,8 @@ class Query:
             number = INPUTS if is_set else self.key(key.name)
             table, column, which, parameter = "facts", "value", "key = ?", number  # type: ignore[assignment]
         having = f"v.id IN (SELECT version FROM {table} WHERE {which}"
+        if self._probes and table == "facts":
+            having = f"EXISTS (SELECT 1 FROM facts WHERE version = v.id AND {which}"
         if test.op == "has":
             return f"{having})", [parameter]
         op, negated = positive(test.op)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from mreg import Filter, Input, Version
@@ -167,12 +168,38 @@ def test_the_tables_find_what_the_filter_matches(described: list[Any], tree: Any
     def ask(db: Any) -> Any:
         types = {"other": "dataset", "vit": "model"}
         query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], lambda: types)
-        return query.find(*query.condition(wanted, NOW), [], None)
+        ways = [query.condition(wanted, NOW, probes=probes) for probes in (False, True)]
+        return [query.find(*way, [], None) for way in ways]
 
-    found = {(artifact, number) for artifact, number, _ in tables.asked(records, ask)}
+    found = [{(artifact, number) for artifact, number, _ in rows} for rows in tables.asked(records, ask)]
 
     # then
-    assert found == {(one.artifact, one.number) for one, _, _ in versions if wanted.matches(one, now=NOW)}
+    assert found == [{(one.artifact, one.number) for one, _, _ in versions if wanted.matches(one, now=NOW)}] * 2
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("first", [2, 4, 1000])
+def test_the_best_of_some_are_the_best_of_all_or_are_not_told(
+    first: int, descending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr("mreg.session.fact_queries.FIRST", first)
+    given_values = [{"k": value, "l": n % 3} for n, value in enumerate([3, 1, 2, 2, 2, 4, "a", "NaN", 2.0, 5])]
+    versions = [version(n, (value, "", None, 0, [], [], False, False)) for n, value in enumerate(given_values)]
+    tables, records = filled(versions)
+    order = [Order(Key("k"), descending), Order(Key("number", True), True)]
+
+    # when
+    def ask(db: Any) -> list[tuple[Any, Any]]:
+        query = Query(db, list, dict)
+        where, probing = (query.condition(Filter("l != 1"), NOW, probes=probes) for probes in (False, True))
+        return [(query.best(*probing, order, limit), query.find(*where, order, limit)) for limit in range(1, 9)]
+
+    answers = tables.asked(records, ask)
+
+    # then
+    assert [best for best, _ in answers if best is not None] == [all_ for best, all_ in answers if best is not None]
+    assert first < 1000 or answers[0][0] is not None
 
 
 def test_versions_without_the_key_come_last_in_both_directions() -> None:
