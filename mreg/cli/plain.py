@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mreg import cli
+from mreg import cli, lazy
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.values.names import composed
@@ -16,7 +16,24 @@ from mreg.values.names import composed
 _FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
 """Options that every command has, and the field of the state that each sets."""
 _HELP = ("-h", "--help")
-_VALUES = ("--where", "--sort", "--limit")
+_CHOICE = {"--where": "where", "--sort": "sort", "--limit": "limit"}
+_VALUES = {
+    "search": _CHOICE,
+    "ls": _CHOICE,
+    "get": {"--output": "output", "-o": "output"},
+    "log": {
+        "--artifact": "artifact",
+        "-a": "artifact",
+        "--alias": "aliases",
+        "--link": "links",
+        "--message": "message",
+        "-m": "message",
+        "--meta": "metadata",
+    },
+}
+"""Options with a value, by command, and what each is called here."""
+
+_REPEATABLE = ("where", "aliases", "links", "metadata")
 
 
 def answer(arguments: list[str], state: State) -> bool:
@@ -28,7 +45,7 @@ def answer(arguments: list[str], state: State) -> bool:
     words = [word for word in arguments if not word.startswith("-")]
     if set(flags) & set(_HELP):
         return cli.help.show.page(state, " ".join(words))
-    if (run := _choosing(state, words, given) if given else _plain(state, words)) is None:
+    if (run := _with_options(state, words, given) if given else _plain(state, words)) is None:
         return False
     for flag in flags:
         setattr(state, _FLAGS[flag], True)
@@ -38,22 +55,50 @@ def answer(arguments: list[str], state: State) -> bool:
 
 def _options(arguments: list[str]) -> tuple[list[str], dict[str, list[str]]]:
     """The words without the options that take a value, and the values of these."""
+    names = _VALUES.get(next((word for word in arguments if not word.startswith("-")), ""), {})
     rest, found = list[str](), dict[str, list[str]]()
     words = iter(arguments)
     for word in words:
-        if word in _VALUES and (value := next(words, None)) is not None:
-            found.setdefault(word, []).append(value)
+        if word in names and (value := next(words, None)) is not None:
+            found.setdefault(names[word], []).append(value)
         else:
             rest.append(word)
     return rest, found
 
 
+def _with_options(state: State, words: list[str], given: dict[str, list[str]]) -> Callable[[], object] | None:
+    """A command with options that have a value; each but those that are repeatable is given once."""
+    if any(len(values) > 1 for name, values in given.items() if name not in _REPEATABLE):
+        return None
+    once = {name: values[0] for name, values in given.items() if name not in _REPEATABLE}
+    match words:
+        case ["get", reference]:
+            return partial(cli.get_result.get, state, reference, **once)
+        case ["log", _, *_] if "artifact" in once:
+            return partial(_log, state, words[1:], given, once)
+        case ["search" | "ls", *_]:
+            return _choosing(state, words, given)
+    return None
+
+
+def _log(state: State, paths: list[str], given: dict[str, list[str]], once: dict[str, str]) -> None:
+    cli.log_result.log(
+        state,
+        paths,
+        once["artifact"],
+        message=once.get("message"),
+        aliases=given.get("aliases", ()),
+        links=given.get("links", ()),
+        metadata=lazy.load("mreg.values.metadata").parse_pairs(given.get("metadata", ())),
+    )
+
+
 def _choosing(state: State, words: list[str], given: dict[str, list[str]]) -> Callable[[], object] | None:
     """`mreg search [TEXT]` and `mreg ls NAME`, with --where."""
-    sort, limit = given.get("--sort", [""]), given.get("--limit", ["0"])
-    if "--where" not in given or len(sort) > 1 or len(limit) > 1 or not (limit[0].isascii() and limit[0].isdecimal()):
+    sort, limit = given.get("sort", [""]), given.get("limit", ["0"])
+    if "where" not in given or not (limit[0].isascii() and limit[0].isdecimal()):
         return None
-    chosen = cli.choosing.Chosen(given["--where"], sort=cli.choosing.split(sort), limit=int(limit[0]))
+    chosen = cli.choosing.Chosen(given["where"], sort=cli.choosing.split(sort), limit=int(limit[0]))
     match words:
         case ["search", *text] if len(text) < 2:
             return partial(cli.choosing.search, state, chosen._replace(text=composed("".join(text))))
@@ -74,6 +119,12 @@ def _plain(state: State, words: list[str]) -> Callable[[], object] | None:
             return partial(use, state, reference)
         case ["lineage", reference]:
             return partial(cli.lineage_views.show, state, reference)
+        case ["show", reference]:
+            return partial(cli.show_page.show, state, reference)
+        case ["get", reference]:
+            return partial(cli.get_result.get, state, reference)
+        case ["history", *name] if len(name) < 2:
+            return partial(cli.history_page.history, state, *name)
         case ["alias", "ls", *name] if len(name) < 2:
             return partial(list_aliases, state, *name)
         case ["alias", "set", alias, reference]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -34,6 +35,18 @@ LINES = [
     ("alias", "set", "be/st", "digits"),
     ("alias", "set", "best"),
     ("alias",),
+    ("show", "digits:v0"),
+    ("show", "digits:best"),
+    ("show", "digits"),
+    ("show", "Classifier"),
+    ("show", "nothing"),
+    ("show", "digits:v9"),
+    ("show",),
+    ("history",),
+    ("history", "digits"),
+    ("history", "digits:best"),
+    ("history", "nothing"),
+    ("history", "digits", "digits"),
     (),
 ]
 CHOOSING = [
@@ -59,6 +72,26 @@ CHOOSING = [
     ("ls", "--where", "m.acc > 0.5"),
     ("resolve", "digits", "--where", "m.acc > 0.5"),
 ]
+REPEATED = [
+    ("get", "digits:v0"),
+    ("get", "digits:v0", "-o", "out"),
+    ("get", "digits:v0", "--output", "out", "-o", "other"),
+    ("get", "digits:v9"),
+    ("get", "digits:v0", "-o"),
+    ("get", "digits:v0", "-o", "--exact"),
+    ("get",),
+    ("log", "model", "--artifact", "other"),
+    ("log", "model", "-a", "other", "--alias", "a", "--alias", "b", "--link", "M:a", "-m", "said", "--meta", "m.x=1"),
+    ("log", "model", "-a", "other", "-a", "another"),
+    ("log", "model", "-a", "be/st"),
+    ("log", "model", "-a", "other", "--meta", "x"),
+    ("log", "model", "-a", "other", "-m", "-1"),
+    ("log", "nothing", "-a", "other"),
+    ("log", "model"),
+    ("log", "-a", "other"),
+    ("log", "--artifact"),
+]
+"""Each says the same whenever it is repeated, but not at first."""
 FLAGS = [(), ("--json",), ("-q",), ("--quiet", "--json")]
 
 
@@ -85,6 +118,43 @@ def test_what_a_filter_chooses_is_told_as_by_the_parser(
     monkeypatch.setattr(main, "answer", lambda *_: False)
 
     assert plain == [filled(*line, *flags) for line in CHOOSING]
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",), ("-q",)], ids=" ".join)
+@pytest.mark.parametrize("line", REPEATED, ids=" ".join)
+def test_files_go_in_and_out_as_by_the_parser(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...], flags: tuple[str, ...]
+) -> None:
+    (filled.home / "model").mkdir(exist_ok=True)
+    (filled.home / "model" / "weights.bin").write_bytes(b"weights")
+    filled(*line)
+    plain = filled(*flags, *line)
+    monkeypatch.setattr(main, "answer", lambda *_: False)
+
+    parsed = filled(*flags, *line)
+
+    assert untimed(plain) == untimed(parsed)
+
+
+def untimed(result: Any) -> Any:
+    return result._replace(out=re.sub(r'"milliseconds": {[^}]*}', "", result.out))
+
+
+@pytest.mark.parametrize(
+    "line", ["show digits:v0", "history", "get digits:v0", "log model -a other --alias best --meta m.acc=1 -m said"]
+)
+def test_what_people_do_most_is_done_without_the_parser(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    answered: list[bool] = []
+    answer = main.answer
+    monkeypatch.setattr(main, "answer", lambda *words: answered.append(answer(*words)) or answered[-1])
+
+    (filled.home / "model").mkdir(exist_ok=True)
+    (filled.home / "model" / "weights.bin").write_bytes(b"weights")
+    filled.must(*line.split())
+
+    assert answered == [True]
 
 
 def test_frequent_questions_do_without_the_parser(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_command_loads_nothing_that_only_others_need(command: str, unneeded: s
     loaded = loaded_by(*command.split(), folder=tmp_path)
 
     assert "mreg.repository.versions" in loaded
-    assert not loaded & {*unneeded, "rich", "numpy", "mreg.upkeep.gc", "mreg.values.transfers"}
+    assert not loaded & {*unneeded, "typer", "rich", "numpy", "mreg.upkeep.gc", "mreg.values.transfers"}
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import typer
 
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption
-from mreg.cli.commands.show import show_artifact, show_model
 from mreg.cli.context import Context
 from mreg.cli.output import Out
+from mreg.cli.show_page import show_artifact, show_model
 from mreg.cli.state import State
 from mreg.values.names import composed
 

@@ -1,6 +1,5 @@
 """`mreg use`, `mreg get` and `mreg cat`: getting files out."""
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -8,17 +7,10 @@ from typing import Annotated
 import typer
 
 from mreg import lazy
-from mreg.cli import plain
+from mreg.cli import get_result, plain
 from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption, chosen
 from mreg.cli.commands.params import ReferenceArgument, RunOption
 from mreg.cli.context import Context
-from mreg.cli.exit_codes import DAMAGED
-from mreg.cli.progress import Bar
-from mreg.cli.text import path_text
-from mreg.values.words import count_text
-
-NAMED = 10
-"""How many files a note names."""
 
 
 def use(
@@ -73,47 +65,17 @@ def get(
     if force and not exact:
         raise typer.BadParameter("it says what --exact may remove, and goes with that only", param_hint="--force")
     reference = chosen(ctx.obj, reference, where, sort)
-    repository = ctx.obj.repository()
-    with Bar("writing", ctx.obj) as bar:
-        done = repository.get(
-            reference,
-            output,
-            include=include or (),
-            exclude=exclude or (),
-            exact=exact,
-            force=force,
-            partial=partial,
-            reflink=reflink,
-            progress=bar,
-        )
-    kept = f", {done.kept} unchanged" if done.kept else ""
-    cloned = f" ({done.cloned} as clones)" if done.cloned else ""
-    ctx.obj.note(f"{done.version}: {count_text(done.written, 'file', 'files')} written{cloned}{kept}")
-    if done.removed:
-        ctx.obj.note(f"removed, not of {done.version}: {_some(done.removed, ctx.obj.verbose)}")
-    if done.others:
-        verb = "is" if len(done.others) == 1 else "are"
-        ctx.obj.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, ctx.obj.verbose)}")
-        if not _holds_more(done.path, repository.location):
-            ctx.obj.note("`mreg get --exact` removes what is not of the version")
-    for path in done.damaged:
-        ctx.obj.warn(f"damaged, not written: {path_text(path)}")
-    ctx.obj.emit(done, lambda out: out.path(done.path))
-    return DAMAGED if done.damaged else 0
-
-
-def _holds_more(folder: str, repository: str) -> bool:
-    """Whether it holds what nobody means to remove: where people work and live, and the repository."""
-    inside = os.path.join(os.path.realpath(folder), "")
-    places = (os.getcwd(), os.path.expanduser("~"), repository)
-    return any(os.path.join(os.path.realpath(place), "").startswith(inside) for place in places)
-
-
-def _some(paths: tuple[str, ...], every: bool) -> str:
-    """The first of them, and how many more there are."""
-    rest = 0 if every else max(0, len(paths) - NAMED)
-    named = ", ".join(map(path_text, paths[: len(paths) - rest]))
-    return f"{named} and {rest} more" if rest else named
+    return get_result.get(
+        ctx.obj,
+        reference,
+        output,
+        include=include or (),
+        exclude=exclude or (),
+        exact=exact,
+        force=force,
+        partial=partial,
+        reflink=reflink,
+    )
 
 
 def cat(
