@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -41,6 +42,10 @@ class Result(NamedTuple):
         told: dict[str, Any] = json.loads(self.errors)
         assert list(told) == ["error"]
         return told["error"]
+
+
+_BAR = re.compile(r"\x1b\[\?25l.*?\x1b\[\?25h\r\x1b\[1A\x1b\[2K", re.DOTALL)
+"""From where the cursor is hidden to where the line is wiped."""
 
 
 class Cli:
@@ -80,7 +85,8 @@ class Cli:
         return Result(process.returncode, os.fsdecode(out or b""), os.fsdecode(errors or b""))
 
     def terminal(self, *command: str, environment: dict[str, str] | None = None) -> Result:
-        """On a terminal of 120 columns. All that it shows is in `out`, in the order in which it appeared."""
+        """On a terminal of 120 columns. All that stays there is in `out`, in the order in which it appeared: a bar of what
+        takes longer than a second, as anything may on a busy machine, is wiped away."""
         import fcntl
         import struct
         import termios
@@ -96,7 +102,7 @@ class Cli:
             while block := os.read(mine, 1 << 16):
                 shown += block
         os.close(mine)
-        return Result(process.wait(PATIENCE), shown.decode().replace("\r\n", "\n"), "")
+        return Result(process.wait(PATIENCE), _BAR.sub("", shown.decode()).replace("\r\n", "\n"), "")
 
     @staticmethod
     def line(*command: str) -> list[str]:
