@@ -28,7 +28,7 @@ _HEAD: Final = 4096
 
 class NotOurs(Refused):
     code = "not-a-report"
-    template = "{path} exists, and is no report of mreg"
+    template = "{path} exists, and is not a report that mreg made"
 
     path: str
 

@@ -51,14 +51,14 @@ class BadAnswer(Failed):
 
 class OnlyToRead(Refused):
     code = "only-to-read"
-    template = "{server} can be read, and not be written to"
+    template = "{server} is read-only"
 
     server: str
 
 
 class NotListed(Refused):
     code = "not-listed"
-    template = "{server} does not tell what it has, as that needs a list"
+    template = "{server} cannot be searched: a web server does not list its files"
 
     server: str
 

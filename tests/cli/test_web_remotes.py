@@ -133,7 +133,7 @@ def test_writing_is_refused(team: Any, line: str) -> None:
         done = team("--repo", url, *line.split())
 
     assert (done.code, done.out) == (6, "")
-    assert f"error: {url} can be read, and not be written to\n" in done.errors
+    assert f"error: {url} is read-only\n" in done.errors
     assert "hint: write to the repository that it is a copy of" in done.errors
 
 

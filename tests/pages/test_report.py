@@ -233,7 +233,7 @@ def test_what_mreg_did_not_write_is_never_replaced(name: str, registry: Reposito
     else:
         out.write_text("<html>my own page</html>")
 
-    with pytest.raises(mreg.Refused, match="is no report of mreg"):
+    with pytest.raises(mreg.Refused, match="is not a report that mreg made"):
         registry.html(out)
 
     assert "work" in (out / "thesis.tex").read_text() if name == "pages" else "own page" in out.read_text()
