@@ -151,7 +151,7 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if better is None and code == "unknown-command":
         return _of_group(words, texts)
     if better is None:
-        better = [reference(text, kind_of) or text for text in texts]
+        better = texts if code == "usage" else [reference(text, kind_of) or text for text in texts]
     if better == texts and arguments == typed:
         return ""
     return _spelt(arguments, words, places, better)
@@ -201,8 +201,10 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             return [alias, named]
         case ["alias set", name, alias, number] if _is_number(number):
             return [alias, f"{name}:v{number.removeprefix('v')}"]
-        case ["remote add" | "remote set" | "push" | "pull" | "clone", *_]:
-            return texts  # locations have slashes
+        case ["remote add" | "remote set" | "push" | "pull" | "clone" | "mirror" | "log" | "import", *_]:
+            return texts  # locations and paths have slashes
+        case ["get", named, folder] if ":" in named and not _is_number(folder):
+            return [named, "--output", folder]
         case ["link", version, place] if better := _in_model(version, place, kind_of):
             return better
         case ["tag add" | "tag rm" | "tag ls", name, *tags] if kind_of(name) == "artifact":
