@@ -10,6 +10,7 @@ from mreg import cli
 from mreg.cli import tables
 from mreg.cli.matches import in_version
 from mreg.cli.state import State
+from mreg.values.filters import MOST_COUNTED
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import near as near_of
 from mreg.values.words import count_text
@@ -65,7 +66,7 @@ def _show(state: State, chosen: Chosen, versions: list[Version], total: int, bod
     body = {**body, "versions": versions}
     tables.emit_chosen(state, versions, body, columns, only_changed=chosen.only_changed, **how)
     which = "more" if chosen.sort else "older"
-    tables.tell_left_out(state, total - len(versions), f"{which} version", f"{which} versions")
+    tables.tell_left_out(state, total - len(versions), f"{which} version", f"{which} versions", MOST_COUNTED)
     _tell_lacking(state, repository, chosen)
     if not versions:
         tell_unknown(state, repository, chosen.tags)

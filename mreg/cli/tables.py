@@ -209,9 +209,9 @@ def differing(versions: Sequence[Version]) -> list[str]:
     return [key for key in every if len({value_text(one[key]) if key in one else None for one in flat}) > 1]
 
 
-def tell_left_out(state: State, count: int, one: str, many: str) -> None:
-    """Say how many things `--limit` leaves out. Beyond a thousand, searches stop counting."""
-    if count > 1000:
-        state.note(f"more than 1,000 {many}; --limit 0 shows all")
+def tell_left_out(state: State, count: int, one: str, many: str, most: int | None = None) -> None:
+    """Say how many things `--limit` leaves out. most: beyond so many, they were not counted."""
+    if most is not None and count > most:
+        state.note(f"more than {most} {many}; --limit 0 shows all")
     elif count > 0:
         state.note(f"{count_text(count, one, many)}; --limit 0 shows all")

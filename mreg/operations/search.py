@@ -22,6 +22,7 @@ from mreg.values.canonical import is_unicode
 from mreg.values.card import CardFacts
 from mreg.values.entities import Artifact, KeyFigures, LeftOut, Model, Version
 from mreg.values.errors import InvalidInput, Unmet
+from mreg.values.filters import MOST_COUNTED
 from mreg.values.filters.errors import UnknownKey
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.meaning import positive
@@ -31,9 +32,6 @@ from mreg.values.metadata import flatten
 from mreg.values.named_tuple import NamedTuple
 
 _T = TypeVar("_T")
-
-MOST_COUNTED = 1000
-"""Counting more versions than these beyond the limit takes longer than finding those within it."""
 
 Told = Callable[[int], None]
 """Is told how many versions the tables have to read first."""

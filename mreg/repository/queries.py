@@ -62,7 +62,8 @@ class Queries(Opened):
         With `where`, `sort`, `limit` or `within`, versions only: those that match the filter (docs/filters.md), or all
         of several. sort: keys, each with a minus before it for descending order; versions without the key come last.
         Else they are in the order of their names. limit: at most so many. within: artifacts and registered models.
-        told: is told how many refs have to be read, where any have: the first search reads all.
+        told: is told how many refs have to be read, where any have: the first search reads all. total: is told how many
+        match, whatever the limit; of those beyond it a thousand are counted at least.
         """
         if where is None and not sort and limit is None and not within:
             return operations.search.everything(self._context, text, list(tags))

@@ -85,8 +85,8 @@ class Cli:
         return Result(process.returncode, os.fsdecode(out or b""), os.fsdecode(errors or b""))
 
     def terminal(self, *command: str, environment: dict[str, str] | None = None) -> Result:
-        """On a terminal of 120 columns. All that stays there is in `out`, in the order in which it appeared: a bar of what
-        takes longer than a second, as anything may on a busy machine, is wiped away."""
+        """On a terminal of 120 columns. All that stays there is in `out`, in the order in which it appeared: the bar of
+        what takes longer than a second, as anything may on a busy machine, is wiped away."""
         import fcntl
         import struct
         import termios

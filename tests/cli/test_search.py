@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mreg.cli import tables
 from mreg.cli.main import run
+from mreg.cli.state import State
 
 ROWS = "mnist:v1\nmnist:v2\n"
 
@@ -333,3 +335,14 @@ def test_tags_are_told_apart_by_case_and_near_ones_are_named(capsys: pytest.Capt
         code, out, err = said(capsys, *command)
         expected = "" if "-q" in command else "nothing found\nnothing has the tag 'vizion'; did you mean `Vision`?\n"
         assert (code, out, err) == (0, "", expected)
+
+
+def test_only_a_search_stops_counting_what_its_limit_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    for count, most in ((1000, 1000), (1001, 1000), (1001, None)):
+        tables.tell_left_out(State(), count, "older version", "older versions", most)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "1000 older versions; --limit 0 shows all",
+        "more than 1000 older versions; --limit 0 shows all",
+        "1001 older versions; --limit 0 shows all",
+    ]

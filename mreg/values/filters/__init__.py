@@ -9,4 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mreg.values.filters import filter as filter
 
+MOST_COUNTED = 1000
+"""Counting more versions than these beyond a limit takes longer than finding those within it."""
+
 __getattr__ = lazy.modules_of(__name__)
