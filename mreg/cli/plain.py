@@ -54,10 +54,11 @@ def answer(arguments: list[str], state: State) -> bool:
 
 
 def _options(arguments: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The words without the options that take a value, and the values of these."""
-    names = _VALUES.get(next((word for word in arguments if not word.startswith("-")), ""), {})
-    rest, found = list[str](), dict[str, list[str]]()
-    words = iter(arguments)
+    """The words without the options that take a value, which stand behind the command, and the values of these."""
+    at = next((place for place, word in enumerate(arguments) if not word.startswith("-")), 0)
+    names = _VALUES.get("".join(arguments[at : at + 1]), {})
+    rest, found = arguments[: at + 1], dict[str, list[str]]()
+    words = iter(arguments[at + 1 :])
     for word in words:
         if word in names and (value := next(words, None)) is not None:
             found.setdefault(names[word], []).append(value)

@@ -90,6 +90,8 @@ REPEATED = [
     ("log", "model"),
     ("log", "-a", "other"),
     ("log", "--artifact"),
+    ("-a", "log", "log", "model"),
+    ("-o", "get", "get", "digits:v0"),
 ]
 """Each says the same whenever it is repeated, but not at first."""
 FLAGS = [(), ("--json",), ("-q",), ("--quiet", "--json")]
