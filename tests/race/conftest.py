@@ -16,7 +16,7 @@ from mreg import Repository
 sys.path.insert(0, str(Path(__file__).parent))  # where `linearizable` is: test folders are no packages
 
 WORKERS = Path(__file__).with_name("race_workers.py")
-PATIENCE = 300
+PATIENCE = 1200
 
 Task = tuple[str, dict[str, Any]]
 

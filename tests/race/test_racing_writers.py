@@ -238,7 +238,7 @@ def test_a_name_is_made_once_when_sixteen_make_it_in_two_spellings_and_as_two_ki
 def run_all(commands: Sequence[Sequence[str]]) -> list[subprocess.CompletedProcess[str]]:
     def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "mreg", *command], capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, "-m", "mreg", *command], capture_output=True, text=True, timeout=1200, check=False
         )
 
     with ThreadPoolExecutor(len(commands)) as pool:
