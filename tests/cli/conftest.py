@@ -85,8 +85,8 @@ class Cli:
         return Result(process.returncode, os.fsdecode(out or b""), os.fsdecode(errors or b""))
 
     def terminal(self, *command: str, environment: dict[str, str] | None = None) -> Result:
-        """On a terminal of 120 columns. All that stays there is in `out`, in the order in which it appeared: the bar of
-        what takes longer than a second, as anything may on a busy machine, is wiped away."""
+        """On a terminal of 120 columns. All that stays there is in `out`, as it appeared; in `errors`
+        is what is wiped away: the bar of what takes longer than a second, as anything may on a busy machine."""
         import fcntl
         import struct
         import termios
@@ -102,7 +102,9 @@ class Cli:
             while block := os.read(mine, 1 << 16):
                 shown += block
         os.close(mine)
-        return Result(process.wait(PATIENCE), _BAR.sub("", shown.decode()).replace("\r\n", "\n"), "")
+        text = shown.decode()
+        stays = _BAR.sub("", text).replace("\r\n", "\n")
+        return Result(process.wait(PATIENCE), stays, "".join(_BAR.findall(text)))
 
     @staticmethod
     def line(*command: str) -> list[str]:

@@ -175,14 +175,14 @@ def test_long_work_shows_progress_on_terminals_only(mreg: Any) -> None:
     piped = mreg.process("log", "big.bin", "-a", "piped")
     os.utime(mreg.home / "big.bin")  # else it is known by its stat, and not read again
     mreg.line = lambda *command: [__import__("sys").executable, "-c", code, *command]
-    shown = mreg.terminal("log", "big.bin", "-a", "shown").out
+    shown = mreg.terminal("log", "big.bin", "-a", "shown")
     os.utime(mreg.home / "big.bin")
-    quiet = mreg.terminal("-q", "log", "big.bin", "-a", "quiet").out
+    quiet = mreg.terminal("-q", "log", "big.bin", "-a", "quiet")
 
     assert piped.errors == "piped:v0  96.0 MiB in 1 file, 96.0 MiB new\n"
-    assert re.search(r"logging.*/96\.0 MiB", COLOUR.sub("", shown))
-    assert COLOUR.sub("", shown).rstrip().endswith("shown:v0")
-    assert quiet == "quiet:v0\n"
+    assert re.search(r"logging.*/96\.0 MiB", COLOUR.sub("", shown.errors))
+    assert COLOUR.sub("", shown.out) == "shown:v0  96.0 MiB in 1 file, 0 B new\nshown:v0\n"
+    assert quiet[1:] == ("quiet:v0\n", "")
 
 
 def test_letters_that_the_output_lacks_are_shown_as_escapes(mreg: Any) -> None:
