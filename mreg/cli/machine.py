@@ -40,4 +40,6 @@ def only_reads(words: str, arguments: Sequence[str]) -> bool:
     """Whether a command of these words and arguments leaves all as it is."""
     if words in _CHANGING_WITH:
         return not any(word.partition("=")[0] in _CHANGING_WITH[words] for word in arguments)
+    if words == "bundle create" and "-" in arguments:  # what it prints is all that it makes
+        return True
     return words in _READING or "--dry-run" in arguments

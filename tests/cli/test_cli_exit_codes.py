@@ -512,7 +512,11 @@ def test_output_that_cannot_be_written_is_an_error(filled: Any, line: str, unbuf
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize(
-    "line", ["ls", "alias ls", "card Classifier", "log one -a digits --dry-run", "--version", "help"]
+    "line",
+    [
+        *("ls", "alias ls", "card Classifier", "log one -a digits --dry-run", "--version", "help"),
+        "bundle create - digits:v1",
+    ],
 )
 def test_a_command_that_only_reads_is_not_said_to_have_changed_something(filled: Any, line: str) -> None:
     with open("/dev/full", "wb") as full:
