@@ -55,23 +55,36 @@ def report(context: Context, done: Committed[_R]) -> _R:
 
 
 def describe(
-    context: Context, view: View, changes: Iterable[Change], *, messages: bool = False
+    context: Context,
+    view: View,
+    changes: Iterable[Change],
+    *,
+    messages: bool = False,
+    records: Mapping[str, VersionRecord] | None = None,
 ) -> tuple[RefChange, ...]:
     """These changes of one entry. view: of any time near it, in which versions are looked up that they only point at.
-    messages: read those of new versions too."""
+    messages: read those of new versions too. records: by digest, what need not be read for that."""
     moves = {keys.parse(one.ref): one for one in changes}
-    words = _Words(context, view, moves, messages)
+    words = _Words(context, view, moves, messages, records or {})
     return tuple(words.of(key, one) for key, one in moves.items())
 
 
 class _Words:
     """What one entry's changes mean."""
 
-    def __init__(self, context: Context, view: View, moves: Mapping[RefKey, Change], messages: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        view: View,
+        moves: Mapping[RefKey, Change],
+        messages: bool,
+        records: Mapping[str, VersionRecord],
+    ) -> None:
         self._context = context
         self._view = view
         self._moves = moves
         self._messages = messages
+        self._records = records
 
     def of(self, key: RefKey, change: Change) -> RefChange:
         kind, name = _called(key)
@@ -135,7 +148,7 @@ class _Words:
         """The version's record; None where it is not there any more."""
         objects = self._context.objects
         try:
-            return objects.version(digest)
+            return self._records.get(digest) or objects.version(digest)
         except DamagedObject:
             if objects.has(digest):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from mreg import operations
@@ -19,6 +20,7 @@ from mreg.values.changed import RefChange
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import InvalidInput
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.records import VersionRecord
 
 ACTIONS = (
     *("alias rm", "alias rollback", "alias set", "annotate", "artifact create", "artifact rename", "artifact rm"),
@@ -78,9 +80,11 @@ class _Span(NamedTuple):
         return (self.begin is None or time >= self.begin) and (self.end is None or time < self.end)
 
 
-def history(context: Context, wanted: Wanted, *, limit: int | None = None) -> list[HistoryEntry]:
-    """See `Repository.history`. Raises UnknownSequence if `since` lies beyond the end of the journal, InvalidTime,
-    UnknownName, UnknownAlias."""
+def history(
+    context: Context, wanted: Wanted, *, limit: int | None = None, records: Mapping[str, VersionRecord] | None = None
+) -> list[HistoryEntry]:
+    """See `Repository.history`. records: see `changes.describe`. Raises UnknownSequence if `since` lies beyond the end
+    of the journal, InvalidTime, UnknownName, UnknownAlias."""
     collection, alias = _named(wanted.name)
     view = context.view()
     span = _span(wanted, view.head.seq)
@@ -92,7 +96,7 @@ def history(context: Context, wanted: Wanted, *, limit: int | None = None) -> li
         if entry.seq <= span.last and (not name or any(_concerns(change, name, alias) for change in entry.changes)):
             known = True
             if span.holds(parse_time(entry.time)) and _is_by(entry, wanted):
-                told = describe(context, view, entry)
+                told = describe(context, view, entry, records)
                 found.append(told if alias is None else told._replace(move=_move(told, entry, name, alias)))
     if collection is not None and not known:
         _require_ever(context, view, collection, alias)
@@ -197,7 +201,9 @@ def _concerns(change: Change, name: str, alias: str | None) -> bool:
     return rules.mentions(key, (change.old, change.new), name)
 
 
-def describe(context: Context, view: View, entry: Entry) -> HistoryEntry:
-    """The entry as the API returns it. view: see `changes.describe`."""
-    changes = operations.changes.describe(context, view, entry.changes, messages=True)
+def describe(
+    context: Context, view: View, entry: Entry, records: Mapping[str, VersionRecord] | None = None
+) -> HistoryEntry:
+    """The entry as the API returns it. view, records: see `changes.describe`."""
+    changes = operations.changes.describe(context, view, entry.changes, messages=True, records=records)
     return HistoryEntry(entry.seq, parse_time(entry.time), entry.who, entry.host, entry.command, changes, entry.message)

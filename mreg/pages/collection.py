@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from mreg.operations.metrics import Metrics
@@ -25,19 +26,25 @@ CHARTS: Final = 40
 COLUMNS: Final = 4
 """Metrics in the table of versions."""
 
+_WithOlder = tuple[VersionFacts, VersionFacts | None]
+"""A version, and the live version before it."""
+
 
 def artifact_pages(facts: Facts, one: Artifact, site: Site) -> list[tuple[str, Markup]]:
     """Each page with its file name; all versions on one where there is only one page."""
     versions = facts.versions[one.name][::-1]
     step = len(versions) if site.single else PER_PAGE
     starts = range(0, len(versions), step) if versions else [0]
+    found = facts.metrics.get(one.name)
+    at = {name: place for place, name in enumerate(found.versions)} if found else {}
     pages = []
     for number, start in enumerate(starts):
         here = site.page("artifact", one.name, number)
         first = _artifact_head(facts, one, site, here) if number == 0 else element("h2", f"artifact {one.name}")
         shown = versions[start : start + step]
+        with_older = list(zip_longest(shown, versions[start + 1 : start + 1 + len(shown)]))
         turn = _turn(one.name, number, len(starts), site)
-        pages.append((here, element("section", [first, turn, _versions(facts, one, shown, site, here), turn])))
+        pages.append((here, element("section", [first, turn, _versions(facts, one, with_older, at, site, here), turn])))
     return pages
 
 
@@ -101,13 +108,13 @@ def _turn(name: str, number: int, count: int, site: Site) -> Content:
     return element("nav", ["pages: ", links], aria_label=f"pages of {name}", class_="turn")
 
 
-def _versions(facts: Facts, one: Artifact, shown: Sequence[VersionFacts], site: Site, here: str) -> Content:
-    everything = facts.versions[one.name]
-    places = {each.version.name: place for place, each in enumerate(everything)}
+def _versions(
+    facts: Facts, one: Artifact, shown: Sequence[_WithOlder], at: Mapping[str, int], site: Site, here: str
+) -> Content:
+    """at: the place of each version among the values of a metric."""
     found = facts.metrics.get(one.name)
     keys = [metric.key for metric in found.metrics[:COLUMNS]] if found else []
     columns = {metric.key: metric.values for metric in found.metrics[:COLUMNS]} if found else {}
-    at = {name: place for place, name in enumerate(found.versions)} if found else {}
     headings = [
         "version",
         "created",
@@ -120,7 +127,7 @@ def _versions(facts: Facts, one: Artifact, shown: Sequence[VersionFacts], site: 
         "message",
     ]
     rows: list[list[Cell]] = []
-    for each in shown:
+    for each, _ in shown:
         ver, short = each.version, f"v{each.version.number}"
         numbers = [columns[key][at[short]] if short in at else None for key in keys]
         rows.append(
@@ -137,8 +144,7 @@ def _versions(facts: Facts, one: Artifact, shown: Sequence[VersionFacts], site: 
             ]
         )
     right = ["size", "stored", "new", *headings[3 : 3 + len(keys)]]
-    before = [everything[place - 1] if (place := places[each.version.name]) else None for each in shown]
-    details = [version(each, old, site, here) for each, old in zip(shown, before, strict=True)]
+    details = [version(each, older, site, here) for each, older in shown]
     damaged = {name: why for name, why in facts.damaged.items() if name.rpartition(":")[0] == one.name}
     bad = [element("p", f"{name}: {why}", class_="bad") for name, why in damaged.items()]
     return [

@@ -8,7 +8,6 @@ from typing import Any
 from mreg import lazy
 from mreg.pages.facts import VersionFacts
 from mreg.pages.markup import Content, Markup, element
-from mreg.values.metadata import flatten
 
 LONGEST = 200
 FILES = 200
@@ -19,7 +18,7 @@ def compare(artifact: str, versions: Sequence[VersionFacts]) -> Content:
     version tells what changed since the one before."""
     if len(versions) < 2:
         return None
-    flat = {f"v{one.version.number}": flatten(one.version.metadata) for one in versions[::-1]}
+    flat = {f"v{one.version.number}": one.flat for one in versions[::-1]}
     keys = list(dict.fromkeys(key for values in flat.values() for key in values))
     data = {
         "keys": keys,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from mreg import operations
 from mreg.operations.metrics import Metrics
-from mreg.operations.query import describe_many
+from mreg.operations.query import describe_many, load_records
 from mreg.operations.resolve import Resolved
 from mreg.operations.versions import parse_time
 from mreg.pages.sizes import Sizes, sizes_of
@@ -20,6 +20,7 @@ from mreg.values.changed import RefChange
 from mreg.values.directions import GROUP
 from mreg.values.entities import Artifact, Consumer, HistoryEntry, Model, Version
 from mreg.values.errors import Damaged
+from mreg.values.metadata import flatten
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
 
@@ -36,7 +37,8 @@ class Move(NamedTuple):
 
 class VersionFacts(NamedTuple):
     """One version. files: None where the list of them is damaged. before: the live version before it, of the same
-    artifact. tensors: None where they were not looked at. derived: versions that were made from it."""
+    artifact. tensors: None where they were not looked at. derived: versions that were made from it. flat: its metadata
+    by dotted keys."""
 
     version: Version
     sizes: Sizes
@@ -45,6 +47,7 @@ class VersionFacts(NamedTuple):
     tensors: tuple[TensorRow, ...] | None
     derived: tuple[str, ...]
     consumers: tuple[Consumer, ...]
+    flat: Mapping[str, Any]
 
 
 class Facts(NamedTuple):
@@ -77,7 +80,8 @@ def gather(context: Context) -> Facts:
     versions: dict[str, tuple[VersionFacts, ...]] = {}
     for name, found in described.items():
         versions[name] = tuple(_version_facts(context, index, found, derived, consumers, listed))
-    journal = tuple(operations.history.history(context, operations.history.Wanted())[::-1])
+    records = load_records(context, index, [version.digest for version in everything])
+    journal = tuple(operations.history.history(context, operations.history.Wanted(), records=records)[::-1])
     names = [*(one.name for one in artifacts), *(one.name for one in models)]
     every = {name: operations.metrics.metrics(context, name) for name in names if not damaged}
     metrics = {name: _proper(one, described.get(name, [])) for name, one in every.items() if one.metrics}
@@ -149,6 +153,7 @@ def _version_facts(
             tensor_rows(context, version, before) if version.name in listed else None,
             tuple(derived.get(version.digest, ())),
             tuple(consumers.get(version.digest, ())),
+            flatten(version.metadata),
         )
         before = version
 

@@ -11,10 +11,9 @@ from typing import Any, Final
 LONGEST: Final = 2000
 """Characters of one value that are shown."""
 
-_VOID: Final = frozenset({"br", "hr", "input", "meta"})
 _SPECIAL: Final = re.compile("[&<>\"']").search
-_OPEN: Final = frozenset({"td", "th", "tr"})
-"""Their end tags may be left out, and there are many of them."""
+_UNCLOSED: Final = frozenset({"br", "hr", "input", "meta", "td", "th", "tr"})
+"""Those without content; and those whose end tags may be left out, as there are many of them."""
 
 
 class Markup(str):
@@ -32,8 +31,10 @@ Content = str | Iterable[Any] | None
 def text(given: object) -> Markup:
     """Other people's text: escaped, and with control characters, those of writing direction among them, shown rather
     than obeyed."""
-    plain = shown_controls(str(given))
-    return Markup(escape(plain) if _SPECIAL(plain) else plain)
+    plain = given if type(given) is str else str(given)
+    if plain.isprintable() and not _SPECIAL(plain):  # as nearly all is
+        return Markup(plain)
+    return Markup(escape(shown_controls(plain)))
 
 
 def shown_controls(plain: str) -> str:
@@ -67,10 +68,10 @@ def element(tag: str, content: Content = None, /, **attributes: object) -> Marku
     for name, value in attributes.items():
         if value is not None and value is not False:
             given += _attribute(name, value)
-    if tag in _VOID:
-        return Markup(f"<{tag}{given}>")
-    end = "" if tag in _OPEN else f"</{tag}>"
-    return Markup(f"<{tag}{given}>{join(content)}{end}")
+    inner = content if type(content) is Markup else join(content)
+    if tag in _UNCLOSED:
+        return Markup(f"<{tag}{given}>{inner}")
+    return Markup(f"<{tag}{given}>{inner}</{tag}>")
 
 
 def _attribute(name: str, value: object) -> str:

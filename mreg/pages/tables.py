@@ -16,7 +16,7 @@ def table(
     """numbers: headings of columns that are set to the right. One that is headed `name` has room for one, and breaks it
     where it is longer. Columns without any value are left
     out. caption: of a table that may be wider than the page."""
-    cells = [[_shown(cell) for cell in row] for row in rows]
+    cells = [[(cell, None) if type(cell) is Markup else _shown(cell) for cell in row] for row in rows]
     used = [at for at in range(len(headings)) if not cells or any(row[at][0] for row in cells)]
     kinds = {at: "r" for at in used if headings[at] in numbers} | {at: "w" for at in used if headings[at] == "name"}
     head = element("tr", [element("th", headings[at], scope="col", class_=kinds.get(at)) for at in used])

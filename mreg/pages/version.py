@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from mreg.pages.facts import VersionFacts
 from mreg.pages.markup import Content, Markup, cut, element, moment
 from mreg.pages.site import Site, version_anchor
 from mreg.pages.tables import Cell, command, pairs, table
-from mreg.values.metadata import flatten
 from mreg.values.records import File
 from mreg.values.words import count_text, size_text, value_text
 
@@ -97,14 +97,17 @@ def _listed(items: list[Any]) -> Content:
 
 def _metadata(facts: VersionFacts, before: VersionFacts | None) -> Content:
     """All keys, and those that the version before had, with what they were there."""
-    now = flatten(facts.version.metadata)
-    was = flatten(before.version.metadata) if before else {}
+    now = facts.flat
+    was = before.flat if before else {}
     keys = list({**now, **was})
     if not keys:
         return None
-    rows = [[cut(key), _value(now, key), *_former(was, now, key, before)] for key in keys[:VALUES]]
+    rows = [[_key(key), _value(now, key), *_former(was, now, key, before)] for key in keys[:VALUES]]
     more = element("p", f"and {len(keys) - VALUES:,} more keys") if len(keys) > VALUES else None
     return _part("Metadata", [table(["key", "value", *_beside(before)], rows), more])
+
+
+_key = lru_cache(maxsize=4096)(cut)  # of one artifact, nearly all versions have the same
 
 
 def _beside(before: VersionFacts | None) -> list[str]:
@@ -121,7 +124,10 @@ def _former(was: Mapping[str, Any], now: Mapping[str, Any], key: str, before: Ve
 
 
 def _value(flat: Mapping[str, Any], key: str) -> Markup:
-    return cut(value_text(flat[key])) if key in flat else element("em", "not there")
+    if key not in flat:
+        return element("em", "not there")
+    value, shown = flat[key], value_text(flat[key])
+    return Markup(shown) if type(value) is float else cut(shown)  # most are numbers, in which nothing is markup
 
 
 def _files(facts: VersionFacts, before: VersionFacts | None) -> Content:

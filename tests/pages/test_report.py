@@ -167,6 +167,18 @@ def test_pages_of_a_folder_lead_to_each_other(
     assert "version-mnist:v0" in pages["artifact-mnist-2.html"].ids
 
 
+def test_the_last_version_of_a_page_is_told_beside_the_one_on_the_next(
+    registry: Repository, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mreg.pages.site.PER_PAGE", 2)
+    monkeypatch.setattr("mreg.pages.collection.PER_PAGE", 2)
+
+    folder = written(registry, "pages").parent
+
+    beside = [re.findall(r">in (v\d)<", (folder / f"artifact-mnist{number}.html").read_text()) for number in ("", "-2")]
+    assert beside == [["v2", "v1"], ["v0"]]
+
+
 def test_names_of_any_script_and_case_have_pages_of_their_own(repo: Repository, written: Written) -> None:
     for name in ["campeón", "最良", "Net"]:
         repo.log({"w": b"x"}, name, message=name)
