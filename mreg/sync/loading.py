@@ -11,6 +11,7 @@ from typing import Final
 from blake3 import blake3
 
 from mreg.content import codecs
+from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
 from mreg.content.packs import DamagedChunk, Located, read_stored
@@ -38,6 +39,7 @@ class Loader:
         self._storage = source.storage
         self._places = places
         self._index = target.index
+        self._buffers = Buffers()
         self._there = ChunkReader(target.storage, target.index.chunk)
         self._is_far = source.storage.is_own and not target.storage.is_own
         self._wanted = {place.entry.base for place in places.values()}
@@ -47,13 +49,25 @@ class Loader:
         """Where chunks that are loaded are to be kept."""
 
     def load(self, place: Located) -> Loaded:
-        """Raises DamagedChunk."""
+        """Neither is given back. Raises DamagedChunk."""
         stored, data = self._read(place)
         if blake3(data).digest() != place.entry.digest:
             raise _damaged(place, "its bytes do not match its digest")
         if self.at_hand:
             self.at_hand.keep(place.entry.digest, data)
         return Loaded(stored, data)
+
+    def stored(self, place: Located) -> Encoded:
+        """The chunk as the source has it, to be given back. Raises DamagedChunk."""
+        stored, data = self.load(place)
+        if data is not stored and place.entry.digest not in self._wanted:
+            self._buffers.give_back(data)
+        return Encoded(place.entry.codec, stored)
+
+    def give_back(self, place: Located, form: Encoded) -> None:
+        """What `stored` has returned is not looked at any more."""
+        if place.entry.digest not in self._wanted:
+            self._buffers.give_back(form.data)
 
     def alone(self, place: Located) -> Encoded:
         """The chunk stored by itself. Raises DamagedChunk."""
@@ -78,9 +92,9 @@ class Loader:
         """From the nearest of its bases that is at hand, or from the one that is stored by itself."""
         links, data = self._way(place)
         for link in reversed(links):
-            stored = memoryview(bytearray(link.entry.stored))
+            stored = self._buffers.take(link.entry.stored)
             read_stored(self._storage, link, stored)
-            data = _decoded(link, stored, data)
+            data = self._decoded(link, stored, data)
             self._keep(link.entry.digest, data)
         assert data is not None
         return Loaded(stored, data)
@@ -122,17 +136,16 @@ class Loader:
                 while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT:
                     self._kept.popitem(last=False)
 
-
-def _decoded(link: Located, stored: memoryview, base: memoryview | None) -> memoryview:
-    entry = link.entry
-    if entry.codec == codecs.RAW and entry.stored == entry.size:
-        return stored
-    out = memoryview(bytearray(entry.size))
-    try:
-        codecs.decode(entry.codec, stored, out, base)
-    except codecs.UndecodableChunk as error:
-        raise _damaged(link, str(error)) from None
-    return out
+    def _decoded(self, link: Located, stored: memoryview, base: memoryview | None) -> memoryview:
+        entry = link.entry
+        if entry.codec == codecs.RAW and entry.stored == entry.size:
+            return stored
+        out = self._buffers.take(entry.size)
+        try:
+            codecs.decode(entry.codec, stored, out, base)
+        except codecs.UndecodableChunk as error:
+            raise _damaged(link, str(error)) from None
+        return out
 
 
 def _damaged(place: Located, reason: str) -> DamagedChunk:

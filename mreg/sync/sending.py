@@ -55,6 +55,7 @@ def send(
     with _Packs(target, command) as sent:
         for one in in_order(ready, load.parcels):
             _add(sent.room(_cost(one.parcel)), one)
+            load.loader.give_back(one.parcel.place, one.form)
             told(one.parcel.stored)
         if prove and load.recipes:
             sent.publish()
@@ -131,7 +132,7 @@ def _ready(load: Freight, parcel: Parcel) -> _Ready:
     """In any thread."""
     if parcel.alone:
         return _Ready(parcel, load.loader.alone(parcel.place))
-    return _Ready(parcel, Encoded(parcel.place.entry.codec, load.loader.load(parcel.place).stored))
+    return _Ready(parcel, load.loader.stored(parcel.place))
 
 
 def _add(writer: PackWriter, ready: _Ready) -> None:

@@ -236,8 +236,7 @@ class _Journey:
     def _commit(self, drafted: Drafted, records: _Records, sent: Sent) -> Transfer:
         view = self._target.view()
         new = self._new(records, view)
-        for data in new.values():
-            self._target.objects_at(view).put(data)
+        self._target.objects_at(view).put_all(new.values())
         packs = self._packs(records, view.look)
 
         def build(draft: Draft) -> tuple[Drafted, Labelled]:
@@ -268,9 +267,8 @@ class _Journey:
         if self._since is not None:  # more than these packs are needed: all that there are
             entries = self._target.journal.upto(look.head)
             return tuple(sorted({name for entry in entries for name in entry.packs}))
-        nothing = PackContents()
-        found = [packs_of(reused_by(index, nothing, manifest)) for manifest in records.manifests.values()]
-        return tuple(sorted(set().union(*found)))
+        files = {file.digest: file for manifest in records.manifests.values() for file in manifest.files}
+        return tuple(sorted(packs_of(reused_by(index, PackContents(), Manifest(tuple(files.values()))))))
 
     def _check_there(self, view: View, records: _Records) -> None:
         """A gc may have taken what nothing named yet. Raises MissingPack."""

@@ -28,6 +28,7 @@ import report
 import searching
 import series
 import startup
+import travelling
 from measuring import Bench, BenchmarkFailed, Row, Skipped
 from peers import NAMES, Peers, try_out
 from workloads import FORMS, Form
@@ -45,6 +46,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     comparing.GROUP: (comparing.measure, 3),
     importing.GROUP: (importing.measure, 5),
     exporting.GROUP: (exporting.measure, 3),
+    travelling.GROUP: (travelling.measure, 3),
     loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),

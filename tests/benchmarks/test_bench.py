@@ -41,6 +41,7 @@ NAMES = {
             *("export --oci from the cache, SHA-256 known", "SHA-256 alone", "bytes of cache and export"),
         )
     },
+    "transfers": {f"{what}, 3 x 2 MiB" for what in ("push --all", "pull --all", "clone")},
     "tensors": {
         "integrations.numpy.load of 8 MiB, beside get and load",
         "one tensor of 8 MiB, beside get and load",

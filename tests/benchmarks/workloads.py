@@ -37,7 +37,8 @@ class Form:
     part in. settled: seconds to wait until mreg trusts the
     times of the files (it reads those again that changed less than 2 s before they were read).
     searched: among how many versions is searched. registered: how many models, and versions of each, MLflow has.
-    imported: how many checkpoints are imported, and bytes of each.
+    imported: how many checkpoints are imported, and bytes of each. travelled: how many go to another repository,
+    and bytes of each.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Form:
     searched: tuple[int, ...] = (1_000,)
     registered: tuple[int, int] = (1_000, 10)
     imported: tuple[int, int] = (20, 20 * MIB)
+    travelled: tuple[int, int] = (20, 20 * MIB)
 
 
 FORMS = {
@@ -72,6 +74,7 @@ FORMS = {
             searched=(20,),
             registered=(20, 3),
             imported=(3, MIB),
+            travelled=(3, 2 * MIB),
         ),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
         Form(
@@ -86,6 +89,7 @@ FORMS = {
             peer_rounds=3,
             searched=(1_000, 100_000),
             imported=(100, 100 * 10**6),
+            travelled=(100, 100 * MIB),
         ),
     )
 }
@@ -98,12 +102,14 @@ def one_file(size: int) -> list[list[Tensor]]:
 
 def trained_in_part(size: int) -> list[list[Tensor]]:
     """Ten checkpoints, the last two layers of each drawn anew."""
+    return [retrained(size, step) for step in range(CHECKPOINTS)]
+
+
+def retrained(size: int, step: int) -> list[Tensor]:
+    """One of any number of such checkpoints."""
     return [
-        [
-            tensor._replace(seed=(*tensor.seed, step)) if number >= (LAYERS - TRAINED) * len(SHAPES) else tensor
-            for number, tensor in enumerate(_transformer(size))
-        ]
-        for step in range(CHECKPOINTS)
+        tensor._replace(seed=(*tensor.seed, step)) if number >= (LAYERS - TRAINED) * len(SHAPES) else tensor
+        for number, tensor in enumerate(_transformer(size))
     ]
 
 

@@ -668,6 +668,15 @@ def test_putting_an_object_again_makes_it_young_and_mends_it(storage: MemoryStor
     assert objects.get(name) == b"data"
 
 
+def test_putting_many_objects_mends_those_that_are_there(storage: MemoryStorage) -> None:
+    objects = ObjectsAt(storage, {}.get)
+    storage.put(key_of(digest(b"two")), b"damaged")
+
+    objects.put_all([b"one", b"two", b"three"])
+
+    assert [objects.get(digest(data)) for data in (b"one", b"two", b"three")] == [b"one", b"two", b"three"]
+
+
 def test_putting_an_object_that_is_there_writes_it_not_again(storage: MemoryStorage) -> None:
     name = ObjectsAt(storage, {}.get).put(b"data")
     before = storage.get(key_of(name))
