@@ -70,6 +70,10 @@ tables with headings; elsewhere they are tab-separated lines without headings or
 column: line breaks, tabs and other control characters in names, messages and metadata are shown as `\\n`, `\\t` and
 `\\x1b`. `--json` gives such texts exactly; it escapes control characters and bidirectional marks as `\\uXXXX`.
 [json.md](json.md) describes what `--json` prints.
+
+A folder that is named for output (`get -o`, `export`, `html`, `clone`, `mirror`, `init`) is made with those above it,
+as by `mkdir -p`. The folder of a file (`html report.html`, `metrics --svg`, `bundle create`) must be there, as for `>`
+in a shell.
 """
 
 GRAMMAR = f"""\

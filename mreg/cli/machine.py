@@ -18,7 +18,7 @@ _ASK_OWNER = (
     "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
     "run by the owner of a repository, shares it with the folder's group"
 )
-_CHECK_PATH = "check the path, and that no file stands where a folder should be"
+_CHECK_PATH = "check the path: the folder of a file must be there, and no file may stand where a folder should be"
 MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),

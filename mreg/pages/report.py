@@ -94,7 +94,7 @@ def _write_file(out: str, text: str) -> None:
     """Whole or not at all."""
     unfinished = _beside(out)
     try:
-        with in_place_of(out, unfinished):
+        with in_place_of(out, unfinished):  # the folder that it is in must be there, as for `>` in a shell
             with open(unfinished, "x", encoding="utf-8") as file:
                 file.write(text)
             os.replace(unfinished, out)
@@ -106,6 +106,7 @@ def _write_file(out: str, text: str) -> None:
 
 def _write_folder(out: str, pages: dict[str, str]) -> None:
     """All pages or none: they are written beside the folder, which then takes its name."""
+    os.makedirs(os.path.dirname(out), exist_ok=True)
     unfinished = _beside(out)
     try:
         with in_place_of(out, unfinished):
@@ -120,10 +121,8 @@ def _write_folder(out: str, pages: dict[str, str]) -> None:
 
 
 def _beside(out: str) -> str:
-    """A name for what is unfinished, in the folder that is made where it is missing."""
-    above = os.path.dirname(out)
-    os.makedirs(above, exist_ok=True)
-    return os.path.join(above, storage.temporary.temporary_name())
+    """A name for what is unfinished."""
+    return os.path.join(os.path.dirname(out), storage.temporary.temporary_name())
 
 
 def _take_name(folder: str, out: str) -> None:

@@ -41,6 +41,34 @@ def test_a_place_that_cannot_be_written_is_named(measured: Any, command: str, pl
     assert not UNFINISHED.search(result.errors)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "metrics digits acc --svg {}.svg",
+        "metrics digits acc --html {}.html",
+        "html {}.html",
+        "bundle create {}.bundle digits:v0",
+    ],
+)
+def test_a_file_in_a_folder_that_is_not_there_is_refused(measured: Any, command: str) -> None:
+    result = measured(*command.format("mistyped/out").split())
+
+    assert (result.code, result.out) == (1, "")
+    assert "No such file or directory (" in result.errors
+    assert "hint: check the path: the folder of a file must be there" in result.errors
+    assert not (measured.home / "mistyped").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["html {}", "get digits:v0 -o {}", "export digits:v0 --folder {}", "mirror {}", "clone . {}", "init {}"],
+)
+def test_a_folder_is_made_with_those_above_it(measured: Any, command: str) -> None:
+    measured.must(*command.format("new/out").split())
+
+    assert (measured.home / "new" / "out").is_dir()
+
+
 @pytest.mark.parametrize("call", [SystemCall("os", "open"), SystemCall("os", "mkdir")])
 @pytest.mark.parametrize(
     "command", ["alias set best digits:v1", "log model -a digits", "use digits:v1", "get digits:v0"]
