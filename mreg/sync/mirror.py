@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from mreg.content import packs
 from mreg.content.chunks import ChunkReader
-from mreg.content.packs import Located
+from mreg.content.packs import DamagedPack, Located
 from mreg.content.parallel import in_order
 from mreg.refs import heading, keys, rules, transaction
 from mreg.refs.journal import Entry, Journal, key_of
@@ -105,8 +105,9 @@ class _Copy:
         """What the entry names, as far as no gc has taken it since."""
         for name in entry.packs:
             key = packs.key_of(name)
-            if self._source.storage.stat(key) is not None and self._storage.stat(key) is None:
-                self._pack(name)
+            stat = self._source.storage.stat(key)
+            if stat is not None and self._storage.stat(key) is None:
+                self._pack(name, stat.size)
         for change in entry.changes:
             root = rules.root(keys.parse(change.ref), change.new)
             if root and self._objects.has(root.digest):
@@ -121,13 +122,16 @@ class _Copy:
             self._storage.put(key, data)
             self.bytes += len(data)
 
-    def _pack(self, name: str) -> None:
+    def _pack(self, name: str, size: int) -> None:
         """Raises DamagedPack, DamagedChunk."""
         index = packs.read_index(self._source.storage, name)
         for _ in in_order(lambda entry: len(self._reader.verified(Located(name, entry))), index.chunks):
             pass
         with self._storage.stage() as staged:
-            while block := self._source.storage.read(packs.key_of(name), staged.size, _BLOCK):
+            while staged.size < size:
+                block = self._source.storage.read(packs.key_of(name), staged.size, _BLOCK)
+                if not block:
+                    raise DamagedPack(pack=name, reason="it is cut short")
                 staged.write(block)
             self.bytes += staged.size
             self._storage.put(packs.key_of(name), staged)

@@ -77,6 +77,13 @@ def test_places_in_one_bucket_do_not_see_each_other(server: Server) -> None:
 # What is wrong
 
 
+def test_a_read_from_the_end_on_is_nothing(server: Server) -> None:
+    bucket = at(server.place())
+    bucket.put("packs/a", b"1234")
+
+    assert [bucket.read("packs/a", start, 10) for start in (3, 4, 5)] == [b"4", b"", b""]
+
+
 def refusals(bucket: Bucket) -> Iterator[Callable[[], object]]:
     yield lambda: bucket.get("a")
     yield lambda: bucket.put("a", b"")

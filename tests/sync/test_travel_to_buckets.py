@@ -1,4 +1,4 @@
-"""Push, pull and clone between a folder and a bucket, on a server that people run."""
+"""Push, pull, clone and mirror between a folder and a bucket, on each server that people run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from servers import Server
 from mreg.repository import Repository
 
 
-@pytest.mark.parametrize("server", ["moto"], indirect=True)
+@pytest.mark.parametrize("server", ["moto", "seaweedfs", "azurite"], indirect=True)
 def test_versions_go_to_a_bucket_and_come_back(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MREG_CACHE", str(tmp_path / "cache"))
     (tmp_path / "ckpt").mkdir()
@@ -30,3 +30,15 @@ def test_versions_go_to_a_bucket_and_come_back(server: Server, tmp_path: Path, m
     assert b"".join(made.read("m:best", "w.bin")) == data
     assert not made.fsck(full=True).findings
     assert not team.fsck(full=True).findings
+
+    made.log({"w.bin": data[1:]}, "m", aliases=["best"])
+    made.push(team, "m:best", aliases=["best"])
+    back = here.pull(team, ["m:best"])
+    mirrored = [team.mirror(place := server.place()).entries, team.mirror(place).entries]
+
+    assert [one.state for one in back.versions] == ["new"]
+    assert b"".join(here.read("m:v1", "w.bin")) == data[1:]
+    assert mirrored[0] > 1 and mirrored[1] == 0
+    with Repository.open(place) as mirror:
+        assert mirror.resolve("m:best").number == 1
+        assert not mirror.fsck(full=True).findings
