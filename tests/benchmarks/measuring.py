@@ -115,9 +115,10 @@ class Bench:
         kilobyte = 1 if sys.platform == "darwin" else 1024
         return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * kilobyte)
 
-    def answer(self, *command: str) -> str:
-        """What it prints. Raises BenchmarkFailed."""
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+    def answer(self, *command: str, more: Mapping[str, str] | None = None) -> str:
+        """What it prints. more: variables beside the bench's. Raises BenchmarkFailed."""
+        environment = self.environment | dict(more or {})
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             raise BenchmarkFailed(f"{' '.join(command[1:])}: exit code {done.returncode}: {_short(done.stderr)}")
         return done.stdout.strip()

@@ -26,6 +26,7 @@ import real_models
 import registries
 import report
 import searching
+import sending
 import series
 import startup
 import travelling
@@ -47,6 +48,7 @@ GROUPS: dict[str, tuple[Measure, int]] = {
     importing.GROUP: (importing.measure, 5),
     exporting.GROUP: (exporting.measure, 3),
     travelling.GROUP: (travelling.measure, 3),
+    sending.GROUP: (sending.measure, 15),
     loading.GROUP: (loading.measure, 3),
     series.GROUP: (series.measure, 5),
     real_models.GROUP: (real_models.measure, 15),
