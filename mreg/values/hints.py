@@ -92,6 +92,7 @@ HINTS: dict[str, str] = {
     "diverged": "somebody wrote to the mirror: delete it, or name another place; `mreg push` brings versions there",
     "no-mirror": "name another place; `mreg push` brings versions to another repository",
     "bundle-is-done": "write another one: `mreg bundle create FILE REFERENCE… --since {path}`",
+    "damaged-bundle": "nothing was changed; copy it here again, or make it again with `mreg bundle create`",
     "bundle-exists": "choose another name, or delete it",
     "no-file-name": "`mreg bundle create FILE REFERENCE…`, or `mreg bundle create - REFERENCE… | …`",
     "bundle-busy": "wait for it, and repeat the command",
@@ -190,6 +191,7 @@ ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an 
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
 BY_REASON: dict[tuple[str, str], str] = {
+    ("nothing-chosen", "tags and cards are those of registered models, which travel with their links"): "add `--links`",
     ("unreadable-file", "it is not a file"): "remove it, or put a file there",
     ("unreadable-file", "it is a pipe that nobody writes to"): "name a file, or a pipe that a program writes to",
     ("unreadable-file", "it is not UTF-8 text"): "write it in UTF-8",

@@ -232,3 +232,28 @@ def test_what_other_hands_wrote_into_the_settings_is_no_remote(team: Any) -> Non
 
     assert (done.code, done.errors) == (0, "")
     assert [row[:2] for row in lines(done.out)] == [["fine", "/srv"], ["team", str(team.home / "elsewhere")]]
+
+
+def test_a_repair_takes_what_is_damaged_from_a_remote_by_its_name(team: Any) -> None:
+    team.must("pull", "team", "mnist:best")
+    [pack] = (team.home / ".mreg" / "packs").rglob("*.pack")
+    pack.chmod(0o644)
+    pack.write_bytes(b"nonsense")
+    assert team("fsck")[0] == 5
+
+    done = team("fsck", "--repair", "--full", "--from", "team")
+
+    assert done.code == 0, done
+    assert team("fsck", "--full")[0] == 0
+    mistyped = team("fsck", "--repair", "--from", "taem")
+    assert mistyped.code == 3 and mistyped.errors.endswith("hint: did you mean `team`?\n")
+
+
+def test_a_repair_of_lost_settings_takes_a_folder_by_its_path(team: Any) -> None:
+    team.must("mirror", "copy")
+    (team.home / ".mreg" / "config.toml").unlink()
+
+    done = team("fsck", "--repair", "--from", "copy")
+
+    assert done.code == 0, done
+    assert "team" in team("remote", "ls").out

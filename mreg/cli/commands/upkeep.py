@@ -12,6 +12,7 @@ from mreg.cli.progress import Bar
 from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
+from mreg.values.errors import Damaged, NotFound
 from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
@@ -167,6 +168,16 @@ def _by_artifact(found: "Swept") -> dict[tuple[str, str], list[str]]:
     return numbers
 
 
+def _source(here: str, place: str) -> Repository:
+    """The repository at `place`, or of the remote that is called so here, as far as this one can be opened."""
+    try:
+        return Repository.open(here).elsewhere(place)
+    except (Damaged, NotFound) as error:
+        if error.code == "no-such-place":
+            raise
+        return Repository.open(place)
+
+
 def fsck(
     ctx: Context,
     full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
@@ -184,10 +195,10 @@ def fsck(
 
     --repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into
     `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any
-    repository, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the
-    bytes of files is found, and mended, with --full.
+    repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage
+    to the bytes of files is found, and mended, with --full.
     """
-    other = None if source is None else Repository.open(source)
+    other = None if source is None else _source(ctx.obj.location(), source)
     rescued = Repository.rescue(ctx.obj.location(), source=other) if repair else ()
     with Bar("reading", ctx.obj) as bar:
         found = ctx.obj.repository().fsck(full=full, repair=repair, source=other, progress=bar)

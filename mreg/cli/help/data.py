@@ -1169,7 +1169,7 @@ PAGES: dict[str, Page] = {
         (
             'Verify every invariant of the repository; name each damaged thing and the versions it hurts.',
             'Exit code 5 if anything is damaged; with --repair, if any damage is left.',
-            '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
+            '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
         ),
         (),
         (),
