@@ -40,8 +40,10 @@ class LocalStaged(Staged):
                 self._size += written
                 rest = rest[written:]
                 self._flusher.wrote(written)
-        except BaseException:
+        except BaseException as error:
             self.discard()  # a part is of no use, and the disk may be full
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = os.path.dirname(self.path)  # of two repositories, which disk it is
             raise
 
     def seal(self, *, durable: bool) -> None:

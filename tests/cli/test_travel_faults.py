@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.server
 import os
 import shutil
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,33 @@ def test_a_full_disk_is_told_with_the_path_of_the_bundle(two: Any) -> None:
 
     assert (failed.code, failed.out) == (1, "")
     assert "b.part" in failed.errors
+
+
+@pytest.fixture
+def full(two: Any) -> Iterator[Path]:
+    """A repository on a disk on which 50 kB have no room any more."""
+    place = two.home / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
+    made = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"cannot mount a tmpfs: {made.stderr.strip()}")
+    two.must("init", "small")
+    (place / "filler").write_bytes(bytes(64 << 10))
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("line", ["push small mnist:v0", "--repo small pull . mnist:v0"])
+def test_a_full_disk_of_the_side_that_receives_is_named_and_leaves_nothing(two: Any, full: Path, line: str) -> None:
+    failed = two(*line.split())
+
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.errors.startswith(f"error: the disk is full ({full}/.mreg/tmp)\nhint: free some space")
+    assert two.must("--repo", "small", "ls") == ""
+    (full / "filler").unlink()
+    assert two.must(*line.split()) == "mnist:v0\n"
+    assert two("--repo", "small", "fsck", "--full").code == 0
 
 
 def test_the_summary_of_a_push_stands_on_two_lines_so_that_a_terminal_is_wide_enough(two: Any) -> None:
