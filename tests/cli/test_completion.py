@@ -192,6 +192,36 @@ def test_remotes_of_the_repository_and_of_the_person_are_offered(
     assert complete("mreg push ./") == [""]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mreg use team/", ["team/mnist", "team/mnist:"]),
+        ("mreg use te", ["team/mnist", "team/mnist:"]),
+        ("mreg use team/mnist:", ["team/mnist:best", "team/mnist:latest", "team/mnist:v0"]),
+        ("mreg pull team/mnist:b", ["team/mnist:best"]),
+        ("mreg ls team/", ["team/mnist"]),
+        ("mreg use far/", []),
+        ("mreg use lost/", []),
+        ("mreg use team/team/", []),
+        ("mreg use ", ["digits", "zoo"]),
+    ],
+)
+def test_names_in_a_remote_that_is_a_folder_are_offered(
+    complete: Complete, work: Path, text: str, expected: list[str]
+) -> None:
+    with Repository.init(work / "theirs") as repo:
+        repo.log(work / "weights.bin", "mnist", aliases=["best"])
+        repo.add_remote("team", str(work / "theirs"))
+    with Repository.open(work) as repo:
+        repo.add_remote("team", str(work / "theirs"))
+        repo.add_remote("lost", str(work / "nowhere"))
+        repo.add_remote("far", "s3://bucket/models")
+
+    found = complete(text)
+
+    assert found == expected
+
+
 def test_what_was_deleted_is_not_offered(complete: Complete) -> None:
     with Repository.open(".") as repo:
         repo.remove_alias("best", "digits")

@@ -11,13 +11,13 @@ from mreg.cli.context import Context
 from mreg.values.names import composed
 
 AliasArgument = Annotated[
-    str, typer.Argument(metavar="ALIAS", help="The word, such as best or production.", parser=composed)
+    str, typer.Argument(metavar="ALIAS", help="The alias, such as best or production.", parser=composed)
 ]
 
 
 ExpectOption = Annotated[
     str | None,
-    typer.Option("--expect", metavar="vN|none", help="Only if the alias is there now (none: only if it is new)."),
+    typer.Option("--expect", metavar="vN|none", help="Move the alias only from vN (none: only if it is new)."),
 ]
 
 
@@ -48,7 +48,7 @@ def rollback(
     ctx: Context,
     alias: AliasArgument,
     name: NameArgument,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="How many places back.")] = 1,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Number of moves to go back.")] = 1,
     expect: ExpectOption = None,
     message: ReasonOption = None,
 ) -> None:
@@ -64,7 +64,7 @@ def rollback(
 
 def ls(
     ctx: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only those of this collection.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only aliases of this collection.")] = None,
     at: AtOption = None,
 ) -> None:
     """List aliases: collection, alias, number, and version.

@@ -36,15 +36,17 @@ def prune(
     ctx: Context,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Only copies that were not used for AGE (30d, 12h)."),
+        typer.Option("--older-than", metavar="AGE", help="Delete copies not used for AGE (30d, 12h)."),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="SIZE", help="Delete until copies take SIZE (20GiB), longest unused first."),
+        typer.Option(
+            "--size", metavar="SIZE", help="Delete the least recently used until copies take at most SIZE (20GiB)."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also what was used within the last 24 hours.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also delete copies used within the last 24 hours.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; tell what would go, and the bytes.")
+        bool, typer.Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
 ) -> None:
     """Delete ready-to-load copies; `mreg use` makes them again. Print the bytes that this gives back.

@@ -15,9 +15,9 @@ from mreg.values.names import composed
 if TYPE_CHECKING:
     from mreg import Changed
 
-DescriptionOption = Annotated[str, typer.Option("--description", "-d", metavar="TEXT", help="What it is.")]
+DescriptionOption = Annotated[str, typer.Option("--description", "-d", metavar="TEXT", help="Description.")]
 FirstOption = Annotated[
-    int, typer.Option("--first", metavar="N", min=0, help="Number of the first one: 0, or 1 as in MLflow.")
+    int, typer.Option("--first", metavar="N", min=0, help="Number of the first version: 0, or 1 as in MLflow.")
 ]
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
 NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.", parser=composed)]
@@ -26,7 +26,7 @@ NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new nam
 def artifact_create(
     ctx: Context,
     name: ArtifactArgument,
-    type_: Annotated[str, typer.Option("--type", help="What kind of thing its versions are.")] = "model",
+    type_: Annotated[str, typer.Option("--type", help="Type of its versions.")] = "model",
     description: DescriptionOption = "",
     first: FirstOption = 0,
 ) -> None:
@@ -73,9 +73,7 @@ def model_create(
     description: DescriptionOption = "",
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
     first: FirstOption = 0,
-    type_: Annotated[
-        str | None, typer.Option("--type", help="Type of the versions that it is for; without it, `model`.")
-    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Type of its versions. Default: `model`.")] = None,
 ) -> None:
     """Make an empty registered model."""
     repository = ctx.obj.repository()

@@ -26,13 +26,13 @@ SORTS = ("relative", "name", "size", "max")
 def diff(
     ctx: Context,
     before: Annotated[str, typer.Argument(metavar="A", help="A version, or a path that begins with /, ./, ../ or ~.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The version or path to compare it with.")],
     globs: Annotated[
         list[str] | None,
         typer.Argument(metavar="[GLOB]...", help="With --tensors or --stat: only tensors whose names match."),
     ] = None,
-    tensors: Annotated[bool, typer.Option("--tensors", help="List tensors, and how much values differ.")] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="Sum the tensors up by layer.")] = False,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List tensors and how much their values differ.")] = False,
+    stat: Annotated[bool, typer.Option("--stat", help="Summarize tensors by layer.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Show files.")] = False,
     metadata: Annotated[bool, typer.Option("--metadata", help="Show metadata.")] = False,
     sort: Annotated[
@@ -41,15 +41,15 @@ def diff(
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="List at most N tensors.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="List equal tensors too.")] = False,
     strip: Annotated[
-        str, typer.Option("--strip-prefix", metavar="PREFIX", help="Match names of tensors without it.")
+        str, typer.Option("--strip-prefix", metavar="PREFIX", help="Ignore this prefix of tensor names.")
     ] = "",
     strip_before: Annotated[
-        str, typer.Option("--strip-prefix-a", metavar="PREFIX", help="The same, of A's names only.")
+        str, typer.Option("--strip-prefix-a", metavar="PREFIX", help="The same, only for names in A.")
     ] = "",
     strip_after: Annotated[
-        str, typer.Option("--strip-prefix-b", metavar="PREFIX", help="The same, of B's names only.")
+        str, typer.Option("--strip-prefix-b", metavar="PREFIX", help="The same, only for names in B.")
     ] = "",
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if what is shown differs.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if there are differences.")] = False,
 ) -> int:
     """Compare two versions, or a version with files outside of the repository, which are read as `mreg log` would.
 

@@ -17,15 +17,17 @@ def export(
     ctx: Context,
     reference: ReferenceArgument,
     folder: Annotated[
-        str | None, typer.Option("--folder", metavar="DIR", help="The files, with SHA256SUMS beside them.")
+        str | None, typer.Option("--folder", metavar="DIR", help="Write the files with SHA256SUMS.")
     ] = None,
     hub: Annotated[
-        str | None, typer.Option("--hf", metavar="DIR", help="For the Hugging Face Hub: the files, with a card.")
+        str | None, typer.Option("--hf", metavar="DIR", help="Write the files with a card, for the Hugging Face Hub.")
     ] = None,
     layout: Annotated[
-        str | None, typer.Option("--oci", metavar="DIR", help="An OCI image layout (ModelPack), for registries.")
+        str | None, typer.Option("--oci", metavar="DIR", help="Write an OCI image layout (ModelPack), for registries.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; check that it can be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; check that the export is possible.")
+    ] = False,
 ) -> None:
     """Write a version in the form that another tool wants, into a new folder, and print its path.
 

@@ -34,19 +34,21 @@ def get(
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only files that match. Repeatable.")
+        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only matching files. Repeatable.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match. Repeatable.")
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Remove files in DIR that are not of the version.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Remove files in DIR that are not part of the version.")
+    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="With --exact: also files whose bytes the repository does not have.")
+        bool, typer.Option("--force", help="With --exact: also remove files that the repository cannot restore.")
     ] = False,
     reflink: Annotated[
-        bool, typer.Option("--reflink", help="Clone from the cache, where the file system can, instead of writing.")
+        bool, typer.Option("--reflink", help="Clone files from the cache if the file system supports it.")
     ] = False,
-    partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files, instead of refusing.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files instead of failing.")] = False,
     where: PlaceWhereOption = None,
     sort: PlaceSortOption = None,
 ) -> int:

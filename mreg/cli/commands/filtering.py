@@ -25,23 +25,23 @@ SortOption = Annotated[
 ]
 ColumnsOption = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="KEY[,KEY]", help="Metadata to show. Repeatable."),
+    typer.Option("--columns", metavar="KEY[,KEY]", help="Metadata keys to show. Repeatable."),
 ]
 OnlyChangedOption = Annotated[bool, typer.Option("--only-changed", help="Show the metadata that differs.")]
-CountOption = Annotated[bool, typer.Option("--count", help="Print only how many there are.")]
+CountOption = Annotated[bool, typer.Option("--count", help="Print only the number of matches.")]
 KeysOption = Annotated[bool, typer.Option("--keys", help="List the metadata keys, with types and ranges.")]
-ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 7 where nothing is found.")]
+ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if nothing is found.")]
 PlaceWhereOption = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
         metavar="EXPR",
-        help="Of NAME the first version that matches; of a reference, its condition (exit 7).",
+        help="For NAME: select the first match. For a version: require a match, else exit 7.",
     ),
 ]
 PlaceSortOption = Annotated[
     str | None,
-    typer.Option("--sort", metavar="KEY[,KEY]", help="With --where: which is first. Default: the latest."),
+    typer.Option("--sort", metavar="KEY[,KEY]", help="With --where: order of matches. Default: the latest first."),
 ]
 
 

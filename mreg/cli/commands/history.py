@@ -44,7 +44,7 @@ def history(
 
 def undo(
     ctx: Context,
-    seq: Annotated[int, typer.Argument(metavar="N", min=1, help="The change's number, as `mreg history` shows it.")],
+    seq: Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the change, as shown by `mreg history`.")],
 ) -> None:
     """Take back a whole change, as a new change; print the new change's number.
 

@@ -22,25 +22,23 @@ _TOLD = ("alias", "artifact")
 
 def import_(
     ctx: Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder or file of another tool. It is only read.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder or file of another tool (read only).")],
     kind: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="KIND",
-            help="checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.",
+            help="checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: detected.",
         ),
     ] = None,
-    layout: Annotated[
-        bool, typer.Option("--oci", help="As --from oci: a layout that `mreg export --oci` wrote.")
-    ] = False,
+    layout: Annotated[bool, typer.Option("--oci", help="Same as --from oci.")] = False,
     artifact: Annotated[
         str | None,
         typer.Option(
             "--artifact",
             "-a",
             metavar="NAME",
-            help="What to call it here. Default: as the source does.",
+            help="Name of the artifact. Default: from the source.",
             parser=composed,
         ),
     ] = None,
@@ -49,9 +47,9 @@ def import_(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="DIR", help="Files may lie here too, as where they were moved. Repeatable."),
+        typer.Option("--data", metavar="DIR", help="Also look for files in this folder. Repeatable."),
     ] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Also versions of which the source lacks files.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Import incomplete versions too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan.")] = False,
 ) -> None:
     """Bring in versions that another tool keeps, and print the new ones.

@@ -14,10 +14,14 @@ from mreg.repository.opening import AlreadyInitialised
 def init(
     ctx: Context,
     directory: Annotated[
-        str | None, typer.Argument(metavar="[DIR]", help="Where to make `.mreg`. Default: --repo, MREG_REPO, or here.")
+        str | None,
+        typer.Argument(
+            metavar="[DIR]", help="Folder to create `.mreg` in. Default: --repo, MREG_REPO, or the working folder."
+        ),
     ] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Let all members of the folder's group write to it, whatever the umask.")
+        bool,
+        typer.Option("--shared", help="Let all members of the folder's group write to it, regardless of the umask."),
     ] = False,
     format_: Annotated[
         int | None,

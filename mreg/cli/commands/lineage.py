@@ -14,9 +14,11 @@ FORMATS = ("tree", "mermaid", "cyclonedx")
 def lineage(
     ctx: Context,
     reference: ReferenceArgument,
-    up: Annotated[bool, typer.Option("--up", help="Only what it was made from.")] = False,
-    down: Annotated[bool, typer.Option("--down", help="Only what was made from it, and who uses it.")] = False,
-    depth: Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")] = None,
+    up: Annotated[bool, typer.Option("--up", help="Show only what it was made from.")] = False,
+    down: Annotated[
+        bool, typer.Option("--down", help="Show only what was made from it and which runs used it.")
+    ] = False,
+    depth: Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="Show at most N steps.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS) + ".")] = "tree",
 ) -> None:
     """Show what a version was made from, what was made from it, and who uses it: versions, files, addresses and runs.

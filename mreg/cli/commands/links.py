@@ -15,12 +15,12 @@ def link(
     model: ModelArgument,
     alias: Annotated[
         list[str] | None,
-        typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL here. Repeatable."),
+        typer.Option("--alias", metavar="ALIAS", help="Move this alias of MODEL to the link. Repeatable."),
     ] = None,
     expect: ExpectOption = None,
     message: ReasonOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Do it even if MODEL is for versions of another type.")
+        bool, typer.Option("--force", help="Link it even if MODEL is for versions of another type.")
     ] = False,
 ) -> None:
     """Link a version into a registered model, and print the link as `MODEL:vN`.
@@ -38,7 +38,9 @@ def link(
 def unlink(
     ctx: Context,
     reference: Annotated[str, typer.Argument(metavar="MODEL:vN", help="The link.")],
-    force: Annotated[bool, typer.Option("--force", help="Do it even if aliases of the model are on it.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove it even if aliases point at it, and remove those too.")
+    ] = False,
     message: ReasonOption = None,
 ) -> None:
     """Remove a link from a registered model; the version stays."""

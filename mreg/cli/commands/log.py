@@ -27,21 +27,19 @@ from mreg.values.words import count_text
 
 def log(
     ctx: Context,
-    artifact: Annotated[
-        str, typer.Option("--artifact", "-a", metavar="NAME", help="The artifact that gets the version.")
-    ],
+    artifact: Annotated[str, typer.Option("--artifact", "-a", metavar="NAME", help="Artifact to add the version to.")],
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH...", help="A folder, or files and folders.", show_default=False)
     ] = None,
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", metavar="ALIAS", help="Move this alias here. Repeatable.")
+        list[str] | None, typer.Option("--alias", metavar="ALIAS", help="Move this alias to the version. Repeatable.")
     ] = None,
     link: Annotated[
         list[str] | None,
         typer.Option(
             "--link",
             metavar="MODEL[:ALIAS]",
-            help="Link it in this model, and move this alias of it. Repeatable.",
+            help="Link the version to this model and move the model's alias. Repeatable.",
         ),
     ] = None,
     expect: ExpectOption = None,
@@ -55,63 +53,65 @@ def log(
         typer.Option(
             "--input-file",
             metavar="PATH",
-            help="A file or folder that it was made from (digest and size). Repeatable.",
+            help="File or folder that it was made from (digest and size). Repeatable.",
         ),
     ] = None,
     input_uris: Annotated[
         list[str] | None,
-        typer.Option("--input-uri", metavar="URI", help="An address of data that it was made from. Repeatable."),
+        typer.Option("--input-uri", metavar="URI", help="Address of data that it was made from. Repeatable."),
     ] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="The artifact's type, where it is new.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Type of the artifact, if it is new.")] = None,
     onto: Annotated[
         str | None,
         typer.Option(
             "--onto",
             metavar="REFERENCE",
-            help="The version has the files of this one too, where PATH... does not replace them.",
+            help="Start from the files of this version; PATH... adds or replaces files.",
         ),
     ] = None,
     remove: Annotated[
         list[str] | None,
-        typer.Option("--remove", metavar="PATH", help="With --onto: but not this file or folder. Repeatable."),
+        typer.Option("--remove", metavar="PATH", help="With --onto: leave out this file or folder. Repeatable."),
     ] = None,
     base: Annotated[
         str | None,
         typer.Option(
             "--base",
             metavar="REFERENCE",
-            help="Store tensors as differences to this version's. Default: the artifact's latest.",
+            help="Store tensors as differences from this version. Default: the artifact's latest.",
         ),
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="Log only what matches. Repeatable.")
+        list[str] | None, typer.Option("--include", metavar="GLOB", help="Log only matching files. Repeatable.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out what matches. Repeatable.")
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="No new version if any version of the artifact has this content.")
     ] = False,
-    always: Annotated[bool, typer.Option("--always", help="Make a version also of equal content.")] = False,
+    always: Annotated[
+        bool, typer.Option("--always", help="Make a new version even if the content is the same.")
+    ] = False,
     capture: Annotated[
         str | None,
         typer.Option(
             "--capture",
             metavar="WHAT",
-            help="Record git, python, packages, argv, gpu (with commas); all; none. Default: log.capture.",
+            help="Record git, python, packages, argv, gpu (comma-separated), all or none.",
         ),
     ] = None,
     python: Annotated[
         str | None,
         typer.Option(
-            "--python", metavar="PATH", help="The interpreter that trains. Default: the active environment's."
+            "--python", metavar="PATH", help="Interpreter used for training. Default: the active environment's."
         ),
     ] = None,
     ttl: Annotated[
         str | None,
-        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE (30d), if nothing holds it then."),
+        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE (30d) unless something holds it."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would happen.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would happen.")] = False,
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
 
@@ -171,11 +171,11 @@ def annotate(
     ] = None,
     inputs: InputOption = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let a single value take the place of a whole group of values.")
+        bool, typer.Option("--replace", help="Allow a single value to replace a whole mapping.")
     ] = False,
     ttl: Annotated[
         str | None,
-        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it AGE from now (30d; none: keep it)."),
+        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE from now (30d; none: keep it)."),
     ] = None,
 ) -> None:
     """Change the message, metadata, inputs and expiry of a version; its files never change."""

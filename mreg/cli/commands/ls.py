@@ -68,7 +68,9 @@ def ls(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=0, help="Show N at most (0: all): the newest, or first by --sort."),
+        typer.Option(
+            "--limit", metavar="N", min=0, help="Show at most N (0: all): the newest, or the first by --sort."
+        ),
     ] = None,
     at: AtOption = None,
 ) -> int:

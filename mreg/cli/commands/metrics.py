@@ -41,20 +41,20 @@ def metrics(
     name: NameArgument,
     keys: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[METRIC...]", help="Keys of metadata that are numbers; `acc` for `metrics.acc`."),
+        typer.Argument(metavar="[METRIC...]", help="Numeric metadata keys; `acc` means `metrics.acc`."),
     ] = None,
     where: WhereOption = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N versions.")] = None,
     log: Annotated[bool, typer.Option("--log", help="Draw on a logarithmic axis.")] = False,
     x: Annotated[
         str,
-        typer.Option("--x", metavar="KEY", help="Order of versions: `number`, `created`, or a key that is a number."),
+        typer.Option("--x", metavar="KEY", help="The x axis: `number`, `created`, or a numeric metadata key."),
     ] = "number",
-    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Write the chart to this file.")] = None,
+    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Write the chart to this SVG file.")] = None,
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write the chart and its values to this page.")
+        str | None, typer.Option("--html", metavar="FILE", help="Write a page with the chart and its values.")
     ] = None,
-    ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII letters.")] = False,
+    ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters.")] = False,
 ) -> None:
     """Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.
 

@@ -15,22 +15,24 @@ NameArgument = Annotated[
 ]
 ArtifactArgument = Annotated[str, typer.Argument(metavar="ARTIFACT", help="The artifact's name.", parser=composed)]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model's name.", parser=composed)]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if aliases or links hold it; they go too.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Delete it even if aliases or links hold it, and remove those too.")
+]
 ExpectOption = Annotated[
     list[str] | None,
     typer.Option(
         "--expect",
         metavar="[[MODEL:]ALIAS=]vN",
-        help="Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.",
+        help="Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.",
     ),
 ]
 AtOption = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME|SEQ", help="As it was then: an entry's number, a time, a date, an age (2h)."),
+    typer.Option("--at", metavar="TIME|SEQ", help="Show the state at this entry, time, date or age (2h)."),
 ]
-RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="The training or serving run's id.")]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="ID", help="ID of the training or serving run.")]
 ReasonOption = Annotated[
-    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The reason, for the history.")
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="Reason, recorded in the history.")
 ]
 MessageOption = Annotated[
     str | None, typer.Option("--message", "-m", metavar="TEXT", help="Description of this version.")
@@ -38,7 +40,7 @@ MessageOption = Annotated[
 MetaOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--meta", metavar="KEY=VALUE", help="Metadata; dots nest, numbers and booleans are typed. Repeatable."
+        "--meta", metavar="KEY=VALUE", help="Metadata; dots nest; numbers and booleans keep their type. Repeatable."
     ),
 ]
 MetaFileOption = Annotated[
@@ -46,7 +48,7 @@ MetaFileOption = Annotated[
 ]
 InputOption = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="REFERENCE", help="A version that this one was made from. Repeatable."),
+    typer.Option("--input", metavar="REFERENCE", help="Version that it was made from. Repeatable."),
 ]
 
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ RemoteArgument = Annotated[str, typer.Argument(metavar="NAME", help="The remote'
 LocationArgument = Annotated[
     str, typer.Argument(metavar="LOCATION", help="A folder, or a URL: s3://, gs://, az://, ssh://, https://.")
 ]
-UserOption = Annotated[bool, typer.Option("--user", help="Keep it in your own settings, for all repositories.")]
+UserOption = Annotated[bool, typer.Option("--user", help="Store it in your own settings, for all repositories.")]
 
 _WHOSE = {True: "yours", False: "repository"}
 

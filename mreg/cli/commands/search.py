@@ -43,17 +43,19 @@ def search(
     ] = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="version, artifact or model.")] = None,
     within: Annotated[
-        list[str] | None, typer.Option("--in", metavar="NAME", help="Only versions of these. Repeatable.")
+        list[str] | None, typer.Option("--in", metavar="NAME", help="Only versions of this collection. Repeatable.")
     ] = None,
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Only versions with the bytes of this file or folder.")
+        str | None, typer.Option("--path", metavar="PATH", help="Only versions that contain this file or folder.")
     ] = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
     only_changed: OnlyChangedOption = False,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=0, help="Show N at most (0: all): the newest, or first by --sort."),
+        typer.Option(
+            "--limit", metavar="N", min=0, help="Show at most N (0: all): the newest, or the first by --sort."
+        ),
     ] = None,
     count: CountOption = False,
     keys: KeysOption = False,

@@ -9,15 +9,15 @@ import mreg
 from mreg.cli.context import Context
 from mreg.values.words import value_text
 
-SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as gc.grace.")]
-UserOption = Annotated[
-    bool, typer.Option("--user", help="A setting of your own, in all repositories: `safe.directory`.")
-]
+SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting, such as gc.grace.")]
+UserOption = Annotated[bool, typer.Option("--user", help="Your own setting, for all repositories: `safe.directory`.")]
 
 
 ArtifactOption = Annotated[
     str | None,
-    typer.Option("--artifact", metavar="NAME", help="Of this artifact, in place of the repository's: gc.keep-last …"),
+    typer.Option(
+        "--artifact", metavar="NAME", help="Setting of this artifact, instead of the repository's: gc.keep-last …"
+    ),
 ]
 
 

@@ -57,7 +57,9 @@ def files(
             help=f"List checksums only: {', '.join(LENGTHS)}.",
         ),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="On a terminal too: whole digests, and sizes in bytes.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show whole digests and sizes in bytes on a terminal, too.")
+    ] = False,
 ) -> None:
     """List a version's files with size and digest; the digest equals what `b3sum FILE` prints.
 

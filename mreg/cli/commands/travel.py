@@ -22,30 +22,28 @@ if TYPE_CHECKING:
 _TOLD = ("alias", "link", "artifact", "model", "card", "annotation")
 """Kinds of changes that are told one by one, beside the versions."""
 
-Every = Annotated[bool, typer.Option("--all", help="All versions, or all of the collections that are named.")]
+Every = Annotated[bool, typer.Option("--all", help="Select all versions (of the named collections).")]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="EXPR", help="Versions that match (`mreg help filters`). Repeatable."),
+    typer.Option("--where", metavar="EXPR", help="Select versions that match (`mreg help filters`). Repeatable."),
 ]
-Alias = Annotated[
-    list[str] | None, typer.Option("--alias", metavar="A", help="Take this alias of a version along. Repeatable.")
-]
-Aliases = Annotated[bool, typer.Option("--aliases", help="Take all aliases of the versions along.")]
-Links = Annotated[bool, typer.Option("--links", help="Take their links in registered models along.")]
-Tags = Annotated[bool, typer.Option("--tags", help="With --links: tags of these models too.")]
-Card = Annotated[bool, typer.Option("--card", help="With --links: cards of these models too.")]
-Renumber = Annotated[bool, typer.Option("--renumber", help="Give versions whose numbers are taken the next free ones.")]
-Restore = Annotated[bool, typer.Option("--restore", help="Bring back what was deleted on the other side.")]
+Alias = Annotated[list[str] | None, typer.Option("--alias", metavar="A", help="Also transfer this alias. Repeatable.")]
+Aliases = Annotated[bool, typer.Option("--aliases", help="Also transfer all aliases of the versions.")]
+Links = Annotated[bool, typer.Option("--links", help="Also transfer their links in registered models.")]
+Tags = Annotated[bool, typer.Option("--tags", help="With --links: also transfer the models' tags.")]
+Card = Annotated[bool, typer.Option("--card", help="With --links: also transfer the models' cards.")]
+Renumber = Annotated[bool, typer.Option("--renumber", help="Give versions the next free number if theirs is taken.")]
+Restore = Annotated[bool, typer.Option("--restore", help="Also transfer versions that were deleted there.")]
 As = Annotated[
     list[str] | None,
-    typer.Option("--as", metavar="NAME=OTHER", help="What a collection is called on the other side. Repeatable."),
+    typer.Option("--as", metavar="NAME=OTHER", help="Name of the collection in the other repository. Repeatable."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan, with bytes.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan and its size.")]
 
 
 def push(
     ctx: Context,
-    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="Where the other repository is.")],
+    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="Location or remote of the other repository.")],
     references: Annotated[
         list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
     ] = None,
@@ -165,9 +163,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 def clone(
     ctx: Context,
-    remote: Annotated[str, typer.Argument(metavar="LOCATION", help="Where the other repository is.")],
+    remote: Annotated[str, typer.Argument(metavar="LOCATION", help="Location or remote of the other repository.")],
     folder: Annotated[
-        str | None, typer.Argument(metavar="[DIR]", help="The new one is DIR/.mreg. Default: the other one's name.")
+        str | None, typer.Argument(metavar="[DIR]", help="Create DIR/.mreg. Default: the name of the other repository.")
     ] = None,
 ) -> None:
     """Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.
@@ -183,7 +181,7 @@ def clone(
 
 def mirror(
     ctx: Context,
-    location: Annotated[str, typer.Argument(metavar="LOCATION", help="Where the mirror is, or is to be.")],
+    location: Annotated[str, typer.Argument(metavar="LOCATION", help="Location of the mirror.")],
 ) -> None:
     """Keep a mirror of this repository up to date, or begin one, and print where it is.
 
@@ -198,9 +196,7 @@ def mirror(
 
 def bundle_create(
     ctx: Context,
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="The file, which is not there yet; - is standard output.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="File to create (-: standard output).")],
     references: Annotated[
         list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
     ] = None,
@@ -208,7 +204,7 @@ def bundle_create(
     where: Where = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="FILE", help="Leave out what this bundle, or repository, has."),
+        typer.Option("--since", metavar="FILE", help="Leave out data that this bundle or repository has."),
     ] = None,
 ) -> None:
     """Write versions into a file, for `mreg pull`, and print its name.

@@ -60,11 +60,11 @@ def _render_usage(out: Out, found: "Usage") -> None:
 def gc(
     ctx: Context,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; tell what would go, and the bytes.")
+        bool, typer.Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
     grace: Annotated[
         str | None,
-        typer.Option("--grace", metavar="AGE", help="Keep what was reachable within AGE (14d, 2h, 0)."),
+        typer.Option("--grace", metavar="AGE", help="Keep data that was reachable within AGE (14d, 2h, 0)."),
     ] = None,
     keep_last: Annotated[
         int | None,
@@ -92,7 +92,7 @@ def gc(
         ),
     ] = None,
     repack: Annotated[
-        bool, typer.Option("--repack", help="Rewrite packs that are mostly dead, or could be much smaller.")
+        bool, typer.Option("--repack", help="Rewrite packs that are mostly unneeded or could be much smaller.")
     ] = False,
 ) -> None:
     """Delete unreachable data, after expiring the versions that a policy gives up.
@@ -180,12 +180,14 @@ def _source(here: str, place: str) -> Repository:
 
 def fsck(
     ctx: Context,
-    full: Annotated[bool, typer.Option("--full", help="Read every byte too.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be proven; name the rest.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read and verify every byte.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair damage where digests prove the result; list the rest.")
+    ] = False,
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="LOCATION", help="With --repair: take what is damaged or missing from this repository."
+            "--from", metavar="LOCATION", help="With --repair: take damaged or missing data from this repository."
         ),
     ] = None,
 ) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Candidates = Iterator[tuple[str, str]]
+    Source = Callable[[Glance, str, list[str]], Candidates]
 
 VERSIONS = 200
 """Versions of a collection that are offered, the newest."""
@@ -61,7 +62,32 @@ def _models(glance: Glance, start: str, _: list[str]) -> Candidates:
     return ((name, MODEL) for name in glance.models(start))
 
 
+def _collections(glance: Glance, start: str, arguments: list[str]) -> Candidates:
+    return _here_or_in_remotes(_names, glance, start, arguments)
+
+
 def _references(glance: Glance, start: str, arguments: list[str]) -> Candidates:
+    return _here_or_in_remotes(_references_here, glance, start, arguments)
+
+
+def _here_or_in_remotes(here: Source, glance: Glance, start: str, arguments: list[str]) -> Candidates:
+    """What this repository has or, after `REMOTE/` and if nothing here starts so, what the remotes have."""
+    found = here(glance, start, arguments)
+    first = None if "/" in start else next(found, None)
+    if first is not None:
+        return chain([first], found)
+    return _in_remotes(here, glance, start, arguments) if start else found
+
+
+def _in_remotes(here: Source, glance: Glance, start: str, arguments: list[str]) -> Candidates:
+    """Only remotes that are folders are looked into: the tab key asks no network."""
+    remote, slash, rest = start.partition("/")
+    for name, place in glance.remotes():
+        if name == remote if slash else name.startswith(remote):
+            yield from ((f"{name}/{text}", help) for text, help in here(Glance(place), rest, arguments))
+
+
+def _references_here(glance: Glance, start: str, arguments: list[str]) -> Candidates:
     name, colon, selector = start.partition(":")
     if not colon:
         return _with_colon(_names(glance, start, arguments))
@@ -112,7 +138,9 @@ def _tags_of_model(glance: Glance, start: str, arguments: list[str]) -> Candidat
     return _plain(glance.tags(arguments[0]), start)
 
 
-def _remotes(glance: Glance, start: str, _: list[str]) -> Candidates:
+def _remotes(glance: Glance, start: str, arguments: list[str]) -> Candidates:
+    if "/" in start:
+        return _in_remotes(_references_here, glance, start, arguments)
     return (pair for pair in glance.remotes() if pair[0].startswith(start))
 
 
@@ -152,8 +180,8 @@ def _plain(values: list[str], start: str) -> Candidates:
     return ((value, "") for value in values if value.startswith(start))
 
 
-_SOURCES: dict[str, Callable[[Glance, str, list[str]], Candidates]] = {
-    "name": _names,
+_SOURCES: dict[str, Source] = {
+    "name": _collections,
     "artifact": _artifacts,
     "model": _models,
     "reference": _references,

@@ -31,10 +31,10 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('DIR', 'Where to make `.mreg`. Default: --repo, MREG_REPO, or here.'),
+            ('DIR', 'Folder to create `.mreg` in. Default: --repo, MREG_REPO, or the working folder.'),
         ),
         (
-            ('    --shared', "Let all members of the folder's group write to it, whatever the umask."),
+            ('    --shared', "Let all members of the folder's group write to it, regardless of the umask."),
             ('    --format N', 'Repository format, for older releases. Default: the newest.'),
         ),
         (
@@ -67,29 +67,29 @@ PAGES: dict[str, Page] = {
             ('PATH...', 'A folder, or files and folders.'),
         ),
         (
-            ('-a, --artifact NAME', 'The artifact that gets the version. Required.'),
-            ('    --alias ALIAS', 'Move this alias here. Repeatable.'),
-            ('    --link MODEL[:ALIAS]', 'Link it in this model, and move this alias of it. Repeatable.'),
-            ('    --expect [[MODEL:]ALIAS=]vN', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('-a, --artifact NAME', 'Artifact to add the version to. Required.'),
+            ('    --alias ALIAS', 'Move this alias to the version. Repeatable.'),
+            ('    --link MODEL[:ALIAS]', "Link the version to this model and move the model's alias. Repeatable."),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
             ('-m, --message TEXT', 'Description of this version.'),
-            ('    --meta KEY=VALUE', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+            ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
-            ('    --run ID', "The training or serving run's id."),
-            ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
-            ('    --input-file PATH', 'A file or folder that it was made from (digest and size). Repeatable.'),
-            ('    --input-uri URI', 'An address of data that it was made from. Repeatable.'),
-            ('    --type TYPE', "The artifact's type, where it is new."),
-            ('    --onto REFERENCE', 'The version has the files of this one too, where PATH... does not replace them.'),
-            ('    --remove PATH', 'With --onto: but not this file or folder. Repeatable.'),
-            ('    --base REFERENCE', "Store tensors as differences to this version's. Default: the artifact's latest."),
-            ('    --include GLOB', 'Log only what matches. Repeatable.'),
-            ('    --exclude GLOB', 'Leave out what matches. Repeatable.'),
+            ('    --run ID', 'ID of the training or serving run.'),
+            ('    --input REFERENCE', 'Version that it was made from. Repeatable.'),
+            ('    --input-file PATH', 'File or folder that it was made from (digest and size). Repeatable.'),
+            ('    --input-uri URI', 'Address of data that it was made from. Repeatable.'),
+            ('    --type TYPE', 'Type of the artifact, if it is new.'),
+            ('    --onto REFERENCE', 'Start from the files of this version; PATH... adds or replaces files.'),
+            ('    --remove PATH', 'With --onto: leave out this file or folder. Repeatable.'),
+            ('    --base REFERENCE', "Store tensors as differences from this version. Default: the artifact's latest."),
+            ('    --include GLOB', 'Log only matching files. Repeatable.'),
+            ('    --exclude GLOB', 'Leave out matching files. Repeatable.'),
             ('    --once', 'No new version if any version of the artifact has this content.'),
-            ('    --always', 'Make a version also of equal content.'),
-            ('    --capture WHAT', 'Record git, python, packages, argv, gpu (with commas); all; none. Default: log.capture.'),
-            ('    --python PATH', "The interpreter that trains. Default: the active environment's."),
-            ('    --ttl AGE', 'Let `mreg gc` delete it after AGE (30d), if nothing holds it then.'),
-            ('    --dry-run', 'Change nothing; tell what would happen.'),
+            ('    --always', 'Make a new version even if the content is the same.'),
+            ('    --capture WHAT', 'Record git, python, packages, argv, gpu (comma-separated), all or none.'),
+            ('    --python PATH', "Interpreter used for training. Default: the active environment's."),
+            ('    --ttl AGE', 'Let `mreg gc` delete it after AGE (30d) unless something holds it.'),
+            ('    --dry-run', 'Change nothing; show what would happen.'),
         ),
         (
             'mreg log ./ckpt --artifact mnist --alias best',
@@ -105,15 +105,15 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('SOURCE', 'A folder or file of another tool. It is only read.'),
+            ('SOURCE', 'Folder or file of another tool (read only).'),
         ),
         (
-            ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: as it looks.'),
-            ('    --oci', 'As --from oci: a layout that `mreg export --oci` wrote.'),
-            ('-a, --artifact NAME', 'What to call it here. Default: as the source does.'),
+            ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: detected.'),
+            ('    --oci', 'Same as --from oci.'),
+            ('-a, --artifact NAME', 'Name of the artifact. Default: from the source.'),
             ('    --only NAME', 'Import only this model. Repeatable.'),
-            ('    --data DIR', 'Files may lie here too, as where they were moved. Repeatable.'),
-            ('    --partial', 'Also versions of which the source lacks files.'),
+            ('    --data DIR', 'Also look for files in this folder. Repeatable.'),
+            ('    --partial', 'Import incomplete versions too.'),
             ('    --dry-run', 'Change nothing; print the plan.'),
         ),
         (
@@ -131,9 +131,9 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('    --run ID', "The training or serving run's id."),
-            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+            ('    --run ID', 'ID of the training or serving run.'),
+            ('    --where EXPR', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
+            ('    --sort KEY[,KEY]', 'With --where: order of matches. Default: the latest first.'),
         ),
         (
             'mreg use digits:production',
@@ -154,14 +154,14 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('-o, --output DIR', 'Where to write. Default: ./NAME-vN.'),
-            ('    --include GLOB', 'Only files that match. Repeatable.'),
-            ('    --exclude GLOB', 'No files that match. Repeatable.'),
-            ('    --exact', 'Remove files in DIR that are not of the version.'),
-            ('    --force', 'With --exact: also files whose bytes the repository does not have.'),
-            ('    --reflink', 'Clone from the cache, where the file system can, instead of writing.'),
-            ('    --partial', 'Leave out damaged files, instead of refusing.'),
-            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
+            ('    --include GLOB', 'Only matching files. Repeatable.'),
+            ('    --exclude GLOB', 'Leave out matching files. Repeatable.'),
+            ('    --exact', 'Remove files in DIR that are not part of the version.'),
+            ('    --force', 'With --exact: also remove files that the repository cannot restore.'),
+            ('    --reflink', 'Clone files from the cache if the file system supports it.'),
+            ('    --partial', 'Leave out damaged files instead of failing.'),
+            ('    --where EXPR', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
+            ('    --sort KEY[,KEY]', 'With --where: order of matches. Default: the latest first.'),
         ),
         (
             'mreg get mnist:best',
@@ -179,10 +179,10 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('    --folder DIR', 'The files, with SHA256SUMS beside them.'),
-            ('    --hf DIR', 'For the Hugging Face Hub: the files, with a card.'),
-            ('    --oci DIR', 'An OCI image layout (ModelPack), for registries.'),
-            ('    --dry-run', 'Write nothing; check that it can be done.'),
+            ('    --folder DIR', 'Write the files with SHA256SUMS.'),
+            ('    --hf DIR', 'Write the files with a card, for the Hugging Face Hub.'),
+            ('    --oci DIR', 'Write an OCI image layout (ModelPack), for registries.'),
+            ('    --dry-run', 'Write nothing; check that the export is possible.'),
         ),
         (
             'mreg export mnist:best --oci ./layout',
@@ -200,9 +200,9 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.'),
         ),
         (
-            ('    --where EXPR', 'Of NAME the first version that matches; of a reference, its condition (exit 7).'),
-            ('    --sort KEY[,KEY]', 'With --where: which is first. Default: the latest.'),
-            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
+            ('    --where EXPR', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
+            ('    --sort KEY[,KEY]', 'With --where: order of matches. Default: the latest first.'),
+            ('    --at TIME|SEQ', 'Show the state at this entry, time, date or age (2h).'),
         ),
         (
             'mreg resolve digits:production',
@@ -223,13 +223,13 @@ PAGES: dict[str, Page] = {
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
             ('    --tag TAG', 'Only versions that have this tag. Repeatable.'),
             ('    --only-changed', 'Show the metadata that differs.'),
-            ('    --count', 'Print only how many there are.'),
+            ('    --count', 'Print only the number of matches.'),
             ('    --keys', 'List the metadata keys, with types and ranges.'),
-            ('    --exit-code', 'Exit with 7 where nothing is found.'),
-            ('    --columns KEY[,KEY]', 'Metadata to show. Repeatable.'),
+            ('    --exit-code', 'Exit with 7 if nothing is found.'),
+            ('    --columns KEY[,KEY]', 'Metadata keys to show. Repeatable.'),
             ('    --sort KEY[,KEY]', 'number, size, files, created, metadata key; -KEY reverses.'),
-            ('    --limit N', 'Show N at most (0: all): the newest, or first by --sort.'),
-            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
+            ('    --limit N', 'Show at most N (0: all): the newest, or the first by --sort.'),
+            ('    --at TIME|SEQ', 'Show the state at this entry, time, date or age (2h).'),
         ),
         (
             'mreg ls',
@@ -266,7 +266,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --digest ALGORITHM', 'List checksums only: blake3, sha256, md5.'),
-            ('    --full', 'On a terminal too: whole digests, and sizes in bytes.'),
+            ('    --full', 'Show whole digests and sizes in bytes on a terminal, too.'),
         ),
         (
             'mreg files mnist:best',
@@ -298,21 +298,21 @@ PAGES: dict[str, Page] = {
         (),
         (
             ('A', 'A version, or a path that begins with /, ./, ../ or ~.'),
-            ('B', 'Another one.'),
+            ('B', 'The version or path to compare it with.'),
             ('GLOB...', 'With --tensors or --stat: only tensors whose names match.'),
         ),
         (
-            ('    --tensors', 'List tensors, and how much values differ.'),
-            ('    --stat', 'Sum the tensors up by layer.'),
+            ('    --tensors', 'List tensors and how much their values differ.'),
+            ('    --stat', 'Summarize tensors by layer.'),
             ('    --files', 'Show files.'),
             ('    --metadata', 'Show metadata.'),
             ('    --sort KEY', 'Order of changed tensors: relative, name, size, max. Default: `relative`.'),
             ('    --limit N', 'List at most N tensors.'),
             ('    --all', 'List equal tensors too.'),
-            ('    --strip-prefix PREFIX', 'Match names of tensors without it.'),
-            ('    --strip-prefix-a PREFIX', "The same, of A's names only."),
-            ('    --strip-prefix-b PREFIX', "The same, of B's names only."),
-            ('    --exit-code', 'Exit with 7 if what is shown differs.'),
+            ('    --strip-prefix PREFIX', 'Ignore this prefix of tensor names.'),
+            ('    --strip-prefix-a PREFIX', 'The same, only for names in A.'),
+            ('    --strip-prefix-b PREFIX', 'The same, only for names in B.'),
+            ('    --exit-code', 'Exit with 7 if there are differences.'),
         ),
         (
             'mreg diff mnist:baseline mnist:best',
@@ -329,16 +329,16 @@ PAGES: dict[str, Page] = {
         (),
         (
             ('NAME', 'An artifact or a registered model.'),
-            ('METRIC...', 'Keys of metadata that are numbers; `acc` for `metrics.acc`.'),
+            ('METRIC...', 'Numeric metadata keys; `acc` means `metrics.acc`.'),
         ),
         (
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
             ('    --last N', 'Only the newest N versions.'),
             ('    --log', 'Draw on a logarithmic axis.'),
-            ('    --x KEY', 'Order of versions: `number`, `created`, or a key that is a number. Default: `number`.'),
-            ('    --svg FILE', 'Write the chart to this file.'),
-            ('    --html FILE', 'Write the chart and its values to this page.'),
-            ('    --ascii', 'Draw with ASCII letters.'),
+            ('    --x KEY', 'The x axis: `number`, `created`, or a numeric metadata key. Default: `number`.'),
+            ('    --svg FILE', 'Write the chart to this SVG file.'),
+            ('    --html FILE', 'Write a page with the chart and its values.'),
+            ('    --ascii', 'Draw with ASCII characters.'),
         ),
         (
             'mreg metrics mnist',
@@ -356,9 +356,9 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('    --up', 'Only what it was made from.'),
-            ('    --down', 'Only what was made from it, and who uses it.'),
-            ('    --depth N', 'At most N steps away.'),
+            ('    --up', 'Show only what it was made from.'),
+            ('    --down', 'Show only what was made from it and which runs used it.'),
+            ('    --depth N', 'Show at most N steps.'),
             ('    --format FORMAT', 'tree, mermaid, cyclonedx. Default: `tree`.'),
         ),
         (
@@ -395,12 +395,12 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('-m, --message TEXT', 'Description of this version.'),
-            ('    --meta KEY=VALUE', 'Metadata; dots nest, numbers and booleans are typed. Repeatable.'),
+            ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
             ('    --unset KEY', 'Metadata key to remove. Repeatable.'),
-            ('    --input REFERENCE', 'A version that this one was made from. Repeatable.'),
-            ('    --replace', 'Let a single value take the place of a whole group of values.'),
-            ('    --ttl AGE', 'Let `mreg gc` delete it AGE from now (30d; none: keep it).'),
+            ('    --input REFERENCE', 'Version that it was made from. Repeatable.'),
+            ('    --replace', 'Allow a single value to replace a whole mapping.'),
+            ('    --ttl AGE', 'Let `mreg gc` delete it after AGE from now (30d; none: keep it).'),
         ),
         (
             "mreg annotate mnist:v1 -m 'clean run' --meta metrics.f1=0.9",
@@ -418,8 +418,8 @@ PAGES: dict[str, Page] = {
             ('REFERENCE...', 'NAME:vN, or NAME:ALIAS.'),
         ),
         (
-            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --force', 'Delete it even if aliases or links hold it, and remove those too.'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg rm mnist:v2',
@@ -438,10 +438,10 @@ PAGES: dict[str, Page] = {
             ('MODEL', "The registered model's name."),
         ),
         (
-            ('    --alias ALIAS', 'Move this alias of MODEL here. Repeatable.'),
-            ('    --expect [[MODEL:]ALIAS=]vN', 'Only if the alias is there now (none: if it is new). With several: ALIAS=vN. Repeatable.'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
-            ('    --force', 'Do it even if MODEL is for versions of another type.'),
+            ('    --alias ALIAS', 'Move this alias of MODEL to the link. Repeatable.'),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
+            ('    --force', 'Link it even if MODEL is for versions of another type.'),
         ),
         (
             'mreg link mnist:best digits --alias production',
@@ -458,8 +458,8 @@ PAGES: dict[str, Page] = {
             ('MODEL:vN', 'The link.'),
         ),
         (
-            ('    --force', 'Do it even if aliases of the model are on it.'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --force', 'Remove it even if aliases point at it, and remove those too.'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg unlink digits:v1 --force',
@@ -488,12 +488,12 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('ALIAS', 'The word, such as best or production.'),
+            ('ALIAS', 'The alias, such as best or production.'),
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --expect vN|none', 'Move the alias only from vN (none: only if it is new).'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg alias set best mnist:v2',
@@ -507,12 +507,12 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('ALIAS', 'The word, such as best or production.'),
+            ('ALIAS', 'The alias, such as best or production.'),
             ('NAME', 'An artifact or a registered model.'),
         ),
         (
-            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --expect vN|none', 'Move the alias only from vN (none: only if it is new).'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg alias rm staging digits',
@@ -526,13 +526,13 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('ALIAS', 'The word, such as best or production.'),
+            ('ALIAS', 'The alias, such as best or production.'),
             ('NAME', 'An artifact or a registered model.'),
         ),
         (
-            ('    --steps N', 'How many places back. Default: `1`.'),
-            ('    --expect vN|none', 'Only if the alias is there now (none: only if it is new).'),
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('    --steps N', 'Number of moves to go back. Default: `1`.'),
+            ('    --expect vN|none', 'Move the alias only from vN (none: only if it is new).'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg alias rollback production digits',
@@ -546,10 +546,10 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('NAME', 'Only those of this collection.'),
+            ('NAME', 'Only aliases of this collection.'),
         ),
         (
-            ('    --at TIME|SEQ', "As it was then: an entry's number, a time, a date, an age (2h)."),
+            ('    --at TIME|SEQ', 'Show the state at this entry, time, date or age (2h).'),
         ),
         (
             'mreg alias ls',
@@ -581,7 +581,7 @@ PAGES: dict[str, Page] = {
             ('TAG...', 'Words of letters, digits, _, - and spaces.'),
         ),
         (
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             "mreg tag add digits vision 'on device'",
@@ -598,7 +598,7 @@ PAGES: dict[str, Page] = {
             ('TAG...', 'Words of letters, digits, _, - and spaces.'),
         ),
         (
-            ('-m, --message TEXT', 'The reason, for the history.'),
+            ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
             'mreg tag rm digits vision',
@@ -665,9 +665,9 @@ PAGES: dict[str, Page] = {
             ('ARTIFACT', "The artifact's name."),
         ),
         (
-            ('    --type TYPE', 'What kind of thing its versions are. Default: `model`.'),
-            ('-d, --description TEXT', 'What it is.'),
-            ('    --first N', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
+            ('    --type TYPE', 'Type of its versions. Default: `model`.'),
+            ('-d, --description TEXT', 'Description.'),
+            ('    --first N', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
         ),
         (
             "mreg artifact create bert --description 'the large one'",
@@ -739,7 +739,7 @@ PAGES: dict[str, Page] = {
             ('ARTIFACT', "The artifact's name."),
         ),
         (
-            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
+            ('    --force', 'Delete it even if aliases or links hold it, and remove those too.'),
         ),
         (
             'mreg artifact rm mnist --force',
@@ -772,10 +772,10 @@ PAGES: dict[str, Page] = {
             ('MODEL', "The registered model's name."),
         ),
         (
-            ('-d, --description TEXT', 'What it is.'),
+            ('-d, --description TEXT', 'Description.'),
             ('    --tag TAG', 'A tag. Repeatable.'),
-            ('    --first N', 'Number of the first one: 0, or 1 as in MLflow. Default: `0`.'),
-            ('    --type TYPE', 'Type of the versions that it is for; without it, `model`.'),
+            ('    --first N', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
+            ('    --type TYPE', 'Type of its versions. Default: `model`.'),
         ),
         (
             'mreg model create fraud --tag tabular',
@@ -847,7 +847,7 @@ PAGES: dict[str, Page] = {
             ('MODEL', "The registered model's name."),
         ),
         (
-            ('    --force', 'Do it even if aliases or links hold it; they go too.'),
+            ('    --force', 'Delete it even if aliases or links hold it, and remove those too.'),
         ),
         (
             'mreg model rm digits --force',
@@ -880,7 +880,7 @@ PAGES: dict[str, Page] = {
             ('LOCATION', 'A folder, or a URL: s3://, gs://, az://, ssh://, https://.'),
         ),
         (
-            ('    --user', 'Keep it in your own settings, for all repositories.'),
+            ('    --user', 'Store it in your own settings, for all repositories.'),
         ),
         (
             'mreg remote add team s3://models/vision',
@@ -898,7 +898,7 @@ PAGES: dict[str, Page] = {
             ('LOCATION', 'A folder, or a URL: s3://, gs://, az://, ssh://, https://.'),
         ),
         (
-            ('    --user', 'Keep it in your own settings, for all repositories.'),
+            ('    --user', 'Store it in your own settings, for all repositories.'),
         ),
         (
             'mreg remote set shared s3://models/speech',
@@ -914,7 +914,7 @@ PAGES: dict[str, Page] = {
             ('NAME', "The remote's name."),
         ),
         (
-            ('    --user', 'Keep it in your own settings, for all repositories.'),
+            ('    --user', 'Store it in your own settings, for all repositories.'),
         ),
         (
             'mreg remote rm shared',
@@ -947,15 +947,15 @@ PAGES: dict[str, Page] = {
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
             ('    --tag TAG', 'Only models and versions with this tag. Repeatable.'),
             ('    --kind KIND', 'version, artifact or model.'),
-            ('    --in NAME', 'Only versions of these. Repeatable.'),
-            ('    --path PATH', 'Only versions with the bytes of this file or folder.'),
+            ('    --in NAME', 'Only versions of this collection. Repeatable.'),
+            ('    --path PATH', 'Only versions that contain this file or folder.'),
             ('    --sort KEY[,KEY]', 'number, size, created, metadata key, …; -KEY reverses.'),
-            ('    --columns KEY[,KEY]', 'Metadata to show. Repeatable.'),
+            ('    --columns KEY[,KEY]', 'Metadata keys to show. Repeatable.'),
             ('    --only-changed', 'Show the metadata that differs.'),
-            ('    --limit N', 'Show N at most (0: all): the newest, or first by --sort.'),
-            ('    --count', 'Print only how many there are.'),
+            ('    --limit N', 'Show at most N (0: all): the newest, or the first by --sort.'),
+            ('    --count', 'Print only the number of matches.'),
             ('    --keys', 'List the metadata keys, with types and ranges.'),
-            ('    --exit-code', 'Exit with 7 where nothing is found.'),
+            ('    --exit-code', 'Exit with 7 if nothing is found.'),
         ),
         (
             'mreg search cosine',
@@ -972,21 +972,21 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('REMOTE', 'Where the other repository is.'),
+            ('REMOTE', 'Location or remote of the other repository.'),
             ('REFERENCE...', 'Versions of this repository.'),
         ),
         (
-            ('    --all', 'All versions, or all of the collections that are named.'),
-            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
-            ('    --alias A', 'Take this alias of a version along. Repeatable.'),
-            ('    --aliases', 'Take all aliases of the versions along.'),
-            ('    --links', 'Take their links in registered models along.'),
-            ('    --tags', 'With --links: tags of these models too.'),
-            ('    --card', 'With --links: cards of these models too.'),
-            ('    --renumber', 'Give versions whose numbers are taken the next free ones.'),
-            ('    --restore', 'Bring back what was deleted on the other side.'),
-            ('    --as NAME=OTHER', 'What a collection is called on the other side. Repeatable.'),
-            ('    --dry-run', 'Change nothing; print the plan, with bytes.'),
+            ('    --all', 'Select all versions (of the named collections).'),
+            ('    --where EXPR', 'Select versions that match (`mreg help filters`). Repeatable.'),
+            ('    --alias A', 'Also transfer this alias. Repeatable.'),
+            ('    --aliases', 'Also transfer all aliases of the versions.'),
+            ('    --links', 'Also transfer their links in registered models.'),
+            ('    --tags', "With --links: also transfer the models' tags."),
+            ('    --card', "With --links: also transfer the models' cards."),
+            ('    --renumber', 'Give versions the next free number if theirs is taken.'),
+            ('    --restore', 'Also transfer versions that were deleted there.'),
+            ('    --as NAME=OTHER', 'Name of the collection in the other repository. Repeatable.'),
+            ('    --dry-run', 'Change nothing; print the plan and its size.'),
         ),
         (
             'mreg push ./other mnist:best --alias best',
@@ -1004,17 +1004,17 @@ PAGES: dict[str, Page] = {
             ('REMOTE[/REFERENCE]...', 'The other repository, and versions of it (also as REMOTE REFERENCE).'),
         ),
         (
-            ('    --all', 'All versions, or all of the collections that are named.'),
-            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
-            ('    --alias A', 'Take this alias of a version along. Repeatable.'),
-            ('    --aliases', 'Take all aliases of the versions along.'),
-            ('    --links', 'Take their links in registered models along.'),
-            ('    --tags', 'With --links: tags of these models too.'),
-            ('    --card', 'With --links: cards of these models too.'),
-            ('    --renumber', 'Give versions whose numbers are taken the next free ones.'),
-            ('    --restore', 'Bring back what was deleted on the other side.'),
-            ('    --as NAME=OTHER', 'What a collection is called on the other side. Repeatable.'),
-            ('    --dry-run', 'Change nothing; print the plan, with bytes.'),
+            ('    --all', 'Select all versions (of the named collections).'),
+            ('    --where EXPR', 'Select versions that match (`mreg help filters`). Repeatable.'),
+            ('    --alias A', 'Also transfer this alias. Repeatable.'),
+            ('    --aliases', 'Also transfer all aliases of the versions.'),
+            ('    --links', 'Also transfer their links in registered models.'),
+            ('    --tags', "With --links: also transfer the models' tags."),
+            ('    --card', "With --links: also transfer the models' cards."),
+            ('    --renumber', 'Give versions the next free number if theirs is taken.'),
+            ('    --restore', 'Also transfer versions that were deleted there.'),
+            ('    --as NAME=OTHER', 'Name of the collection in the other repository. Repeatable.'),
+            ('    --dry-run', 'Change nothing; print the plan and its size.'),
         ),
         (
             'mreg pull ./other mnist:v1',
@@ -1029,7 +1029,7 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('LOCATION', 'Where the mirror is, or is to be.'),
+            ('LOCATION', 'Location of the mirror.'),
         ),
         (),
         (
@@ -1056,13 +1056,13 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('FILE', 'The file, which is not there yet; - is standard output.'),
+            ('FILE', 'File to create (-: standard output).'),
             ('REFERENCE...', 'Versions of this repository.'),
         ),
         (
-            ('    --all', 'All versions, or all of the collections that are named.'),
-            ('    --where EXPR', 'Versions that match (`mreg help filters`). Repeatable.'),
-            ('    --since FILE', 'Leave out what this bundle, or repository, has.'),
+            ('    --all', 'Select all versions (of the named collections).'),
+            ('    --where EXPR', 'Select versions that match (`mreg help filters`). Repeatable.'),
+            ('    --since FILE', 'Leave out data that this bundle or repository has.'),
         ),
         (
             'mreg bundle create mnist.bundle mnist:best',
@@ -1077,8 +1077,8 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('LOCATION', 'Where the other repository is.'),
-            ('DIR', "The new one is DIR/.mreg. Default: the other one's name."),
+            ('LOCATION', 'Location or remote of the other repository.'),
+            ('DIR', 'Create DIR/.mreg. Default: the name of the other repository.'),
         ),
         (),
         (
@@ -1116,7 +1116,7 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('N', "The change's number, as `mreg history` shows it."),
+            ('N', 'Number of the change, as shown by `mreg history`.'),
         ),
         (),
         (
@@ -1151,13 +1151,13 @@ PAGES: dict[str, Page] = {
         (),
         (),
         (
-            ('    --dry-run', 'Change nothing; tell what would go, and the bytes.'),
-            ('    --grace AGE', 'Keep what was reachable within AGE (14d, 2h, 0).'),
+            ('    --dry-run', 'Change nothing; show what would be deleted, with sizes.'),
+            ('    --grace AGE', 'Keep data that was reachable within AGE (14d, 2h, 0).'),
             ('    --keep-last N', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
             ('    --older-than AGE', 'Expire only versions older than AGE (0: any).'),
             ('    --keep-best max:KEY:N', 'Keep the N best of each artifact (min: for losses). Repeatable.'),
             ('    --keep-where EXPR', 'Keep versions that match (`mreg help filters`). Repeatable.'),
-            ('    --repack', 'Rewrite packs that are mostly dead, or could be much smaller.'),
+            ('    --repack', 'Rewrite packs that are mostly unneeded or could be much smaller.'),
         ),
         (
             'mreg gc --dry-run',
@@ -1174,9 +1174,9 @@ PAGES: dict[str, Page] = {
         (),
         (),
         (
-            ('    --full', 'Read every byte too.'),
-            ('    --repair', 'Repair what can be proven; name the rest.'),
-            ('    --from LOCATION', 'With --repair: take what is damaged or missing from this repository.'),
+            ('    --full', 'Read and verify every byte.'),
+            ('    --repair', 'Repair damage where digests prove the result; list the rest.'),
+            ('    --from LOCATION', 'With --repair: take damaged or missing data from this repository.'),
         ),
         (
             'mreg fsck',
@@ -1218,10 +1218,10 @@ PAGES: dict[str, Page] = {
         (),
         (),
         (
-            ('    --older-than AGE', 'Only copies that were not used for AGE (30d, 12h).'),
-            ('    --size SIZE', 'Delete until copies take SIZE (20GiB), longest unused first.'),
-            ('    --force', 'Also what was used within the last 24 hours.'),
-            ('    --dry-run', 'Change nothing; tell what would go, and the bytes.'),
+            ('    --older-than AGE', 'Delete copies not used for AGE (30d, 12h).'),
+            ('    --size SIZE', 'Delete the least recently used until copies take at most SIZE (20GiB).'),
+            ('    --force', 'Also delete copies used within the last 24 hours.'),
+            ('    --dry-run', 'Change nothing; show what would be deleted, with sizes.'),
         ),
         (
             'mreg cache prune --older-than 30d --dry-run',
@@ -1248,11 +1248,11 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('NAME', 'Such as gc.grace.'),
+            ('NAME', 'Name of the setting, such as gc.grace.'),
         ),
         (
-            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
-            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+            ('    --artifact NAME', "Setting of this artifact, instead of the repository's: gc.keep-last …"),
+            ('    --user', 'Your own setting, for all repositories: `safe.directory`.'),
         ),
         (
             'mreg config get gc.grace',
@@ -1266,12 +1266,12 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('NAME', 'Such as gc.grace.'),
+            ('NAME', 'Name of the setting, such as gc.grace.'),
             ('VALUE', 'The new value.'),
         ),
         (
-            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
-            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+            ('    --artifact NAME', "Setting of this artifact, instead of the repository's: gc.keep-last …"),
+            ('    --user', 'Your own setting, for all repositories: `safe.directory`.'),
         ),
         (
             'mreg config set gc.grace 30d',
@@ -1285,8 +1285,8 @@ PAGES: dict[str, Page] = {
         (),
         (),
         (
-            ('    --artifact NAME', "Of this artifact, in place of the repository's: gc.keep-last …"),
-            ('    --user', 'A setting of your own, in all repositories: `safe.directory`.'),
+            ('    --artifact NAME', "Setting of this artifact, instead of the repository's: gc.keep-last …"),
+            ('    --user', 'Your own setting, for all repositories: `safe.directory`.'),
         ),
         (
             'mreg config ls',
