@@ -22,7 +22,6 @@ GROUP = "bytes sent"
 SIZE = 4 * MIB
 
 EVERYTHING, STEP, AGAIN, ALONE = "all ten steps", "the last step of ten", "again", "a step whose base is not there"
-KINDS = ("folder", "bucket", "ssh")
 
 
 def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row | Skipped]:
@@ -31,7 +30,7 @@ def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row
     bench.run(bench.mreg, "--repo", "here", "init")
     stored = [_answer(bench, {}, "log", str(folder), "-a", "m")["stored"] for folder in folders]
     with ExitStack() as running:
-        for kind in KINDS:
+        for kind in form.places:
             if reason := _lacks(kind):
                 yield Skipped(GROUP, kind, reason)
                 continue

@@ -43,9 +43,8 @@ NAMES = {
     },
     "transfers": {f"{what}, 3 x 2 MiB" for what in ("push --all", "pull --all", "clone")},
     "bytes sent": {
-        f"{what}, to {place}"
+        f"{what}, to a folder"
         for what in ("all ten steps", "the last step of ten", "again", "a step whose base is not there")
-        for place in ("a folder", "a bucket", "a server by SSH")
     },
     "tensors": {
         "integrations.numpy.load of 8 MiB, beside get and load",

@@ -38,7 +38,7 @@ class Form:
     times of the files (it reads those again that changed less than 2 s before they were read).
     searched: among how many versions is searched. registered: how many models, and versions of each, MLflow has.
     imported: how many checkpoints are imported, and bytes of each. travelled: how many go to another repository,
-    and bytes of each.
+    and bytes of each. places: to which bytes are sent.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Form:
     registered: tuple[int, int] = (1_000, 10)
     imported: tuple[int, int] = (20, 20 * MIB)
     travelled: tuple[int, int] = (20, 20 * MIB)
+    places: tuple[str, ...] = ("folder", "bucket", "ssh")
 
 
 FORMS = {
@@ -75,6 +76,7 @@ FORMS = {
             registered=(20, 3),
             imported=(3, MIB),
             travelled=(3, 2 * MIB),
+            places=("folder",),
         ),
         Form("quick", 32 * MIB, 256 * MIB, 2_000, 1_000, hidden=512, epochs=10),
         Form(
