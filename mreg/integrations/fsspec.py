@@ -16,13 +16,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
-from fsspec.callbacks import DEFAULT_CALLBACK
-from fsspec.spec import AbstractFileSystem
-
+from mreg.integrations.needed import needs
 from mreg.repository import Repository, Resolved
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
+
+with needs("fsspec", "'mreg[fsspec]'"):
+    from fsspec.callbacks import DEFAULT_CALLBACK
+    from fsspec.spec import AbstractFileSystem
 
 __all__ = ["MregFileSystem"]
 

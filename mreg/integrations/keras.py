@@ -13,9 +13,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from keras.callbacks import Callback
-
+from mreg.integrations.needed import needs
 from mreg.integrations.training import Checkpoints
+
+with needs("Keras", "keras"):
+    from keras.callbacks import Callback
 
 __all__ = ["FILE", "MregCallback"]
 

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lightning.pytorch.plugins.io import TorchCheckpointIO
-
+from mreg.integrations.needed import needs
 from mreg.integrations.training import Checkpoints
+
+with needs("Lightning", "lightning"):
+    from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 __all__ = ["FILE", "MregCheckpointIO"]
 

@@ -18,10 +18,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from mreg.integrations._tensors import Given, every_array, opened, shards
+from mreg.integrations.needed import needs
 from mreg.integrations.training import Checkpoints
+
+with needs("PyTorch", "torch"):
+    import torch
 
 if TYPE_CHECKING:
     from mreg.values.entities import Version

@@ -16,10 +16,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import TrainerCallback
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-
+from mreg.integrations.needed import needs
 from mreg.integrations.training import Checkpoints
+
+with needs("transformers", "transformers"):
+    from transformers import TrainerCallback
+    from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 __all__ = ["MregCallback"]
 

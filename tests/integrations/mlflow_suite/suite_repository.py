@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import broken
 import mlflow
 import pytest
 from mlflow.entities.model_registry import ModelVersionTag
@@ -454,26 +455,54 @@ def python(code: str, *arguments: str) -> str:
 def test_entry_points_load_nothing_but_themselves() -> None:
     code = """
 import sys
-import mreg.integrations.mlflow
-print(sorted({"mlflow", "mreg.repository", "sqlite3", "numpy"} & set(sys.modules)))
+before = set(sys.modules)
+import mreg.integrations.entry_points
+print(sorted(set(sys.modules) - before - {"__future__"}))
 """
-    assert python(code) == "[]\n"
+    assert python(code) == "['mreg', 'mreg.integrations', 'mreg.integrations.entry_points', 'mreg.lazy']\n"
 
 
-def test_a_broken_adapter_does_not_break_mlflow(tracking: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("modules", "reasons"),
+    [
+        (
+            {"mlflow/__init__.py": broken.SYNTAX},
+            ["SyntaxError: invalid syntax (__init__.py, line 1)"] * 2,
+        ),
+        (
+            {"mlflow/store.py": broken.MISSING, "mlflow/artifacts.py": broken.SYNTAX},
+            [
+                "ModuleNotFoundError: No module named 'a_package_that_is_not_there'",
+                "SyntaxError: invalid syntax (artifacts.py, line 1)",
+            ],
+        ),
+    ],
+)
+def test_a_broken_adapter_is_told_and_does_not_break_mlflow(
+    tracking: Any, tmp_path: Path, modules: dict[str, str], reasons: list[str]
+) -> None:
+    top = broken.copy(tmp_path / "broken", modules)
     code = """
 import sys, warnings
 warnings.simplefilter("error", UserWarning)
-sys.modules["mreg.integrations.mlflow.store"] = sys.modules["mreg.integrations.mlflow.artifacts"] = None
 import mlflow
-mlflow.set_tracking_uri(sys.argv[1])
+from mlflow.exceptions import MlflowException
 mlflow.set_registry_uri("mreg:///nowhere")
-try:
-    mlflow.MlflowClient().get_registered_model("digits")
-except ImportError as error:
-    print(error.name)
+for call in (
+    lambda: mlflow.MlflowClient().get_registered_model("digits"),
+    lambda: mlflow.artifacts.list_artifacts(artifact_uri="mreg:///nowhere/digits:v1"),
+):
+    try:
+        call()
+    except MlflowException as error:
+        print(error.message)
 """
-    assert python(code, (tmp_path / "runs").as_uri()) == "mreg.integrations.mlflow.store\n"
+
+    told = broken.python(top, code)
+
+    install = "Install it again: pip install --upgrade 'mreg[mlflow]'"
+    words = [f"mreg's adapter for MLflow cannot be loaded: {reason}. {install}" for reason in reasons]
+    assert told.splitlines() == words
 
 
 @pytest.mark.parametrize("server", ["moto"], indirect=True)
