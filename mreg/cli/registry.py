@@ -63,7 +63,7 @@ COMMANDS: dict[str, Entry] = {
         "Manage artifacts.",
         MODELS,
         group={
-            "create": Entry("Make an empty artifact.", "", "collections", "artifact_create"),
+            "create": Entry("Create an empty artifact.", "", "collections", "artifact_create"),
             "ls": Entry("List artifacts.", "", "collections", "artifact_ls"),
             "show": Entry("Show an artifact.", "", "collections", "artifact_show"),
             "describe": Entry("Set an artifact's description.", "", "collections", "artifact_describe"),
@@ -75,7 +75,7 @@ COMMANDS: dict[str, Entry] = {
         "Manage registered models.",
         MODELS,
         group={
-            "create": Entry("Make an empty registered model.", "", "collections", "model_create"),
+            "create": Entry("Create an empty registered model.", "", "collections", "model_create"),
             "ls": Entry("List registered models.", "", "collections", "model_ls"),
             "show": Entry("Show a registered model.", "", "collections", "model_show"),
             "describe": Entry("Set a model's description.", "", "collections", "model_describe"),
@@ -87,8 +87,8 @@ COMMANDS: dict[str, Entry] = {
         "Name other repositories.",
         REPOSITORY,
         group={
-            "add": Entry("Keep a name for another repository.", "", "remotes", "add"),
-            "set": Entry("Give a remote another location.", "", "remotes", "set_"),
+            "add": Entry("Define a name for another repository.", "", "remotes", "add"),
+            "set": Entry("Change the location of a remote.", "", "remotes", "set_"),
             "rm": Entry("Forget a remote.", "", "remotes", "rm"),
             "ls": Entry("List remotes.", "", "remotes", "ls"),
         },

@@ -52,7 +52,7 @@ def rollback(
     expect: ExpectOption = None,
     message: ReasonOption = None,
 ) -> None:
-    """Move an alias back to where it was before, as the journal tells.
+    """Move an alias back to the version it pointed at before.
 
     A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was
     removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.

@@ -16,7 +16,7 @@ from mreg.values.words import count_text, size_text
 
 
 def ls(ctx: Context) -> None:
-    """Show what is in the cache: its parts with their sizes on disk, and each ready-to-load copy.
+    """Show the contents of the cache: the size of each part, and all ready-to-load copies.
 
     The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.
     """
@@ -49,7 +49,7 @@ def prune(
         bool, typer.Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
 ) -> None:
-    """Delete ready-to-load copies; `mreg use` makes them again. Print the bytes that this gives back.
+    """Delete ready-to-load copies, which `mreg use` can make again. Print the number of bytes freed.
 
     Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by
     the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force

@@ -30,7 +30,7 @@ def artifact_create(
     description: DescriptionOption = "",
     first: FirstOption = 0,
 ) -> None:
-    """Make an empty artifact."""
+    """Create an empty artifact."""
     done = ctx.obj.repository().create_artifact(name, type=type_, description=description, first=first)
     _created(ctx.obj, "artifact", name, done)
 
@@ -63,7 +63,7 @@ def artifact_rename(ctx: Context, name: ArtifactArgument, new: NewNameArgument) 
 
 
 def artifact_rm(ctx: Context, name: ArtifactArgument, force: ForceOption = False) -> None:
-    """Delete an artifact; if it has versions, only with --force."""
+    """Delete an artifact. If it has versions, this requires --force."""
     _removed(ctx.obj, "artifact", name, ctx.obj.repository().remove_artifact(name, force=force))
 
 
@@ -75,7 +75,7 @@ def model_create(
     first: FirstOption = 0,
     type_: Annotated[str | None, typer.Option("--type", help="Type of its versions. Default: `model`.")] = None,
 ) -> None:
-    """Make an empty registered model."""
+    """Create an empty registered model."""
     repository = ctx.obj.repository()
     done = repository.create_model(name, description=description, tags=tag or (), first=first, type=type_)
     _created(ctx.obj, "model", name, done)
@@ -112,7 +112,7 @@ def model_rename(ctx: Context, name: ModelArgument, new: NewNameArgument) -> Non
 
 
 def model_rm(ctx: Context, name: ModelArgument, force: ForceOption = False) -> None:
-    """Delete a registered model; if it has links, only with --force. No version is touched."""
+    """Delete a registered model. If it has links, this requires --force. Versions are not affected."""
     _removed(ctx.obj, "model", name, ctx.obj.repository().remove_model(name, force=force))
 
 
@@ -122,7 +122,7 @@ def rm(
     force: ForceOption = False,
     message: ReasonOption = None,
 ) -> None:
-    """Delete versions, all or none. Refused while an alias or a link holds one, unless --force is given.
+    """Delete versions, all or none. If an alias or a link holds one, this requires --force.
 
     Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the
     versions, with the aliases and links that --force removed.

@@ -51,7 +51,7 @@ def diff(
     ] = "",
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if there are differences.")] = False,
 ) -> int:
-    """Compare two versions, or a version with files outside of the repository, which are read as `mreg log` would.
+    """Compare two versions, or a version with files outside the repository.
 
     Without options: files added (+), removed (-) and changed (~), how many of their tensors differ, and metadata that
     differs. Options choose what is shown of these.

@@ -29,7 +29,7 @@ def export(
         bool, typer.Option("--dry-run", help="Write nothing; check that the export is possible.")
     ] = False,
 ) -> None:
-    """Write a version in the form that another tool wants, into a new folder, and print its path.
+    """Write a version into a new folder, in the layout that another tool expects; print its path.
 
     Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg
     import` reads an OCI layout back.

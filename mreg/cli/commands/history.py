@@ -34,7 +34,7 @@ def history(
         int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries (0: all): the newest.")
     ] = None,
 ) -> None:
-    """Show who changed what, when, from what to what, and why; oldest first.
+    """Show the changes, oldest first: author, time, old and new values, reason.
 
     For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
     date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
@@ -46,7 +46,7 @@ def undo(
     ctx: Context,
     seq: Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the change, as shown by `mreg history`.")],
 ) -> None:
-    """Take back a whole change, as a new change; print the new change's number.
+    """Revert a whole change by a new change; print the new change's number.
 
     What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code
     4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg

@@ -13,7 +13,7 @@ def html(
     out: Annotated[str, typer.Argument(metavar="OUT", help="A file FILE.html, or a folder.")],
     title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Title of the pages.")] = None,
 ) -> None:
-    """Write the repository as pages for a browser, which need no server and load nothing.
+    """Write a report of the repository as self-contained HTML, for a browser without a server.
 
     One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages
     that mreg wrote there before are replaced; anything else is refused. Print the path to open.

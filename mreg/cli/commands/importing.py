@@ -52,7 +52,7 @@ def import_(
     partial: Annotated[bool, typer.Option("--partial", help="Import incomplete versions too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan.")] = False,
 ) -> None:
-    """Bring in versions that another tool keeps, and print the new ones.
+    """Import versions from another tool's files, and print the new ones.
 
     What was imported before is not imported again. Names that do not fit here get one that does. Each model is one
     change, which `mreg undo` takes back.

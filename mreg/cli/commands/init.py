@@ -45,7 +45,7 @@ def init(
 
 
 def upgrade(ctx: Context) -> None:
-    """Raise the repository to the newest format, and print its number. Nothing is converted.
+    """Upgrade the repository to the newest format, and print its number. No data is converted.
 
     Older releases of mreg can no longer use the repository afterwards. The only way back is a copy made before.
     """

@@ -21,7 +21,7 @@ def lineage(
     depth: Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="Show at most N steps.")] = None,
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help=", ".join(FORMATS) + ".")] = "tree",
 ) -> None:
-    """Show what a version was made from, what was made from it, and who uses it: versions, files, addresses and runs.
+    """Show what a version was made from, what was made from it, and which runs used it.
 
     Formats: a tree (in a pipe, a row for each step), Mermaid for Markdown pages, and a CycloneDX ML-BOM, whose hashes
     are those of the version's files.

@@ -56,7 +56,7 @@ def metrics(
     ] = None,
     ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters.")] = False,
 ) -> None:
-    """Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.
+    """Show numeric metadata over versions: a table, or a chart of one to four metrics.
 
     The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each
     version, with the values of the metrics.

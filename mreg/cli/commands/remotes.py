@@ -23,7 +23,7 @@ _WHOSE = {True: "yours", False: "repository"}
 
 
 def add(ctx: Context, name: RemoteArgument, location: LocationArgument, user: UserOption = False) -> None:
-    """Keep a name for another repository.
+    """Define a name for another repository.
 
     NAME/artifact:alias then means what is in there, in every command that reads. The name stands for a location only:
     credentials stay where the tools of each store, or ssh, look for them. Nothing is asked there yet.
@@ -32,19 +32,19 @@ def add(ctx: Context, name: RemoteArgument, location: LocationArgument, user: Us
 
 
 def set_(ctx: Context, name: RemoteArgument, location: LocationArgument, user: UserOption = False) -> None:
-    """Give a remote another location."""
+    """Change the location of a remote."""
     _kept(ctx.obj, name, user, ctx.obj.repository().set_remote(name, location, user=user))
 
 
 def rm(ctx: Context, name: RemoteArgument, user: UserOption = False) -> None:
-    """Forget a remote; nothing is changed in the repository that it stands for."""
+    """Remove a remote. The repository that it refers to does not change."""
     done = ctx.obj.repository().remove_remote(name, user=user)
     tell(ctx.obj, (), done.seq, f"{name} is no remote any more", "brings it back")
     ctx.obj.emit({"name": name, "seq": done.seq}, lambda out: None)
 
 
 def ls(ctx: Context) -> None:
-    """List remotes: name, location, whose settings they are in.
+    """List remotes: name, location, and the settings that define them.
 
     Those in the settings of a repository that others can change are not followed, and listed as such.
     """

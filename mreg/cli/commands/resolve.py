@@ -18,7 +18,7 @@ def resolve(
     sort: PlaceSortOption = None,
     at: AtOption = None,
 ) -> None:
-    """Print the one version meant, as `NAME:vN` of its artifact.
+    """Print the version that a reference selects, as `NAME:vN` of its artifact.
 
     The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference
     meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.

@@ -22,7 +22,7 @@ ArtifactOption = Annotated[
 
 
 def get(ctx: Context, name: SettingArgument, artifact: ArtifactOption = None, user: UserOption = False) -> None:
-    """Print a setting's value, or the one that counts for an artifact."""
+    """Print the value of a setting, for the repository or for one artifact."""
     _check_whose(artifact, user)
     value = mreg.user_setting(name) if user else ctx.obj.repository().setting(name)
     if artifact is not None:
@@ -54,7 +54,7 @@ def set_(
 
 
 def ls(ctx: Context, artifact: ArtifactOption = None, user: UserOption = False) -> None:
-    """List all settings: name, value, meaning. With --artifact, those that the artifact has of its own."""
+    """List all settings: name, value, meaning. With --artifact, only those set for it."""
     _check_whose(artifact, user)
     meanings: Mapping[str, str] = {name: setting.meaning for name, setting in mreg.SETTINGS.items()}
     if artifact is not None:

@@ -61,7 +61,7 @@ def files(
         bool, typer.Option("--full", help="Show whole digests and sizes in bytes on a terminal, too.")
     ] = False,
 ) -> None:
-    """List a version's files with size and digest; the digest equals what `b3sum FILE` prints.
+    """List a version's files with size and digest. The digest is that of `b3sum FILE`.
 
     On a terminal the digests are shortened.
 

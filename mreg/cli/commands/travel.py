@@ -59,7 +59,7 @@ def push(
     names: As = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Bring versions to another repository, and print those that are new there.
+    """Send versions to another repository, and print those that are new there.
 
     Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means
     another version there, nothing changes. An alias moves there only from where it has been here. A push that was
@@ -106,7 +106,7 @@ def pull(
     names: As = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Bring versions of another repository to this one, and print those that are new here.
+    """Fetch versions from another repository, and print those that are new here.
 
     As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an
     alias moves here only from where it has been there.
@@ -168,7 +168,7 @@ def clone(
         str | None, typer.Argument(metavar="[DIR]", help="Create DIR/.mreg. Default: the name of the other repository.")
     ] = None,
 ) -> None:
-    """Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.
+    """Create a repository with all versions, aliases, links, tags and cards of another; print its path.
 
     It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was
     interrupted goes on where it was.
@@ -183,7 +183,7 @@ def mirror(
     ctx: Context,
     location: Annotated[str, typer.Argument(metavar="LOCATION", help="Location of the mirror.")],
 ) -> None:
-    """Keep a mirror of this repository up to date, or begin one, and print where it is.
+    """Create or update a mirror of this repository, and print its location.
 
     A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a
     mirror that was written to is refused. One that was interrupted goes on where it was.
@@ -207,7 +207,7 @@ def bundle_create(
         typer.Option("--since", metavar="FILE", help="Leave out data that this bundle or repository has."),
     ] = None,
 ) -> None:
-    """Write versions into a file, for `mreg pull`, and print its name.
+    """Write versions into a file for `mreg pull`, and print its name.
 
     All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called
     FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.

@@ -23,7 +23,7 @@ def du(
     ctx: Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
 ) -> None:
-    """Show where the bytes are: of all files, after deduplication, and as stored on disk.
+    """Show sizes: of all files, after deduplication, and as stored on disk.
 
     For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is
     over, and what its own chunks take, which nothing else needs.
@@ -95,7 +95,7 @@ def gc(
         bool, typer.Option("--repack", help="Rewrite packs that are mostly unneeded or could be much smaller.")
     ] = False,
 ) -> None:
-    """Delete unreachable data, after expiring the versions that a policy gives up.
+    """Expire versions by the retention rules, then delete unreachable data.
 
     Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs
     meanwhile may have to read its files several times.
@@ -191,7 +191,7 @@ def fsck(
         ),
     ] = None,
 ) -> int:
-    """Verify every invariant of the repository; name each damaged thing and the versions it hurts.
+    """Verify the repository; list damage and the affected versions.
 
     Exit code 5 if anything is damaged; with --repair, if any damage is left.
 

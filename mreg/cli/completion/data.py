@@ -218,7 +218,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('name',)),
     'artifact': ('Manage artifacts.', {
     }, ()),
-    'artifact create': ('Make an empty artifact.', {
+    'artifact create': ('Create an empty artifact.', {
         '--type': ('-', 'Type of its versions. Default: `model`.'),
         '--description': ('-', 'Description.'),
         '-d': ('-', 'Description.'),
@@ -237,7 +237,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('artifact',)),
     'model': ('Manage registered models.', {
     }, ()),
-    'model create': ('Make an empty registered model.', {
+    'model create': ('Create an empty registered model.', {
         '--description': ('-', 'Description.'),
         '-d': ('-', 'Description.'),
         '--tag': ('tag', 'A tag. Repeatable.'),
@@ -257,10 +257,10 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('model',)),
     'remote': ('Name other repositories.', {
     }, ()),
-    'remote add': ('Keep a name for another repository.', {
+    'remote add': ('Define a name for another repository.', {
         '--user': ('', 'Store it in your own settings, for all repositories.'),
     }, ('name', 'folders')),
-    'remote set': ('Give a remote another location.', {
+    'remote set': ('Change the location of a remote.', {
         '--user': ('', 'Store it in your own settings, for all repositories.'),
     }, ('remote name', 'folders')),
     'remote rm': ('Forget a remote.', {

@@ -45,7 +45,7 @@ PAGES: dict[str, Page] = {
     'upgrade': (
         'mreg upgrade',
         (
-            'Raise the repository to the newest format, and print its number. Nothing is converted.',
+            'Upgrade the repository to the newest format, and print its number. No data is converted.',
             'Older releases of mreg can no longer use the repository afterwards. The only way back is a copy made before.',
         ),
         (),
@@ -100,7 +100,7 @@ PAGES: dict[str, Page] = {
     'import': (
         'mreg import SOURCE [OPTIONS]',
         (
-            'Bring in versions that another tool keeps, and print the new ones.',
+            "Import versions from another tool's files, and print the new ones.",
             'What was imported before is not imported again. Names that do not fit here get one that does. Each model is one change, which `mreg undo` takes back.',
         ),
         (),
@@ -171,7 +171,7 @@ PAGES: dict[str, Page] = {
     'export': (
         'mreg export REFERENCE [OPTIONS]',
         (
-            'Write a version in the form that another tool wants, into a new folder, and print its path.',
+            'Write a version into a new folder, in the layout that another tool expects; print its path.',
             'Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg import` reads an OCI layout back.',
         ),
         (),
@@ -192,7 +192,7 @@ PAGES: dict[str, Page] = {
     'resolve': (
         'mreg resolve REFERENCE [OPTIONS]',
         (
-            'Print the one version meant, as `NAME:vN` of its artifact.',
+            'Print the version that a reference selects, as `NAME:vN` of its artifact.',
             'The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.',
         ),
         (),
@@ -256,7 +256,7 @@ PAGES: dict[str, Page] = {
     'files': (
         'mreg files REFERENCE [OPTIONS]',
         (
-            "List a version's files with size and digest; the digest equals what `b3sum FILE` prints.",
+            "List a version's files with size and digest. The digest is that of `b3sum FILE`.",
             'On a terminal the digests are shortened.',
             'Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are read once, and their checksums remembered.',
         ),
@@ -291,7 +291,7 @@ PAGES: dict[str, Page] = {
     'diff': (
         'mreg diff A B [GLOB]... [OPTIONS]',
         (
-            'Compare two versions, or a version with files outside of the repository, which are read as `mreg log` would.',
+            'Compare two versions, or a version with files outside the repository.',
             'Without options: files added (+), removed (-) and changed (~), how many of their tensors differ, and metadata that differs. Options choose what is shown of these.',
             'With --tensors, by name: tensors with new NaN or infinite values (!), changed (~), of another dtype (c) or shape (s), renamed (r), added, removed, and those that could not be compared (x).',
         ),
@@ -323,7 +323,7 @@ PAGES: dict[str, Page] = {
     'metrics': (
         'mreg metrics NAME [METRIC...] [OPTIONS]',
         (
-            'Show the numbers in the metadata of versions: a table, or a chart of one to four metrics.',
+            'Show numeric metadata over versions: a table, or a chart of one to four metrics.',
             'The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each version, with the values of the metrics.',
         ),
         (),
@@ -348,7 +348,7 @@ PAGES: dict[str, Page] = {
     'lineage': (
         'mreg lineage REFERENCE [OPTIONS]',
         (
-            'Show what a version was made from, what was made from it, and who uses it: versions, files, addresses and runs.',
+            'Show what a version was made from, what was made from it, and which runs used it.',
             "Formats: a tree (in a pipe, a row for each step), Mermaid for Markdown pages, and a CycloneDX ML-BOM, whose hashes are those of the version's files.",
         ),
         (),
@@ -369,7 +369,7 @@ PAGES: dict[str, Page] = {
     'html': (
         'mreg html OUT [OPTIONS]',
         (
-            'Write the repository as pages for a browser, which need no server and load nothing.',
+            'Write a report of the repository as self-contained HTML, for a browser without a server.',
             'One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages that mreg wrote there before are replaced; anything else is refused. Print the path to open.',
             'The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files and tensors, metrics as charts, lineage, and the journal. The same repository gives the same bytes.',
         ),
@@ -410,7 +410,7 @@ PAGES: dict[str, Page] = {
     'rm': (
         'mreg rm REFERENCE... [OPTIONS]',
         (
-            'Delete versions, all or none. Refused while an alias or a link holds one, unless --force is given.',
+            'Delete versions, all or none. If an alias or a link holds one, this requires --force.',
             'Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the versions, with the aliases and links that --force removed.',
         ),
         (),
@@ -521,7 +521,7 @@ PAGES: dict[str, Page] = {
     'alias rollback': (
         'mreg alias rollback ALIAS NAME [OPTIONS]',
         (
-            'Move an alias back to where it was before, as the journal tells.',
+            'Move an alias back to the version it pointed at before.',
             'A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.',
         ),
         (),
@@ -644,7 +644,7 @@ PAGES: dict[str, Page] = {
             'Manage artifacts.',
         ),
         (
-            ('create', 'Make an empty artifact.'),
+            ('create', 'Create an empty artifact.'),
             ('ls', 'List artifacts.'),
             ('show', 'Show an artifact.'),
             ('describe', "Set an artifact's description."),
@@ -658,7 +658,7 @@ PAGES: dict[str, Page] = {
     'artifact create': (
         'mreg artifact create ARTIFACT [OPTIONS]',
         (
-            'Make an empty artifact.',
+            'Create an empty artifact.',
         ),
         (),
         (
@@ -732,7 +732,7 @@ PAGES: dict[str, Page] = {
     'artifact rm': (
         'mreg artifact rm ARTIFACT [OPTIONS]',
         (
-            'Delete an artifact; if it has versions, only with --force.',
+            'Delete an artifact. If it has versions, this requires --force.',
         ),
         (),
         (
@@ -751,7 +751,7 @@ PAGES: dict[str, Page] = {
             'Manage registered models.',
         ),
         (
-            ('create', 'Make an empty registered model.'),
+            ('create', 'Create an empty registered model.'),
             ('ls', 'List registered models.'),
             ('show', 'Show a registered model.'),
             ('describe', "Set a model's description."),
@@ -765,7 +765,7 @@ PAGES: dict[str, Page] = {
     'model create': (
         'mreg model create MODEL [OPTIONS]',
         (
-            'Make an empty registered model.',
+            'Create an empty registered model.',
         ),
         (),
         (
@@ -840,7 +840,7 @@ PAGES: dict[str, Page] = {
     'model rm': (
         'mreg model rm MODEL [OPTIONS]',
         (
-            'Delete a registered model; if it has links, only with --force. No version is touched.',
+            'Delete a registered model. If it has links, this requires --force. Versions are not affected.',
         ),
         (),
         (
@@ -859,8 +859,8 @@ PAGES: dict[str, Page] = {
             'Name other repositories.',
         ),
         (
-            ('add', 'Keep a name for another repository.'),
-            ('set', 'Give a remote another location.'),
+            ('add', 'Define a name for another repository.'),
+            ('set', 'Change the location of a remote.'),
             ('rm', 'Forget a remote.'),
             ('ls', 'List remotes.'),
         ),
@@ -871,7 +871,7 @@ PAGES: dict[str, Page] = {
     'remote add': (
         'mreg remote add NAME LOCATION [OPTIONS]',
         (
-            'Keep a name for another repository.',
+            'Define a name for another repository.',
             'NAME/artifact:alias then means what is in there, in every command that reads. The name stands for a location only: credentials stay where the tools of each store, or ssh, look for them. Nothing is asked there yet.',
         ),
         (),
@@ -890,7 +890,7 @@ PAGES: dict[str, Page] = {
     'remote set': (
         'mreg remote set NAME LOCATION [OPTIONS]',
         (
-            'Give a remote another location.',
+            'Change the location of a remote.',
         ),
         (),
         (
@@ -907,7 +907,7 @@ PAGES: dict[str, Page] = {
     'remote rm': (
         'mreg remote rm NAME [OPTIONS]',
         (
-            'Forget a remote; nothing is changed in the repository that it stands for.',
+            'Remove a remote. The repository that it refers to does not change.',
         ),
         (),
         (
@@ -923,7 +923,7 @@ PAGES: dict[str, Page] = {
     'remote ls': (
         'mreg remote ls',
         (
-            'List remotes: name, location, whose settings they are in.',
+            'List remotes: name, location, and the settings that define them.',
             'Those in the settings of a repository that others can change are not followed, and listed as such.',
         ),
         (),
@@ -967,7 +967,7 @@ PAGES: dict[str, Page] = {
     'push': (
         'mreg push REMOTE [REFERENCE]... [OPTIONS]',
         (
-            'Bring versions to another repository, and print those that are new there.',
+            'Send versions to another repository, and print those that are new there.',
             'Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means another version there, nothing changes. An alias moves there only from where it has been here. A push that was interrupted goes on where it was.',
         ),
         (),
@@ -996,7 +996,7 @@ PAGES: dict[str, Page] = {
     'pull': (
         'mreg pull REMOTE[/REFERENCE]... [OPTIONS]',
         (
-            'Bring versions of another repository to this one, and print those that are new here.',
+            'Fetch versions from another repository, and print those that are new here.',
             'As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an alias moves here only from where it has been there.',
         ),
         (),
@@ -1024,7 +1024,7 @@ PAGES: dict[str, Page] = {
     'mirror': (
         'mreg mirror LOCATION',
         (
-            'Keep a mirror of this repository up to date, or begin one, and print where it is.',
+            'Create or update a mirror of this repository, and print its location.',
             'A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a mirror that was written to is refused. One that was interrupted goes on where it was.',
         ),
         (),
@@ -1051,7 +1051,7 @@ PAGES: dict[str, Page] = {
     'bundle create': (
         'mreg bundle create FILE [REFERENCE]... [OPTIONS]',
         (
-            'Write versions into a file, for `mreg pull`, and print its name.',
+            'Write versions into a file for `mreg pull`, and print its name.',
             'All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.',
         ),
         (),
@@ -1072,7 +1072,7 @@ PAGES: dict[str, Page] = {
     'clone': (
         'mreg clone LOCATION [DIR]',
         (
-            'Make a repository with all versions, aliases, links, tags and cards of another one, and print where it is.',
+            'Create a repository with all versions, aliases, links, tags and cards of another; print its path.',
             'It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was interrupted goes on where it was.',
         ),
         (),
@@ -1088,7 +1088,7 @@ PAGES: dict[str, Page] = {
     'history': (
         'mreg history [NAME[:ALIAS]] [OPTIONS]',
         (
-            'Show who changed what, when, from what to what, and why; oldest first.',
+            'Show the changes, oldest first: author, time, old and new values, reason.',
             'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.',
         ),
         (),
@@ -1111,7 +1111,7 @@ PAGES: dict[str, Page] = {
     'undo': (
         'mreg undo N',
         (
-            "Take back a whole change, as a new change; print the new change's number.",
+            "Revert a whole change by a new change; print the new change's number.",
             'What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code 4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg gc` has given up the files of a version.',
         ),
         (),
@@ -1126,7 +1126,7 @@ PAGES: dict[str, Page] = {
     'du': (
         'mreg du [NAME]',
         (
-            'Show where the bytes are: of all files, after deduplication, and as stored on disk.',
+            'Show sizes: of all files, after deduplication, and as stored on disk.',
             'For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is over, and what its own chunks take, which nothing else needs.',
         ),
         (),
@@ -1142,7 +1142,7 @@ PAGES: dict[str, Page] = {
     'gc': (
         'mreg gc [OPTIONS]',
         (
-            'Delete unreachable data, after expiring the versions that a policy gives up.',
+            'Expire versions by the retention rules, then delete unreachable data.',
             'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
             'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number, or with NaN there. A key that no version has is an error.',
             'For an artifact with settings of its own (`mreg config set --artifact`) these count, whatever the options say. A version with an expiry (`mreg log --ttl`) expires when that is over, even if it is the latest.',
@@ -1167,7 +1167,7 @@ PAGES: dict[str, Page] = {
     'fsck': (
         'mreg fsck [OPTIONS]',
         (
-            'Verify every invariant of the repository; name each damaged thing and the versions it hurts.',
+            'Verify the repository; list damage and the affected versions.',
             'Exit code 5 if anything is damaged; with --repair, if any damage is left.',
             '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
         ),
@@ -1199,7 +1199,7 @@ PAGES: dict[str, Page] = {
     'cache ls': (
         'mreg cache ls',
         (
-            'Show what is in the cache: its parts with their sizes on disk, and each ready-to-load copy.',
+            'Show the contents of the cache: the size of each part, and all ready-to-load copies.',
             "The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.",
         ),
         (),
@@ -1212,7 +1212,7 @@ PAGES: dict[str, Page] = {
     'cache prune': (
         'mreg cache prune [OPTIONS]',
         (
-            'Delete ready-to-load copies; `mreg use` makes them again. Print the bytes that this gives back.',
+            'Delete ready-to-load copies, which `mreg use` can make again. Print the number of bytes freed.',
             'Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.',
         ),
         (),
@@ -1244,7 +1244,7 @@ PAGES: dict[str, Page] = {
     'config get': (
         'mreg config get NAME [OPTIONS]',
         (
-            "Print a setting's value, or the one that counts for an artifact.",
+            'Print the value of a setting, for the repository or for one artifact.',
         ),
         (),
         (
@@ -1280,7 +1280,7 @@ PAGES: dict[str, Page] = {
     'config ls': (
         'mreg config ls [OPTIONS]',
         (
-            'List all settings: name, value, meaning. With --artifact, those that the artifact has of its own.',
+            'List all settings: name, value, meaning. With --artifact, only those set for it.',
         ),
         (),
         (),

@@ -7,13 +7,13 @@ from mreg.cli.layout import wrapped
 from mreg.values.formats import FIRST, NEWEST
 
 FILTERS = """\
-A filter says which versions are meant, as SQL's WHERE and MLflow's
-filter_string do. Put it in quotes.
+A filter selects versions by an expression, like SQL's WHERE and MLflow's
+filter_string. Put it in quotes.
 
   metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit')
 
 Keys
-  texts     artifact (mnist), name (mnist:v3), digest manifest message run
+  strings   artifact (mnist), name (mnist:v3), digest manifest message run
             author host type kind
   numbers   number files size created age
   sets      alias tag link model input license base_model
@@ -39,44 +39,44 @@ More, with forty queries: docs/filters.md
 """
 
 REFERENCES = """\
-A reference names one version:
+A reference selects one version:
 
   mnist             the latest version of mnist, the highest that is not deleted
   mnist:v3          version 3
-  mnist:best        the version that the alias best is on
+  mnist:best        the version that the alias best points at
   mnist:latest      the latest one
   mnist:@7145c319   by the first 8 or more hex digits of its digest
 
-The name is that of an artifact, which owns versions, or of a registered model,
-whose versions are links to versions of artifacts: digits:v2 is the link number
-2, digits:production the link that the alias is on. Both share one namespace.
+The name is that of an artifact, which contains versions, or of a registered
+model, which contains links to versions: digits:v2 is link number 2, and
+digits:production the link that the alias points at. Both share one namespace.
 
-Numbers count up from v0 and are never given twice. Aliases move: `mreg resolve`
-prints the version that a reference means now, as NAME:vN, which means the same
-for ever.
+Numbers count up from v0 and are never reused. Aliases move: `mreg resolve`
+prints the version that a reference currently selects, as NAME:vN, which always
+refers to the same version.
 
 Names and aliases are 1 to 128 letters and digits of any script, `.`, `_` and `-`.
-An alias is never called latest, or v and a number.
+`latest` and `v` with a number are reserved.
 
-A script asks for a version by its qualities with --where (`mreg help filters`):
+A script can select a version by its metadata with --where (`mreg help filters`):
 
   mreg use mnist --where "metrics.acc > 0.9" --sort -metrics.acc
 """
 
 JSON = """\
 With --json, before or after its name, every command prints one JSON document on
-standard output, and nothing on standard error, unless it fails. Keys are
-documented in docs/json.md, and do not change between releases.
+standard output, and nothing on standard error unless it fails. Keys are
+documented in docs/json.md and do not change between releases.
 
   mreg resolve mnist:best --json | jq -r .name
   mreg ls mnist --json | jq '.versions[] | [.number, .metadata.metrics.acc]'
 
-An error is one document on standard error, and the exit code is as without
+An error is one document on standard error, with the same exit code as without
 --json:
 
   {"error": {"code": "unknown-alias", "message": "…", "hint": "…", …}}
 
-The other keys are the facts of the message, such as the name that was not found.
+Other keys hold the details of the message, such as the name that was not found.
 Codes do not change between releases; messages may.
 
 Without --json, what a command prints into a pipe is tab-separated, with nothing
@@ -84,25 +84,24 @@ cut, sizes as on a terminal, and times in RFC 3339; there are no headings.
 """
 
 FORMATS = f"""\
-A repository has a format, a number: `mreg version` shows which of them this
-release reads and writes ({FIRST} to {NEWEST}).
+A repository has a format number; `mreg version` shows those that this release
+reads and writes ({FIRST} to {NEWEST}).
 
-  mreg init --format 1   make one that older releases can use too
+  mreg init --format 1   create one that older releases can use too
   mreg upgrade           raise it; older releases then refuse the repository
 
-What needs the newer format is refused with `needs-format` in an older one. Only
-`mreg upgrade` raises it, and it cannot be undone.
+In an older format, features that need a newer one are refused (`needs-format`).
+Only `mreg upgrade` raises the format; it cannot be undone.
 
-What is on disk is specified, byte by byte, in docs/format.md. Files in a
-repository are cut where the tensors of safetensors, PyTorch, NPY, NPZ, GGUF and
-HDF5 files begin, so that equal tensors are stored once. Files of any kind come
-out as they went in.
+docs/format.md specifies the format on disk, byte by byte. Files that contain
+tensors (safetensors, PyTorch, NPY, NPZ, GGUF, HDF5) are cut along them, so that
+equal tensors are stored once. All files are returned byte for byte.
 """
 
 
 _AFTER = """\
-4 may go away when the same command is repeated; 7 does not. A command that ends
-with 2, 3, 4, 6 or 7 has changed nothing.
+After 4, the same command may succeed if repeated; after 7, it does not. A
+command that exits with 2, 3, 4, 6 or 7 has changed nothing.
 
 More: docs/reference.md
 """
