@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         completion as completion,
         errors as errors,
         exit_codes as exit_codes,
-        get_result as get_result,
         guesses as guesses,
         help as help,
         history_page as history_page,

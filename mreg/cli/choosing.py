@@ -1,5 +1,4 @@
-"""Versions that a filter chooses, as `search` and `ls` show them. Without the parser, which takes longer to load than a
-search takes."""
+"""Versions that a filter chooses, as `search` and `ls` show them."""
 
 from __future__ import annotations
 

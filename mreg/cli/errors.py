@@ -7,6 +7,15 @@ from collections.abc import Sequence
 from mreg.values.errors import Failed, Incomplete, InvalidInput, NotFound, Refused
 
 
+class BadUsage(Exception):
+    """Arguments or options that do not go together, or a value that an option does not take. name: of the option or the
+    argument, as people type it; empty where it is none in particular. Reported as the parser's own errors are."""
+
+    def __init__(self, reason: str, *, name: str = "") -> None:
+        super().__init__(reason)
+        self.name = name
+
+
 class UnknownCommand(InvalidInput):
     code = "unknown-command"
     template = "there is no command {name!r}"

@@ -1,4 +1,4 @@
-"""`mreg history`, without the parser, which takes longer to load than a history takes to be read."""
+"""What `mreg history` prints."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def history(
     state: State,
     name: str | None = None,
     *,
-    since: str = FIRST,
+    since: str | None = None,
     until: str | None = None,
     author: str | None = None,
     action: str | None = None,
     limit: int | None = None,
 ) -> None:
     """`mreg history [NAME[:ALIAS]]`"""
+    since = FIRST if since is None else since
     name = state.enter(name) or None if name else None
     more = limit + 1 if limit else None  # to know whether there are more
     found = state.repository().history(name, since=since, until=until, author=author, action=action, limit=more)

@@ -1,4 +1,4 @@
-"""`mreg log`, without the parser, which takes longer to load than a look at files that are logged already."""
+"""What `mreg log` does once its options are understood, and what it prints."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import mreg
 from mreg.cli.changes import tell
+from mreg.cli.errors import BadUsage
 from mreg.cli.output import Out, time_text
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
@@ -72,9 +73,7 @@ def _captured(
     what = captures.parse(repository.setting("log.capture")) if wanted is None else wanted
     if what in ((), ("git",)):
         if python:
-            import typer  # noqa: PLC0415 - start-up time
-
-            raise typer.BadParameter("it is asked for with --capture python, packages or gpu", param_hint="--python")
+            raise BadUsage("it is asked for with --capture python, packages or gpu", name="--python")
         return mreg.capture(*what)
     try:
         return mreg.capture(*what, python=python or True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from mreg import cli
-from mreg.cli.plain import answer
+from mreg.cli.plain import understood
 from mreg.cli.state import State
 
 
@@ -13,7 +13,8 @@ def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Never raises."""
     state = State()
     try:
-        result = None if answer(arguments, state) else _parse_and_run(arguments, state)
+        command = understood(arguments, state)
+        result = command() if command else _parse_and_run(arguments, state)
         sys.stdout.flush()
         if "--where" in arguments and (meant := cli.redirected.unquoted(arguments)):
             state.warn(meant)

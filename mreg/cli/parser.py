@@ -5,8 +5,11 @@ Loading it is half of start-up: see `mreg.cli.plain`.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from types import GenericAlias
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -14,15 +17,13 @@ from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 from mreg import cli
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option, parameters
 from mreg.cli.options import common_options, version_option
 from mreg.cli.registry import COMMANDS, Entry
 
 
 class Command(TyperCommand):
     """A command with the options that every command has."""
-
-    context_class = Context
 
     def get_help(self, ctx: Any) -> str:
         _show_help(ctx)
@@ -35,8 +36,6 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """Commands that are loaded when they are run."""
-
-    context_class = Context
 
     def __init__(self, name: str, help: str, entries: dict[str, Entry], **attributes: Any) -> None:
         super().__init__(name=name, help=help, rich_markup_mode=None, **attributes)
@@ -93,7 +92,35 @@ def _command(name: str, entry: Entry) -> Any:
         group.rich_help_panel = entry.panel
         return group
     module = import_module(f"mreg.cli.commands.{entry.module}")
-    info = CommandInfo(name=name, cls=Command, callback=getattr(module, entry.function), short_help=entry.help)
+    callback = _callback(getattr(module, entry.function))
+    info = CommandInfo(name=name, cls=Command, callback=callback, short_help=entry.help)
     command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
     command.rich_help_panel = entry.panel or None  # type: ignore[attr-defined]
     return command
+
+
+def _callback(command: Callable[..., object]) -> Callable[..., object]:
+    """The function of a command as typer reads functions."""
+
+    def run(ctx: typer.Context, **given: Any) -> object:
+        return command(ctx.obj, **given)
+
+    empty, kind = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [
+        inspect.Parameter(
+            one.name,
+            kind,
+            default=empty if one.required else one.default,
+            annotation=Annotated[GenericAlias(list, one.kind) if one.many else one.kind, _information(one.declared)],
+        )
+        for one in parameters(command)
+    ]
+    context = inspect.Parameter("ctx", kind, annotation=typer.Context)
+    run.__signature__ = inspect.Signature([context, *own])  # type: ignore[attr-defined]
+    run.__doc__ = command.__doc__
+    return run
+
+
+def _information(declared: Option | Argument) -> Any:
+    common: Any = {"metavar": declared.metavar, "help": declared.help, "parser": declared.parse, "min": declared.least}
+    return typer.Option(*declared.names, **common) if isinstance(declared, Option) else typer.Argument(**common)

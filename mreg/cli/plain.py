@@ -1,167 +1,148 @@
-"""The most frequent questions in their plainest form, answered without the parser: loading it is half of start-up.
+"""Command lines that are right, understood without the parser: loading it takes longer than most commands run.
 
-Whatever is not exactly such a form, every mistake included, is left to the parser, which runs the same functions.
+What is not plainly right is left to the parser: it tells mistakes, and knows rare spellings (`-qv`, `--`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from mreg import cli, lazy
-from mreg.cli.progress import Bar
+from mreg.cli.common import COMMON, Common
+from mreg.cli.declared import Argument, Parameter, parameters
+from mreg.cli.registry import COMMANDS, Entry
 from mreg.cli.state import State
-from mreg.values.names import composed
 
-_FLAGS = {"--json": "json", "-q": "quiet", "--quiet": "quiet"}
-"""Options that every command has, and the field of the state that each sets."""
 _HELP = ("-h", "--help")
-_CHOICE = {"--where": "where", "--sort": "sort", "--limit": "limit"}
-_VALUES = {
-    "search": _CHOICE,
-    "ls": _CHOICE,
-    "get": {"--output": "output", "-o": "output"},
-    "log": {
-        "--artifact": "artifact",
-        "-a": "artifact",
-        "--alias": "aliases",
-        "--link": "links",
-        "--message": "message",
-        "-m": "message",
-        "--meta": "metadata",
-    },
-}
-"""Options with a value, by command, and what each is called here."""
-
-_REPEATABLE = ("where", "aliases", "links", "metadata")
+_FLAGS = {name: one.apply for one in COMMON for name in one.option.names if one.option.metavar is None}
 
 
-def answer(arguments: list[str], state: State) -> bool:
-    """Answer a plain question; False for all other command lines."""
-    arguments, given = _options(arguments)
-    flags = [word for word in arguments if word.startswith("-")]
-    if not {*_FLAGS, *(() if given else _HELP)} >= set(flags):
-        return False
-    words = [word for word in arguments if not word.startswith("-")]
-    if set(flags) & set(_HELP):
-        return cli.help.show.page(state, " ".join(words))
-    if (run := _with_options(state, words, given) if given else _plain(state, words)) is None:
-        return False
-    for flag in flags:
-        setattr(state, _FLAGS[flag], True)
-    run()
-    return True
+class _Unclear(Exception):
+    """It is for the parser."""
 
 
-def _options(arguments: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The words without the options that take a value, which stand behind the command, and the values of these."""
-    at = next((place for place, word in enumerate(arguments) if not word.startswith("-")), 0)
-    names = _VALUES.get("".join(arguments[at : at + 1]), {})
-    rest, found = arguments[: at + 1], dict[str, list[str]]()
-    words = iter(arguments[at + 1 :])
-    for word in words:
-        if word in names and (value := next(words, None)) is not None:
-            found.setdefault(names[word], []).append(value)
+def understood(arguments: list[str], state: State) -> Callable[[], object] | None:
+    """What runs the command; None where the parser has to read the line."""
+    try:
+        if any(word in _HELP for word in arguments):
+            return _help(arguments, state)
+        return _Line().read(arguments, state)
+    except _Unclear:
+        return None
+
+
+def _help(arguments: list[str], state: State) -> Callable[[], object]:
+    words = " ".join(word for word in arguments if not word.startswith("-"))
+    flags = [word for word in arguments if word.startswith("-") and word not in _HELP]
+    if not cli.help.show.is_page(words) or any(flag not in _FLAGS for flag in flags):
+        raise _Unclear
+
+    def run() -> None:
+        for flag in flags:
+            _FLAGS[flag](state, True)
+        cli.help.show.page(state, words)
+
+    return run
+
+
+class _Line:
+    """One command line, as far as it has been read."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = COMMANDS
+        self._command: Callable[..., object] | None = None
+        self._arguments: list[Parameter] = []
+        self._options: dict[str, Common | Parameter] = {name: one for one in COMMON for name in one.option.names}
+        self._words: list[str] = []
+        self._common: list[tuple[Common, Any]] = []
+        self._given: dict[str, Any] = {}
+
+    def read(self, arguments: list[str], state: State) -> Callable[[], object]:
+        """What runs it. Raises _Unclear."""
+        rest = arguments[::-1]
+        while rest:
+            word = rest.pop()
+            if word.startswith("-") and word != "-":
+                self._option(word, rest)
+            elif self._command is None:
+                self._name(word)
+            else:
+                self._words.append(word)
+        if self._command is None:
+            raise _Unclear
+        self._place()
+        return partial(self._run, self._command, state)
+
+    def _run(self, command: Callable[..., object], state: State) -> object:
+        for one, value in self._common:
+            one.apply(state, value)
+        return command(state, **self._given)
+
+    def _name(self, word: str) -> None:
+        entry = self._entries.get(word)
+        if entry is None:
+            raise _Unclear
+        if entry.group is not None:
+            self._entries = entry.group
+            return
+        self._command = getattr(lazy.load(f"mreg.cli.commands.{entry.module}"), entry.function)
+        for one in parameters(self._command):
+            if isinstance(one.declared, Argument):
+                self._arguments.append(one)
+            else:
+                self._options.update(dict.fromkeys(one.declared.names, one))
+
+    def _option(self, word: str, rest: list[str]) -> None:
+        name, joined, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        known = self._options.get(name)
+        if known is None:
+            raise _Unclear
+        if _is_flag(known):
+            if joined:
+                raise _Unclear
+        elif not joined:
+            if not rest:
+                raise _Unclear
+            value = rest.pop()
+        if isinstance(known, Common):
+            self._common.append((known, value or True))
+        elif known.many:
+            self._given.setdefault(known.name, []).append(_value(known, value))
+        elif known.name in self._given:
+            raise _Unclear
         else:
-            rest.append(word)
-    return rest, found
+            self._given[known.name] = known.kind is bool or _value(known, value)
+
+    def _place(self) -> None:
+        """The words as arguments. Raises _Unclear where there are too many, or something is missing."""
+        words = self._words
+        for one in self._arguments:
+            if one.many:
+                taken, words = words, []
+                if taken:
+                    self._given[one.name] = [_value(one, word) for word in taken]
+            elif words:
+                self._given[one.name], words = _value(one, words[0]), words[1:]
+        parsed = [*self._arguments, *(one for one in self._options.values() if isinstance(one, Parameter))]
+        if words or any(one.required and one.name not in self._given for one in parsed):
+            raise _Unclear
 
 
-def _with_options(state: State, words: list[str], given: dict[str, list[str]]) -> Callable[[], object] | None:
-    """A command with options that have a value; each but those that are repeatable is given once."""
-    if any(len(values) > 1 for name, values in given.items() if name not in _REPEATABLE):
-        return None
-    once = {name: values[0] for name, values in given.items() if name not in _REPEATABLE}
-    match words:
-        case ["get", reference]:
-            return partial(cli.get_result.get, state, reference, **once)
-        case ["log", _, *_] if "artifact" in once:
-            return partial(_log, state, words[1:], given, once)
-        case ["search" | "ls", *_]:
-            return _choosing(state, words, given)
-    return None
+def _is_flag(one: Common | Parameter) -> bool:
+    return one.option.metavar is None if isinstance(one, Common) else one.kind is bool
 
 
-def _log(state: State, paths: list[str], given: dict[str, list[str]], once: dict[str, str]) -> None:
-    cli.log_result.log(
-        state,
-        paths,
-        once["artifact"],
-        message=once.get("message"),
-        aliases=given.get("aliases", ()),
-        links=given.get("links", ()),
-        metadata=lazy.load("mreg.values.metadata").parse_pairs(given.get("metadata", ())),
-    )
-
-
-def _choosing(state: State, words: list[str], given: dict[str, list[str]]) -> Callable[[], object] | None:
-    """`mreg search [TEXT]` and `mreg ls NAME`, with --where."""
-    sort, limit = given.get("sort", [""]), given.get("limit", ["0"])
-    if "where" not in given or not (limit[0].isascii() and limit[0].isdecimal()):
-        return None
-    chosen = cli.choosing.Chosen(given["where"], sort=cli.choosing.split(sort), limit=int(limit[0]))
-    match words:
-        case ["search", *text] if len(text) < 2:
-            return partial(cli.choosing.search, state, chosen._replace(text=composed("".join(text))))
-        case ["ls", name] if _is_name(name):
-            return partial(cli.choosing.ls, state, chosen._replace(within=[composed(name)]))
-    return None
-
-
-def _is_name(text: str) -> bool:
-    return ":" not in text and not text.endswith("/")
-
-
-def _plain(state: State, words: list[str]) -> Callable[[], object] | None:
-    match words:
-        case ["resolve", reference]:
-            return partial(resolve, state, reference)
-        case ["use", reference]:
-            return partial(use, state, reference)
-        case ["lineage", reference]:
-            return partial(cli.lineage_views.show, state, reference)
-        case ["show", reference]:
-            return partial(cli.show_page.show, state, reference)
-        case ["get", reference]:
-            return partial(cli.get_result.get, state, reference)
-        case ["history", *name] if len(name) < 2:
-            return partial(cli.history_page.history, state, *name)
-        case ["alias", "ls", *name] if len(name) < 2:
-            return partial(list_aliases, state, *name)
-        case ["alias", "set", alias, reference]:
-            return partial(set_alias, state, composed(alias), reference)
-        case ["help", *rest] if cli.help.show.is_explained(" ".join(rest)):
-            return partial(cli.help.show.explain, state, " ".join(rest))
-        case ["ls"]:
-            return partial(cli.tables.list_collections, state)
-        case ["ls", name] if _is_name(name):
-            return partial(cli.tables.list_one, state, composed(name))
-    return None
-
-
-def resolve(state: State, reference: str) -> None:
-    """`mreg resolve REFERENCE`"""
-    found = state.repository().resolve(reference)
-    state.emit(found, lambda out: out.line(found.name))
-
-
-def use(state: State, reference: str, run: str | None = None) -> None:
-    """`mreg use REFERENCE [--run ID]`"""
-    with Bar("preparing", state) as bar:
-        path = state.repository().use_path(reference, run=run, progress=bar)
-    state.emit({"path": path}, lambda out: out.path(path))
-
-
-def set_alias(state: State, alias: str, reference: str, expect: str | None = None, message: str | None = None) -> None:
-    """`mreg alias set ALIAS REFERENCE [--expect vN] [-m TEXT]`"""
-    done = state.repository().set_alias(alias, reference, expect=expect, message=message)
-    already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
-    cli.changes.tell(state, done.changes, done.seq, already)
-    state.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
-
-
-def list_aliases(state: State, name: str | None = None) -> None:
-    """`mreg alias ls [NAME]`"""
-    found = state.repository().aliases(name)
-    rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
-    state.emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
+def _value(one: Parameter, text: str) -> Any:
+    declared = one.declared
+    if one.kind is int:
+        if not (text.isascii() and text.isdecimal()) or int(text) < (declared.least or 0):
+            raise _Unclear
+        return int(text)
+    if declared.parse is None:
+        return text
+    try:
+        return declared.parse(text)
+    except ValueError:
+        raise _Unclear from None

@@ -10,7 +10,7 @@ from typing import Any
 
 from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
-from mreg.cli.errors import NoWorkingFolder, OutputFailed
+from mreg.cli.errors import BadUsage, NoWorkingFolder, OutputFailed
 from mreg.cli.machine import MACHINE, ONLY_READ, only_reads
 from mreg.cli.output import colourful, width_of_terminal
 from mreg.cli.state import State
@@ -122,7 +122,7 @@ def _explain(error: BaseException, arguments: list[str]) -> _Told:
     if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
         hint = "no change and no file is half done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
-    if _is_of_parser(error, "TyperException"):
+    if isinstance(error, BadUsage) or _is_of_parser(error, "TyperException"):
         message, hint = cli.usage.explain(error, arguments)
         return _Told("usage", message, hint, exit_codes.USAGE, {})
     if isinstance(error, OSError):

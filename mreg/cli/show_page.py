@@ -1,4 +1,4 @@
-"""`mreg show`, without the parser, which takes longer to load than a version takes to be shown."""
+"""What `mreg show` prints of an artifact or a model. Of a version: `version_page`."""
 
 from __future__ import annotations
 

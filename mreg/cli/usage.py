@@ -30,6 +30,8 @@ def explain(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         case "BadOptionUsage":
             needs = "takes no value" if "not take" in error.message else "needs a value"
             return f"{error.option_name} {needs}", see
+        case "BadUsage":
+            return (f"{error.name}: {error}" if error.name else str(error)), see
         case "BadParameter":
             name = _name_of(error)
             return f"{name}: {_reason(error.message)}" if name else _reason(error.message), see

@@ -377,7 +377,7 @@ entry()
 """
 
 
-@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "typer", "mreg.cli.commands.ls"])
+@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "mreg.cli.plain", "mreg.cli.commands.ls"])
 @SIGNALS
 def test_a_signal_while_modules_are_loaded_ends_the_command(
     filled: Any, unchanged: Unchanged, module: str, number: signal.Signals

@@ -1,13 +1,18 @@
-"""The plain forms of frequent commands, which are answered without the parser, say what the parser's commands say."""
+"""Command lines that are understood without the parser do what they do with it."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mreg.cli import main
+from docs.command_examples import EXAMPLES
+from mreg.cli import main, plain
+from mreg.cli.help.data import PAGES
+from mreg.cli.state import State
 
 LINES = [
     ("resolve", "digits"),
@@ -94,6 +99,79 @@ REPEATED = [
     ("-o", "get", "get", "digits:v0"),
 ]
 """Each says the same whenever it is repeated, but not at first."""
+RARE = [
+    ("ls", "--limit=1"),
+    ("ls", "--limit", "01"),
+    ("ls", "--limit", " 1"),
+    ("ls", "--limit", "1_0"),
+    ("ls", "--limit", "-1"),
+    ("ls", "digits", "--columns", "m.acc", "--columns=number"),
+    ("ls", "digits", "Classifier"),
+    ("-qv", "ls"),
+    ("ls", "-qv"),
+    ("ls", "--", "digits"),
+    ("ls", "digits", "--sort", "-m.acc"),
+    ("ls", "digits", "--sort", "--"),
+    ("ls", "digits", "--sort", "-h"),
+    ("--", "ls"),
+    ("ls", "-"),
+    ("ls", "--json=1"),
+    ("ls", "--no-color", "--no-color"),
+    ("-C", "nowhere", "ls"),
+    ("-C", ".", "ls", "digits"),
+    ("ls", "-C", ".", "-C", "nowhere"),
+    ("ls", "--repo", "nowhere"),
+    ("--repo=nowhere", "ls"),
+    ("ls", "--repo"),
+    ("alias", "--json", "ls"),
+    ("alias", "rm", "best"),
+    ("alias", "set", "--expect", "none", "best", "digits:v0"),
+    ("alias", "set", "--expect=v7", "best", "digits:v0"),
+    ("undo", "0"),
+    ("undo", "x"),
+    ("undo", "9999"),
+    ("history", "--limit", "1", "--author", "nobody"),
+    ("history", "--since", ""),
+    ("metrics", "digits", "--svg", "x.svg", "--html", "x.html"),
+    ("diff", "digits:v0", "digits:v1", "--sort", "bad", "--tensors"),
+    ("search", "--kind", "bad"),
+    ("get", "digits:v0", "--force"),
+    ("lineage", "digits", "--format", "bad"),
+    ("log", "model", "-a", "digits", "--capture", "none", "--python", "x"),
+    ("log", "model", "-a", "digits", "--ttl", "bad"),
+    ("log", "model", "-adigits"),
+    ("frobnicate",),
+    ("alias", "frobnicate"),
+    ("log", "--artefact", "x"),
+    ("--version", "ls"),
+    ("ls", "--help", "--frob"),
+    ("ls", "-h", "digits"),
+    ("-h", "--json"),
+    ("--json", "alias", "-h"),
+    ("help", "nothing"),
+    ("help", "references"),
+]
+MISTAKEN = [
+    (),
+    ("alias",),
+    ("frobnicate",),
+    ("alias", "frobnicate"),
+    ("resolve",),
+    ("resolve", "a", "b"),
+    ("alias", "set", "best"),
+    ("log", "model"),
+    ("log", "model", "--artifact"),
+    ("log", "model", "-a", "m", "-a", "n"),
+    ("ls", "--limit", "x"),
+    ("ls", "--limit", "-1"),
+    ("undo", "0"),
+    ("ls", "--frob"),
+    ("ls", "--json=1"),
+    ("ls", "-qv"),
+    ("ls", "--", "x"),
+    ("ls", "--help", "--frob"),
+]
+COMMAND_WORDS = ["", *PAGES]
 FLAGS = [(), ("--json",), ("-q",), ("--quiet", "--json")]
 
 
@@ -105,7 +183,7 @@ def test_a_plain_form_says_what_the_parser_says(
 ) -> None:
     words = (*flags, *line) if place == "before" else (*line, *flags)
     plain = filled(*words)
-    monkeypatch.setattr(main, "answer", lambda *_: False)
+    monkeypatch.setattr(main, "understood", lambda *_: None)
 
     parsed = filled(*words)
 
@@ -117,7 +195,7 @@ def test_what_a_filter_chooses_is_told_as_by_the_parser(
     filled: Any, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
 ) -> None:
     plain = [filled(*line, *flags) for line in CHOOSING]
-    monkeypatch.setattr(main, "answer", lambda *_: False)
+    monkeypatch.setattr(main, "understood", lambda *_: None)
 
     assert plain == [filled(*line, *flags) for line in CHOOSING]
 
@@ -131,7 +209,7 @@ def test_files_go_in_and_out_as_by_the_parser(
     (filled.home / "model" / "weights.bin").write_bytes(b"weights")
     filled(*line)
     plain = filled(*flags, *line)
-    monkeypatch.setattr(main, "answer", lambda *_: False)
+    monkeypatch.setattr(main, "understood", lambda *_: None)
 
     parsed = filled(*flags, *line)
 
@@ -142,31 +220,41 @@ def untimed(result: Any) -> Any:
     return result._replace(out=re.sub(r'"milliseconds": {[^}]*}', "", result.out))
 
 
-@pytest.mark.parametrize(
-    "line", ["show digits:v0", "history", "get digits:v0", "log model -a other --alias best --meta m.acc=1 -m said"]
-)
-def test_what_people_do_most_is_done_without_the_parser(
-    filled: Any, monkeypatch: pytest.MonkeyPatch, line: str
+@pytest.mark.parametrize("flags", [(), ("--json",), ("-q",)], ids=" ".join)
+@pytest.mark.parametrize("line", RARE, ids=" ".join)
+def test_rare_spellings_mean_what_the_parser_takes_them_for(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...], flags: tuple[str, ...]
 ) -> None:
-    answered: list[bool] = []
-    answer = main.answer
-    monkeypatch.setattr(main, "answer", lambda *words: answered.append(answer(*words)) or answered[-1])
+    plain = filled(*line, *flags)
+    monkeypatch.setattr(main, "understood", lambda *_: None)
 
-    (filled.home / "model").mkdir(exist_ok=True)
-    (filled.home / "model" / "weights.bin").write_bytes(b"weights")
-    filled.must(*line.split())
-
-    assert answered == [True]
+    assert plain == filled(*line, *flags)
 
 
-def test_frequent_questions_do_without_the_parser(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    answered: list[bool] = []
-    answer = main.answer
-    monkeypatch.setattr(main, "answer", lambda *words: answered.append(answer(*words)) or answered[-1])
+WITHOUT_PARSER = [
+    shlex.split(line)[1:] for lines in EXAMPLES.values() for line in lines if re.match(r"mreg [^|>&;<$]*$", line)
+]
 
-    filled.must("search", "--where", "m.acc > 0.5", "--sort", "-m.acc", "--limit", "1")
-    filled.must("ls", "digits", "--where", "m.acc > 0.5")
 
-    filled.must("lineage", "digits")
+@pytest.mark.parametrize("line", WITHOUT_PARSER, ids=" ".join)
+def test_every_example_of_the_help_is_understood_without_the_parser(line: list[str]) -> None:
+    assert plain.understood(line, State()) is not None
 
-    assert answered == [True, True, True]
+
+@pytest.mark.parametrize("words", COMMAND_WORDS)
+def test_the_help_of_every_command_is_shown_without_the_parser(words: str) -> None:
+    assert plain.understood([*words.split(), "--help"], State()) is not None
+
+
+@pytest.mark.parametrize("line", MISTAKEN, ids=" ".join)
+def test_a_mistake_is_left_to_the_parser(line: tuple[str, ...]) -> None:
+    assert plain.understood(list(line), State()) is None
+
+
+def test_understanding_a_line_does_not_yet_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = State()
+
+    plain.understood(["-C", "/", "--json", "--no-color", "init", "here"], state)
+
+    assert (Path.cwd(), state.json, state.color, list(tmp_path.iterdir())) == (tmp_path, False, True, [])

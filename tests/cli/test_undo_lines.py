@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mreg import MregError, Repository
-from mreg.cli.get_result import _holds_more
+from mreg.cli.commands.fetch import _holds_more
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,23 @@
 
 from typing import Annotated
 
-import typer
-
-from mreg.cli import commands, plain
-from mreg.cli.changes import tell
+from mreg.cli import changes, commands
 from mreg.cli.commands.params import AtOption, NameArgument, ReasonOption, ReferenceArgument
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.state import State
 from mreg.values.names import composed
 
-AliasArgument = Annotated[
-    str, typer.Argument(metavar="ALIAS", help="The alias, such as best or production.", parser=composed)
-]
+AliasArgument = Annotated[str, Argument(metavar="ALIAS", help="The alias, such as best or production.", parse=composed)]
 
 
 ExpectOption = Annotated[
     str | None,
-    typer.Option("--expect", metavar="vN|none", help="Move the alias only from vN (none: only if it is new)."),
+    Option("--expect", metavar="vN|none", help="Move the alias only from vN (none: only if it is new)."),
 ]
 
 
 def set_(
-    ctx: Context,
+    state: State,
     alias: AliasArgument,
     reference: ReferenceArgument,
     expect: ExpectOption = None,
@@ -32,23 +28,26 @@ def set_(
 
     With --expect, a compare-and-swap: exit code 7, and no change, if the alias is elsewhere.
     """
-    plain.set_alias(ctx.obj, alias, reference, expect, message)
+    done = state.repository().set_alias(alias, reference, expect=expect, message=message)
+    already = "" if done.changes else f"{done.name}:{alias} is at v{done.number} already"
+    changes.tell(state, done.changes, done.seq, already)
+    state.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
 def rm(
-    ctx: Context, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None, message: ReasonOption = None
+    state: State, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None, message: ReasonOption = None
 ) -> None:
     """Remove an alias from a collection; the version stays."""
-    done = ctx.obj.repository().remove_alias(alias, name, expect=expect, message=message)
-    tell(ctx.obj, done.changes, done.seq)
-    ctx.obj.emit(done, lambda out: None)
+    done = state.repository().remove_alias(alias, name, expect=expect, message=message)
+    changes.tell(state, done.changes, done.seq)
+    state.emit(done, lambda out: None)
 
 
 def rollback(
-    ctx: Context,
+    state: State,
     alias: AliasArgument,
     name: NameArgument,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Number of moves to go back.")] = 1,
+    steps: Annotated[int, Option("--steps", metavar="N", least=1, help="Number of moves to go back.")] = 1,
     expect: ExpectOption = None,
     message: ReasonOption = None,
 ) -> None:
@@ -57,14 +56,14 @@ def rollback(
     A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was
     removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.
     """
-    done = ctx.obj.repository().roll_back_alias(alias, name, steps=steps, expect=expect, message=message)
-    tell(ctx.obj, done.changes, done.seq)
-    ctx.obj.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
+    done = state.repository().roll_back_alias(alias, name, steps=steps, expect=expect, message=message)
+    changes.tell(state, done.changes, done.seq)
+    state.emit(done, lambda out: out.line(f"{done.name}:v{done.number}"))
 
 
 def ls(
-    ctx: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only aliases of this collection.")] = None,
+    state: State,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="Only aliases of this collection.")] = None,
     at: AtOption = None,
 ) -> None:
     """List aliases: collection, alias, number, and version.
@@ -72,6 +71,8 @@ def ls(
     With --at: where they were, and the entry that had moved them there.
     """
     if at is None:
-        plain.list_aliases(ctx.obj, name)
+        found = state.repository().aliases(name)
+        rows = [[one.name, one.alias, f"v{one.number}", one.version] for one in found]
+        state.emit({"aliases": found}, lambda out: out.table(["name", "alias", "number", "version"], rows))
     else:
-        commands.past.list_aliases(ctx.obj, name, at)
+        commands.past.list_aliases(state, name, at)

@@ -2,26 +2,25 @@
 
 from typing import Annotated
 
-import typer
-
 import mreg
 from mreg.cli.commands.params import parsed
-from mreg.cli.context import Context
+from mreg.cli.declared import Option
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, age_text
+from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.values.ages import parse_seconds
 from mreg.values.sizes import parse_bytes
 from mreg.values.words import count_text, size_text
 
 
-def ls(ctx: Context) -> None:
+def ls(state: State) -> None:
     """Show the contents of the cache: the size of each part, and all ready-to-load copies.
 
     The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.
     """
     found = mreg.Cache().contents()
-    ctx.obj.emit(found, lambda out: _render(out, found))
+    state.emit(found, lambda out: _render(out, found))
 
 
 def _render(out: Out, found: mreg.CacheContents) -> None:
@@ -33,20 +32,18 @@ def _render(out: Out, found: mreg.CacheContents) -> None:
 
 
 def prune(
-    ctx: Context,
+    state: State,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Delete copies not used for AGE (30d, 12h)."),
+        Option("--older-than", metavar="AGE", help="Delete copies not used for AGE (30d, 12h)."),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(
-            "--size", metavar="SIZE", help="Delete the least recently used until copies take at most SIZE (20GiB)."
-        ),
+        Option("--size", metavar="SIZE", help="Delete the least recently used until copies take at most SIZE (20GiB)."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also delete copies used within the last 24 hours.")] = False,
+    force: Annotated[bool, Option("--force", help="Also delete copies used within the last 24 hours.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
+        bool, Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
 ) -> None:
     """Delete ready-to-load copies, which `mreg use` can make again. Print the number of bytes freed.
@@ -62,15 +59,15 @@ def prune(
         dry_run=dry_run,
     )
     copies = count_text(len(done.removed), "copy", "copies")
-    ctx.obj.note(f"{size_text(done.bytes)} {'would be freed' if dry_run else 'freed'}: {copies}")
-    ctx.obj.note_rows([[_name(one), size_text(one.size), f"used {age_text(one.used)}"] for one in done.removed])
+    state.note(f"{size_text(done.bytes)} {'would be freed' if dry_run else 'freed'}: {copies}")
+    state.note_rows([[_name(one), size_text(one.size), f"used {age_text(one.used)}"] for one in done.removed])
     if done.held:
         held = count_text(len(done.held), "copy stays", "copies stay")
-        ctx.obj.note(f"{held}, used within the last 24 hours: {' '.join(map(_name, done.held))}")
-        ctx.obj.note("`mreg cache prune --force` deletes them too")
+        state.note(f"{held}, used within the last 24 hours: {' '.join(map(_name, done.held))}")
+        state.note("`mreg cache prune --force` deletes them too")
     if done.busy:
-        ctx.obj.note("files for hard links stay, as a copy is being made of them; prune again later")
-    ctx.obj.emit(done, lambda out: out.line(str(done.bytes)))
+        state.note("files for hard links stay, as a copy is being made of them; prune again later")
+    state.emit(done, lambda out: out.line(str(done.bytes)))
 
 
 def _name(copy: mreg.ReadyCopy) -> str:

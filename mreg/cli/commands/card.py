@@ -8,12 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 import mreg
 from mreg.cli.card_page import render_card
 from mreg.cli.changes import tell
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.state import State
 from mreg.small_files import read_named
@@ -42,15 +40,13 @@ class OneSource(InvalidInput):
 
 
 def card(
-    ctx: Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A registered model; to show: also an artifact or version.")
-    ],
+    state: State,
+    name: Annotated[str, Argument(metavar="NAME", help="A registered model; to show: also an artifact or version.")],
     file: Annotated[
         str | None,
-        typer.Option("--file", metavar="FILE", help="Set the card to this file (-: standard input)."),
+        Option("--file", metavar="FILE", help="Set the card to this file (-: standard input)."),
     ] = None,
-    edit: Annotated[bool, typer.Option("--edit", help="Edit the card with $VISUAL or $EDITOR.")] = False,
+    edit: Annotated[bool, Option("--edit", help="Edit the card with $VISUAL or $EDITOR.")] = False,
 ) -> None:
     """Show a registered model's card, or set it with --file or --edit.
 
@@ -61,17 +57,17 @@ def card(
     if file is not None and edit:
         raise OneSource()
     if file is None and not edit:
-        name = ctx.obj.enter(name)
-        _show(ctx.obj, ctx.obj.repository(), name)
+        name = state.enter(name)
+        _show(state, state.repository(), name)
         return
-    repository = ctx.obj.repository()
+    repository = state.repository()
     name = composed(name)
     text = _read(file) if file is not None else _edit(repository.card(name))
     done = repository.set_card(name, text)
-    tell(ctx.obj, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
+    tell(state, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
     before = next((one.old for one in done.changes if one.kind == "card"), None) or text
-    _tell_of_tags(ctx.obj, repository, name, before, text)
-    ctx.obj.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
+    _tell_of_tags(state, repository, name, before, text)
+    state.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
 
 
 def _show(state: State, repository: "Repository", name: str) -> None:

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.show_page import show_artifact, show_model
 from mreg.cli.state import State
@@ -15,110 +13,108 @@ from mreg.values.names import composed
 if TYPE_CHECKING:
     from mreg import Changed
 
-DescriptionOption = Annotated[str, typer.Option("--description", "-d", metavar="TEXT", help="Description.")]
+DescriptionOption = Annotated[str, Option("--description", "-d", metavar="TEXT", help="Description.")]
 FirstOption = Annotated[
-    int, typer.Option("--first", metavar="N", min=0, help="Number of the first version: 0, or 1 as in MLflow.")
+    int, Option("--first", metavar="N", least=0, help="Number of the first version: 0, or 1 as in MLflow.")
 ]
-TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The description.")]
-NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.", parser=composed)]
+TextArgument = Annotated[str, Argument(metavar="TEXT", help="The description.")]
+NewNameArgument = Annotated[str, Argument(metavar="NEW", help="The new name.", parse=composed)]
 
 
 def artifact_create(
-    ctx: Context,
+    state: State,
     name: ArtifactArgument,
-    type_: Annotated[str, typer.Option("--type", help="Type of its versions.")] = "model",
+    type_: Annotated[str, Option("--type", help="Type of its versions.")] = "model",
     description: DescriptionOption = "",
     first: FirstOption = 0,
 ) -> None:
     """Create an empty artifact."""
-    done = ctx.obj.repository().create_artifact(name, type=type_, description=description, first=first)
-    _created(ctx.obj, "artifact", name, done)
+    done = state.repository().create_artifact(name, type=type_, description=description, first=first)
+    _created(state, "artifact", name, done)
 
 
-def artifact_ls(ctx: Context) -> None:
+def artifact_ls(state: State) -> None:
     """List artifacts: name, type, number of versions, latest, description."""
-    found = ctx.obj.repository().artifacts()
+    found = state.repository().artifacts()
     rows = [[one.name, one.type, str(one.versions), one.latest or "", one.description] for one in found]
-    ctx.obj.emit(
-        {"artifacts": found}, lambda out: out.table(["name", "type", "versions", "latest", "description"], rows)
-    )
+    state.emit({"artifacts": found}, lambda out: out.table(["name", "type", "versions", "latest", "description"], rows))
 
 
-def artifact_show(ctx: Context, name: ArtifactArgument) -> None:
+def artifact_show(state: State, name: ArtifactArgument) -> None:
     """Show an artifact."""
-    repository = ctx.obj.repository()
-    show_artifact(ctx.obj, repository, repository.artifact(name))
+    repository = state.repository()
+    show_artifact(state, repository, repository.artifact(name))
 
 
-def artifact_describe(ctx: Context, name: ArtifactArgument, text: TextArgument) -> None:
+def artifact_describe(state: State, name: ArtifactArgument, text: TextArgument) -> None:
     """Set an artifact's description."""
-    repository = ctx.obj.repository()
+    repository = state.repository()
     repository.artifact(name)
-    _described(ctx.obj, name, text, repository.describe(name, text))
+    _described(state, name, text, repository.describe(name, text))
 
 
-def artifact_rename(ctx: Context, name: ArtifactArgument, new: NewNameArgument) -> None:
+def artifact_rename(state: State, name: ArtifactArgument, new: NewNameArgument) -> None:
     """Rename an artifact; versions keep their numbers, aliases and links follow."""
-    _renamed(ctx.obj, name, new, ctx.obj.repository().rename_artifact(name, new))
+    _renamed(state, name, new, state.repository().rename_artifact(name, new))
 
 
-def artifact_rm(ctx: Context, name: ArtifactArgument, force: ForceOption = False) -> None:
+def artifact_rm(state: State, name: ArtifactArgument, force: ForceOption = False) -> None:
     """Delete an artifact. If it has versions, this requires --force."""
-    _removed(ctx.obj, "artifact", name, ctx.obj.repository().remove_artifact(name, force=force))
+    _removed(state, "artifact", name, state.repository().remove_artifact(name, force=force))
 
 
 def model_create(
-    ctx: Context,
+    state: State,
     name: ModelArgument,
     description: DescriptionOption = "",
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
+    tag: Annotated[list[str] | None, Option("--tag", metavar="TAG", help="A tag. Repeatable.")] = None,
     first: FirstOption = 0,
-    type_: Annotated[str | None, typer.Option("--type", help="Type of its versions. Default: `model`.")] = None,
+    type_: Annotated[str | None, Option("--type", help="Type of its versions. Default: `model`.")] = None,
 ) -> None:
     """Create an empty registered model."""
-    repository = ctx.obj.repository()
+    repository = state.repository()
     done = repository.create_model(name, description=description, tags=tag or (), first=first, type=type_)
-    _created(ctx.obj, "model", name, done)
+    _created(state, "model", name, done)
 
 
-def model_ls(ctx: Context) -> None:
+def model_ls(state: State) -> None:
     """List registered models: name, type, number of links, aliases, tags, description."""
-    found = ctx.obj.repository().models()
+    found = state.repository().models()
     rows = [
         [one.name, one.type, str(len(one.links)), " ".join(one.aliases), ", ".join(one.tags), one.description]
         for one in found
     ]
-    ctx.obj.emit(
+    state.emit(
         {"models": found}, lambda out: out.table(["name", "type", "links", "aliases", "tags", "description"], rows)
     )
 
 
-def model_show(ctx: Context, name: ModelArgument) -> None:
+def model_show(state: State, name: ModelArgument) -> None:
     """Show a registered model: its card, tags, aliases and links."""
-    repository = ctx.obj.repository()
-    show_model(ctx.obj, repository, repository.model(name))
+    repository = state.repository()
+    show_model(state, repository, repository.model(name))
 
 
-def model_describe(ctx: Context, name: ModelArgument, text: TextArgument) -> None:
+def model_describe(state: State, name: ModelArgument, text: TextArgument) -> None:
     """Set a registered model's description."""
-    repository = ctx.obj.repository()
+    repository = state.repository()
     repository.model(name)
-    _described(ctx.obj, name, text, repository.describe(name, text))
+    _described(state, name, text, repository.describe(name, text))
 
 
-def model_rename(ctx: Context, name: ModelArgument, new: NewNameArgument) -> None:
+def model_rename(state: State, name: ModelArgument, new: NewNameArgument) -> None:
     """Rename a registered model; links keep their numbers, aliases follow."""
-    _renamed(ctx.obj, name, new, ctx.obj.repository().rename_model(name, new))
+    _renamed(state, name, new, state.repository().rename_model(name, new))
 
 
-def model_rm(ctx: Context, name: ModelArgument, force: ForceOption = False) -> None:
+def model_rm(state: State, name: ModelArgument, force: ForceOption = False) -> None:
     """Delete a registered model. If it has links, this requires --force. Versions are not affected."""
-    _removed(ctx.obj, "model", name, ctx.obj.repository().remove_model(name, force=force))
+    _removed(state, "model", name, state.repository().remove_model(name, force=force))
 
 
 def rm(
-    ctx: Context,
-    references: Annotated[list[str], typer.Argument(metavar="REFERENCE...", help="NAME:vN, or NAME:ALIAS.")],
+    state: State,
+    references: Annotated[list[str], Argument(metavar="REFERENCE...", help="NAME:vN, or NAME:ALIAS.")],
     force: ForceOption = False,
     message: ReasonOption = None,
 ) -> None:
@@ -127,18 +123,18 @@ def rm(
     Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the
     versions, with the aliases and links that --force removed.
     """
-    repository = ctx.obj.repository()
+    repository = state.repository()
     gone = repository.remove(references, force=force, message=message)
     held = [one for one in gone.changes if one.kind in ("alias", "link")]
     headline = f"deleted {' '.join(gone.versions)}{', and with it' if held else ''}"
     back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"
-    tell(ctx.obj, held, gone.seq, headline, back)
+    tell(state, held, gone.seq, headline, back)
 
     def render(out: Out) -> None:
         for name in gone.versions:
             out.line(name)
 
-    ctx.obj.emit(gone, render)
+    state.emit(gone, render)
 
 
 def _described(state: State, name: str, text: str, done: "Changed") -> None:

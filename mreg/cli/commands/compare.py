@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from mreg import cli
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.exit_codes import DAMAGED, DONE, UNMET
 from mreg.cli.layout import width_of
 from mreg.cli.output import Out
@@ -24,32 +23,30 @@ SORTS = ("relative", "name", "size", "max")
 
 
 def diff(
-    ctx: Context,
-    before: Annotated[str, typer.Argument(metavar="A", help="A version, or a path that begins with /, ./, ../ or ~.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The version or path to compare it with.")],
+    state: State,
+    before: Annotated[str, Argument(metavar="A", help="A version, or a path that begins with /, ./, ../ or ~.")],
+    after: Annotated[str, Argument(metavar="B", help="The version or path to compare it with.")],
     globs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GLOB]...", help="With --tensors or --stat: only tensors whose names match."),
+        Argument(metavar="[GLOB]...", help="With --tensors or --stat: only tensors whose names match."),
     ] = None,
-    tensors: Annotated[bool, typer.Option("--tensors", help="List tensors and how much their values differ.")] = False,
-    stat: Annotated[bool, typer.Option("--stat", help="Summarize tensors by layer.")] = False,
-    files: Annotated[bool, typer.Option("--files", help="Show files.")] = False,
-    metadata: Annotated[bool, typer.Option("--metadata", help="Show metadata.")] = False,
+    tensors: Annotated[bool, Option("--tensors", help="List tensors and how much their values differ.")] = False,
+    stat: Annotated[bool, Option("--stat", help="Summarize tensors by layer.")] = False,
+    files: Annotated[bool, Option("--files", help="Show files.")] = False,
+    metadata: Annotated[bool, Option("--metadata", help="Show metadata.")] = False,
     sort: Annotated[
-        str, typer.Option("--sort", metavar="KEY", help=f"Order of changed tensors: {', '.join(SORTS)}.")
+        str, Option("--sort", metavar="KEY", help=f"Order of changed tensors: {', '.join(SORTS)}.")
     ] = "relative",
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="List at most N tensors.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="List equal tensors too.")] = False,
-    strip: Annotated[
-        str, typer.Option("--strip-prefix", metavar="PREFIX", help="Ignore this prefix of tensor names.")
-    ] = "",
+    limit: Annotated[int | None, Option("--limit", metavar="N", least=0, help="List at most N tensors.")] = None,
+    everything: Annotated[bool, Option("--all", help="List equal tensors too.")] = False,
+    strip: Annotated[str, Option("--strip-prefix", metavar="PREFIX", help="Ignore this prefix of tensor names.")] = "",
     strip_before: Annotated[
-        str, typer.Option("--strip-prefix-a", metavar="PREFIX", help="The same, only for names in A.")
+        str, Option("--strip-prefix-a", metavar="PREFIX", help="The same, only for names in A.")
     ] = "",
     strip_after: Annotated[
-        str, typer.Option("--strip-prefix-b", metavar="PREFIX", help="The same, only for names in B.")
+        str, Option("--strip-prefix-b", metavar="PREFIX", help="The same, only for names in B.")
     ] = "",
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if there are differences.")] = False,
+    exit_code: Annotated[bool, Option("--exit-code", help="Exit with 7 if there are differences.")] = False,
 ) -> int:
     """Compare two versions, or a version with files outside the repository.
 
@@ -60,11 +57,11 @@ def diff(
     (s), renamed (r), added, removed, and those that could not be compared (x).
     """
     if sort not in SORTS:
-        raise typer.BadParameter(f"{sort!r} is none of {', '.join(SORTS)}", param_hint="--sort")
+        raise BadUsage(f"{sort!r} is none of {', '.join(SORTS)}", name="--sort")
     listed = tensors or stat
     if globs and not listed:
-        raise typer.BadParameter("patterns go with --tensors or --stat", param_hint="GLOB")
-    state, whole = ctx.obj, not (listed or files or metadata)
+        raise BadUsage("patterns go with --tensors or --stat", name="GLOB")
+    state, whole = state, not (listed or files or metadata)
     with Bar("comparing", state) as bar:
         found = state.repository().diff(
             before,
@@ -77,7 +74,7 @@ def diff(
         )
     for side in (found.before, found.after) if metadata else ():
         if isinstance(side, LocalFiles):
-            raise typer.BadParameter(f"{side.name} is no version and has no metadata", param_hint="--metadata")
+            raise BadUsage(f"{side.name} is no version and has no metadata", name="--metadata")
     shown = _Shown(files or whole, metadata or whole, tensors, stat, globs or ())
     table = cli.tensor_table.Table(found, sort, limit, everything) if found.tensors else None
     state.emit(_body(found, table), lambda out: _render(out, found, shown, table))

@@ -5,10 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from mreg import cli
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.state import State
 
 SHELLS = ("bash", "zsh", "fish")
 MARK = "Made by `mreg completion "
@@ -16,10 +15,10 @@ MARK = "Made by `mreg completion "
 
 
 def completion(
-    ctx: Context,
-    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="The shell.")],
+    state: State,
+    shell: Annotated[str, Argument(metavar="bash|zsh|fish", help="The shell.")],
     install: Annotated[
-        bool, typer.Option("--install", help="Write the script where the shell looks for it; print the path.")
+        bool, Option("--install", help="Write the script where the shell looks for it; print the path.")
     ] = False,
 ) -> None:
     """Print the script for shell completion.
@@ -31,12 +30,12 @@ def completion(
         raise cli.errors.UnknownShell(name=shell)
     script = Path(cli.completion.__path__[0], f"mreg.{shell}").read_text(encoding="utf-8")
     if not install:
-        ctx.obj.emit({"shell": shell, "script": script}, lambda _: print(script, end=""))
+        state.emit({"shell": shell, "script": script}, lambda _: print(script, end=""))
         return
     path = _place(shell)
     _write(path, script)
-    ctx.obj.note(_next_step(shell, path))
-    ctx.obj.emit({"shell": shell, "path": str(path)}, lambda out: out.path(str(path)))
+    state.note(_next_step(shell, path))
+    state.emit({"shell": shell, "path": str(path)}, lambda out: out.path(str(path)))
 
 
 def _place(shell: str) -> Path:

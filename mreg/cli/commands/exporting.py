@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.commands.params import ReferenceArgument
-from mreg.cli.context import Context
+from mreg.cli.declared import Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.progress import Bar
+from mreg.cli.state import State
 from mreg.values.words import count_text, size_text
 
 if TYPE_CHECKING:
@@ -14,20 +14,16 @@ if TYPE_CHECKING:
 
 
 def export(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
-    folder: Annotated[
-        str | None, typer.Option("--folder", metavar="DIR", help="Write the files with SHA256SUMS.")
-    ] = None,
+    folder: Annotated[str | None, Option("--folder", metavar="DIR", help="Write the files with SHA256SUMS.")] = None,
     hub: Annotated[
-        str | None, typer.Option("--hf", metavar="DIR", help="Write the files with a card, for the Hugging Face Hub.")
+        str | None, Option("--hf", metavar="DIR", help="Write the files with a card, for the Hugging Face Hub.")
     ] = None,
     layout: Annotated[
-        str | None, typer.Option("--oci", metavar="DIR", help="Write an OCI image layout (ModelPack), for registries.")
+        str | None, Option("--oci", metavar="DIR", help="Write an OCI image layout (ModelPack), for registries.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; check that the export is possible.")
-    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Write nothing; check that the export is possible.")] = False,
 ) -> None:
     """Write a version into a new folder, in the layout that another tool expects; print its path.
 
@@ -37,14 +33,14 @@ def export(
     chosen = {"folder": folder, "hf": hub, "oci": layout}
     wanted = [(form, place) for form, place in chosen.items() if place is not None]
     if len(wanted) != 1:
-        raise typer.BadParameter("give one of --folder, --hf and --oci")
+        raise BadUsage("give one of --folder, --hf and --oci")
     form, place = wanted[0]
-    with Bar("exporting", ctx.obj) as bar:
-        done = ctx.obj.repository().export(reference, place, form, dry_run=dry_run, progress=bar)
-    ctx.obj.note(_headline(done))
+    with Bar("exporting", state) as bar:
+        done = state.repository().export(reference, place, form, dry_run=dry_run, progress=bar)
+    state.note(_headline(done))
     for note in done.notes:
-        ctx.obj.note(note)
-    ctx.obj.emit(done, lambda out: out.path(done.path))
+        state.note(note)
+    state.emit(done, lambda out: out.path(done.path))
 
 
 def _headline(done: "Exported") -> str:

@@ -1,20 +1,29 @@
 """`mreg use`, `mreg get` and `mreg cat`: getting files out."""
 
+import os
 import sys
 from collections.abc import Iterator
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from mreg import lazy
-from mreg.cli import get_result, plain
-from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption, chosen
-from mreg.cli.commands.params import ReferenceArgument, RunOption
-from mreg.cli.context import Context
+from mreg.cli.commands.params import PlaceSortOption, PlaceWhereOption, ReferenceArgument, RunOption, chosen
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
+from mreg.cli.exit_codes import DAMAGED
+from mreg.cli.progress import Bar
+from mreg.cli.state import State
+from mreg.cli.text import path_text
+from mreg.values.words import count_text
+
+if TYPE_CHECKING:
+    from mreg import Checkout
+
+NAMED = 10
+"""How many files a note names."""
 
 
 def use(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
     run: RunOption = None,
     where: PlaceWhereOption = None,
@@ -24,31 +33,32 @@ def use(
 
     With --run, record that this run consumed the version.
     """
-    plain.use(ctx.obj, chosen(ctx.obj, reference, where, sort), run)
+    reference = chosen(state, reference, where, sort)
+    with Bar("preparing", state) as bar:
+        path = state.repository().use_path(reference, run=run, progress=bar)
+    state.emit({"path": path}, lambda out: out.path(path))
 
 
 def get(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
+        str | None, Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="Only matching files. Repeatable.")
+        list[str] | None, Option("--include", metavar="GLOB", help="Only matching files. Repeatable.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
+        list[str] | None, Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
     ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Remove files in DIR that are not part of the version.")
-    ] = False,
+    exact: Annotated[bool, Option("--exact", help="Remove files in DIR that are not part of the version.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="With --exact: also remove files that the repository cannot restore.")
+        bool, Option("--force", help="With --exact: also remove files that the repository cannot restore.")
     ] = False,
     reflink: Annotated[
-        bool, typer.Option("--reflink", help="Clone files from the cache if the file system supports it.")
+        bool, Option("--reflink", help="Clone files from the cache if the file system supports it.")
     ] = False,
-    partial: Annotated[bool, typer.Option("--partial", help="Leave out damaged files instead of failing.")] = False,
+    partial: Annotated[bool, Option("--partial", help="Leave out damaged files instead of failing.")] = False,
     where: PlaceWhereOption = None,
     sort: PlaceSortOption = None,
 ) -> int:
@@ -65,29 +75,64 @@ def get(
     With --partial, damaged files are left out and named; exit code 5 if there are any.
     """
     if force and not exact:
-        raise typer.BadParameter("it says what --exact may remove, and goes with that only", param_hint="--force")
-    reference = chosen(ctx.obj, reference, where, sort)
-    return get_result.get(
-        ctx.obj,
-        reference,
-        output,
-        include=include or (),
-        exclude=exclude or (),
-        exact=exact,
-        force=force,
-        partial=partial,
-        reflink=reflink,
-    )
+        raise BadUsage("it says what --exact may remove, and goes with that only", name="--force")
+    reference = chosen(state, reference, where, sort)
+    repository = state.repository()
+    with Bar("writing", state) as bar:
+        done = repository.get(
+            reference,
+            output,
+            include=include or (),
+            exclude=exclude or (),
+            exact=exact,
+            force=force,
+            partial=partial,
+            reflink=reflink,
+            progress=bar,
+        )
+    _tell(state, done, repository.location)
+    state.emit(done, lambda out: out.path(done.path))
+    return DAMAGED if done.damaged else 0
+
+
+def _tell(state: State, done: "Checkout", location: str) -> None:
+    """What was written, and what else is in the folder."""
+    kept = f", {done.kept} unchanged" if done.kept else ""
+    cloned = f" ({done.cloned} as clones)" if done.cloned else ""
+    state.note(f"{done.version}: {count_text(done.written, 'file', 'files')} written{cloned}{kept}")
+    if done.removed:
+        state.note(f"removed, not of {done.version}: {_some(done.removed, state.verbose)}")
+    if done.others:
+        verb = "is" if len(done.others) == 1 else "are"
+        state.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, state.verbose)}")
+        if not _holds_more(done.path, location):
+            state.note("`mreg get --exact` removes what is not of the version")
+    for path in done.damaged:
+        state.warn(f"damaged, not written: {path_text(path)}")
+
+
+def _holds_more(folder: str, repository: str) -> bool:
+    """Whether it holds what nobody means to remove: where people work and live, and the repository."""
+    inside = os.path.join(os.path.realpath(folder), "")
+    places = (os.getcwd(), os.path.expanduser("~"), repository)
+    return any(os.path.join(os.path.realpath(place), "").startswith(inside) for place in places)
+
+
+def _some(paths: tuple[str, ...], every: bool) -> str:
+    """The first of them, and how many more there are."""
+    rest = 0 if every else max(0, len(paths) - NAMED)
+    named = ", ".join(map(path_text, paths[: len(paths) - rest]))
+    return f"{named} and {rest} more" if rest else named
 
 
 def cat(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file's path in the version.")],
+    file: Annotated[str, Argument(metavar="FILE", help="The file's path in the version.")],
 ) -> None:
     """Write one file to standard output, verified chunk by chunk; with --json as base64."""
-    blocks = ctx.obj.repository().read(reference, file)
-    if ctx.obj.json:
+    blocks = state.repository().read(reference, file)
+    if state.json:
         _print_encoded(file, blocks)
         return
     for block in blocks:

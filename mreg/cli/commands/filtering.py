@@ -1,13 +1,13 @@
 """What commands that take a filter share: their options, and the table of versions."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeVar
-
-import typer
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from mreg import cli
-from mreg.cli import choosing, plain, tables
+from mreg.cli import choosing, tables
 from mreg.cli.choosing import Chosen, split, told
+from mreg.cli.commands.params import refuse_beside
+from mreg.cli.errors import BadUsage
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.layout import Column
 from mreg.cli.state import State
@@ -15,53 +15,6 @@ from mreg.values.named_tuple import NamedTuple
 from mreg.values.words import value_text
 
 _T = TypeVar("_T")
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option("--where", metavar="EXPR", help="Only versions that match (`mreg help filters`). Repeatable."),
-]
-SortOption = Annotated[
-    str | None,
-    typer.Option("--sort", metavar="KEY[,KEY]", help="number, size, created, metadata key, …; -KEY reverses."),
-]
-ColumnsOption = Annotated[
-    list[str] | None,
-    typer.Option("--columns", metavar="KEY[,KEY]", help="Metadata keys to show. Repeatable."),
-]
-OnlyChangedOption = Annotated[bool, typer.Option("--only-changed", help="Show the metadata that differs.")]
-CountOption = Annotated[bool, typer.Option("--count", help="Print only the number of matches.")]
-KeysOption = Annotated[bool, typer.Option("--keys", help="List the metadata keys, with types and ranges.")]
-ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 7 if nothing is found.")]
-PlaceWhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where",
-        metavar="EXPR",
-        help="For NAME: select the first match. For a version: require a match, else exit 7.",
-    ),
-]
-PlaceSortOption = Annotated[
-    str | None,
-    typer.Option("--sort", metavar="KEY[,KEY]", help="With --where: order of matches. Default: the latest first."),
-]
-
-
-def refuse_beside(option: str, given: Mapping[str, object]) -> None:
-    """Refuse options, or arguments, that `option` would leave without effect."""
-    idle = [name for name, value in given.items() if value not in (None, False, "", 0) and value != []]
-    if idle:
-        raise typer.BadParameter(f"does not go with {' or '.join(idle)}", param_hint=option)
-
-
-def chosen(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> str:
-    """The reference, or the name of the version that the filter chooses."""
-    if not where and not sort:
-        return reference
-    return state.repository().choose(reference, where=list(where or ()), sort=split(sort)).name
-
-
-def resolve(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> None:
-    """`mreg resolve REFERENCE --where EXPR --sort KEY`"""
-    plain.resolve(state, chosen(state, reference, where, sort))
 
 
 def limited(found: list[_T], limit: int | None, sort: object) -> list[_T]:
@@ -136,7 +89,7 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     compared = ":" in "".join(names) or (len(names) > 1 and not filters and not asked.only_count)
     if compared:
         if asked.sort or filters or asked.only_count:
-            raise typer.BadParameter("references are compared as they are: no --where, --tag, --sort or --count")
+            raise BadUsage("references are compared as they are: no --where, --tag, --sort or --count")
         versions = [repository.version(name) for name in names][: asked.limit or None]
         columns = cli.columns.asked(repository, asked.columns, versions)
         tables.emit_chosen(state, versions, {"versions": versions}, columns, only_changed=not columns)

@@ -2,36 +2,30 @@
 
 from typing import Annotated
 
-import typer
-
 from mreg.cli import history_page
 from mreg.cli.changes import tell
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.state import State
 
 
 def history(
-    ctx: Context,
+    state: State,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME[:ALIAS]]", help="Only changes of this collection, or of one alias.")
+        str | None, Argument(metavar="[NAME[:ALIAS]]", help="Only changes of this collection, or of one alias.")
     ] = None,
     since: Annotated[
-        str,
-        typer.Option(
-            "--since",
-            metavar="WHEN",
-            help="Only changes after this entry, or since this age or date.",
-            show_default=False,
-        ),
-    ] = history_page.FIRST,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="WHEN", help="Only changes up to this entry, age or date.")
+        str | None,
+        Option("--since", metavar="WHEN", help="Only changes after this entry, or since this age or date."),
     ] = None,
-    author: Annotated[str | None, typer.Option("--author", metavar="WHO", help="Only changes of this account.")] = None,
+    until: Annotated[
+        str | None, Option("--until", metavar="WHEN", help="Only changes up to this entry, age or date.")
+    ] = None,
+    author: Annotated[str | None, Option("--author", metavar="WHO", help="Only changes of this account.")] = None,
     action: Annotated[
-        str | None, typer.Option("--action", metavar="COMMAND", help="Only changes by this command: log, alias set, …")
+        str | None, Option("--action", metavar="COMMAND", help="Only changes by this command: log, alias set, …")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=0, help="Show at most N entries (0: all): the newest.")
+        int | None, Option("--limit", metavar="N", least=0, help="Show at most N entries (0: all): the newest.")
     ] = None,
 ) -> None:
     """Show the changes, oldest first: author, time, old and new values, reason.
@@ -39,12 +33,12 @@ def history(
     For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
     date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
     """
-    history_page.history(ctx.obj, name, since=since, until=until, author=author, action=action, limit=limit)
+    history_page.history(state, name, since=since, until=until, author=author, action=action, limit=limit)
 
 
 def undo(
-    ctx: Context,
-    seq: Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the change, as shown by `mreg history`.")],
+    state: State,
+    seq: Annotated[int, Argument(metavar="N", least=1, help="Number of the change, as shown by `mreg history`.")],
 ) -> None:
     """Revert a whole change by a new change; print the new change's number.
 
@@ -52,6 +46,6 @@ def undo(
     4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg
     gc` has given up the files of a version.
     """
-    made = ctx.obj.repository().undo(seq)
-    tell(ctx.obj, made.changes, made.seq, f"entry {seq} is undone", "makes the change again")
-    ctx.obj.emit(made, lambda out: out.line(str(made.seq)))
+    made = state.repository().undo(seq)
+    tell(state, made.changes, made.seq, f"entry {seq} is undone", "makes the change again")
+    state.emit(made, lambda out: out.line(str(made.seq)))

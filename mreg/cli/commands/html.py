@@ -2,16 +2,15 @@
 
 from typing import Annotated
 
-import typer
-
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.state import State
 from mreg.values.words import count_text, size_text
 
 
 def html(
-    ctx: Context,
-    out: Annotated[str, typer.Argument(metavar="OUT", help="A file FILE.html, or a folder.")],
-    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Title of the pages.")] = None,
+    state: State,
+    out: Annotated[str, Argument(metavar="OUT", help="A file FILE.html, or a folder.")],
+    title: Annotated[str | None, Option("--title", metavar="TEXT", help="Title of the pages.")] = None,
 ) -> None:
     """Write a report of the repository as self-contained HTML, for a browser without a server.
 
@@ -21,7 +20,7 @@ def html(
     The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files
     and tensors, metrics as charts, lineage, and the journal. The same repository gives the same bytes.
     """
-    done = ctx.obj.repository().html(out, title=title)
+    done = state.repository().html(out, title=title)
     pages = count_text(done.pages, "page", "pages")
-    ctx.obj.emit(done, lambda out: out.path(done.path))
-    ctx.obj.note(f"{pages}, {size_text(done.size)}: open it in a browser")
+    state.emit(done, lambda out: out.path(done.path))
+    state.note(f"{pages}, {size_text(done.size)}: open it in a browser")

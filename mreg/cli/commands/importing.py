@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.changes import tell
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
@@ -21,36 +20,36 @@ _TOLD = ("alias", "artifact")
 
 
 def import_(
-    ctx: Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder or file of another tool (read only).")],
+    state: State,
+    source: Annotated[str, Argument(metavar="SOURCE", help="Folder or file of another tool (read only).")],
     kind: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--from",
             metavar="KIND",
             help="checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: detected.",
         ),
     ] = None,
-    layout: Annotated[bool, typer.Option("--oci", help="Same as --from oci.")] = False,
+    layout: Annotated[bool, Option("--oci", help="Same as --from oci.")] = False,
     artifact: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--artifact",
             "-a",
             metavar="NAME",
             help="Name of the artifact. Default: from the source.",
-            parser=composed,
+            parse=composed,
         ),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="NAME", help="Import only this model. Repeatable.")
+        list[str] | None, Option("--only", metavar="NAME", help="Import only this model. Repeatable.")
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="DIR", help="Also look for files in this folder. Repeatable."),
+        Option("--data", metavar="DIR", help="Also look for files in this folder. Repeatable."),
     ] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Import incomplete versions too.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan.")] = False,
+    partial: Annotated[bool, Option("--partial", help="Import incomplete versions too.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Change nothing; print the plan.")] = False,
 ) -> None:
     """Import versions from another tool's files, and print the new ones.
 
@@ -58,9 +57,9 @@ def import_(
     change, which `mreg undo` takes back.
     """
     if layout and kind not in (None, "oci"):
-        raise typer.BadParameter("--oci is --from oci: give one of --oci and --from")
-    repository = ctx.obj.repository()
-    with Bar("importing", ctx.obj) as bar:
+        raise BadUsage("--oci is --from oci: give one of --oci and --from")
+    repository = state.repository()
+    with Bar("importing", state) as bar:
         done = repository.import_from(
             source,
             "oci" if layout else kind,
@@ -72,10 +71,10 @@ def import_(
             progress=bar,
         )
     for collection in done.collections:
-        _tell(ctx.obj, done, collection)
+        _tell(state, done, collection)
     for note in done.notes:
-        ctx.obj.note(note)
-    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _added(out, done))
+        state.note(note)
+    state.emit(done, lambda out: _plan(out, done) if dry_run else _added(out, done))
 
 
 def _tell(state: State, done: "Imported", collection: "ImportedCollection") -> None:

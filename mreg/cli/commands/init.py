@@ -4,56 +4,55 @@ import os
 import shlex
 from typing import Annotated
 
-import typer
-
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.state import State
 from mreg.repository import Repository
 from mreg.repository.opening import AlreadyInitialised
 
 
 def init(
-    ctx: Context,
+    state: State,
     directory: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="[DIR]", help="Folder to create `.mreg` in. Default: --repo, MREG_REPO, or the working folder."
         ),
     ] = None,
     shared: Annotated[
         bool,
-        typer.Option("--shared", help="Let all members of the folder's group write to it, regardless of the umask."),
+        Option("--shared", help="Let all members of the folder's group write to it, regardless of the umask."),
     ] = False,
     format_: Annotated[
         int | None,
-        typer.Option("--format", metavar="N", help="Repository format, for older releases. Default: the newest."),
+        Option("--format", metavar="N", help="Repository format, for older releases. Default: the newest."),
     ] = None,
 ) -> None:
     """Create the repository DIR/.mreg. If there is one already, say so and change nothing."""
-    place = directory or ctx.obj.repo or os.environ.get("MREG_REPO") or "."
+    place = directory or state.repo or os.environ.get("MREG_REPO") or "."
     try:
         repository, created = Repository.init(place, shared=shared, format=format_), True
     except AlreadyInitialised as error:
         repository, created = Repository.open(error.location), False
-    ctx.obj.note(f"{'made an empty repository' if created else 'there is already a repository'}: {repository.location}")
+    state.note(f"{'made an empty repository' if created else 'there is already a repository'}: {repository.location}")
     if shared and not created:
-        ctx.obj.note("`mreg config set core.shared group` shares it")
+        state.note("`mreg config set core.shared group` shares it")
     elif shared:
         where = shlex.quote(repository.location)
-        ctx.obj.note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
+        state.note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
     body = {"location": repository.location, "id": repository.id, "created": created}
-    ctx.obj.emit(body, lambda out: out.path(repository.location))
+    state.emit(body, lambda out: out.path(repository.location))
 
 
-def upgrade(ctx: Context) -> None:
+def upgrade(state: State) -> None:
     """Upgrade the repository to the newest format, and print its number. No data is converted.
 
     Older releases of mreg can no longer use the repository afterwards. The only way back is a copy made before.
     """
-    done = ctx.obj.repository().upgrade()
+    done = state.repository().upgrade()
     if done.seq is None:
-        ctx.obj.note(f"the repository has format {done.format} already")
+        state.note(f"the repository has format {done.format} already")
     else:
-        ctx.obj.note(
+        state.note(
             f"the repository had format {done.before}; releases that do not know format {done.format} refuse it now"
         )
-    ctx.obj.emit(done, lambda out: out.line(str(done.format)))
+    state.emit(done, lambda out: out.line(str(done.format)))

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from mreg.cli import log_result
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import (
@@ -16,8 +14,9 @@ from mreg.cli.commands.params import (
     RunOption,
     parsed,
 )
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
 from mreg.cli.errors import NoPaths
+from mreg.cli.state import State
 from mreg.small_files import read_named
 from mreg.values import captures
 from mreg.values.ages import parse_seconds
@@ -26,17 +25,15 @@ from mreg.values.words import count_text
 
 
 def log(
-    ctx: Context,
-    artifact: Annotated[str, typer.Option("--artifact", "-a", metavar="NAME", help="Artifact to add the version to.")],
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH...", help="A folder, or files and folders.", show_default=False)
-    ] = None,
+    state: State,
+    artifact: Annotated[str, Option("--artifact", "-a", metavar="NAME", help="Artifact to add the version to.")],
+    paths: Annotated[list[str] | None, Argument(metavar="PATH...", help="A folder, or files and folders.")] = None,
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", metavar="ALIAS", help="Move this alias to the version. Repeatable.")
+        list[str] | None, Option("--alias", metavar="ALIAS", help="Move this alias to the version. Repeatable.")
     ] = None,
     link: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--link",
             metavar="MODEL[:ALIAS]",
             help="Link the version to this model and move the model's alias. Repeatable.",
@@ -50,7 +47,7 @@ def log(
     inputs: InputOption = None,
     input_files: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--input-file",
             metavar="PATH",
             help="File or folder that it was made from (digest and size). Repeatable.",
@@ -58,12 +55,12 @@ def log(
     ] = None,
     input_uris: Annotated[
         list[str] | None,
-        typer.Option("--input-uri", metavar="URI", help="Address of data that it was made from. Repeatable."),
+        Option("--input-uri", metavar="URI", help="Address of data that it was made from. Repeatable."),
     ] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Type of the artifact, if it is new.")] = None,
+    type_: Annotated[str | None, Option("--type", help="Type of the artifact, if it is new.")] = None,
     onto: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--onto",
             metavar="REFERENCE",
             help="Start from the files of this version; PATH... adds or replaces files.",
@@ -71,31 +68,29 @@ def log(
     ] = None,
     remove: Annotated[
         list[str] | None,
-        typer.Option("--remove", metavar="PATH", help="With --onto: leave out this file or folder. Repeatable."),
+        Option("--remove", metavar="PATH", help="With --onto: leave out this file or folder. Repeatable."),
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--base",
             metavar="REFERENCE",
             help="Store tensors as differences from this version. Default: the artifact's latest.",
         ),
     ] = None,
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="Log only matching files. Repeatable.")
+        list[str] | None, Option("--include", metavar="GLOB", help="Log only matching files. Repeatable.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
+        list[str] | None, Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="No new version if any version of the artifact has this content.")
+        bool, Option("--once", help="No new version if any version of the artifact has this content.")
     ] = False,
-    always: Annotated[
-        bool, typer.Option("--always", help="Make a new version even if the content is the same.")
-    ] = False,
+    always: Annotated[bool, Option("--always", help="Make a new version even if the content is the same.")] = False,
     capture: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--capture",
             metavar="WHAT",
             help="Record git, python, packages, argv, gpu (comma-separated), all or none.",
@@ -103,15 +98,13 @@ def log(
     ] = None,
     python: Annotated[
         str | None,
-        typer.Option(
-            "--python", metavar="PATH", help="Interpreter used for training. Default: the active environment's."
-        ),
+        Option("--python", metavar="PATH", help="Interpreter used for training. Default: the active environment's."),
     ] = None,
     ttl: Annotated[
         str | None,
-        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE (30d) unless something holds it."),
+        Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE (30d) unless something holds it."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would happen.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Change nothing; show what would happen.")] = False,
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
 
@@ -125,7 +118,7 @@ def log(
     if not paths and onto is None and not remove:  # what --remove lacks is --onto
         raise NoPaths()
     log_result.log(
-        ctx.obj,
+        state,
         paths or (),
         artifact,
         aliases=alias or (),
@@ -161,27 +154,25 @@ def _lifetime(text: str) -> float:
 
 
 def annotate(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
     message: MessageOption = None,
     meta: MetaOption = None,
     meta_file: MetaFileOption = None,
     unset: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="KEY", help="Metadata key to remove. Repeatable.")
+        list[str] | None, Option("--unset", metavar="KEY", help="Metadata key to remove. Repeatable.")
     ] = None,
     inputs: InputOption = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Allow a single value to replace a whole mapping.")
-    ] = False,
+    replace: Annotated[bool, Option("--replace", help="Allow a single value to replace a whole mapping.")] = False,
     ttl: Annotated[
         str | None,
-        typer.Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE from now (30d; none: keep it)."),
+        Option("--ttl", metavar="AGE", help="Let `mreg gc` delete it after AGE from now (30d; none: keep it)."),
     ] = None,
 ) -> None:
     """Change the message, metadata, inputs and expiry of a version; its files never change."""
     metadata = _metadata(meta, meta_file)
     seconds = 0.0 if ttl == "none" else parsed("--ttl", ttl, _lifetime)
-    done = ctx.obj.repository().annotate(
+    done = state.repository().annotate(
         reference,
         message=message,
         metadata=metadata,
@@ -190,8 +181,8 @@ def annotate(
         replace=replace,
         ttl=seconds,
     )
-    tell(ctx.obj, done.changes, done.seq, "" if done.changed else f"{done.version.name} is unchanged")
-    ctx.obj.emit(done, lambda out: out.line(done.version.name))
+    tell(state, done.changes, done.seq, "" if done.changed else f"{done.version.name} is unchanged")
+    state.emit(done, lambda out: out.line(done.version.name))
 
 
 def _metadata(pairs: list[str] | None, file: str | None) -> dict[str, Any]:

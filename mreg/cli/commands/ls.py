@@ -4,24 +4,22 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import typer
-
 from mreg import cli
 from mreg.cli import commands, tables
 from mreg.cli.choosing import split
-from mreg.cli.commands.filtering import (
+from mreg.cli.commands.filtering import Listing, limited, list_versions
+from mreg.cli.commands.params import (
+    AtOption,
     ColumnsOption,
     CountOption,
     ExitCodeOption,
     KeysOption,
-    Listing,
     OnlyChangedOption,
     WhereOption,
-    limited,
-    list_versions,
 )
-from mreg.cli.commands.params import AtOption
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
+from mreg.cli.state import State
 from mreg.values.filters.errors import UnknownKey
 from mreg.values.metadata import flatten
 from mreg.values.names import composed, near as names_near
@@ -44,18 +42,18 @@ _SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
 
 
 def ls(
-    ctx: Context,
+    state: State,
     names: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[NAME...]",
             help="An artifact or a registered model; or references to compare.",
-            parser=composed,
+            parse=composed,
         ),
     ] = None,
     where: WhereOption = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only versions that have this tag. Repeatable.")
+        list[str] | None, Option("--tag", metavar="TAG", help="Only versions that have this tag. Repeatable.")
     ] = None,
     only_changed: OnlyChangedOption = False,
     count: CountOption = False,
@@ -64,13 +62,11 @@ def ls(
     columns: ColumnsOption = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="KEY[,KEY]", help="number, size, files, created, metadata key; -KEY reverses."),
+        Option("--sort", metavar="KEY[,KEY]", help="number, size, files, created, metadata key; -KEY reverses."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            "--limit", metavar="N", min=0, help="Show at most N (0: all): the newest, or the first by --sort."
-        ),
+        Option("--limit", metavar="N", least=0, help="Show at most N (0: all): the newest, or the first by --sort."),
     ] = None,
     at: AtOption = None,
 ) -> int:
@@ -82,32 +78,32 @@ def ls(
     """
     wanted = split(columns)
     if names and len(names) == 1:
-        names = [rest] if (rest := ctx.obj.enter(names[0])) else []
+        names = [rest] if (rest := state.enter(names[0])) else []
     asked = Listing(where or [], tag or [], sort, wanted, only_changed, limit, count, keys, exit_code)
     if at is not None:
         if asked.is_search(names or ()) or sort:
-            raise typer.BadParameter("with --at one name, --columns and --limit may be given, and nothing else")
-        commands.past.ls(ctx.obj, names[0] if names else None, wanted, limit or None, at)
+            raise BadUsage("with --at one name, --columns and --limit may be given, and nothing else")
+        commands.past.ls(state, names[0] if names else None, wanted, limit or None, at)
         return 0
     if asked.is_search(names or ()):
-        return list_versions(ctx.obj, names or (), asked)
+        return list_versions(state, names or (), asked)
     if not names:
         if wanted or sort:
-            raise typer.BadParameter(
+            raise BadUsage(
                 "needs the name of an artifact or a model; `mreg search` lists the versions of all",
-                param_hint="--columns" if wanted else "--sort",
+                name="--columns" if wanted else "--sort",
             )
-        tables.list_collections(ctx.obj, limit or None)
+        tables.list_collections(state, limit or None)
         return 0
     [name] = names
-    repository = ctx.obj.repository()
+    repository = state.repository()
     if repository.kind(name) == "model":
         found = _sorted(tables.links_of(repository, name), sort, lambda pair: pair[1])
         shown = limited(found, limit, sort)
         chosen = cli.columns.asked(repository, wanted, [version for _, version in shown], names)
-        tables.emit_links(ctx.obj, repository, name, shown, chosen)
-        tables.tell_awaited(ctx.obj, repository, name)
-        tables.tell_left_out(ctx.obj, len(found) - len(shown), *_words("link", sort))
+        tables.emit_links(state, repository, name, shown, chosen)
+        tables.tell_awaited(state, repository, name)
+        tables.tell_left_out(state, len(found) - len(shown), *_words("link", sort))
         return 0
     if limit and not sort:
         versions = repository.versions(name, newest=limit)
@@ -115,9 +111,9 @@ def ls(
     else:
         every = _sorted(repository.versions(name), sort, lambda version: version)
         versions, total = limited(every, limit, sort), len(every)
-    tables.emit_versions_of(ctx.obj, name, versions, cli.columns.asked(repository, wanted, versions, names))
-    tables.tell_awaited(ctx.obj, repository, name)
-    tables.tell_left_out(ctx.obj, total - len(versions), *_words("version", sort))
+    tables.emit_versions_of(state, name, versions, cli.columns.asked(repository, wanted, versions, names))
+    tables.tell_awaited(state, repository, name)
+    tables.tell_left_out(state, total - len(versions), *_words("version", sort))
     return 0
 
 

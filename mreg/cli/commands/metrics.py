@@ -6,15 +6,14 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from mreg.cli import chart, chart_html, chart_svg
 from mreg.cli.choosing import told
-from mreg.cli.commands.filtering import WhereOption
-from mreg.cli.commands.params import NameArgument
-from mreg.cli.context import Context
+from mreg.cli.commands.params import NameArgument, WhereOption
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, time_text
+from mreg.cli.state import State
 from mreg.small_files import in_place_of
 from mreg.values.errors import InvalidInput
 from mreg.values.plot import GAP, label
@@ -37,35 +36,35 @@ class NotLogarithmic(InvalidInput):
 
 
 def metrics(
-    ctx: Context,
+    state: State,
     name: NameArgument,
     keys: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[METRIC...]", help="Numeric metadata keys; `acc` means `metrics.acc`."),
+        Argument(metavar="[METRIC...]", help="Numeric metadata keys; `acc` means `metrics.acc`."),
     ] = None,
     where: WhereOption = None,
-    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the newest N versions.")] = None,
-    log: Annotated[bool, typer.Option("--log", help="Draw on a logarithmic axis.")] = False,
+    last: Annotated[int | None, Option("--last", metavar="N", least=1, help="Only the newest N versions.")] = None,
+    log: Annotated[bool, Option("--log", help="Draw on a logarithmic axis.")] = False,
     x: Annotated[
         str,
-        typer.Option("--x", metavar="KEY", help="The x axis: `number`, `created`, or a numeric metadata key."),
+        Option("--x", metavar="KEY", help="The x axis: `number`, `created`, or a numeric metadata key."),
     ] = "number",
-    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Write the chart to this SVG file.")] = None,
+    svg: Annotated[str | None, Option("--svg", metavar="FILE", help="Write the chart to this SVG file.")] = None,
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write a page with the chart and its values.")
+        str | None, Option("--html", metavar="FILE", help="Write a page with the chart and its values.")
     ] = None,
-    ascii_: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters.")] = False,
+    ascii_: Annotated[bool, Option("--ascii", help="Draw with ASCII characters.")] = False,
 ) -> None:
     """Show numeric metadata over versions: a table, or a chart of one to four metrics.
 
     The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each
     version, with the values of the metrics.
     """
-    state, drawn = ctx.obj, bool(svg or html) or (bool(keys) and ctx.obj.terminal)
+    state, drawn = state, bool(svg or html) or (bool(keys) and state.terminal)
     if (svg, html) != (None, None) and not keys:
-        raise typer.BadParameter("name one to four metrics to draw", param_hint="--html" if svg is None else "--svg")
+        raise BadUsage("name one to four metrics to draw", name="--html" if svg is None else "--svg")
     if drawn and len(keys or ()) > MOST:
-        raise typer.BadParameter(f"a chart shows at most {MOST} metrics")
+        raise BadUsage(f"a chart shows at most {MOST} metrics")
     found = state.repository().metrics(name, keys or (), where=where or (), last=last, x=x, told=told(state))
     if log:
         _check_logarithmic(found)

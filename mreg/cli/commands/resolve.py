@@ -2,18 +2,16 @@
 
 from typing import Annotated
 
-import typer
-
 from mreg.cli import commands
-from mreg.cli.commands import filtering
-from mreg.cli.commands.filtering import PlaceSortOption, PlaceWhereOption
-from mreg.cli.commands.params import AtOption
-from mreg.cli.context import Context
+from mreg.cli.commands.params import AtOption, PlaceSortOption, PlaceWhereOption, chosen
+from mreg.cli.declared import Argument
+from mreg.cli.errors import BadUsage
+from mreg.cli.state import State
 
 
 def resolve(
-    ctx: Context,
-    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.")],
+    state: State,
+    reference: Annotated[str, Argument(metavar="REFERENCE", help="NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST.")],
     where: PlaceWhereOption = None,
     sort: PlaceSortOption = None,
     at: AtOption = None,
@@ -25,7 +23,8 @@ def resolve(
     """
     if at is not None:
         if where or sort:
-            raise typer.BadParameter("give --at, or --where and --sort")
-        commands.past.resolve(ctx.obj, reference, at)
+            raise BadUsage("give --at, or --where and --sort")
+        commands.past.resolve(state, reference, at)
         return
-    filtering.resolve(ctx.obj, reference, where, sort)
+    found = state.repository().resolve(chosen(state, reference, where, sort))
+    state.emit(found, lambda out: out.line(found.name))

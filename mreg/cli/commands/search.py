@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli import choosing, tables
 from mreg.cli.choosing import Chosen, newest_of, split, tell_unknown, told
-from mreg.cli.commands.filtering import (
+from mreg.cli.commands.filtering import emit_count, emit_keys
+from mreg.cli.commands.params import (
     ColumnsOption,
     CountOption,
     ExitCodeOption,
@@ -14,11 +13,10 @@ from mreg.cli.commands.filtering import (
     OnlyChangedOption,
     SortOption,
     WhereOption,
-    emit_count,
-    emit_keys,
     refuse_beside,
 )
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.exit_codes import UNMET
 from mreg.cli.matches import in_artifact, in_model, in_version
 from mreg.cli.output import aliases_text
@@ -32,30 +30,26 @@ _KINDS = ("model", "artifact", "version")
 
 
 def search(
-    ctx: Context,
-    text: Annotated[
-        str, typer.Argument(metavar="[TEXT]", help="Text to find (case-insensitive).", parser=composed)
-    ] = "",
+    state: State,
+    text: Annotated[str, Argument(metavar="[TEXT]", help="Text to find (case-insensitive).", parse=composed)] = "",
     where: WhereOption = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="Only models and versions with this tag. Repeatable."),
+        Option("--tag", metavar="TAG", help="Only models and versions with this tag. Repeatable."),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="version, artifact or model.")] = None,
+    kind: Annotated[str | None, Option("--kind", metavar="KIND", help="version, artifact or model.")] = None,
     within: Annotated[
-        list[str] | None, typer.Option("--in", metavar="NAME", help="Only versions of this collection. Repeatable.")
+        list[str] | None, Option("--in", metavar="NAME", help="Only versions of this collection. Repeatable.")
     ] = None,
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Only versions that contain this file or folder.")
+        str | None, Option("--path", metavar="PATH", help="Only versions that contain this file or folder.")
     ] = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
     only_changed: OnlyChangedOption = False,
     limit: Annotated[
         int | None,
-        typer.Option(
-            "--limit", metavar="N", min=0, help="Show at most N (0: all): the newest, or the first by --sort."
-        ),
+        Option("--limit", metavar="N", least=0, help="Show at most N (0: all): the newest, or the first by --sort."),
     ] = None,
     count: CountOption = False,
     keys: KeysOption = False,
@@ -67,8 +61,8 @@ def search(
     by their own tags and by those of the models that link them.
     """
     if kind is not None and kind not in _KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(_KINDS)}", param_hint="--kind")
-    state, names = ctx.obj, split(within)
+        raise BadUsage(f"{kind!r} is none of {', '.join(_KINDS)}", name="--kind")
+    state, names = state, split(within)
     shaping = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--limit": limit}
     places = {"--where": where, "--in": within, "--path": path}
     if keys:

@@ -3,37 +3,35 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 import mreg
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
+from mreg.cli.state import State
 from mreg.values.words import value_text
 
-SettingArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting, such as gc.grace.")]
-UserOption = Annotated[bool, typer.Option("--user", help="Your own setting, for all repositories: `safe.directory`.")]
+SettingArgument = Annotated[str, Argument(metavar="NAME", help="Name of the setting, such as gc.grace.")]
+UserOption = Annotated[bool, Option("--user", help="Your own setting, for all repositories: `safe.directory`.")]
 
 
 ArtifactOption = Annotated[
     str | None,
-    typer.Option(
-        "--artifact", metavar="NAME", help="Setting of this artifact, instead of the repository's: gc.keep-last …"
-    ),
+    Option("--artifact", metavar="NAME", help="Setting of this artifact, instead of the repository's: gc.keep-last …"),
 ]
 
 
-def get(ctx: Context, name: SettingArgument, artifact: ArtifactOption = None, user: UserOption = False) -> None:
+def get(state: State, name: SettingArgument, artifact: ArtifactOption = None, user: UserOption = False) -> None:
     """Print the value of a setting, for the repository or for one artifact."""
     _check_whose(artifact, user)
-    value = mreg.user_setting(name) if user else ctx.obj.repository().setting(name)
+    value = mreg.user_setting(name) if user else state.repository().setting(name)
     if artifact is not None:
-        value = ctx.obj.repository().artifact_settings(artifact).get(name, value)
-    ctx.obj.emit({"name": name, "value": value}, lambda out: out.line(_text(value)))
+        value = state.repository().artifact_settings(artifact).get(name, value)
+    state.emit({"name": name, "value": value}, lambda out: out.line(_text(value)))
 
 
 def set_(
-    ctx: Context,
+    state: State,
     name: SettingArgument,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value.")],
+    value: Annotated[str, Argument(metavar="VALUE", help="The new value.")],
     artifact: ArtifactOption = None,
     user: UserOption = False,
 ) -> None:
@@ -48,32 +46,32 @@ def set_(
     if user:
         stored = mreg.set_user_setting(name, value)
     else:
-        stored = ctx.obj.repository().set_setting(name, value, artifact=artifact)
-    ctx.obj.note(f"{name} is {_text(stored)} now" + (f" for {artifact}" if artifact else ""))
-    ctx.obj.emit({"name": name, "value": stored}, lambda out: None)
+        stored = state.repository().set_setting(name, value, artifact=artifact)
+    state.note(f"{name} is {_text(stored)} now" + (f" for {artifact}" if artifact else ""))
+    state.emit({"name": name, "value": stored}, lambda out: None)
 
 
-def ls(ctx: Context, artifact: ArtifactOption = None, user: UserOption = False) -> None:
+def ls(state: State, artifact: ArtifactOption = None, user: UserOption = False) -> None:
     """List all settings: name, value, meaning. With --artifact, only those set for it."""
     _check_whose(artifact, user)
     meanings: Mapping[str, str] = {name: setting.meaning for name, setting in mreg.SETTINGS.items()}
     if artifact is not None:
-        values, faults = ctx.obj.repository().artifact_settings(artifact), dict[str, str]()
+        values, faults = state.repository().artifact_settings(artifact), dict[str, str]()
     elif user:
         values, faults = {name: mreg.user_setting(name) for name in mreg.USER_SETTINGS}, {}
         meanings = mreg.USER_SETTINGS
     else:
-        values, faults = ctx.obj.repository().sound_settings()
+        values, faults = state.repository().sound_settings()
     rows = [[name, _text(value), meanings[name]] for name, value in values.items()]
     rows += [[name, "", meanings[name]] for name in faults]
-    ctx.obj.emit({"settings": values, "faults": faults}, lambda out: out.table(["name", "value", "meaning"], rows))
+    state.emit({"settings": values, "faults": faults}, lambda out: out.table(["name", "value", "meaning"], rows))
     for name, fault in faults.items():
-        ctx.obj.warn(f"{name} has an invalid value: {fault}; correct it with `mreg config set {name} VALUE`")
+        state.warn(f"{name} has an invalid value: {fault}; correct it with `mreg config set {name} VALUE`")
 
 
 def _check_whose(artifact: str | None, user: bool) -> None:
     if artifact is not None and user:
-        raise typer.BadParameter("--user are your own settings, in all repositories", param_hint="--artifact")
+        raise BadUsage("--user are your own settings, in all repositories", name="--artifact")
 
 
 def _text(value: Any) -> str:

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli import show_page
 from mreg.cli.commands.params import ReferenceArgument
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
@@ -24,13 +22,13 @@ SHORT = 12
 
 
 def show(
-    ctx: Context,
+    state: State,
     reference: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="A version, or the bare name of an artifact or a model.")
+        str, Argument(metavar="REFERENCE", help="A version, or the bare name of an artifact or a model.")
     ],
 ) -> None:
     """Show everything about a version, an artifact or a registered model."""
-    show_page.show(ctx.obj, reference)
+    show_page.show(state, reference)
 
 
 def _list_checksums(state: State, repository: "Repository", version: str, algorithm: str) -> None:
@@ -47,19 +45,17 @@ def _list_checksums(state: State, repository: "Repository", version: str, algori
 
 
 def files(
-    ctx: Context,
+    state: State,
     reference: ReferenceArgument,
     algorithm: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--digest",
             metavar="ALGORITHM",
             help=f"List checksums only: {', '.join(LENGTHS)}.",
         ),
     ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Show whole digests and sizes in bytes on a terminal, too.")
-    ] = False,
+    full: Annotated[bool, Option("--full", help="Show whole digests and sizes in bytes on a terminal, too.")] = False,
 ) -> None:
     """List a version's files with size and digest. The digest is that of `b3sum FILE`.
 
@@ -68,10 +64,10 @@ def files(
     Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are
     read once, and their checksums remembered.
     """
-    repository = ctx.obj.repository()
+    repository = state.repository()
     version = repository.resolve(reference).name
     if algorithm is not None:
-        _list_checksums(ctx.obj, repository, version, algorithm)
+        _list_checksums(state, repository, version, algorithm)
         return
     found, folders = repository.files(version), repository.folders(version)
 
@@ -84,4 +80,4 @@ def files(
         lines += [(f"{one}/", "-", "-") for one in folders]
         out.table(["digest", "size", "path"], [[digest, size, path_text(path)] for path, digest, size in sorted(lines)])
 
-    ctx.obj.emit({"files": found, "folders": folders}, render)
+    state.emit({"files": found, "folders": folders}, render)

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import ReasonOption
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument
 from mreg.cli.state import State
 from mreg.values.names import composed
 
@@ -14,19 +12,19 @@ if TYPE_CHECKING:
     from mreg import TagsResult
 
 TaggedArgument = Annotated[
-    str, typer.Argument(metavar="REFERENCE", help="A registered model, or a version as NAME:vN.", parser=composed)
+    str, Argument(metavar="REFERENCE", help="A registered model, or a version as NAME:vN.", parse=composed)
 ]
-TagsArgument = Annotated[list[str], typer.Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
+TagsArgument = Annotated[list[str], Argument(metavar="TAG...", help="Words of letters, digits, _, - and spaces.")]
 
 
-def add(ctx: Context, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
+def add(state: State, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
     """Add tags to a registered model, or to a version; print all its tags."""
-    _changed(ctx.obj, ctx.obj.repository().add_tags(reference, tags, message=message))
+    _changed(state, state.repository().add_tags(reference, tags, message=message))
 
 
-def rm(ctx: Context, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
+def rm(state: State, reference: TaggedArgument, tags: TagsArgument, message: ReasonOption = None) -> None:
     """Remove tags from a registered model, or from a version; print the remaining ones."""
-    _changed(ctx.obj, ctx.obj.repository().remove_tags(reference, tags, message=message))
+    _changed(state, state.repository().remove_tags(reference, tags, message=message))
 
 
 def _changed(state: State, done: "TagsResult") -> None:
@@ -39,20 +37,20 @@ def _print(state: State, model: str, tags: tuple[str, ...]) -> None:
 
 
 def ls(
-    ctx: Context,
+    state: State,
     reference: Annotated[
-        str | None, typer.Argument(metavar="[REFERENCE]", help="Only the tags of this model or version.")
+        str | None, Argument(metavar="[REFERENCE]", help="Only the tags of this model or version.")
     ] = None,
 ) -> None:
     """List the tags in use, with the models and versions that have them."""
-    repository = ctx.obj.repository()
+    repository = state.repository()
     if reference is not None and ":" in reference:
         version = repository.version(reference)
-        _print(ctx.obj, version.name, version.tags)
+        _print(state, version.name, version.tags)
         return
     if reference is not None:
-        _print(ctx.obj, reference, repository.model(reference).tags)
+        _print(state, reference, repository.model(reference).tags)
         return
     found = repository.tags()
     rows = [[tag, ", ".join(models)] for tag, models in found.items()]
-    ctx.obj.emit({"tags": found}, lambda out: out.table(["tag", "of"], rows))
+    state.emit({"tags": found}, lambda out: out.table(["tag", "of"], rows))

@@ -2,20 +2,19 @@
 
 from typing import Annotated
 
-import typer
-
 from mreg.cli import guesses
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument
 from mreg.cli.errors import UnknownTopic
 from mreg.cli.help import show
 from mreg.cli.help.topics import NAMES
 from mreg.cli.registry import COMMANDS
+from mreg.cli.state import State
 
 
 def help_(
-    ctx: Context,
+    state: State,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND|TOPIC]", help="A command, or a topic: see `mreg help`.")
+        list[str] | None, Argument(metavar="[COMMAND|TOPIC]", help="A command, or a topic: see `mreg help`.")
     ] = None,
 ) -> None:
     """Explain a command, as its --help does, or a topic.
@@ -25,4 +24,4 @@ def help_(
     wanted = " ".join(words or ())
     if wanted and not show.is_explained(wanted):
         raise UnknownTopic(name=wanted, near=guesses.command(wanted, [*COMMANDS, *NAMES]))
-    show.explain(ctx.obj, wanted)
+    show.explain(state, wanted)

@@ -4,11 +4,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.changes import tell
 from mreg.cli.commands.params import parsed
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
+from mreg.cli.errors import BadUsage
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
@@ -22,30 +21,30 @@ if TYPE_CHECKING:
 _TOLD = ("alias", "link", "artifact", "model", "card", "annotation")
 """Kinds of changes that are told one by one, beside the versions."""
 
-Every = Annotated[bool, typer.Option("--all", help="Select all versions (of the named collections).")]
+Every = Annotated[bool, Option("--all", help="Select all versions (of the named collections).")]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="EXPR", help="Select versions that match (`mreg help filters`). Repeatable."),
+    Option("--where", metavar="EXPR", help="Select versions that match (`mreg help filters`). Repeatable."),
 ]
-Alias = Annotated[list[str] | None, typer.Option("--alias", metavar="A", help="Also transfer this alias. Repeatable.")]
-Aliases = Annotated[bool, typer.Option("--aliases", help="Also transfer all aliases of the versions.")]
-Links = Annotated[bool, typer.Option("--links", help="Also transfer their links in registered models.")]
-Tags = Annotated[bool, typer.Option("--tags", help="With --links: also transfer the models' tags.")]
-Card = Annotated[bool, typer.Option("--card", help="With --links: also transfer the models' cards.")]
-Renumber = Annotated[bool, typer.Option("--renumber", help="Give versions the next free number if theirs is taken.")]
-Restore = Annotated[bool, typer.Option("--restore", help="Also transfer versions that were deleted there.")]
+Alias = Annotated[list[str] | None, Option("--alias", metavar="A", help="Also transfer this alias. Repeatable.")]
+Aliases = Annotated[bool, Option("--aliases", help="Also transfer all aliases of the versions.")]
+Links = Annotated[bool, Option("--links", help="Also transfer their links in registered models.")]
+Tags = Annotated[bool, Option("--tags", help="With --links: also transfer the models' tags.")]
+Card = Annotated[bool, Option("--card", help="With --links: also transfer the models' cards.")]
+Renumber = Annotated[bool, Option("--renumber", help="Give versions the next free number if theirs is taken.")]
+Restore = Annotated[bool, Option("--restore", help="Also transfer versions that were deleted there.")]
 As = Annotated[
     list[str] | None,
-    typer.Option("--as", metavar="NAME=OTHER", help="Name of the collection in the other repository. Repeatable."),
+    Option("--as", metavar="NAME=OTHER", help="Name of the collection in the other repository. Repeatable."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; print the plan and its size.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Change nothing; print the plan and its size.")]
 
 
 def push(
-    ctx: Context,
-    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="Location or remote of the other repository.")],
+    state: State,
+    remote: Annotated[str, Argument(metavar="REMOTE", help="Location or remote of the other repository.")],
     references: Annotated[
-        list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
+        list[str] | None, Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
     ] = None,
     every: Every = False,
     where: Where = None,
@@ -65,8 +64,8 @@ def push(
     another version there, nothing changes. An alias moves there only from where it has been here. A push that was
     interrupted goes on where it was.
     """
-    with Bar("sending", ctx.obj) as bar:
-        done = ctx.obj.repository().push(
+    with Bar("sending", state) as bar:
+        done = state.repository().push(
             remote,
             references or (),
             every=every,
@@ -82,15 +81,15 @@ def push(
             dry_run=dry_run,
             progress=bar,
         )
-    _tell(ctx.obj, done, "sent to", done.target)
-    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
+    _tell(state, done, "sent to", done.target)
+    state.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
 
 
 def pull(
-    ctx: Context,
+    state: State,
     references: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="REMOTE[/REFERENCE]...", help="The other repository, and versions of it (also as REMOTE REFERENCE)."
         ),
     ],
@@ -112,8 +111,8 @@ def pull(
     alias moves here only from where it has been there.
     """
     remote, wanted = _split(references)
-    with Bar("fetching", ctx.obj) as bar:
-        done = ctx.obj.repository().pull(
+    with Bar("fetching", state) as bar:
+        done = state.repository().pull(
             sys.stdin.buffer if remote == "-" else remote,
             wanted,
             every=every,
@@ -129,8 +128,8 @@ def pull(
             dry_run=dry_run,
             progress=bar,
         )
-    _tell(ctx.obj, done, "fetched from", done.source)
-    ctx.obj.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
+    _tell(state, done, "fetched from", done.source)
+    state.emit(done, lambda out: _plan(out, done) if dry_run else _new(out, done))
 
 
 def _split(given: list[str]) -> tuple[str, list[str]]:
@@ -149,7 +148,7 @@ def _split(given: list[str]) -> tuple[str, list[str]]:
 
 
 def _names(given: list[str] | None) -> dict[str, str]:
-    """Raises typer.BadParameter."""
+    """Raises BadUsage."""
     pairs = [parsed("--as", text, _pair) for text in given or ()]
     return dict(pair for pair in pairs if pair)
 
@@ -162,10 +161,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def clone(
-    ctx: Context,
-    remote: Annotated[str, typer.Argument(metavar="LOCATION", help="Location or remote of the other repository.")],
+    state: State,
+    remote: Annotated[str, Argument(metavar="LOCATION", help="Location or remote of the other repository.")],
     folder: Annotated[
-        str | None, typer.Argument(metavar="[DIR]", help="Create DIR/.mreg. Default: the name of the other repository.")
+        str | None, Argument(metavar="[DIR]", help="Create DIR/.mreg. Default: the name of the other repository.")
     ] = None,
 ) -> None:
     """Create a repository with all versions, aliases, links, tags and cards of another; print its path.
@@ -173,38 +172,38 @@ def clone(
     It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was
     interrupted goes on where it was.
     """
-    with Bar("fetching", ctx.obj) as bar:
+    with Bar("fetching", state) as bar:
         made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)
-    _tell(ctx.obj, done, "fetched from", done.source)
-    ctx.obj.emit(done, lambda out: out.path(made.location))
+    _tell(state, done, "fetched from", done.source)
+    state.emit(done, lambda out: out.path(made.location))
 
 
 def mirror(
-    ctx: Context,
-    location: Annotated[str, typer.Argument(metavar="LOCATION", help="Location of the mirror.")],
+    state: State,
+    location: Annotated[str, Argument(metavar="LOCATION", help="Location of the mirror.")],
 ) -> None:
     """Create or update a mirror of this repository, and print its location.
 
     A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a
     mirror that was written to is refused. One that was interrupted goes on where it was.
     """
-    with Bar("copying", ctx.obj) as bar:
-        done = ctx.obj.repository().mirror(location, progress=bar)
-    ctx.obj.note(f"{count_text(done.entries, 'entry', 'entries')} copied, {size_text(done.bytes)} of data")
-    ctx.obj.emit(done, lambda out: out.path(done.target))
+    with Bar("copying", state) as bar:
+        done = state.repository().mirror(location, progress=bar)
+    state.note(f"{count_text(done.entries, 'entry', 'entries')} copied, {size_text(done.bytes)} of data")
+    state.emit(done, lambda out: out.path(done.target))
 
 
 def bundle_create(
-    ctx: Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="File to create (-: standard output).")],
+    state: State,
+    file: Annotated[str, Argument(metavar="FILE", help="File to create (-: standard output).")],
     references: Annotated[
-        list[str] | None, typer.Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
+        list[str] | None, Argument(metavar="[REFERENCE]...", help="Versions of this repository.")
     ] = None,
     every: Every = False,
     where: Where = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="FILE", help="Leave out data that this bundle or repository has."),
+        Option("--since", metavar="FILE", help="Leave out data that this bundle or repository has."),
     ] = None,
 ) -> None:
     """Write versions into a file for `mreg pull`, and print its name.
@@ -213,11 +212,11 @@ def bundle_create(
     FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.
     """
     streamed = file == "-"
-    if streamed and (ctx.obj.json or sys.stdout.isatty()):
-        reason = "beside --json" if ctx.obj.json else "on a terminal"
-        raise typer.BadParameter(f"a bundle has no place {reason}: write it to a file, or into a pipe")
-    with Bar("writing", ctx.obj) as bar:
-        done = ctx.obj.repository().create_bundle(
+    if streamed and (state.json or sys.stdout.isatty()):
+        reason = "beside --json" if state.json else "on a terminal"
+        raise BadUsage(f"a bundle has no place {reason}: write it to a file, or into a pipe")
+    with Bar("writing", state) as bar:
+        done = state.repository().create_bundle(
             sys.stdout.buffer if streamed else file,
             references or (),
             every=every,
@@ -226,9 +225,9 @@ def bundle_create(
             progress=bar,
         )
     for line in _headline(done, "written to", "standard output" if streamed else file):
-        ctx.obj.note(line)
+        state.note(line)
     if not streamed:
-        ctx.obj.emit(done, lambda out: out.path(file))
+        state.emit(done, lambda out: out.path(file))
 
 
 def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from mreg.cli.commands.params import parsed
-from mreg.cli.context import Context
+from mreg.cli.declared import Argument, Option
 from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.output import Out
 from mreg.cli.progress import Bar
+from mreg.cli.state import State
 from mreg.cli.text import path_text
 from mreg.repository import Repository
 from mreg.values.ages import parse_seconds
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def du(
-    ctx: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
+    state: State,
+    name: Annotated[str | None, Argument(metavar="[NAME]", help="An artifact or a registered model.")] = None,
 ) -> None:
     """Show sizes: of all files, after deduplication, and as stored on disk.
 
     For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is
     over, and what its own chunks take, which nothing else needs.
     """
-    found = ctx.obj.repository().usage(name)
-    ctx.obj.emit(found, lambda out: _render_usage(out, found))
+    found = state.repository().usage(name)
+    state.emit(found, lambda out: _render_usage(out, found))
 
 
 def _render_usage(out: Out, found: "Usage") -> None:
@@ -58,41 +57,39 @@ def _render_usage(out: Out, found: "Usage") -> None:
 
 
 def gc(
-    ctx: Context,
+    state: State,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
+        bool, Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
     grace: Annotated[
         str | None,
-        typer.Option("--grace", metavar="AGE", help="Keep data that was reachable within AGE (14d, 2h, 0)."),
+        Option("--grace", metavar="AGE", help="Keep data that was reachable within AGE (14d, 2h, 0)."),
     ] = None,
     keep_last: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--keep-last",
             metavar="N",
-            min=0,
+            least=0,
             help="Expire versions beyond the newest N of their artifact (0: no limit).",
         ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Expire only versions older than AGE (0: any)."),
+        Option("--older-than", metavar="AGE", help="Expire only versions older than AGE (0: any)."),
     ] = None,
     keep_best: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--keep-best", metavar="max:KEY:N", help="Keep the N best of each artifact (min: for losses). Repeatable."
         ),
     ] = None,
     keep_where: Annotated[
         list[str] | None,
-        typer.Option(
-            "--keep-where", metavar="EXPR", help="Keep versions that match (`mreg help filters`). Repeatable."
-        ),
+        Option("--keep-where", metavar="EXPR", help="Keep versions that match (`mreg help filters`). Repeatable."),
     ] = None,
     repack: Annotated[
-        bool, typer.Option("--repack", help="Rewrite packs that are mostly unneeded or could be much smaller.")
+        bool, Option("--repack", help="Rewrite packs that are mostly unneeded or could be much smaller.")
     ] = False,
 ) -> None:
     """Expire versions by the retention rules, then delete unreachable data.
@@ -113,9 +110,9 @@ def gc(
     seconds = parsed("--grace", grace, parse_seconds)
     age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
-        ctx.obj.note("grace 0: a `log` that runs now may have to read its files again")
-    repository = ctx.obj.repository()
-    with Bar("repacking", ctx.obj) as bar:
+        state.note("grace 0: a `log` that runs now may have to read its files again")
+    repository = state.repository()
+    with Bar("repacking", state) as bar:
         found = repository.gc(
             grace=seconds,
             keep_last=keep_last,
@@ -127,24 +124,24 @@ def gc(
             progress=bar,
         )
     if (keep_best or keep_where) and not (keep_last or age or _expires(repository)):
-        ctx.obj.note("nothing expires without --keep-last or --older-than: the other options only keep")
+        state.note("nothing expires without --keep-last or --older-than: the other options only keep")
     verb = "would expire" if dry_run else "expired"
     for (artifact, why), gone in _by_artifact(found).items():
         count = count_text(len(gone), "version", "versions")
-        ctx.obj.note(f"{count} of {artifact} {verb}{_reason(why, len(gone))}: {' '.join(gone)}")
+        state.note(f"{count} of {artifact} {verb}{_reason(why, len(gone))}: {' '.join(gone)}")
     verb = "would be freed" if dry_run else "freed"
     swept = f"{count_text(found.packs, 'pack', 'packs')}, {count_text(found.records, 'record', 'records')}"
-    ctx.obj.note(f"{size_text(found.bytes)} {verb}: {swept}")
+    state.note(f"{size_text(found.bytes)} {verb}: {swept}")
     if found.unfinished:
-        ctx.obj.note(f"{size_text(found.unfinished)} of unfinished work {verb}")
+        state.note(f"{size_text(found.unfinished)} of unfinished work {verb}")
     if found.repacked:
         verb = "would be" if dry_run else "was" if found.repacked == 1 else "were"
-        ctx.obj.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} rewritten")
+        state.note(f"{count_text(found.repacked, 'pack', 'packs')} {verb} rewritten")
     if found.kept:
-        ctx.obj.note(f"{size_text(found.kept)} more will be freed after the grace period")
+        state.note(f"{size_text(found.kept)} more will be freed after the grace period")
         if found.seq is not None:
-            ctx.obj.note(f"until then `mreg undo {found.seq}` brings back what expired")
-    ctx.obj.emit(found, lambda out: out.line(str(found.bytes)))
+            state.note(f"until then `mreg undo {found.seq}` brings back what expired")
+    state.emit(found, lambda out: out.line(str(found.bytes)))
 
 
 def _expires(repository: "Repository") -> bool:
@@ -179,16 +176,14 @@ def _source(here: str, place: str) -> Repository:
 
 
 def fsck(
-    ctx: Context,
-    full: Annotated[bool, typer.Option("--full", help="Read and verify every byte.")] = False,
+    state: State,
+    full: Annotated[bool, Option("--full", help="Read and verify every byte.")] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair damage where digests prove the result; list the rest.")
+        bool, Option("--repair", help="Repair damage where digests prove the result; list the rest.")
     ] = False,
     source: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="LOCATION", help="With --repair: take damaged or missing data from this repository."
-        ),
+        Option("--from", metavar="LOCATION", help="With --repair: take damaged or missing data from this repository."),
     ] = None,
 ) -> int:
     """Verify the repository; list damage and the affected versions.
@@ -200,14 +195,14 @@ def fsck(
     repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage
     to the bytes of files is found, and mended, with --full.
     """
-    other = None if source is None else _source(ctx.obj.location(), source)
-    rescued = Repository.rescue(ctx.obj.location(), source=other) if repair else ()
-    with Bar("reading", ctx.obj) as bar:
-        found = ctx.obj.repository().fsck(full=full, repair=repair, source=other, progress=bar)
+    other = None if source is None else _source(state.location(), source)
+    rescued = Repository.rescue(state.location(), source=other) if repair else ()
+    with Bar("reading", state) as bar:
+        found = state.repository().fsck(full=full, repair=repair, source=other, progress=bar)
     found = found._replace(repaired=rescued + found.repaired)
-    ctx.obj.emit(found, lambda out: _render_report(out, found))
+    state.emit(found, lambda out: _render_report(out, found))
     for one in found.repaired:
-        ctx.obj.note(f"repaired {one.what}: {one.done}")
+        state.note(f"repaired {one.what}: {one.done}")
     looked = ", ".join(
         count_text(number, one, many)
         for number, one, many in (
@@ -222,12 +217,12 @@ def fsck(
     if not full:
         looked += ", but not at the bytes of files (--full)"
     word = "left" if repair else "found"
-    ctx.obj.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
+    state.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
     if found.unfinished:
         size = size_text(found.unfinished)
-        ctx.obj.note(f"{size} of unfinished work; `mreg gc` drops what dead processes left, and what is a day old")
+        state.note(f"{size} of unfinished work; `mreg gc` drops what dead processes left, and what is a day old")
     if found.findings and source is None:
-        ctx.obj.note(_advice(found, repair))
+        state.note(_advice(found, repair))
     return DAMAGED if found.findings else 0
 
 

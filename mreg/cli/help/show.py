@@ -7,14 +7,16 @@ from mreg.cli.output import USUAL_WIDTH, Out, width_of_terminal
 from mreg.cli.state import State
 
 
-def page(state: State, words: str) -> bool:
-    """`mreg [COMMAND] --help`; False where there is no such command."""
-    if words and not pages.is_page(words):
-        return False
+def is_page(words: str) -> bool:
+    """Whether it is a command, or nothing."""
+    return not words or pages.is_page(words)
+
+
+def page(state: State, words: str) -> None:
+    """`mreg [COMMAND] --help`"""
     out = Out(terminal=state.terminal, color=state.color)
     for line in _lines(words, out.width):
         out.styled(*line)
-    return True
 
 
 def is_explained(words: str) -> bool:
