@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import broken
@@ -222,6 +223,17 @@ def test_the_metrics_and_parameters_of_the_run_come_along(
     assert [(one.key, one.value) for one in made.params] == [("lr", "0.1")]
     assert [one.name for one in repository.search(where="metrics.acc > 0.9")] == ["digits:v2"]
     assert "MLmodel" in os.listdir(used.artifacts.download_artifacts("models:/digits/2"))
+
+
+def test_the_run_of_a_logged_model_is_that_of_its_version(
+    used: Any, store: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = SimpleNamespace(source_run_id="run-1", artifact_location=str(folder), metrics=[], params={})
+    monkeypatch.setattr(used.MlflowClient, "get_logged_model", lambda self, model_id: {"m-1": logged}[model_id])
+
+    made = store.create_model_version("digits", "a/place", model_id="m-1")
+
+    assert made.run_id == store.get_model_version("digits", made.version).run_id == "run-1"
 
 
 # What mreg sees, and undoes.

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.utils.search_utils import SearchModelUtils, SearchModelVersionUtils
 
@@ -378,6 +380,31 @@ def test_prompts_are_found_where_they_are_asked_for(prompts: Any, text: str | No
     assert named(prompts.search_registered_models(text)) == models.split()
     found = prompts.search_model_versions(text, order_by=["name", "version_number"])
     assert [f"{one.name}{one.version}" for one in found] == versions.split()
+
+
+def test_the_versions_of_a_prompt_come_in_pages_the_newest_first(store: Any, model: Make, version: Make) -> None:
+    # given
+    if mlflow.__version__.startswith("3.7."):  # which has no such search
+        return
+    prompt = {"mlflow.prompt.is_prompt": "true"}
+    for name in ("greeting", "other"):
+        model(name, **prompt)
+    for number in range(3):
+        version("greeting", "dummy", tags={**prompt, "mlflow.prompt.text": f"Hello {number}"})
+    version("other", "dummy", tags={**prompt, "mlflow.prompt.text": "Bye"})
+    model("digits")
+
+    # when
+    first = store.search_prompt_versions("greeting", max_results=2)
+    rest = store.search_prompt_versions("greeting", max_results=2, page_token=first.token)
+
+    # then
+    assert [(one.name, one.version) for one in (*first, *rest)] == [("greeting", number) for number in (3, 2, 1)]
+    assert first.token is not None and rest.token is None
+    assert [one.name for one in store.search_prompt_versions("other")] == ["other"]
+    for name, words in (("nothing", "not found"), ("digits", "registered as a model, not a prompt")):
+        with pytest.raises(MlflowException, match=words):
+            store.search_prompt_versions(name)
 
 
 def test_a_model_and_a_prompt_cannot_have_one_name(prompts: Any, refused: Make) -> None:
