@@ -31,10 +31,10 @@ def installed(name: str) -> Path:
     return folder
 
 
-def run(name: str, pattern: str) -> str:
-    """The last lines of pytest for the suites of that pattern."""
+def run(name: str, pattern: str, **settings: str) -> str:
+    """The last lines of pytest for the suites of that pattern. settings: environment variables."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MLFLOW_"))}
-    environment["PYTHONPATH"] = str(installed(name))
+    environment |= {"PYTHONPATH": str(installed(name)), **settings}
     options = ["-p", "no:cacheprovider", "-o", f"python_files={pattern}", "-o", "filterwarnings=ignore", "-q", "-rs"]
     command = [sys.executable, "-m", "pytest", *options, str(SUITES)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -49,7 +49,7 @@ def test_the_registry_does_what_mlflows_own_does(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_registry_does_so_in_all_of_mlflow() -> None:
-    assert "SKIPPED" not in run("mlflow", "suite_*.py")
+    assert "SKIPPED" not in run("mlflow", "suite_*.py", KILLED_EVERY="1")
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import os
 import subprocess
@@ -453,6 +455,29 @@ def test_two_processes_register_a_hundred_versions_without_a_gap(
     for name, number in (("a", 50), ("b", 49)):
         assert [one.tags["number"] for one in found if one.tags["writer"] == name] == [str(n) for n in range(number)]
     assert repository.fsck().findings == ()
+
+
+def registered_in_spite_of_kills(tmp_path: Path, repository: Repository, folder: Path, step: int) -> int:
+    """How many processes died before a system call of theirs until one lived. Each version must be whole."""
+    script = Path(__file__).with_name("killed_register.py")
+    told = python(script.read_text(), f"mreg://{tmp_path}/models", str(folder), str(step))
+    found = [json.loads(line) for line in told.splitlines()]
+
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in found)
+    assert all(len(after) - len(before) in (0, 1) for before, after in itertools.pairwise([[], *found]))
+    assert len(found[-1]) > 0
+    assert repository.fsck(full=True).findings == ()
+    for number in found[-1]:
+        assert {file.path for file in repository.files(f"digits:v{number}")} == {"MLmodel", "code/loader.py"}
+    return len(found) - 1
+
+
+def test_a_version_whose_registration_is_killed_is_there_or_not(
+    tracking: Any, repository: Repository, folder: Path, tmp_path: Path
+) -> None:
+    step = int(os.environ.get("KILLED_EVERY", "7"))  # slow tests: before each call
+
+    assert registered_in_spite_of_kills(tmp_path, repository, folder, step) > 3
 
 
 # Bringing it in.
