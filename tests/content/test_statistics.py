@@ -132,6 +132,19 @@ def test_edges_of_floats(dtype: str, before: list[float], after: list[float]) ->
     check(dtype, old, new)
 
 
+@pytest.mark.parametrize("dtype", ["BF16", "C64", "F16", "F32", "F64"])
+@pytest.mark.parametrize("moved", [0.0, 1e-3, 0.49, 0.51, -1.0, -2.0, 1e6])
+def test_no_digits_are_lost_however_far_the_values_moved(dtype: str, moved: float) -> None:
+    generator = np.random.default_rng(1)
+    old = generator.standard_normal(BLOCK + 2)
+    new = old * (1 + moved * generator.uniform(0.9, 1.1, len(old)))
+    made = [some.clip(-6e4, 6e4).astype(FLOATS.get(dtype, "<f4")) for some in (old, new)]
+    if dtype == "BF16":
+        made = [(some.view("<u4") >> 16).astype("<u2") for some in made]
+
+    check(dtype, made[0].tobytes(), made[1].tobytes())
+
+
 def test_equal_bits_of_a_nan_are_no_change() -> None:
     data = np.array([math.nan, 1.0], "<f4").tobytes()
 
