@@ -107,7 +107,7 @@ class _Line:
                 raise _Unclear
             value = rest.pop()
         if isinstance(known, Common):
-            self._common.append((known, value or True))
+            self._common.append((known, _is_flag(known) or value))
         elif known.many:
             self._given.setdefault(known.name, []).append(_value(known, value))
         elif known.name in self._given:
@@ -136,13 +136,12 @@ def _is_flag(one: Common | Parameter) -> bool:
 
 def _value(one: Parameter, text: str) -> Any:
     declared = one.declared
-    if one.kind is int:
-        if not (text.isascii() and text.isdecimal()) or int(text) < (declared.least or 0):
-            raise _Unclear
-        return int(text)
-    if declared.parse is None:
-        return text
     try:
-        return declared.parse(text)
+        if one.kind is int:
+            number = int(text)  # fails for 5,000 digits, too
+            if not (text.isascii() and text.isdecimal()) or number < (declared.least or 0):
+                raise _Unclear
+            return number
+        return text if declared.parse is None else declared.parse(text)
     except ValueError:
         raise _Unclear from None
