@@ -54,7 +54,7 @@ def open_to_group(context: Context) -> None:
     Raises NotAllShared where some of it belongs to others.
     """
     context.storage.share()
-    with context.storage.lock():  # among the files is that of the lock
+    with context.lock():  # among the files is that of the lock
         left = list(context.storage.open_to_group())
     if left:
         raise NotAllShared(count=len(left), path=left[0], paths=left[:_MOST_TOLD])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mreg import content, lazy, refs, session, values
@@ -154,6 +154,19 @@ class Context:
             self.storage.share()
         return settings
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other writers out, when those at work have ended. Waits as the setting lock.timeout says, and by its
+        default where that has to be set right first. Raises LockTimeout."""
+        try:
+            patience = config.value("lock.timeout", self._settings_now())
+        except config.DamagedConfig:
+            patience = str(config.setting("lock.timeout").default)
+        return self.storage.lock(values.ages.parse_seconds(patience))
+
+    def _settings_now(self) -> dict[str, Any]:
+        """Those of the file, without a look at the journal. Raises DamagedConfig."""
+        return self._understood(lambda: ref_files.read(self.storage, CONFIG))
+
     def commit(
         self,
         command: str,
@@ -167,7 +180,7 @@ class Context:
         overrides the setting lock.timeout. alone: it must be an entry of its own (see `ChangeContext.commit`)."""
         command = values.names.composed(command)
         if patience is None:
-            patience = config.value("lock.timeout", self._understood(lambda: ref_files.read(self.storage, CONFIG)))
+            patience = config.value("lock.timeout", self._settings_now())
         timeout = values.ages.parse_seconds(patience)
         done = refs.transaction.commit(
             self.storage,

@@ -159,7 +159,7 @@ def _commit(context: Context, check: Check, new: tuple[str, ...], gone: list[str
 
 def _delete(context: Context, announced: Mark, replaced: list[str], useless: list[str]) -> None:
     """Delete what was announced, unless a writer has named it since. What is of no use is kept aside."""
-    with context.storage.lock():
+    with context.lock():
         named = {name for _, later in context.journal.rest(announced) for name in later.packs}
         for name in replaced:
             if name not in named:

@@ -42,7 +42,7 @@ def repair_refs(context: Context, check: Check, source: Context | None) -> list[
     refs and mark, and put foreign files aside."""
     codes = {finding.code for finding in check.found}
     done: list[Repaired] = []
-    with context.storage.lock():
+    with context.lock():
         if source and codes & {"journal-entry", "journal-gap", "applied-mark"}:
             done += restore_journal(context.storage, context.identity.id, source)
         if not codes & {"ref", "config", "applied-mark", "foreign-file"}:

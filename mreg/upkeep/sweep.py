@@ -60,7 +60,7 @@ def _delete_unnamed(context: Context, doomed: Mapping[str, int], announced: Mark
     left, seen = dict(doomed), announced
     while left:
         batch = list(islice(left, _BATCH))
-        with context.storage.lock():
+        with context.lock():
             for mark, entry in context.journal.rest(seen):
                 seen = mark
                 for key in _named(context, entry):
