@@ -64,4 +64,8 @@ def test_a_command_of_a_table_runs(page: str, command: str, tmp_path: Path, monk
 
 
 def test_there_are_commands() -> None:
-    assert {"mreg link name:v3 MODEL", "mreg history --since SEQ --json"} <= {command for _, command in CASES}
+    assert {
+        "mreg link name:v3 MODEL",
+        "mreg history --since SEQ --json",
+        "mreg alias set ALIAS NAME:v3",
+    } <= {command for _, command in CASES}
