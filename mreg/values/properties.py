@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from mreg.values import canonical, names
@@ -26,6 +27,10 @@ _CONTROLS = re.compile(
     "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
 """General categories Cc and Cf of Unicode 14."""
+_LONGEST: Final = 12 * MAX_KEY
+"""Of a key as it is written: four bytes a character, three characters a byte."""
+_KEPT: Final = 4096
+"""Keys that are not understood anew each time: the same few stand on tens of thousands of versions."""
 _ESCAPED = re.compile("(?:%[0-9A-F]{2})+")
 
 
@@ -46,6 +51,7 @@ def check_key(text: str) -> str:
     return key
 
 
+@lru_cache(maxsize=_KEPT)
 def escape(key: str) -> str:
     """The key as it stands in the repository."""
     return "".join(c if _is_plain(c) else "".join(f"%{byte:02X}" for byte in c.encode()) for c in key)
@@ -53,6 +59,11 @@ def escape(key: str) -> str:
 
 def unescape(line: str) -> str | None:
     """The key that is written so, None where none is."""
+    return _unescaped(line) if len(line) <= _LONGEST else None  # nothing longer is kept in memory
+
+
+@lru_cache(maxsize=_KEPT)
+def _unescaped(line: str) -> str | None:
     try:
         key = _ESCAPED.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode(), line)
     except UnicodeDecodeError:
