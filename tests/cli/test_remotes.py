@@ -166,9 +166,11 @@ def test_a_ready_copy_is_shared_with_the_remote(team: Any) -> None:
 def test_versions_here_and_in_a_remote_are_compared(team: Any) -> None:
     team.must("log", "ckpt", "-a", "mine")
 
-    assert team("diff", "team/mnist:v1", "mine:v0").code == 0
+    same = team("diff", "team/mnist:v1", "mine:v0", "--files")
+    assert (same.code, same.out, same.errors) == (0, "", "the files of team/mnist:v1 and mine:v0 do not differ\n")
     told = team("--json", "diff", "team/mnist:v0", "mine:v0").json
     assert [one["before"]["path"] for one in told["changed"]] == ["c.json"]
+    assert (told["before"], told["after"]) == ("team/mnist:v0", "mine:v0")
 
 
 def test_what_writes_refuses_what_is_in_a_remote(team: Any) -> None:

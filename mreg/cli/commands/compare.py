@@ -14,10 +14,11 @@ from mreg.cli.state import State
 from mreg.cli.text import one_line, path_text
 from mreg.values.entities import LocalFiles
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.names import split_remote
 from mreg.values.words import count_text, size_text, value_text
 
 if TYPE_CHECKING:
-    from mreg import Diff, File
+    from mreg import Diff, File, Version
 
 SORTS = ("relative", "name", "size", "max")
 
@@ -61,7 +62,7 @@ def diff(
     listed = tensors or stat
     if globs and not listed:
         raise BadUsage("patterns go with --tensors or --stat", name="GLOB")
-    state, whole = state, not (listed or files or metadata)
+    whole = not (listed or files or metadata)
     with Bar("comparing", state) as bar:
         found = state.repository().diff(
             before,
@@ -75,16 +76,26 @@ def diff(
     for side in (found.before, found.after) if metadata else ():
         if isinstance(side, LocalFiles):
             raise BadUsage(f"{side.name} is no version and has no metadata", name="--metadata")
-    shown = _Shown(files or whole, metadata or whole, tensors, stat, globs or ())
+    names = _called(before, found.before), _called(after, found.after)
+    shown = _Shown(names, files or whole, metadata or whole, tensors, stat, globs or ())
     table = cli.tensor_table.Table(found, sort, limit, everything) if found.tensors else None
-    state.emit(_body(found, table), lambda out: _render(out, found, shown, table))
+    state.emit(_body(names, found, table), lambda out: _render(out, found, shown, table))
     return _ended(state, found, shown, exit_code)
 
 
-class _Shown:
-    """The parts of a comparison that are shown."""
+def _called(typed: str, side: "Version | LocalFiles") -> str:
+    """The side's name, with the remote in which it is."""
+    remote = None if isinstance(side, LocalFiles) else split_remote(typed)[0]
+    return f"{remote}/{side.name}" if remote else side.name
 
-    def __init__(self, files: bool, metadata: bool, tensors: bool, stat: bool, globs: Sequence[str]) -> None:
+
+class _Shown:
+    """The parts of a comparison that are shown. names: of both sides."""
+
+    def __init__(
+        self, names: tuple[str, str], files: bool, metadata: bool, tensors: bool, stat: bool, globs: Sequence[str]
+    ) -> None:
+        self.names = names
         self.files, self.metadata, self.tensors, self.stat = files, metadata, tensors, stat
         self._globs = globs
 
@@ -98,7 +109,7 @@ class _Shown:
 
     def equal_text(self, found: "Diff") -> str:
         """That none of them differs."""
-        sides = " and ".join(_named(side.name, file) for side, file in zip(found[:2], found.only, strict=True))
+        sides = " and ".join(_named(side, file) for side, file in zip(self.names, found.only, strict=True))
         listed = self.tensors or self.stat
         asked = {"files": self.files, "metadata": self.metadata, "tensors": listed and not self._globs}
         words = [word for word, is_shown in asked.items() if is_shown]
@@ -117,7 +128,7 @@ def _ended(state: State, found: "Diff", shown: _Shown, exit_code: bool) -> int:
         state.note(shown.equal_text(found))
     if found.tensors is None:
         return UNMET if exit_code and differs else DONE
-    for option, prefix, name in zip("ab", found.tensors.prefixes, (found.before.name, found.after.name), strict=True):
+    for option, prefix, name in zip("ab", found.tensors.prefixes, shown.names, strict=True):
         if prefix:
             state.note(f"all names of {name} begin with {prefix}; they match with --strip-prefix-{option} {prefix}")
     damaged = sum(one.damaged for one in found.tensors.skipped)
@@ -135,10 +146,10 @@ def _named(side: str, file: str | None) -> str:
     return side if file is None else f"{path_text(file)} of {side}"
 
 
-def _body(found: "Diff", table: "cli.tensor_table.Table | None") -> dict[str, Any]:
+def _body(names: tuple[str, str], found: "Diff", table: "cli.tensor_table.Table | None") -> dict[str, Any]:
     return {
-        "before": found.before.name,
-        "after": found.after.name,
+        "before": names[0],
+        "after": names[1],
         "added": found.added,
         "removed": found.removed,
         "changed": [{"before": old, "after": new} for old, new in found.changed],
@@ -165,7 +176,7 @@ def _render(out: Out, found: "Diff", shown: _Shown, table: "cli.tensor_table.Tab
     listed = table if shown.tensors or shown.stat else None
     if out.terminal and shown.differs(found):
         counts = f"   {listed.counts_text()}" if listed else ""
-        out.styled((f"{found.before.name} -> {found.after.name}{counts}", "dim"))
+        out.styled((f"{' -> '.join(shown.names)}{counts}", "dim"))
     if shown.tensors and table:
         table.show(out)
     if shown.stat and table:
