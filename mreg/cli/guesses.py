@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Sequence
 
 from mreg.cli.completion.data import COMMANDS, COMMON
+from mreg.cli.shell import shell_word
 from mreg.values import names
 
 CODES = {
@@ -226,15 +226,15 @@ def _of_group(words: str, texts: list[str]) -> str:
     """The command line that was meant where a group of commands, such as `alias`, was given no command of it."""
     match [words, *texts]:
         case ["alias", alias, version] if ":" in version and ":" not in alias:
-            return f"mreg alias set {shlex.quote(alias)} {shlex.quote(version)}"
+            return f"mreg alias set {shell_word(alias)} {shell_word(version)}"
         case ["alias", version, alias] if ":" in version and ":" not in alias:
-            return f"mreg alias set {shlex.quote(alias)} {shlex.quote(version)}"
+            return f"mreg alias set {shell_word(alias)} {shell_word(version)}"
         case ["tag", _, _, *_]:
-            return f"mreg tag add {shlex.join(texts)}"
+            return f"mreg tag add {_words(texts)}"
         case ["config", setting, *value] if "." in setting and len(value) < 2:
-            return f"mreg config {'set' if value else 'get'} {shlex.join(texts)}"
+            return f"mreg config {'set' if value else 'get'} {_words(texts)}"
         case ["model" | "artifact", name] if names.is_name(name):
-            return f"mreg {words} show {shlex.quote(name)}"
+            return f"mreg {words} show {shell_word(name)}"
     return ""
 
 
@@ -290,5 +290,9 @@ def _spelt(arguments: Sequence[str], words: str, places: list[int], better: list
     """The command line with other arguments where the first of its own stood."""
     own = {*words.split(), "--json"}
     rest = [word for place, word in enumerate(arguments) if place not in places and word not in own]
-    spelt = [shlex.quote(word) if not word.isupper() else word for word in (*better, *rest)]
+    spelt = [shell_word(word) if not word.isupper() else word for word in (*better, *rest)]
     return " ".join(["mreg", words, *spelt])
+
+
+def _words(texts: Sequence[str]) -> str:
+    return " ".join(map(shell_word, texts))

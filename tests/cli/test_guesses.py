@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from mreg.cli import guesses
 from mreg.cli.guesses import _IN_GROUPS, OTHER_WORDS
 from mreg.cli.help.data import PAGES
 from mreg.values.names import edits, near
@@ -237,3 +239,11 @@ def test_what_was_meant_is_told(filled: Any, unchanged: Unchanged, line: str, hi
     assert result.code in (2, 3)
     assert result.out == ""
     assert result.errors.splitlines()[1] == f"hint: {hint}"
+
+
+def test_a_hint_names_a_folder_that_is_not_utf_8_as_a_shell_takes_it() -> None:
+    meant = guesses.line(
+        ["get", "t:v0", os.fsdecode(b"n\xff/o'ut"), "--repo", os.fsdecode(b"n\xff")], "usage", lambda name: ""
+    )
+
+    assert meant == r"mreg get t:v0 --output $'n\xff/o\x27ut' --repo $'n\xff'"

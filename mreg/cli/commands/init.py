@@ -1,10 +1,10 @@
 """`mreg init` and `mreg upgrade`."""
 
 import os
-import shlex
 from typing import Annotated
 
 from mreg.cli.declared import Argument, Option
+from mreg.cli.shell import shell_word
 from mreg.cli.state import State
 from mreg.repository import Repository
 from mreg.repository.opening import AlreadyInitialised
@@ -37,7 +37,7 @@ def init(
     if shared and not created:
         state.note("`mreg config set core.shared group` shares it")
     elif shared:
-        where = shlex.quote(repository.location)
+        where = shell_word(repository.location)
         state.note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
     body = {"location": repository.location, "id": repository.id, "created": created}
     state.emit(body, lambda out: out.path(repository.location))
