@@ -19,13 +19,13 @@ import importlib
 import os
 import pty
 import re
-import select
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from terminals import shown_on
 
 from mreg.values.errors import MregError
 
@@ -152,25 +152,11 @@ class Shell:
                 start_new_session=True,
             )
             os.close(theirs)
-            output = b"".join(_until_closed(ours))
+            output = b"".join(shown_on(ours, SECONDS))
             process.wait(SECONDS)
         finally:
             os.close(ours)
         return output.decode("utf-8")
-
-
-def _until_closed(terminal: int) -> Iterator[bytes]:
-    limit = time.monotonic() + SECONDS
-    while True:
-        if not select.select([terminal], [], [], max(0, limit - time.monotonic()))[0]:
-            raise TimeoutError(f"no end after {SECONDS} s")
-        try:
-            data = os.read(terminal, 1 << 16)
-        except OSError:  # Linux, when the last writer has gone
-            return
-        if not data:
-            return
-        yield data
 
 
 def unwrapped(text: str) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from terminals import shown_on
 
 from mreg.cli.main import run
 
@@ -97,12 +98,8 @@ class Cli:
         env |= {"TERM": "xterm-256color"} | (environment or {})
         process = self.start(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
         os.close(theirs)
-        shown = bytearray()
-        with contextlib.suppress(OSError):  # Linux says EIO when the last writer is gone
-            while block := os.read(mine, 1 << 16):
-                shown += block
+        text = b"".join(shown_on(mine, PATIENCE)).decode()
         os.close(mine)
-        text = shown.decode()
         stays = _BAR.sub("", text).replace("\r\n", "\n")
         return Result(process.wait(PATIENCE), stays, "".join(_BAR.findall(text)))
 
