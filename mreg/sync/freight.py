@@ -196,7 +196,7 @@ class _Forms:
         parcel = Parcel(place, position, place.entry.stored)
         if not parcel.alone:
             return parcel
-        return parcel._replace(stored=self._alone.get(name) or len(self._loader.alone(place).data))
+        return parcel._replace(stored=self._alone.get(name) or len(self._loader.alone(name).data))
 
     def _extras(self) -> set[bytes]:
         """The bases that travel although no version needs them for itself: of each group of chunks that rest on one of
@@ -211,7 +211,7 @@ class _Forms:
         for users in groups.values():
             bases = {base for name in users for base in below[name]}
             with_bases = sum(self._places[name].entry.stored for name in (*users, *bases))
-            alone = self._loader.sizes_alone([self._places[name] for name in users], with_bases)
+            alone = self._loader.sizes_alone(users, with_bases)
             if alone is None:
                 extras |= bases
             else:

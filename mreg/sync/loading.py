@@ -16,6 +16,7 @@ from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
 from mreg.content.packs import DamagedChunk, Located, read_stored
 from mreg.content.parallel import in_order
+from mreg.refs.transaction import MissingPack
 from mreg.session.context import Context
 from mreg.session.kept_chunks import KeptChunks
 from mreg.values.named_tuple import NamedTuple
@@ -48,39 +49,46 @@ class Loader:
         self.at_hand: KeptChunks | None = None
         """Where chunks that are loaded are to be kept."""
 
-    def load(self, place: Located) -> Loaded:
-        """Neither is given back. Raises DamagedChunk."""
+    def has(self, name: bytes) -> bool:
+        """Is this one of the chunks at `places`?"""
+        return name in self._places
+
+    def load(self, name: bytes) -> Loaded:
+        """One of these chunks, to be given back. Raises DamagedChunk."""
+        place = self._places[name]
         stored, data = self._read(place)
-        if blake3(data).digest() != place.entry.digest:
+        if blake3(data).digest() != name:
             raise _damaged(place, "its bytes do not match its digest")
         if self.at_hand:
-            self.at_hand.keep(place.entry.digest, data)
+            self.at_hand.keep(name, data)
         return Loaded(stored, data)
 
-    def stored(self, place: Located) -> Encoded:
-        """The chunk as the source has it, to be given back. Raises DamagedChunk."""
-        stored, data = self.load(place)
-        if data is not stored and place.entry.digest not in self._wanted:
-            self._buffers.give_back(data)
-        return Encoded(place.entry.codec, stored)
+    def there(self, name: bytes) -> Loaded:
+        """A chunk that the target has, to be given back. Raises DamagedChunk, MissingPack."""
+        place = self._index.chunk(name)
+        if place is None:
+            raise MissingPack(pack=f"with chunk {name.hex()}")
+        data = self._there.verified(place)
+        return Loaded(data, data)
 
-    def give_back(self, place: Located, form: Encoded) -> None:
-        """What `stored` has returned is not looked at any more."""
-        if place.entry.digest not in self._wanted:
-            self._buffers.give_back(form.data)
+    def give_back(self, name: bytes, loaded: Loaded) -> None:
+        """What `load` or `there` has returned is not looked at any more."""
+        if name not in self._wanted:
+            self._buffers.give_back(loaded.stored)
+            if loaded.data is not loaded.stored:
+                self._buffers.give_back(loaded.data)
 
-    def alone(self, place: Located) -> Encoded:
+    def alone(self, name: bytes) -> Encoded:
         """The chunk stored by itself. Raises DamagedChunk."""
-        data = self.load(place).data
-        return codecs.encode(data, memoryview(bytearray(len(data) + codecs.EXTRA)))
+        return encoded_alone(self.load(name).data)
 
-    def sizes_alone(self, places: Iterable[Located], most: int) -> dict[bytes, int] | None:
+    def sizes_alone(self, names: Iterable[bytes], most: int) -> dict[bytes, int] | None:
         """What each of these chunks takes by itself; None if that is `most` together or more. From far away the bases
         would have to be fetched for it, and then they may as well stay."""
         found: dict[bytes, int] = {}
         if self._is_far:
             return None
-        with closing(in_order(lambda place: (place.entry.digest, len(self.alone(place).data)), places)) as sizes:
+        with closing(in_order(lambda name: (name, len(self.alone(name).data)), names)) as sizes:
             for name, size in sizes:
                 found[name] = size
                 most -= size
@@ -146,6 +154,11 @@ class Loader:
         except codecs.UndecodableChunk as error:
             raise _damaged(link, str(error)) from None
         return out
+
+
+def encoded_alone(data: memoryview) -> Encoded:
+    """A chunk as it is stored without a base."""
+    return codecs.encode(data, memoryview(bytearray(len(data) + codecs.EXTRA)))
 
 
 def _damaged(place: Located, reason: str) -> DamagedChunk:

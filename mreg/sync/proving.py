@@ -1,24 +1,20 @@
-"""Whether the chunks that have come from another's repository make up the files that they are said to.
+"""Whether the chunks that come from another's repository make up the files that they are said to.
 
-All files are hashed at once, from the front: versions of a model have most chunks at the same places, and each is then
-read once for all. What files begin with alike is hashed once, too.
+All files are hashed at once, from the front, while the chunks travel: versions of a model have most chunks at the same
+places, and each is read once for all. What files begin with alike is hashed once, too.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from blake3 import blake3
 
-from mreg.content.buffers import Buffers
-from mreg.content.chunks import ChunkReader
 from mreg.content.packs import Piece
-from mreg.content.parallel import in_order
-from mreg.refs.transaction import MissingPack
-from mreg.session.context import Context
 from mreg.sync.freight import DamagedRecipe
+from mreg.values.named_tuple import NamedTuple
 
 Recipes = Mapping[bytes, Collection[Piece]]
 
@@ -47,25 +43,31 @@ class _Stretch:
         return (name for name in self.done if self._hash and self._hash.digest() != name)
 
 
-def prove(recipes: Recipes, target: Context, origin: str) -> None:
-    """Hash all these files. origin: where they came from. Raises DamagedRecipe, MissingPack."""
-    index = target.tables(target.view().look)
-    buffers = Buffers()
-    reader = ChunkReader(target.storage, index.chunk, buffers)
-    places = index.chunks({piece.digest for pieces in recipes.values() for piece in pieces})
+class Place(NamedTuple):
+    """Where a chunk lies in files that have it there."""
 
-    def read(stretches: list[_Stretch]) -> tuple[list[_Stretch], memoryview]:
-        chunk = stretches[0].chunk
-        if chunk not in places:
-            raise MissingPack(pack=f"with chunk {chunk.hex()}")
-        return stretches, reader.read(places[chunk])
+    chunk: bytes
+    stretches: Sequence[_Stretch]
 
-    for stretches, data in in_order(read, _stretches(recipes)):
-        for stretch in stretches:
+
+class Proof:
+    """Files of these recipes. origin: where they come from."""
+
+    def __init__(self, recipes: Recipes, origin: str) -> None:
+        self._recipes = recipes
+        self._origin = origin
+
+    def places(self) -> Iterator[Place]:
+        """In the order in which they are to be taken."""
+        for stretches in _stretches(self._recipes):
+            yield Place(stretches[0].chunk, stretches)
+
+    def take(self, place: Place, data: memoryview) -> None:
+        """The chunk that belongs there. Raises DamagedRecipe where a file that ends with it is another."""
+        for stretch in place.stretches:
             stretch.take(data)
             for name in stretch.wrong:
-                raise DamagedRecipe(location=origin, digest=name.hex(), reason="its chunks make another file")
-        buffers.give_back(data)
+                raise DamagedRecipe(location=self._origin, digest=name.hex(), reason="its chunks make another file")
 
 
 def _stretches(recipes: Recipes) -> Iterator[list[_Stretch]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -13,6 +13,8 @@ from mreg.content.parallel import in_order
 from mreg.refs.transaction import Draft
 from mreg.session.context import Context
 from mreg.sync.freight import Freight, Parcel
+from mreg.sync.loading import Loaded, encoded_alone
+from mreg.sync.proving import Place, Proof
 from mreg.values.named_tuple import NamedTuple
 
 PACK: Final = 32 << 20
@@ -29,11 +31,20 @@ class Sent(NamedTuple):
     bytes: int
 
 
-class _Ready(NamedTuple):
-    """A chunk, and how it is stored from now on."""
+class _Step(NamedTuple):
+    """A chunk. parcel: None where it is only read, as the other side has it by now. place: what it proves."""
 
-    parcel: Parcel
-    form: Encoded
+    chunk: bytes
+    parcel: Parcel | None
+    place: Place | None
+
+
+class _Ready(NamedTuple):
+    """A chunk that was read. form: how it is stored from now on, if it is sent."""
+
+    step: _Step
+    loaded: Loaded
+    form: Encoded | None
 
 
 def send(
@@ -41,37 +52,58 @@ def send(
     target: Context,
     command: str,
     told: Told,
-    prove: Callable[[], None] | None = None,
+    proof: Proof | None = None,
     reading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Sent:
-    """Send it. told: is told the bytes of each chunk. prove: is called when all chunks have arrived, before any recipe
-    goes: a wrong one that is there would stand in the way of the right one. reading: what chunks are read within.
-    Raises DamagedChunk, DamagedThere, MissingPack."""
+    """Send it. told: is told the bytes of each chunk. proof: of the recipes, which go behind all chunks: a wrong one
+    that is there would stand in the way of the right one. reading: what the source's chunks are read within. Raises
+    DamagedChunk, DamagedRecipe, DamagedThere, MissingPack."""
 
-    def ready(parcel: Parcel) -> _Ready:
+    def ready(step: _Step) -> _Ready:
+        if not step.parcel and not load.loader.has(step.chunk):
+            return _Ready(step, load.loader.there(step.chunk), None)
         with reading():
-            return _ready(load, parcel)
+            return _ready(load, step)
 
     with _Packs(target, command) as sent:
-        for one in in_order(ready, load.parcels):
-            _add(sent.room(_cost(one.parcel)), one)
-            load.loader.give_back(one.parcel.place, one.form)
-            told(one.parcel.stored)
-        if prove and load.recipes:
-            sent.publish()
-            prove()
+        for one in in_order(ready, _steps(load, proof)):
+            (chunk, parcel, place), loaded, form = one
+            if parcel and form:
+                _add(sent.room(_cost(parcel)), parcel, form)
+                told(parcel.stored)
+            if proof and place:
+                proof.take(place, loaded.data)
+            load.loader.give_back(chunk, loaded)
         for file, pieces in load.recipes.items():
             sent.room(packs.recipe_size(pieces)).add_recipe(file, pieces)
         sent.publish()
     return Sent(len(load.parcels), sent.bytes)
 
 
-def foretell(load: Freight, *, apart: bool) -> Sent:
-    """What `send` would return. apart: recipes go when all chunks have been proven."""
-    chunks = list(map(_cost, load.parcels))
-    recipes = list(map(packs.recipe_size, load.recipes.values()))
-    size = _size(chunks) + _size(recipes) if apart else _size(chunks + recipes)
-    return Sent(len(load.parcels), size)
+def _steps(load: Freight, proof: Proof | None) -> Iterator[_Step]:
+    """Each chunk that is sent behind its base, and each when a proof needs it."""
+    left = {parcel.place.entry.digest: parcel for parcel in load.parcels}
+    for place in proof.places() if proof else ():
+        for base in _bases(place.chunk, left):
+            yield _Step(base, left.pop(base), None)
+        yield _Step(place.chunk, left.pop(place.chunk, None), place)
+    for name, parcel in left.items():
+        yield _Step(name, parcel, None)
+
+
+def _bases(name: bytes, left: Mapping[bytes, Parcel]) -> list[bytes]:
+    """What has to be sent before this chunk, the lowest first."""
+    found: list[bytes] = []
+    while name in left and (base := left[name].entry.base) in left:
+        assert base is not None
+        found.append(base)
+        name = base
+    return found[::-1]
+
+
+def foretell(load: Freight) -> Sent:
+    """What `send` would return."""
+    return Sent(len(load.parcels), _size([*map(_cost, load.parcels), *map(packs.recipe_size, load.recipes.values())]))
 
 
 def _cost(parcel: Parcel) -> int:
@@ -128,13 +160,16 @@ class _Packs:
         self.bytes += size
 
 
-def _ready(load: Freight, parcel: Parcel) -> _Ready:
+def _ready(load: Freight, step: _Step) -> _Ready:
     """In any thread."""
+    loaded, parcel = load.loader.load(step.chunk), step.parcel
+    if parcel is None:
+        return _Ready(step, loaded, None)
     if parcel.alone:
-        return _Ready(parcel, load.loader.alone(parcel.place))
-    return _Ready(parcel, load.loader.stored(parcel.place))
+        return _Ready(step, loaded, encoded_alone(loaded.data))
+    return _Ready(step, loaded, Encoded(parcel.place.entry.codec, loaded.stored))
 
 
-def _add(writer: PackWriter, ready: _Ready) -> None:
-    codec, data = ready.form
-    writer.carry(ready.parcel.entry._replace(codec=codec, stored=len(data)), data)
+def _add(writer: PackWriter, parcel: Parcel, form: Encoded) -> None:
+    codec, data = form
+    writer.carry(parcel.entry._replace(codec=codec, stored=len(data)), data)

@@ -22,7 +22,7 @@ from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import SameRepository, TargetChanged, reading, shows
 from mreg.sync.freight import Freight, freight
 from mreg.sync.labels import Labelled
-from mreg.sync.proving import prove
+from mreg.sync.proving import Proof
 from mreg.sync.request import NothingChosen, Request
 from mreg.sync.seen import Seen
 from mreg.sync.selection import chosen
@@ -154,9 +154,7 @@ class _Journey:
             load = freight(self._source, self._target, records.manifests.values(), self._since)
         if self._request.dry_run:
             told = changes.describe(self._target, view, plan.changes())
-            return self._told(
-                drafted, records, foretell(load, apart=self._request.doubt), self._new(records, view)
-            )._replace(changes=told)
+            return self._told(drafted, records, foretell(load), self._new(records, view))._replace(changes=told)
         sent = self._send(load, progress)
         return self._commit(drafted, records, sent)
 
@@ -228,8 +226,8 @@ class _Journey:
 
         if progress and total:
             progress(0, total)
-        doubts = (lambda: prove(load.recipes, self._target, self._source.location)) if self._request.doubt else None
-        return send(load, self._target, self._request.command, tell, doubts, self._reading)
+        proof = Proof(load.recipes, self._source.location) if self._request.doubt else None
+        return send(load, self._target, self._request.command, tell, proof, self._reading)
 
     # The change.
 
