@@ -296,6 +296,26 @@ class TestDatabase:
         assert weights(repo, "digits:v3") == b"weights", "by its run"
         assert repo.import_from(source).added == ()
 
+    def test_an_import_after_a_new_version_adds_exactly_that(
+        self, repo: Repository, database: Callable[..., Path]
+    ) -> None:
+        source = database(OLD, NEW)
+        repo.import_from(source)
+        before = len(repo.history())
+        with closing(sqlite3.connect(source)) as opened:
+            opened.execute(
+                "INSERT INTO model_versions (name, version, creation_time, current_stage, source, run_id, status) "
+                "VALUES ('digits', 4, 1700000000456, 'None', 'runs:/r/m', 'r', 'READY')"
+            )
+            opened.execute("UPDATE registered_model_aliases SET version = 4")
+            opened.commit()
+
+        assert repo.import_from(source).added == ("digits:v4",)
+
+        assert repo.resolve("digits:champion").number == 4
+        assert len(repo.history()) == before + 1
+        assert repo.import_from(source).added == ()
+
     def test_a_database_of_an_old_release_is_understood(self, repo: Repository, database: Callable[..., Path]) -> None:
         source = database(OLD, "DELETE FROM model_versions WHERE version = 3")
 
