@@ -21,6 +21,10 @@ from typing import Any, NamedTuple
 import pytest
 from terminals import shown_on
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `accounts` is: test folders are no packages
+
+from accounts import Command, accounts
+
 from mreg.cli.main import run
 
 PATIENCE = 300
@@ -243,43 +247,12 @@ def public_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield work
 
 
-_AS_SOMEBODY = """
-import os, pkgutil, sys, importlib, mreg, difflib, tomllib, tomli_w, pyfastcdc, fcntl, sqlite3
-for module in pkgutil.walk_packages(mreg.__path__, "mreg."):  # the others may not be able to read them
-    if not module.name.startswith(("mreg.testing", "mreg.integrations")):  # which need frameworks
-        importlib.import_module(module.name)
-uid, groups, mask, killed_at = (sys.argv.pop(1) for _ in range(4))
-os.setgroups([int(group) for group in groups.split(",") if group])
-os.setresgid(*[int(uid)] * 3); os.setresuid(*[int(uid)] * 3); os.umask(int(mask, 8))
-if int(killed_at):
-    left = int(killed_at)
-    def die(event, arguments):
-        global left
-        changes = event in ("os.mkdir", "os.rename", "os.link", "os.chmod", "os.remove", "os.rmdir", "os.utime")
-        if changes or event == "open" and "/.mreg/" in str(arguments[0]) and arguments[2] & os.O_CREAT:
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), 9)
-    sys.addaudithook(die)
-sys.argv[0] = "mreg"
-from mreg.__main__ import main
-sys.exit(main())
-"""
-
-
 @pytest.fixture
 def as_nobody(public_home: Path) -> Callable[..., Result]:
     """Run `mreg` in the public folder as the user nobody."""
 
     def as_nobody(*command: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-c", _AS_SOMEBODY, "65534", "", "022", "0", *command],
-            cwd=public_home,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+        return Result(*accounts().start(65534, "", "022", public_home, os.environ, *command).finish())
 
     return as_nobody
 
@@ -300,22 +273,14 @@ class Person:
         home.mkdir()
         os.chown(home, uid, uid)
 
-    def start(self, *command: str, killed_at: int = 0) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, killed_at: int = 0) -> Command:
         """killed_at: the number of the changing call at which it dies."""
-        account = [str(self.uid), self.groups, self.umask, str(killed_at)]
-        return subprocess.Popen(
-            [sys.executable, "-c", _AS_SOMEBODY, *account, *command],
-            cwd=self.work,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("MREG_", "XDG_"))}
-            | {"HOME": str(self.home), "MREG_SAFE": self.safe},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("MREG_", "XDG_"))}
+        env |= {"HOME": str(self.home), "MREG_SAFE": self.safe}
+        return accounts().start(self.uid, self.groups, self.umask, self.work, env, *command, killed_at=killed_at)
 
     def __call__(self, *command: str, killed_at: int = 0) -> Result:
-        with self.start(*command, killed_at=killed_at) as process:
-            out, errors = process.communicate(timeout=PATIENCE)
-        result = Result(process.returncode, os.fsdecode(out), os.fsdecode(errors))
+        result = Result(*self.start(*command, killed_at=killed_at).finish())
         assert "Traceback" not in result.errors, result.errors
         return result
 
