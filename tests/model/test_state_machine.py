@@ -424,7 +424,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 
 
 @pytest.mark.parametrize(
-    ("examples", "length"), [(100, 40), pytest.param(400, 60, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("examples", "length"), [(50, 40), pytest.param(400, 60, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_every_sequence_of_commands_leaves_what_the_model_says(examples: int, length: int, count: Count) -> None:
     bounds = settings(max_examples=examples, stateful_step_count=length, deadline=None, suppress_health_check=QUIET)

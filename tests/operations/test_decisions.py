@@ -162,8 +162,13 @@ def _forge(db: sqlite3.Connection) -> None:
         db.execute(f"DROP TRIGGER {name}")
 
 
-def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Caches whose tables are wrong, each in one way."""
+@pytest.fixture(scope="module")
+def tampered(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+    """Caches whose tables are wrong, each in one way; to be copied."""
+    return list(_tampered(scene, tmp_path_factory.mktemp("tampered")))
+
+
+def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
     file = next((scene.cache / "index").glob("*.sqlite")).name
     with sqlite3.connect(scene.cache / "index" / file) as db:
         rows = db.execute("SELECT key FROM refs").fetchall()
@@ -175,16 +180,16 @@ def tampered(scene: Scene, tmp_path: Path) -> Iterator[tuple[str, Path]]:
             ("is deleted in", "UPDATE refs SET value = NULL WHERE key = ?"),
             ("is another in", "UPDATE refs SET value = 'v3' WHERE key = ?"),
         ):
-            cache = _copy(scene.cache, tmp_path / f"{what}-{number}")
+            cache = _copy(scene.cache, folder / f"{what}-{number}")
             with sqlite3.connect(cache / "index" / file) as db:
                 _forge(db)
                 db.execute(statement, (key,))
             yield f"{key} {what} the tables", cache
-    cache = _copy(scene.old, tmp_path / "old")
+    cache = _copy(scene.old, folder / "old")
     with sqlite3.connect(cache / "index" / file) as db:
         db.execute("UPDATE meta SET seq = ?, digest = ?", meta)
     yield "tables that are old and say that they are new", cache
-    cache = _copy(scene.cache, tmp_path / "empty")
+    cache = _copy(scene.cache, folder / "empty")
     with sqlite3.connect(cache / "index" / file) as db:
         _forge(db)
         db.execute("DELETE FROM refs")
@@ -199,11 +204,14 @@ def _copy(cache: Path, to: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_tables_that_are_wrong_do_not_change_what_is_decided(command: str, scene: Scene, tmp_path: Path) -> None:
+def test_tables_that_are_wrong_do_not_change_what_is_decided(
+    command: str, scene: Scene, tampered: list[tuple[str, Path]], tmp_path: Path
+) -> None:
     wanted = outcome(scene, COMMANDS[command], tmp_path, _copy(scene.cache, tmp_path / "right"))
 
-    for what, cache in tampered(scene, tmp_path):
-        assert outcome(scene, COMMANDS[command], tmp_path, cache) == wanted, what
+    for number, (what, cache) in enumerate(tampered):
+        copy = _copy(cache, tmp_path / str(number))
+        assert outcome(scene, COMMANDS[command], tmp_path, copy) == wanted, what
 
 
 @pytest.mark.parametrize("command", COMMANDS)
