@@ -24,6 +24,8 @@ _CLUTTER: Final = """
 """
 _CLUTTER_ENDINGS: Final = (".pyc", ".pyo", ".swp", ".swo", "~", ".tmp", ".part", ".incomplete", ".crdownload")
 
+_ENDINGS: Final = (*_SECRET_ENDINGS, *_CLUTTER_ENDINGS)
+
 _NAMES: Final = dict.fromkeys(_SECRETS.split(), "secret") | dict.fromkeys(_CLUTTER.split(), "clutter")
 """Names of files and, with a slash, of folders, in small letters."""
 
@@ -32,9 +34,13 @@ def unwanted(paths: Iterable[str], wanted: Collection[str] = ()) -> tuple[Notice
     """Those of the files that may be secrets or clutter, by the pattern that leaves them out; secrets first. wanted:
     paths that somebody named by themselves."""
     found: dict[tuple[str, str], list[str]] = {}
+    folders: dict[str, tuple[str, str] | None] = {}
     for path in paths:
-        kind = None if path in wanted else _kind(path)
-        if kind is not None:
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = _of_folder(folder)
+        kind = folders[folder] or _of_name(name)
+        if kind is not None and path not in wanted:
             found.setdefault(kind, []).append(path)
     kinds = sorted(found, key=lambda kind: kind[0] != "secret")
     return tuple(Noticed(*kind, len(found[kind]), found[kind][0]) for kind in kinds)
@@ -48,19 +54,23 @@ def reserved(paths: Iterable[str]) -> tuple[Noticed, ...]:
     return tuple(Noticed("reserved", name, len(some), some[0]) for name, some in sorted(found.items()))
 
 
-def _kind(path: str) -> tuple[str, str] | None:
-    """Of what kind it is, whatever the case of its letters, and the pattern that matches."""
-    *folders, name = path.split("/")
-    for part in (*(f"{folder}/" for folder in folders), name):
-        if part.lower() in _NAMES:
-            return _NAMES[part.lower()], part
+def _of_folder(path: str) -> tuple[str, str] | None:
+    """Of what kind is all that lies there, whatever the case of its letters, and the pattern that matches."""
+    parts = (f"{part}/" for part in path.split("/"))
+    return next(((_NAMES[part.lower()], part) for part in parts if part.lower() in _NAMES), None)
+
+
+def _of_name(name: str) -> tuple[str, str] | None:
+    """The same of a file by its own name."""
     low = name.lower()
+    if low in _NAMES:
+        return _NAMES[low], name
     if low.endswith(_HARMLESS):
         return None
     if low.startswith(_SECRET_START):
         return "secret", f"{name[: len(_SECRET_START)]}*"
-    for kind, endings in (("secret", _SECRET_ENDINGS), ("clutter", _CLUTTER_ENDINGS)):
-        for ending in endings:
-            if low.endswith(ending):
-                return kind, f"*{name[-len(ending) :]}"
-    return None
+    if not low.endswith(_ENDINGS):  # as nearly all, of which there may be a million
+        return None
+    kind, endings = ("secret", _SECRET_ENDINGS) if low.endswith(_SECRET_ENDINGS) else ("clutter", _CLUTTER_ENDINGS)
+    ending = next(one for one in endings if low.endswith(one))
+    return kind, f"*{name[-len(ending) :]}"

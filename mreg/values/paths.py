@@ -78,6 +78,9 @@ def path_conflicts(
 ) -> Iterator[tuple[str, str]]:
     """Each two of these paths, or of the folders above them, that are one name, or file and folder. same: gives the
     form in which names are compared."""
+    files, folders = list(files), list(folders)
+    if _differ(files, folders, same):
+        return
     seen: dict[str, str] = {}
     known: dict[str, str] = {}
     checked: set[str] = set()
@@ -91,6 +94,18 @@ def path_conflicts(
         yield from _clashing(folder, same, known, checked)
     for form in seen.keys() & known.keys():
         yield seen[form], known[form]
+
+
+def _differ(files: Sequence[str], folders: Sequence[str], same: Callable[[str], str]) -> bool:
+    """Whether it can be seen at once that nothing conflicts: there may be a million paths, and few are not ASCII."""
+    around: set[str] = set()
+    for path in (*(path.rpartition("/")[0] for path in files), *folders):
+        while path and path not in around:
+            around.add(path)
+            path = path.rpartition("/")[0]
+    names = [*files, *around]
+    text = "\0".join(names)
+    return text.isascii() and len(set(same(text).split("\0"))) == len(names) == text.count("\0") + 1
 
 
 def _clashing(

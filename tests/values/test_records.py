@@ -14,8 +14,8 @@ from mreg.testing.faults import Crash, FaultyStorage
 from mreg.values import canonical, paths as paths_module, records
 from mreg.values.canonical import Malformed, Newer, Unstorable
 from mreg.values.digest import EMPTY, digest, is_digest
-from mreg.values.names import fold
-from mreg.values.paths import folder_fault, path_conflicts, path_fault
+from mreg.values.names import composed, fold
+from mreg.values.paths import above, folder_fault, path_conflicts, path_fault
 from mreg.values.records import DataSource, File, Input, Manifest, Origin, VersionRecord
 
 D0, D1 = digest(b"0"), digest(b"1")
@@ -686,3 +686,16 @@ def test_putting_an_object_that_is_there_writes_it_not_again(storage: MemoryStor
 
     assert storage.get(key_of(name)) == before
     assert counted.calls == 2  # the put that lost, and a touch
+
+
+ODD_PATHS = st.lists(st.text("aAéÉ/.\0", min_size=1, max_size=5), max_size=6, unique=True)
+
+
+@given(ODD_PATHS, ODD_PATHS, st.sampled_from([composed, fold]))
+def test_paths_conflict_where_two_that_exist_have_one_form(files: list[str], folders: list[str], same: Any) -> None:
+    around = {folder for path in files for folder in above(path)} | {
+        one for path in folders for one in (path, *above(path))
+    }
+    forms = [same(path) for path in (*files, *(around - {""}))]
+
+    assert bool(list(path_conflicts(files, folders, same=same))) == (len(set(forms)) < len(forms))
