@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -18,8 +19,8 @@ from mreg.sync.proving import Place, Proof
 from mreg.values.named_tuple import NamedTuple
 
 PACK: Final = 32 << 20
-"""Bytes of a pack, at most: no more is lost where a transfer is interrupted. Only what is larger by itself has a larger
-one."""
+"""Bytes of a pack, at most; where a transfer is interrupted, no more than two packs are lost. Only what is larger by
+itself has a larger one."""
 
 Told = Callable[[int], None]
 
@@ -123,36 +124,57 @@ def _size(costs: Sequence[int]) -> int:
 
 
 class _Packs:
-    """The packs that are written, one after the other."""
+    """The packs that are written one after the other. One is made durable while the next is filled; the journal names
+    each behind those before it, in which the bases of its chunks may be."""
 
     def __init__(self, target: Context, command: str) -> None:
         self._target = target
         self._command = command
         self._writer: PackWriter | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._arriving: tuple[PackWriter, Future[str]] | None = None
         self.bytes = 0
 
     def __enter__(self) -> _Packs:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._thread:
+            self._thread.shutdown()
+        if self._arriving:
+            self._arriving[0].__exit__()  # nothing names it: gc deletes it
         if self._writer:
             self._writer.__exit__()
 
     def room(self, size: int) -> PackWriter:
         """The pack that something of this size can be added to."""
+        if self._arriving and self._arriving[1].done():
+            self._arrive()
         if self._writer and not self._writer.empty and self._writer.file_size + size > PACK:
-            self.publish()
+            self._arrive()
+            self._thread = self._thread or ThreadPoolExecutor(1)
+            self._arriving = self._writer, self._thread.submit(self._writer.publish)
+            self._writer = None
         self._writer = self._writer or PackWriter(self._target.storage)
         return self._writer
 
     def publish(self) -> None:
-        """The pack arrives, and is named: what is interrupted later goes on from there."""
-        if self._writer is None:
-            return
-        size = self._writer.file_size
-        name = self._writer.publish()
-        self._writer = None
+        """All have arrived, and are named."""
+        self._arrive()
+        if self._writer:
+            size, name = self._writer.file_size, self._writer.publish()
+            self._writer = None
+            self._name(name, size)
 
+    def _arrive(self) -> None:
+        """The pack that is under way is there, and is named: what is interrupted later goes on from there."""
+        if self._arriving:
+            writer, name = self._arriving
+            name.result()
+            self._arriving = None
+            self._name(name.result(), writer.file_size)
+
+    def _name(self, name: str, size: int) -> None:
         def build(draft: Draft) -> None:
             draft.packs = (name,)
 
