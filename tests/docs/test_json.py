@@ -147,7 +147,7 @@ def sections() -> dict[str, dict[str, str] | str]:
     for part in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
         heading, _, body = part.partition("\n")
         keys = re.findall(r"^\| `(\w+)` \| (.+?) \|", body, re.MULTILINE)
-        whole = re.search(r"^One `(\w+)`(?:\.|, and beside its keys:)$", body, re.MULTILINE)
+        whole = re.search(r"^One `(\w+)`(?:\.|, with these additional keys:)$", body, re.MULTILINE)
         more = found[whole[1]] if whole and keys else {}
         assert isinstance(more, dict)
         found[heading] = {**more, **dict(keys)} or (whole[1] if whole else "")
