@@ -66,36 +66,37 @@ mreg model create Tables --type dataset                       # entry 18
 """
 
 INTRODUCTION_2 = """
-The same repository goes on. The folder now holds an empty folder `assets`, and a file `epoch:3`, which is the text
-`weights` and a newline, and is executable. data.csv is `1,2` and a newline. `repo` is the repository in Python. What
-follows is what is new or has changed.
+The same repository after twelve more commands. The folder now contains an empty folder `assets` and an executable
+file `epoch:3` with the text `weights` and a newline. data.csv is `1,2` and a newline. `repo` is the repository in
+Python. Only new and changed files are shown.
 """
 
 REFS_2 = """
-The refs: counted:v0 is a reserved number; producción:v0.toml an annotation of tags alone; of the tables with a line
-each, one has an attachment, the manifest of data:v1, and one a property.
+The refs. counted:v0 is a reserved number, and producción:v0.toml an annotation that has only tags. There are two
+tables with one line each: one has an attachment, the manifest of data:v1, the other a property.
 """
 
 RECORDS_2 = """
-The records: of producción:v0 in format 1, which can hold all of it, of producción:v1 in format 2; one manifest.
+The records: producción:v0 in format 1, which can represent all of it, and producción:v1 in format 2; both have one
+manifest.
 """
 
 AGAIN_2 = """
-The records of data:v1. Entry 12 dropped the manifest that data:v0 had. Its first key is dead; the one that counts has
-the number of that entry. Nothing of data:v0 is left, but for its ref.
+The records of data:v1. Entry 12 dropped the manifest, which data:v0 had too. So its first key is dead; the key that
+counts has the number of that entry. Nothing is left of data:v0 except its ref.
 """
 
 INTRODUCTION = """
-A whole repository after seven commands, the first `init`. The folder held an empty `empty.txt`, and
-`model.safetensors`: a header of 80 bytes, then a tensor of 512 elements of bf16. Element i, rotated left by a bit,
-has the high byte `7e`, and the low byte 77 i mod 256, from i = 256 on 91 i mod 256. Before the second `log` each
-element was raised by one step, as an integer.
+This is a whole repository after seven commands, starting with `init`. The folder contained an empty file `empty.txt`,
+and `model.safetensors`: a header of 80 bytes, then a tensor of 512 elements in bf16. Element i, rotated left by one
+bit, has the high byte `7e` and the low byte 77 i mod 256 (91 i mod 256 from i = 256 on). Before the second `log`, each
+element, as an integer, was increased by one.
 """
 
 
 CONFIG = """
-The config. Its check sum is the start of the digest of `config.toml\\n0\\n0\\nformat = 1\\nid = "1111…"\\n`: the value
-ends in a newline of its own.
+The config. Its checksum is the start of the digest of `config.toml\\n0\\n0\\nformat = 1\\nid = "1111…"\\n`: the value
+itself ends with a newline.
 """
 
 TABLE = "A table with one line, deleted by entry 5. The other refs of the model follow."
@@ -191,9 +192,9 @@ def part_2(files: dict[str, bytes]) -> str:
         (REFS_2, [key for key in keys if key.startswith(("artifacts/", "aliases/", "registered/"))]),
         (RECORDS_2, sorted(records, key=lambda key: (b'"files":[' in files[key], b'"format":2' in files[key]))),
         (AGAIN_2, again),
-        ("The packs. Each file is one chunk, as it is, and has no recipe.", packs),
+        ("The packs. Each file is one chunk, stored unchanged, without a recipe.", packs),
         ("The entries, of format 2.", [key for key in keys if key.startswith("journal/0")]),
-        ("The mark.", ["journal/applied"]),
+        ("The applied mark.", ["journal/applied"]),
     ):
         parts += [_filled(text), *(_block(key, files[key]) for key in shown)]
     return "".join(parts).rstrip("\n") + "\n"
@@ -217,7 +218,7 @@ def part_1(files: dict[str, bytes]) -> str:
         (_first_pack(files[old], packs[old]), [old]),
         (_second_pack(files[new], packs[new]), [new]),
         ("The entries. The digest of each is the `prev` of the next.", map(entry_key, range(1, 7))),
-        ("The mark.", ["journal/applied"]),
+        ("The applied mark.", ["journal/applied"]),
     ):
         parts += [_filled(text), *(_block(key, files[key]) for key in keys)]
     return "".join(parts).rstrip("\n") + "\n"
@@ -281,12 +282,13 @@ def _first_pack(data: bytes, index: PackIndex) -> str:
     assert (header.codec, tensor.codec, form[0], low) == (0, 1, 2, 512)
     assert form[9 + low :].hex() == "28b52ffd60000125000005207e00"
     return f"""
-The first pack: header to `1f`; chunk 1 (the safetensors header, as it is) at `{header.offset:x}`; chunk 2 (the tensor,
+The first pack: header to `1f`; chunk 1 (the safetensors header, unchanged) at `{header.offset:x}`; chunk 2 (the tensor,
 codec 1) at `{at:x}`; counts at `{counts:x}`: 2 chunks, 1 recipe; chunk entries at `{entries:x}` and `{entries + 56:x}`;
 the recipe at `{recipe:x}`, its two pieces at `{recipe + 40:x}` and `{recipe + 76:x}`; trailer at `{len(data) - 24:x}`.
 
 Chunk 2 has elements of `02` bytes; its planes take {low} and {high} bytes. At `{at + 9:x}` the low bytes: 512 is the
-number of elements, so they are as they are. At `{at + 9 + low:x}` the high bytes, a frame: magic number `28 b5 2f fd`;
+number of elements, so they are stored unchanged. At `{at + 9 + low:x}` the high bytes, a frame:
+magic number `28 b5 2f fd`;
 `60`, a single segment whose length takes two bytes; `00 01`, 256 and 256 more bytes; block header `25 00 00`: the last
 block, compressed, of 4 bytes; literals `05 20 7e`: 512 times `7e`; `00`: no sequences.
 """
@@ -300,8 +302,9 @@ def _second_pack(data: bytes, index: PackIndex) -> str:
     assert (tensor.codec, tensor.position) == (2, 1)
     assert form.hex() == "020e0000000e000000" + "28b52ffd60000125000005200200" + "28b52ffd60000125000005200000"
     return f"""
-The second pack. The safetensors header is kept already. The tensor, codec 2, is at `{at:x}`: two frames of 14 bytes,
-the low bytes all `02`, the high ones all `00`. 0002 is the fold of +1. Counts at `{counts:x}`; the chunk entry at
+The second pack. The safetensors header is already in the first. The tensor, codec 2, is at `{at:x}`: two frames of 14
+bytes,
+the low bytes all `02`, the high ones all `00`; 0002 is +1, folded. Counts at `{counts:x}`; the chunk entry at
 `{entry:x}`, its codec at `{entry + 48:x}`, its position, 1, at `{entry + 49:x}`; the one base, the digest of chunk 2 of
 the first pack, at `{entry + 56:x}`; the recipe at `{entry + 88:x}`.
 """
