@@ -98,7 +98,10 @@ def _versions(changes: list[RefChange]) -> list[Row]:
 
 def _done(change: RefChange) -> str:
     """What happened to a version, or to a link that was reserved."""
-    return "added" if change.new else "reserved" if (change.old or "").startswith("reserved") else "deleted"
+    if change.new:
+        return "added"
+    word, _, _ = (change.old or "").partition(" ")  # a link to an artifact of this name has its number behind it
+    return "reserved" if word == "reserved" else "deleted"
 
 
 def _ranges(numbers: list[int]) -> str:

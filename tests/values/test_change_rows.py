@@ -1,0 +1,20 @@
+"""What is said to people of the refs that a change moved."""
+
+from __future__ import annotations
+
+from mreg.values.change_rows import rows_of
+from mreg.values.changed import RefChange
+
+LINK = "registered/Digits/links#v0"
+
+
+def test_a_link_to_an_artifact_that_is_called_reserved_is_removed_as_any() -> None:
+    gone = RefChange(LINK, f"reserved:v0 {'ab' * 32}", None, "link", "Digits:v0", "reserved:v0")
+
+    assert rows_of([gone]) == [("Digits:v0", "was reserved:v0")]
+
+
+def test_a_number_that_was_reserved_is_no_link_that_was_removed() -> None:
+    kept = [RefChange(LINK, old, None, "link", "Digits:v0") for old in ("reserved", f"reserved {'ab' * 32}")]
+
+    assert [rows_of([one]) for one in kept] == [[("Digits:v0", "reserved")]] * 2
