@@ -193,7 +193,8 @@ class View(Refs):
 
     def names_ever(self) -> set[str]:
         """The names of all collections, deleted ones included."""
-        seen = {name for folder in ("artifacts", "registered") for name in self._storage.names(folder)}
+        folders = [folder.rstrip("/") for folder in keys.KIND_FOLDER.values()]
+        seen = {name for folder in folders for name in self._storage.names(folder)}
         return self._agreed(
             seen | {key.name for key in self._overlay if isinstance(key, CollectionKey)},
             lambda tables: tables.names(),

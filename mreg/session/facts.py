@@ -10,8 +10,8 @@ from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from mreg.refs import keys
-from mreg.refs.keys import AnnotationKey, VersionKey
-from mreg.session.ref_mirror import RefMirror
+from mreg.refs.keys import AnnotationKey, CollectionKind, VersionKey
+from mreg.session.ref_mirror import RefMirror, in_folder
 from mreg.values import annotation
 from mreg.values.filters.meaning import NOTHING, NUMBERS, elements_of, type_of
 from mreg.values.filters.tree import is_nan, microseconds
@@ -47,7 +47,7 @@ _AT_ONCE = 1000
 
 _UNREAD = (
     "FROM refs INDEXED BY refs_seq WHERE seq >= ? AND (seq, key) > (?, ?) "
-    "AND key >= 'artifacts/' AND key < 'artifacts0' AND key NOT LIKE '%/artifact.toml'"
+    f"AND {in_folder(CollectionKind.ARTIFACT)} AND key NOT LIKE '%/{keys.KIND_ENDING[CollectionKind.ARTIFACT]}'"
 )
 _T = TypeVar("_T")
 

@@ -21,6 +21,12 @@ TABLES = (
 GUARDED = ("refs", "reserved", "times")
 
 
+def in_folder(kind: CollectionKind) -> str:
+    """The condition, in SQL, that a key is in the folder of the collections of this kind."""
+    folder = keys.KIND_FOLDER[kind]
+    return f"key >= '{folder}' AND key < '{folder}{_LAST}'"
+
+
 class RefMirror(Database):
     """What `mreg.refs.view.Tables` asks for, but `distrust`."""
 
@@ -48,7 +54,7 @@ class RefMirror(Database):
 
     def kept_as(self, digests: Iterable[str]) -> dict[str, VersionKey]:
         """Of records with these digests, as which versions they are kept. It looks at all versions."""
-        query = "SELECT key, value FROM refs WHERE value IN (?) AND key >= 'artifacts/' AND key < 'artifacts0'"
+        query = f"SELECT key, value FROM refs WHERE value IN (?) AND {in_folder(CollectionKind.ARTIFACT)}"
         rows = [(keys.parse(key), value) for key, value in self._fetch_in(query, list(digests))]
         return {value: key for key, value in rows if isinstance(key, VersionKey)}
 
@@ -140,7 +146,7 @@ class RefMirror(Database):
     def links_to(self, versions: Collection[str]) -> dict[str, str]:
         """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""
         query = (
-            "SELECT key, value FROM refs WHERE key >= 'registered/' AND key < 'registered0' "
+            f"SELECT key, value FROM refs WHERE {in_folder(CollectionKind.MODEL)} "
             "AND substr(value, 1, instr(value, ' ') - 1) IN (?)"
         )
         return dict(self._fetch_in(query, versions))

@@ -10,7 +10,7 @@ from mreg.content import packs
 from mreg.refs import dead, heading, keys, ref_files, rules
 from mreg.refs.heading import DamagedConfig
 from mreg.refs.journal import APPLIED, DamagedJournal, Entry, Mark, MissingEntry, key_of, parse_mark, seq_of
-from mreg.refs.keys import CONFIG, ArtifactKey, AttachmentKey, LinkKey, RefKey, UnknownKey, VersionKey
+from mreg.refs.keys import CONFIG, ArtifactKey, AttachmentKey, CollectionKind, LinkKey, RefKey, UnknownKey, VersionKey
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
 from mreg.session import config
 from mreg.session.context import Context
@@ -79,7 +79,7 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
 
 def _all_versions(context: Context) -> list[str]:
     """What nobody can answer for: who makes the lookup tables anew reads the whole journal for that."""
-    found = map(keys.parse, context.storage.list("artifacts"))
+    found = map(keys.parse, context.storage.list(keys.KIND_FOLDER[CollectionKind.ARTIFACT].rstrip("/")))
     return [key.version for key in found if isinstance(key, VersionKey)]
 
 
