@@ -27,6 +27,7 @@ from blake3 import blake3
 from mreg import lazy
 from mreg.small_files import in_place_of
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Value
+from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.keys import is_key
 from mreg.storage.memory import MemoryStaged, MemoryStorage
 from mreg.values.errors import Conflict, Damaged
@@ -132,9 +133,10 @@ class BundleFile(MemoryStorage):
     def finish(self) -> int:
         """Write the end, and give the file its name; its bytes."""
         self._write(b"", self._heads.digest())
-        os.fsync(self._file.fileno())
+        fsync(self._file.fileno())
         size = os.fstat(self._file.fileno()).st_size
         os.replace(self.path + PART, self.path)
+        flush_folder(os.path.dirname(os.path.abspath(self.path)))
         return size
 
     def discard_empty(self) -> None:
@@ -186,7 +188,7 @@ class BundleFile(MemoryStorage):
             raise PermissionError(1, "a bundle is not changed", self.path)
         with self._append:
             if key.startswith(b"journal/"):
-                os.fsync(self._file.fileno())  # what it names, first
+                fsync(self._file.fileno())  # what it names, first
             head = _head(key, len(value))
             self._put_down(head + key, value)
             self._note(head, key, len(value))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 from pathlib import Path
 
 import pytest
 
+import mreg
 from mreg.storage.flush import MANY, flush_file_system, flush_folder, flush_tree
 from mreg.testing.refusals import CALLS, refused
 
 FOLDER, FILE, SYNCFS = CALLS["fsync of a folder"], CALLS["fsync of a file"], CALLS["syncfs"]
+ROOT = Path(mreg.__file__).parent
 LOST = [errno.EIO, errno.ENOSPC, errno.EDQUOT]
 
 
@@ -61,3 +64,16 @@ def test_a_folder_that_may_be_written_to_but_not_read_is_flushed_with_all_else(
         flush_folder(str(tmp_path))
 
     assert flushed == ["all"]
+
+
+def test_all_flushing_is_in_one_module() -> None:
+    """Else what is flushed elsewhere stops at the cache of a drive on macOS."""
+    calls = {"os.fsync", "os.fdatasync", "os.sync", "libc.syncfs"}
+    flushing = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in calls
+    }
+
+    assert flushing == {"storage/flush.py"}

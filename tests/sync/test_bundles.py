@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def test_a_bundle_is_pulled_as_a_repository_is(steps: Repository, team: Reposito
     assert team.pull(file, "m:v1").bytes == 0
     assert not team.fsck(full=True).findings
     assert not (tmp_path / "m.bundle.part").exists()
+
+
+def test_a_bundle_is_flushed_before_and_after_it_has_its_name(
+    steps: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps_taken: list[str] = []
+    file = str(tmp_path / "m.bundle")
+    real = os.replace
+    monkeypatch.setattr(bundle_file, "fsync", lambda descriptor: steps_taken.append("bytes"))
+    monkeypatch.setattr(bundle_file, "flush_folder", lambda path: steps_taken.append(path))
+    monkeypatch.setattr(os, "replace", lambda *paths: (steps_taken.append("name"), real(*paths)))
+
+    steps.create_bundle(file, every=True)
+
+    assert steps_taken[-3:] == ["bytes", "name", str(tmp_path)]
 
 
 def test_what_came_since_another_bundle_builds_on_it(
