@@ -11,7 +11,7 @@ from typing import Final
 from blake3 import blake3
 
 from mreg.content.buffers import Buffer
-from mreg.storage.temporary import temporary_name
+from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.named_tuple import NamedTuple
 
 LIMIT: Final = 10 << 30
@@ -58,18 +58,11 @@ class KeptChunks:
 
     def keep(self, name: bytes, data: Buffer) -> None:
         path = self._path(name)
-        scratch = f"{path}.{temporary_name()}"
         with suppress(OSError):
             if os.path.exists(path):
                 return os.utime(path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            try:
-                with open(scratch, "wb") as file:
-                    file.write(data)
-                os.rename(scratch, path)
-            except OSError:  # a full disk
-                os.unlink(scratch)
-                raise
+            write_over(path, data, f"{path}.{temporary_name()}", durable=False)
             self._added += len(data)
             if self._added >= min(_LOOK_AFTER, self._limit // 4):
                 self.trim()

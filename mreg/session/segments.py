@@ -16,7 +16,7 @@ from typing import Final
 
 from mreg.refs.journal import Mark, key_of
 from mreg.storage.base import Remote
-from mreg.storage.temporary import temporary_name
+from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
@@ -96,10 +96,7 @@ class Segments:
         path = os.path.join(self._folder, str(number))
         with suppress(OSError):  # a full cache costs requests, and nothing else
             os.makedirs(self._folder, exist_ok=True)
-            scratch = f"{path}.{temporary_name()}"
-            with open(scratch, "wb") as file:
-                file.write(zlib.compress(b"".join(lines), 1))
-            os.replace(scratch, path)
+            write_over(path, zlib.compress(b"".join(lines), 1), f"{path}.{temporary_name()}", durable=False)
 
 
 def begun_by(seq: int) -> int:

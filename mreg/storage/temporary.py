@@ -86,15 +86,15 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def replace_file(path: str, data: bytes) -> None:
-    """Let the file `path` hold `data`, durably, and nobody see anything but the old content or the new."""
+def replace_file(path: str, data: bytes, *, durable: bool = True) -> None:
+    """Let the file `path` hold `data`, durably by default, and nobody see anything but the old content or the new."""
     folder, name = os.path.split(path)
     prefix = f".{name}."
     drop_abandoned(folder, prefix)
-    write_over(path, data, os.path.join(folder, temporary_name(prefix)))
+    write_over(path, data, os.path.join(folder, temporary_name(prefix)), durable=durable)
 
 
-def write_over(path: str, data: bytes, scratch: str, *, durable: bool = True) -> None:
+def write_over(path: str, data: bytes | bytearray | memoryview, scratch: str, *, durable: bool = True) -> None:
     """The same, by way of the file `scratch`, which is not there before or afterwards."""
     try:
         with in_place_of(path, scratch):

@@ -15,6 +15,7 @@ from mreg import lazy
 from mreg.refs.keys import AliasKey
 from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.storage.temporary import replace_file
 
 
 class Seen:
@@ -38,12 +39,9 @@ class Seen:
         """A cache that is full or read-only costs what this module is for, and nothing else."""
         if self._file is None:
             return
-        new = f"{self._file}.{os.getpid()}"
         with suppress(OSError):
-            os.makedirs(os.path.dirname(new), exist_ok=True)
-            with open(new, "w", encoding="utf-8") as file:
-                lazy.json.dump(self._said, file)
-            os.replace(new, self._file)
+            os.makedirs(os.path.dirname(self._file), exist_ok=True)
+            replace_file(self._file, lazy.json.dumps(self._said).encode(), durable=False)
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -15,9 +15,13 @@ import pytest
 
 from mreg.repository import Repository
 from mreg.session import trust
+from mreg.session.kept_chunks import KeptChunks
+from mreg.session.segments import Segments
 from mreg.storage.local import LocalStorage
+from mreg.storage.memory import MemoryStorage
 from mreg.storage.process import Process
 from mreg.storage.temporary import DAY, drop_abandoned, temporary_name
+from mreg.sync.seen import Seen
 
 pytestmark = pytest.mark.skipif(not Process.me().boot, reason="the kernel has no boot id: nothing is certain here")
 
@@ -194,3 +198,40 @@ def test_settings_that_cannot_be_written_stay_as_they_were(monkeypatch: pytest.M
 
     assert os.listdir(tmp_path / "mreg") == ["config.toml"]
     assert trust.safe_directories() == ["/before"]
+
+
+@pytest.mark.parametrize("place", ["seen", "kept chunks", "segments"])
+def test_a_signal_leaves_nothing_unfinished_in_the_cache(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C, SIGTERM and SIGHUP are exceptions, which come anywhere."""
+    folder = tmp_path / "seen" if place == "seen" else tmp_path
+
+    def interrupted(*_: object) -> None:
+        assert list(folder.rglob("*mreg-*"))
+        raise KeyboardInterrupt
+
+    with Repository.init_storage(MemoryStorage(), "one", cache=str(tmp_path)) as one:
+        write = {
+            "seen": Seen(one._context, one._context, str(tmp_path)).save,
+            "kept chunks": lambda: KeptChunks(str(tmp_path)).keep(b"\0" * 32, b"chunk"),
+            "segments": lambda: Segments(MemoryStorage(), str(tmp_path))._keep(0, [b"{}\n"]),
+        }[place]
+        monkeypatch.setattr(os, "rename", interrupted)
+        monkeypatch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write()
+
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and "mreg-" in path.name] == []
+
+
+def test_where_aliases_were_is_written_in_place_of_what_a_killed_one_left(tmp_path: Path) -> None:
+    with Repository.init_storage(MemoryStorage(), "one") as one:
+        seen = Seen(one._context, one._context, str(tmp_path))
+        seen.save()
+        (file,) = (tmp_path / "seen").iterdir()
+        file.with_name(name_of_a_dead_process(f".{file.name}.")).write_text("{")
+
+        seen.save()
+
+    assert list((tmp_path / "seen").iterdir()) == [file]
