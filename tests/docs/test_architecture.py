@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,17 @@ def sentence(room: str) -> str:
     return text.partition(". ")[0].rstrip(".") + "."
 
 
+def contracts() -> dict[str, dict[str, Any]]:
+    """What may import what, by the ids of the rules."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
+
+
+def layers() -> list[str]:
+    """The rooms from the uppermost down."""
+    return " | ".join(contracts()["layers"]["layers"]).split(" | ")
+
+
 ROOMS = {cells[0].strip("`"): cells[1] for cells in list(rows(section("Rooms")))[1:]}
 
 
@@ -62,12 +74,15 @@ def test_a_room_s_purpose_is_the_first_sentence_of_its_docstring(room: str) -> N
 
 
 def test_rooms_are_in_the_order_in_which_imports_point() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
-    (layers,) = [contract["layers"] for contract in contracts if contract["id"] == "layers"]
+    assert [room.removesuffix("/").removesuffix(".py") for room in ROOMS] == layers()
 
-    assert [room.removesuffix("/").removesuffix(".py") for room in ROOMS] == " | ".join(layers).split(" | ")
+
+@pytest.mark.parametrize("contract", ["facade", "integrations"])
+def test_what_uses_the_facade_may_use_no_room_between_it_and_plain_values(contract: str) -> None:
+    below = layers()[layers().index("repository") + 1 :]
+    forbidden = {room.removeprefix("mreg.") for room in contracts()[contract]["forbidden_modules"]}
+
+    assert forbidden == set(below) - {"small_files", "values", "lazy"}
 
 
 @pytest.mark.parametrize("path", sorted(set(PATHS)))
