@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from mreg.importers.faults import MalformedSource, PartialVersion, WrongBytes
 from mreg.importers.plan import Plan, PlannedCollection, PlannedFile, PlannedVersion
-from mreg.intake.scan import Source, has_vanished, source_of, unreadable
+from mreg.intake.scan import Source, not_read, source_of
 from mreg.values.paths import folder_fault, path_conflicts, path_fault
 from mreg.values.records import MAX_FILES
 
@@ -169,7 +169,7 @@ def _compare(source: Source, algorithm: str, digest: str, version: str) -> None:
             while block := file.read(_BLOCK):
                 made.update(block)
     except OSError as error:
-        raise unreadable(source.file, error) from (None if not has_vanished(error) else error)
+        raise not_read(source.file, error) from None
     found = made.hexdigest()
     if found != digest:
         reason = f"{algorithm} {found}, not {digest}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from blake3 import blake3
 
-from mreg.intake.scan import Source, SourceChanged, has_vanished, is_executable, scan, unreadable
+from mreg.intake.scan import Source, SourceChanged, is_executable, not_read, scan
 from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, keys, same_bytes, settled, stamp
 from mreg.values.digest import digest
@@ -43,7 +43,7 @@ def _read(source: Source) -> str:
                 hasher.update(block)
             after = os.fstat(file.fileno())
     except OSError as error:
-        raise (SourceChanged(path=source.file) if has_vanished(error) else unreadable(source.file, error)) from None
+        raise not_read(source.file, error) from None
     if not same_bytes(source.status, after):
         raise SourceChanged(path=source.file)
     return hasher.hexdigest()

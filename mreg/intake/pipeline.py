@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
+from io import FileIO
 from typing import Final
 
 from blake3 import blake3
@@ -25,9 +26,10 @@ from mreg.content.pack_writer import PackContents
 from mreg.content.packs import Base, Piece
 from mreg.content.parallel import in_order
 from mreg.intake.bases import Bases
-from mreg.intake.scan import Source, SourceChanged, UnsupportedFile, has_vanished, unreadable
+from mreg.intake.scan import Source, SourceChanged, UnsupportedFile, not_read
 from mreg.session.index import Index
 from mreg.session.statcache import hiding_time, same_bytes, same_file, settled, stamp
+from mreg.values.errors import MregError
 from mreg.values.named_tuple import NamedTuple
 
 AT_ONCE: Final = 256
@@ -158,9 +160,9 @@ class Intake:
             for chunk in _reading(chunks(file, before.st_size, self._buffers), source, descriptor, before):
                 whole.update(chunk.data)
                 yield _Batch([_Read(source.path, chunk.data, None, chunk.span, chunk.offset)], (), chunk.data)
-            if not before.st_size and file.read(1):  # as those of /proc do
+            if not before.st_size and _holds_more(source, file):  # as those of /proc do
                 raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
-            if not same_bytes(before, os.fstat(descriptor)):
+            if not same_bytes(before, _status(source, descriptor)):
                 raise SourceChanged(path=source.file)
         looks = stamp(before) if settled(before, began) else None
         yield _Batch((), [_Ended(source.path, whole.digest(), before.st_size, looks)])
@@ -237,17 +239,34 @@ def _open(source: Source) -> int:
     try:
         return os.open(source.file, _READING)
     except OSError as error:
-        raise (SourceChanged(path=source.file) if has_vanished(error) else unreadable(source.file, error)) from None
+        raise not_read(source.file, error) from None
+
+
+def _status(source: Source, descriptor: int) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:
+        raise not_read(source.file, error) from None
+
+
+def _holds_more(source: Source, file: FileIO) -> bool:
+    try:
+        return bool(file.read(1))
+    except OSError as error:
+        raise not_read(source.file, error) from None
 
 
 def _opened(source: Source) -> tuple[int, os.stat_result]:
     """The file's descriptor, and its status."""
     descriptor = _open(source)
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        return descriptor, status
-    os.close(descriptor)
-    raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+    try:
+        status = _status(source, descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+    except MregError:
+        os.close(descriptor)
+        raise
+    return descriptor, status
 
 
 def _fill(source: Source, room: memoryview) -> bool:
@@ -255,10 +274,10 @@ def _fill(source: Source, room: memoryview) -> bool:
     descriptor = _open(source)
     try:
         count = os.readv(descriptor, (room,))
-        return count == source.status.st_size and same_file(source.status, os.fstat(descriptor))
+        return count == source.status.st_size and same_file(source.status, _status(source, descriptor))
     except OSError as error:
-        if same_file(source.status, os.fstat(descriptor)):
-            raise unreadable(source.file, error) from None
+        if same_file(source.status, _status(source, descriptor)):
+            raise not_read(source.file, error) from None
         return False
     finally:
         os.close(descriptor)
@@ -270,8 +289,8 @@ def _reading(pieces: Iterator[Chunk], source: Source, descriptor: int, before: o
     try:
         yield from pieces
     except ShortFile:
-        if same_file(before, os.fstat(descriptor)):  # as those of /sys do
+        if same_file(before, _status(source, descriptor)):  # as those of /sys do
             raise UnsupportedFile(path=source.file, reason="it holds less than it says") from None
         raise SourceChanged(path=source.file) from None
     except OSError as error:
-        raise unreadable(source.file, error) from None
+        raise not_read(source.file, error) from None

@@ -23,6 +23,8 @@ from mreg.values.records import MAX_FILES
 IGNORE_FILE = ".mregignore"
 MAX_IGNORE_FILE: Final = 1 << 20
 
+_VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+
 
 class NothingToLog(InvalidInput):
     code = "nothing-to-log"
@@ -173,7 +175,7 @@ def _names_in(folder: str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
     except OSError as error:
-        raise (SourceChanged(path=folder) if has_vanished(error) else unreadable(folder, error)) from None
+        raise not_read(folder, error) from None
 
 
 def _entered(folder: str, status: os.stat_result, above: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -218,7 +220,7 @@ def _stat(path: str) -> os.stat_result:
     except OSError as error:
         if os.path.islink(path) and error.errno == errno.ELOOP:
             raise UnsupportedFile(path=path, reason="it is a symbolic link that leads to itself") from None
-        raise unreadable(path, error) from None
+        raise not_read(path, error) from None
 
 
 def is_executable(source: Source) -> bool:
@@ -226,12 +228,11 @@ def is_executable(source: Source) -> bool:
     return bool(source.status.st_mode & stat.S_IXUSR)
 
 
-def has_vanished(error: OSError) -> bool:
-    """Whether the error says that there is no such file, or that its folder is one no more."""
-    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-
-
-def unreadable(path: str, error: OSError) -> UnreadableFile:
+def not_read(path: str, error: OSError) -> SourceChanged | UnreadableFile:
+    """What to raise where a file or folder that was there cannot be read. It may have vanished meanwhile: over NFS one
+    that is open tells so when it is read."""
+    if error.errno in _VANISHED:
+        return SourceChanged(path=path)
     return UnreadableFile(path=path, reason=error.strerror or str(error))
 
 
@@ -270,7 +271,7 @@ def _read_ignore_file(root: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise not_read(path, error) from None
     if len(data) > MAX_IGNORE_FILE:
         raise UnreadableFile(path=path, reason=f"it is larger than {MAX_IGNORE_FILE >> 20} MiB")
     try:

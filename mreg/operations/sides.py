@@ -171,7 +171,7 @@ class _LocalFile:
                 while done < size and (count := file.readinto(out[done:])):
                     done += count
             except OSError as error:
-                raise intake.scan.unreadable(self._place, error) from None
+                raise intake.scan.not_read(self._place, error) from None
         if done < size:
             raise intake.scan.SourceChanged(path=self._place)
         return out
@@ -184,9 +184,10 @@ def _open(place: str) -> int:
     """Not blocking: a pipe may have taken the file's place. Raises UnreadableFile, SourceChanged."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
     except OSError as error:
-        raise intake.scan.unreadable(place, error) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise intake.scan.not_read(place, error) from None
+    if not is_file:
         os.close(descriptor)
         raise intake.scan.SourceChanged(path=place)
     return descriptor
@@ -202,5 +203,5 @@ def _hashed(path: str, place: str) -> File:
                 size += len(data)
             executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
         except OSError as error:
-            raise intake.scan.unreadable(place, error) from None
+            raise intake.scan.not_read(place, error) from None
     return File(path, size, whole.hexdigest(), executable)

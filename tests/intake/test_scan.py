@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import socket
@@ -24,6 +25,7 @@ from mreg.session import statcache
 from mreg.session.statcache import key, keys, stamp
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
+from mreg.testing.refusals import CALLS, refused
 from mreg.values import canonical
 from mreg.values.digest import EMPTY, digest
 from mreg.values.errors import InvalidInput, MissingPath, MregError, UnreadableFile
@@ -639,6 +641,44 @@ def test_what_vanishes_while_its_folder_is_read_is_told_as_a_change(
         repo.log(root, "mnist")
 
     assert repo.history() == []
+
+
+READERS: dict[str, Callable[[Repository, Path], object]] = {
+    "log": lambda repo, root: repo.log(root, "mnist"),
+    "diff": lambda repo, root: repo.diff("other", root),
+    "data_source": lambda repo, root: repo.data_source(root),
+}
+
+
+@pytest.mark.parametrize("size", [1, 1_500_000])
+@pytest.mark.parametrize("call", ["stat", "listdir", "open", "fstat", "readv", "preadv"])
+@pytest.mark.parametrize("reader", READERS)
+def test_what_another_machine_removes_while_it_is_read_is_told_as_a_change(
+    repo: Repository, root: Path, reader: str, call: str, size: int
+) -> None:
+    repo.log(root / "sub" / "deep", "other")
+    (root / "sub" / "c.bin").write_bytes(bytes(size))
+
+    with refused(CALLS[call], errno.ESTALE, below=root / "sub") as asked:
+        try:
+            READERS[reader](repo, root)
+            assert not asked
+        except SourceChanged as error:
+            assert error.path.startswith(str(root / "sub"))
+
+    assert len(repo.history()) == (2 if reader == "log" and not asked else 1)
+
+
+def test_a_file_that_cannot_be_read_any_more_is_told_as_a_change_by_diff(
+    repo: Repository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.log(root, "mnist")
+    found = scan([root])
+    monkeypatch.setattr(scan_module, "scan", lambda _: found)
+    (root / "b.bin").unlink()
+
+    with pytest.raises(SourceChanged, match=r"b\.bin"):
+        repo.diff("mnist", root)
 
 
 class Reads:
