@@ -20,20 +20,26 @@ class NotAFile(OSError):
 def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
     """The first `most` bytes of a file: all of it, where it is shorter.
 
-    Pipes and devices are refused unless only_files is false. A pipe that nobody writes to, who would wait for it for
-    ever, is refused always. Raises NotAFile, OSError.
+    Pipes and devices are refused unless only_files is false. Refused always: folders; a pipe that nobody writes to, who
+    would wait for it for ever; a device that does not end. Raises NotAFile, OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise NotAFile(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if only_files and not stat.S_ISREG(mode):
             raise NotAFile(errno.EINVAL, "it is not a file", path)
         os.set_blocking(descriptor, True)
         data = bytearray()
-        while len(data) < most and (part := file.read(min(_STEP, most - len(data)))):
+        while len(data) < most and (part := os.read(descriptor, min(_STEP, most - len(data)))):
             data += part
         if not data and stat.S_ISFIFO(mode):
             raise NotAFile(errno.EINVAL, "it is a pipe that nobody writes to", path)
+        if len(data) == most and (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
+            raise NotAFile(errno.EINVAL, "it is a device, not a file", path)
+    finally:
+        os.close(descriptor)
     return bytes(data)
 
 
@@ -58,7 +64,7 @@ def read_named(path: str, most: int) -> bytes:
     """
     try:
         return read_start(path, most, only_files=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingPath(path=path) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise UnreadableFile(path=path, reason=getattr(error, "strerror", None) or str(error)) from None

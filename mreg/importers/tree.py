@@ -102,7 +102,7 @@ class Tree:
         """All of a small file. Raises OutsideSource, MissingPath, UnreadableFile, MalformedSource where it is large."""
         try:
             data = read_start(self.check(path), most + 1)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise MissingPath(path=path) from None
         except (NotAFile, OSError) as error:
             raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None

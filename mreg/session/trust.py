@@ -155,7 +155,7 @@ def user_table() -> dict[str, Any]:
         return {}
     try:
         data = read_start(path, MAX_LENGTH + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the home of many a service is /dev/null
         return {}
     except NotAFile as error:
         raise DamagedUserConfig(path=path, reason=error.strerror or str(error)) from None

@@ -100,11 +100,17 @@ def loads(data: bytes, limit: int | None = None) -> dict[str, Any]:
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
-        raise Malformed(str(error)) from None
+        raise Malformed(fault_of_text(error)) from None
     if not isinstance(value, dict):
         raise Malformed("not a JSON object")
     check_depth(value)
     return value
+
+
+def fault_of_text(error: ValueError) -> str:
+    """What a parser of JSON or TOML found. Python's own words about a number of thousands of digits advise to change
+    the program."""
+    return "a number in it has too many digits" if type(error) is ValueError else str(error)
 
 
 def check_depth(value: object, depth: int = MAX_DEPTH) -> None:

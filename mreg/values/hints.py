@@ -194,6 +194,7 @@ BY_REASON: dict[tuple[str, str], str] = {
     ("nothing-chosen", "tags and cards are those of registered models, which travel with their links"): "add `--links`",
     ("unreadable-file", "it is not a file"): "remove it, or put a file there",
     ("unreadable-file", "it is a pipe that nobody writes to"): "name a file, or a pipe that a program writes to",
+    ("unreadable-file", "it is a device, not a file"): "name a file, or a pipe that a program writes to",
     ("unreadable-file", "it is not UTF-8 text"): "write it in UTF-8",
     ("unreadable-file", "it is larger than 1 MiB"): "name folders instead of files: a pattern leaves out all below one",
     ("unreadable-file", "Is a directory"): "name a file",

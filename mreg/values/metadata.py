@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mreg import lazy
 from mreg.values import toml
-from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER, is_unicode
+from mreg.values.canonical import MAX_DEPTH, MAX_NUMBER, Malformed, fault_of_text, is_unicode
 from mreg.values.errors import InvalidInput
 
 MAX_FILE: Final = 8 << 20
@@ -147,7 +147,7 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
     if len(data) > MAX_FILE:
         raise InvalidMetadata(key=name, reason=f"the file is larger than {MAX_FILE >> 20} MiB")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidMetadata(key=name, reason="the file is not UTF-8 text") from None
     try:
@@ -160,7 +160,7 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
     return normalise(_plain_dates(values))
 
 
-def _fault_of_file(error: Exception, name: str) -> str:
+def _fault_of_file(error: ValueError | RecursionError, name: str) -> str:
     ending = name.lower().rpartition(".")[2]
     if ending in ("yaml", "yml"):
         return "a YAML file is not read; write it as JSON or TOML"
@@ -168,7 +168,7 @@ def _fault_of_file(error: Exception, name: str) -> str:
         return "nested too deeply"
     if ending not in ("json", "toml"):
         return "the file is no JSON; one that is TOML has a name that ends in .toml"
-    return f"the file is no {ending.upper()}: {error}"
+    return f"the file is no {ending.upper()}: {fault_of_text(error)}"
 
 
 def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         keys = Counter(key for key, _ in pairs)
-        raise ValueError(f"the key {keys.most_common(1)[0][0]!r} is there twice")
+        raise Malformed(f"the key {keys.most_common(1)[0][0]!r} is there twice")
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mreg import lazy
-from mreg.values.canonical import Malformed, check_depth
+from mreg.values.canonical import Malformed, check_depth, fault_of_text
 
 
 def loads(text: str) -> dict[str, Any]:
@@ -15,6 +15,6 @@ def loads(text: str) -> dict[str, Any]:
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as error:  # also an integer of thousands of digits
-        raise Malformed(str(error)) from None
+        raise Malformed(fault_of_text(error)) from None
     check_depth(table)
     return table

@@ -16,7 +16,7 @@ from mreg.intake.scan import IGNORE_FILE
 
 
 @pytest.mark.parametrize("command", ["card Classifier --file {}", "log one -a other --meta-file {}"])
-@pytest.mark.parametrize("what", ["/dev/zero", "long", "bytes"])
+@pytest.mark.parametrize("what", ["long", "bytes"])
 def test_a_named_file_that_is_too_long_or_no_text_is_refused_as_what_it_was_to_be(
     filled: Any, command: str, what: str
 ) -> None:
@@ -31,12 +31,23 @@ def test_a_named_file_that_is_too_long_or_no_text_is_refused_as_what_it_was_to_b
 
 
 @pytest.mark.parametrize("command", ["card Classifier --file {}", "log one -a other --meta-file {}"])
-def test_a_pipe_that_nobody_writes_to_is_not_waited_for(filled: Any, command: str) -> None:
+@pytest.mark.parametrize("what", ["pipe", "folder", "/dev/zero"])
+def test_what_is_no_file_cannot_be_read(filled: Any, command: str, what: str) -> None:
     os.mkfifo(filled.home / "pipe")
+    (filled.home / "folder").mkdir()
 
-    result = filled(*command.format("pipe").split(), "--json")
+    result = filled(*command.format(what).split(), "--json")
 
-    assert (result.code, result.error["code"]) == (1, "unreadable-file")
+    assert (result.code, result.error["code"], result.error["path"]) == (1, "unreadable-file", what)
+
+
+@pytest.mark.parametrize("command", ["card Classifier --file {}", "log one -a other --meta-file {}"])
+def test_a_file_that_is_named_as_a_folder_is_not_found(filled: Any, command: str) -> None:
+    (filled.home / "file").write_bytes(b"{}")
+
+    result = filled(*command.format("file/").split(), "--json")
+
+    assert (result.code, result.error["code"], result.error["path"]) == (3, "missing-path", "file/")
 
 
 def test_a_pipe_that_a_shell_makes_is_read(filled: Any) -> None:
@@ -64,11 +75,12 @@ def test_an_ignore_file_that_is_none_is_told(filled: Any, what: str) -> None:
     assert result.error["path"] == os.path.join("one", IGNORE_FILE)
 
 
-@pytest.mark.parametrize("what", ["pipe", "/dev/zero", "long", "dots"])
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero", "folder", "long", "dots"])
 def test_settings_of_a_user_that_are_none_are_told(filled: Any, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     os.mkfifo(filled.home / "pipe")
     (filled.home / "long").write_bytes(b"#" * (2 << 20))
     (filled.home / "dots").write_bytes(b"a." * 2000 + b"a = 1")
+    (filled.home / "folder").mkdir()
     (filled.home / "config" / "mreg").mkdir(parents=True)
     os.symlink(what if what.startswith("/") else f"../../{what}", filled.home / "config" / "mreg" / "config.toml")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(filled.home / "config"))
@@ -76,6 +88,16 @@ def test_settings_of_a_user_that_are_none_are_told(filled: Any, monkeypatch: pyt
     result = filled("config", "set", "--user", "safe.directory", "*", "--json")
 
     assert (result.code, result.error["code"]) == (5, "damaged-user-config")
+    assert result.error["path"] == str(filled.home / "config" / "mreg" / "config.toml")
+
+
+def test_an_account_whose_home_is_no_folder_has_no_settings(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+    result = filled("config", "ls", "--user", "--json")
+
+    assert result.code == 0
 
 
 COMMANDS = """

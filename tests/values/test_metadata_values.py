@@ -365,6 +365,11 @@ def test_a_json_file_is_json() -> None:
     assert parse_file(b'{"a": {"b": 1}, "nan": NaN, "none": null}', "meta.json") == {"a": {"b": 1}, "nan": "NaN"}
 
 
+@pytest.mark.parametrize(("text", "name"), [('{"a": 1}', "meta.json"), ("a = 1", "meta.toml")])
+def test_a_byte_order_mark_as_windows_writes_it_is_passed_over(text: str, name: str) -> None:
+    assert parse_file(text.encode("utf-8-sig"), name) == {"a": 1}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", '{"": 1}', "[" * 100_000, '{"a":' * 100_000, '{"a": [null]}'])
 def test_a_file_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidMetadata):
@@ -392,8 +397,10 @@ def test_a_file_that_other_programs_would_read_otherwise_is_refused(text: str, r
         (b"a = 1 # \xff", "meta.toml", "not UTF-8"),
         (b"a." * 2000 + b"a = 1", "meta.toml", "nested too deeply"),
         (b'{"a": 1}' + b" " * (8 << 20), "meta.json", "larger than 8 MiB"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "meta.json", "the file is no JSON: a number in it has too many digits\n"),
+        (b"a = " + b"9" * 5000, "meta.toml", "the file is no TOML: a number in it has too many digits\n"),
     ],
-    ids=["JSON of bytes", "TOML of bytes", "dots", "long"],
+    ids=["JSON of bytes", "TOML of bytes", "dots", "long", "JSON of digits", "TOML of digits"],
 )
 def test_a_file_that_cannot_be_metadata_is_told_with_the_reason(data: bytes, name: str, reason: str) -> None:
     with pytest.raises(InvalidMetadata, match=reason):
