@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The story that `make demo` tells: train, log, promote, serve; train more, promote again.
-# All of it happens in a temporary folder, with a cache of its own, and is gone afterwards.
+# The steps of `make demo`: train, log, promote, serve; train more, promote again.
+# Everything happens in a temporary folder with a separate cache, and is deleted afterwards.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Promote the best checkpoint of `digits` to production: a step for a CI pipeline.
 #
-# The repository is the one that mreg finds by itself ($MREG_REPO, or .mreg upwards from here).
+# It uses the repository that mreg finds by itself ($MREG_REPO, or the nearest .mreg upwards from here).
 # Needs on the PATH: mreg, and a python3 with numpy, safetensors and scikit-learn.
 #
 # Exit status: 0 production serves the best checkpoint, with the accuracy that was recorded for it
-#              1 it does not: the best checkpoint is not as good as it says, and was not promoted; or somebody
-#                moved production again before it was looked at
-#              4 somebody else promoted meanwhile: nothing was moved, safe to run again
+#              1 it does not: the best checkpoint is not as good as its metadata says, and was not promoted; or
+#                somebody moved production again before the final check
+#              7 somebody else promoted meanwhile: nothing was moved; run it again to decide again
 #              anything else is that of the mreg command that failed
 #
-# Running it again changes nothing where there is nothing better.
+# Running it again changes nothing if there is no better checkpoint.
 set -euo pipefail
 
 artifact=digits
@@ -18,8 +18,8 @@ model=digits-classifier
 alias=production
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Where production is now. Asked before the candidates are looked at: whoever promotes between here and
-# `alias set` makes `--expect` fail, so that an older choice never replaces a newer one.
+# Where production points now. This is read before the candidates: if somebody promotes between here and `alias set`,
+# `--expect` fails, so that an older choice never replaces a newer one.
 mreg --quiet model create "$model" >/dev/null
 aliases=$(mreg alias ls "$model" --json)
 current=$(python3 -c '
@@ -45,7 +45,7 @@ print(name, accuracy)
 read -r version accuracy <<<"$best"
 echo "best      $version, recorded accuracy $accuracy"
 
-# Proof before anything points at it.
+# Evaluate it before anything points at it.
 folder=$(mreg use "$version")
 python3 "$here/evaluate.py" "$folder" --expect "$accuracy" >/dev/null || {
     echo "error: $version is not promoted; $model:$alias stays where it is ($current)" >&2
@@ -53,11 +53,11 @@ python3 "$here/evaluate.py" "$folder" --expect "$accuracy" >/dev/null || {
     exit 1
 }
 
-# The bookmark. Linking a version that is linked already gives the link that is there.
+# The link. Linking a version that is already linked returns the existing link.
 link=$(mreg --quiet link "$version" "$model")
 echo "linked    $link is $version"
 
-# The one moment in which production changes.
+# This is the only moment at which production changes.
 mreg --quiet alias set "$alias" "$link" --expect "$current" >/dev/null
 if [ "$current" = "${link#*:}" ]; then
     echo "alias     $model:$alias is $current already"
@@ -65,7 +65,7 @@ else
     echo "alias     $model:$alias moved from $current to ${link#*:}"
 fi
 
-# Proof of what is served now, by the name that a server uses.
+# Evaluate the served model, under the name that a server uses.
 folder=$(mreg use "$model:$alias")
 served=$(python3 "$here/evaluate.py" "$folder" --expect "$accuracy") || {
     echo "error: $model:$alias does not serve what was promoted" >&2
