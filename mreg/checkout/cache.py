@@ -21,7 +21,7 @@ from typing import Any, Final
 from mreg import lazy
 from mreg.checkout.cache_lock import locked
 from mreg.checkout.ready_copies import NoCache
-from mreg.session.places import default_cache
+from mreg.session.places import check_cache, default_cache
 from mreg.storage import temporary
 from mreg.values.named_tuple import NamedTuple
 
@@ -88,13 +88,14 @@ class Pruned(NamedTuple):
 
 class Cache:
     """The cache in `folder`; without it the one that repositories are opened with, `mreg.default_cache()`. It is that
-    of all repositories, and of none of them. Raises NoCache."""
+    of all repositories, and of none of them. Raises NoCache, CacheInRepository."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         path = default_cache() if folder is None else os.fspath(folder)
         if path is None:
             raise NoCache()
         self.path = os.path.abspath(path)
+        check_cache(self.path)
         self._versions = self._part("versions")
         self._store = self._part("files")
         self._tmp = self._part("tmp")

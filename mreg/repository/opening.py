@@ -134,7 +134,7 @@ class Opened:
         or the URL of a folder in a bucket (s3://BUCKET/FOLDER, gs://…, az://…).
 
         cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
-        in the repository itself is refused when it is needed (CacheInRepository).
+        in a repository is refused when it is needed (CacheInRepository).
         author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
 
         Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)

@@ -25,7 +25,7 @@ class NotAFolder(Refused):
 
 class CacheInRepository(Refused):
     code = "cache-in-repository"
-    template = "the cache folder {cache!r} lies in the repository itself"
+    template = "the cache folder {cache!r} lies in a repository"
 
     cache: str
 
@@ -49,11 +49,23 @@ def cache_of(location: str, given: str | None) -> Callable[[], str | None]:
 
     def find() -> str | None:
         cache = given or default_cache()
-        if cache and os.path.join(os.path.realpath(cache), "").startswith(os.path.join(os.path.realpath(location), "")):
-            raise CacheInRepository(cache=cache)
+        if cache:
+            check_cache(cache, location)
         return cache
 
     return find
+
+
+def check_cache(cache: str, *locations: str) -> None:
+    """Raises CacheInRepository where the cache folder lies in one of these repositories, or in any that goes by the
+    name of one: both have a folder `tmp`, and each would clear up in the other's."""
+    folder = os.path.realpath(cache)
+    within = any(os.path.join(folder, "").startswith(os.path.join(os.path.realpath(one), "")) for one in locations)
+    while not within and FOLDER in folder.split(os.sep):
+        within = os.path.basename(folder) == FOLDER and os.path.exists(os.path.join(folder, "config.toml"))
+        folder = os.path.dirname(folder)
+    if within:
+        raise CacheInRepository(cache=cache)
 
 
 def user_config() -> str | None:

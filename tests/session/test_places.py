@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mreg import Repository, default_cache
+from mreg import Cache, Repository, default_cache
 from mreg.checkout.ready_copies import NoCache
 from mreg.session import places, trust
 from mreg.session.places import CacheInRepository
@@ -85,6 +85,34 @@ def test_a_cache_in_the_repository_is_refused_and_not_made(
                 change()
 
     assert sorted(os.listdir(tmp_path / ".mreg")) == before
+
+
+@pytest.mark.parametrize("inside", [".mreg", ".mreg/cache", "link/cache"])
+def test_a_cache_in_another_repository_is_refused_and_nothing_in_it_is_taken_for_one(
+    tmp_path: Path, folder: Callable[..., str], inside: str
+) -> None:
+    other = tmp_path / "other"
+    Repository.init(other).close()
+    (other / "link").symlink_to(".mreg")
+    left = other / ".mreg" / "tmp" / "left"
+    left.write_bytes(b"of a dead writer, and for gc to decide on")
+    os.utime(left, (0, 0))
+    before = sorted(os.listdir(other / ".mreg"))
+
+    with (
+        Repository.init(tmp_path / "own", cache=str(other / inside)) as repository,
+        pytest.raises(CacheInRepository),
+    ):
+        repository.log(folder({"a": b"one"}), "a")
+    with pytest.raises(CacheInRepository):
+        Cache(other / inside)
+
+    assert sorted(os.listdir(other / ".mreg")) == before
+    assert left.exists()
+
+
+def test_a_cache_in_a_folder_that_is_only_called_like_a_repository_is_in_none(tmp_path: Path) -> None:
+    assert Cache(tmp_path / ".mreg" / "cache").contents().copies == ()
 
 
 def test_a_cache_beside_the_repository_is_not_in_it(tmp_path: Path, folder: Callable[..., str]) -> None:
