@@ -1,4 +1,4 @@
-"""Versions in from other tools: each importer reads what another tool keeps, and tells what would be imported.
+"""Versions in from other tools: each importer reads the files of another tool and plans the import.
 
 The contract. An importer is a module with
 
