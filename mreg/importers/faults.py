@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mreg.values.errors import Failed, InvalidInput, NotFound, Refused
+from mreg.values.errors import Failed, Incomplete, InvalidInput, NotFound, Refused
 
 
 class UnknownSource(InvalidInput):
@@ -107,3 +107,14 @@ class NeedsYaml(Failed):
     template = "{path!r} cannot be read without the package PyYAML, which is not installed"
 
     path: str
+
+
+class PartlyImported(Incomplete):
+    """Each collection is a change of its own. The next import leaves out those that were imported."""
+
+    code = "partly-imported"
+    template = "only {done} of {count} collections were imported: {reason}"
+
+    done: int
+    count: int
+    reason: str

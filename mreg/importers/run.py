@@ -9,6 +9,7 @@ from contextlib import closing
 from mreg.importers import check, kinds, targets
 from mreg.importers.apply import Applier, Told, is_here
 from mreg.importers.drafting import is_kept
+from mreg.importers.faults import PartlyImported
 from mreg.importers.intake import Intake
 from mreg.importers.numbers import Numbers
 from mreg.importers.plan import Options, Plan, PlannedVersion, Scratch
@@ -20,6 +21,7 @@ from mreg.refs.keys import CONFIG, AliasKey
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values.changed import Changed
+from mreg.values.errors import Incomplete, MregError
 from mreg.values.formats import require
 from mreg.values.imports import Imported, ImportedCollection, ImportedVersion
 from mreg.values.named_tuple import NamedTuple
@@ -67,7 +69,15 @@ def _applied(
     command = f"import {os.path.basename(os.path.abspath(plan.source))} --from {plan.system}"
     applier = Applier(context, plan.system, command, _counter(plan, progress))
     ready = [applier.prepare(target) for target in chosen]
-    return [_told(context, *applier.commit(one)) for one in ready]
+    made: list[tuple[Prepared, Changed]] = []
+    for one in ready:
+        try:
+            made.append(applier.commit(one))
+        except (MregError, OSError) as error:
+            if isinstance(error, Incomplete) or not any(changed for _, changed in made):
+                raise
+            raise PartlyImported(done=len(made), count=len(ready), reason=str(error)) from error
+    return [_told(context, *one) for one in made]
 
 
 def _counter(plan: Plan, progress: Progress | None) -> Told:

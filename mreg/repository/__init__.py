@@ -41,7 +41,8 @@ class Repository(Versions, Collections, Labels, Changing, Queries, Travel, Upkee
     Where a method takes a `reference`, that is `NAME[:vN | :ALIAS | :latest | :@DIGEST-PREFIX]`, `NAME` being
     an artifact or a registered model. All methods raise subclasses of `MregError`: InvalidInput, NotFound,
     Conflict, Damaged, Refused or Failed, and OSError where the machine fails. A method that raised has
-    changed nothing, unless it raised Incomplete, a Failed: the change was made, and then something failed.
+    changed nothing, unless it raised Incomplete, a Failed: the change was made, and then something failed. What stays
+    in any case: packs that `gc` repacked or a transfer sent, and entries that `mirror` copied.
     """
 
 

@@ -138,7 +138,8 @@ class Versions(Opened):
 
         All bytes go in before any name; then each collection by one change, which `undo` takes back. What was imported
         before is not imported again, also where it was deleted since; an alias that was moved here stays.
-        Raises WrongBytes where a file is not what the source's own digests say.
+        Raises WrongBytes where a file is not what the source's own digests say, PartlyImported where some collections
+        were imported and the next one failed.
         """
         request = importers.run.ImportRequest(
             os.fspath(source), kind, artifact, texts(only), texts(data), partial, dry_run

@@ -81,8 +81,8 @@ class Failed(MregError):
 
 
 class Incomplete(Failed):
-    """The change was made, and then something that belongs to it failed. Look before you repeat it: that would make
-    the change a second time."""
+    """The change was made, or a part of it that is whole by itself, and then something that belongs to it failed. Look
+    before you repeat it: that may make the change a second time."""
 
     code = "incomplete"
 

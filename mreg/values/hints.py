@@ -127,6 +127,7 @@ HINTS: dict[str, str] = {
     "overtaken": "repeat the command: it sees what is there now",
     "not-a-step": "do it before the change or after it",
     "uncertain": "look with `mreg history`; check the disk, then run `mreg fsck`",
+    "partly-imported": "repeat the command: what was imported is left out; `mreg history` shows it",
     "unfinished": "repeat the command; the next gc deletes what is left",
     "invalid-name": "a name is 1 to 128 letters and digits of any script, `.`, `_` and `-`",
     "invalid-tag": "a tag is 1 to 128 letters, digits, `_`, `-` and single spaces",

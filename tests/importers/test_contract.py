@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from mreg.importers import apply
+from mreg.importers.drafting import Moved, draft_collection
 from mreg.importers.faults import (
     MalformedSource,
     NotImportedHere,
     PartialVersion,
+    PartlyImported,
     SeveralCollections,
     UnknownCollection,
     UnknownKind,
@@ -153,6 +156,34 @@ def test_what_was_stored_before_a_death_is_not_stored_again(
     assert done.added == ("bert:v0", "bert:v1")
     assert done.collections[0].new == 0
     assert set(storage.list("packs")) == packs
+
+
+def test_an_import_of_which_some_collections_failed_says_that_others_came(
+    repo: Repository, source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("first", "second")
+    found = tuple(PlannedCollection(name, (source.version(name),)) for name in names)
+    source.plan = source.plan._replace(collections=found)
+    moving = ["second"]
+
+    def draft(context: Any, draft: Any, prepared: Any) -> None:
+        if prepared.target.artifact in moving:
+            raise Moved(artifact=prepared.target.artifact)
+        draft_collection(context, draft, prepared)
+
+    monkeypatch.setattr(apply, "draft_collection", draft)
+
+    with pytest.raises(PartlyImported) as caught:
+        source.imported(repo)
+
+    assert caught.value.facts["done"] == 1 and caught.value.facts["count"] == 2
+    assert "second" in caught.value.reason
+    assert [one.name for one in repo.artifacts()] == ["first"]
+    moving[:] = names
+    with pytest.raises(Moved):  # nothing came, so its own kind tells what to do
+        source.imported(repo)
+    moving.clear()
+    assert [bool(one.changes) for one in source.imported(repo).collections] == [False, True]
 
 
 def test_names_that_do_not_fit_get_one_and_the_old_one_is_recorded(repo: Repository, source: Any) -> None:

@@ -101,7 +101,7 @@ def test_what_is_not_found_has_no_near_names_unless_it_states_some() -> None:
 def test_errors_after_a_change_are_told_from_those_before_one() -> None:
     made = {error.code for error in error_classes() if issubclass(error, Incomplete)}
 
-    assert made == {"uncertain", "unfinished", "unsure-write", "not-all-shared", "output-failed"}
+    assert made == {"uncertain", "unfinished", "unsure-write", "not-all-shared", "output-failed", "partly-imported"}
     assert issubclass(Incomplete, Failed)
 
 

@@ -101,7 +101,8 @@ equal tensors are stored once. All files are returned byte for byte.
 
 _AFTER = """\
 After 4, the same command may succeed if repeated; after 7, it does not. A
-command that exits with 2, 3, 4, 6 or 7 has changed nothing.
+command that exits with 2, 3, 4, 6 or 7 has changed nothing; what `gc --repack`
+rewrote, a transfer sent or `mirror` copied before stays.
 
 More: docs/reference.md
 """
