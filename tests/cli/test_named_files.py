@@ -239,12 +239,18 @@ def test_names_keep_their_bytes_whatever_the_locale(mreg: Any, other_locale: dic
     mreg.must("init")
     there("log", "model", "-a", "digits")
     there("log", "model/\u00fc.bin", "-a", "one")
+    there("log", "model", "-a", "without", "--exclude", "\u00fc.bin")
+    there("log", "model", "-a", "only", "--include", "\u65e5/")
+    there("get", "digits", "-o", "less", "--exclude", "\u65e5")
     used = there("use", "digits").rstrip("\n")
     there("get", "digits", "-o", "out")
     there("get", "digits", "-o", "out")
 
     assert [file["path"] for file in mreg("files", "digits", "--json").json["files"]] == names
     assert mreg("files", "one", "--json").json["files"][0]["path"] == names[0]
+    for chosen in ("without", "only"):
+        assert [file["path"] for file in mreg("files", chosen, "--json").json["files"]] == names[1:]
+    assert os.listdir(mreg.home / "less") == names[:1]
     assert there("cat", "digits", names[1]) == names[1]
     for folder in (mreg.home / "out", Path(used)):
         assert [(folder / name).read_bytes() for name in names] == [name.encode() for name in names]

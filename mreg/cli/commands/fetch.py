@@ -13,6 +13,7 @@ from mreg.cli.exit_codes import DAMAGED
 from mreg.cli.progress import Bar
 from mreg.cli.state import State
 from mreg.cli.text import path_text
+from mreg.values.file_names import stored
 from mreg.values.words import count_text
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def get(
         str | None, Option("--output", "-o", metavar="DIR", help="Where to write. Default: ./NAME-vN.")
     ] = None,
     include: Annotated[
-        list[str] | None, Option("--include", metavar="GLOB", help="Only matching files. Repeatable.")
+        list[str] | None, Option("--include", metavar="GLOB", help="Only matching files. Repeatable.", parse=stored)
     ] = None,
     exclude: Annotated[
-        list[str] | None, Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
+        list[str] | None,
+        Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.", parse=stored),
     ] = None,
     exact: Annotated[bool, Option("--exact", help="Remove files in DIR that are not part of the version.")] = False,
     force: Annotated[

@@ -20,6 +20,7 @@ from mreg.cli.state import State
 from mreg.small_files import read_named
 from mreg.values import captures
 from mreg.values.ages import parse_seconds
+from mreg.values.file_names import stored
 from mreg.values.metadata import MAX_FILE, InvalidMetadata, merge, parse_file, parse_pairs, replaced
 from mreg.values.words import count_text
 
@@ -79,10 +80,11 @@ def log(
         ),
     ] = None,
     include: Annotated[
-        list[str] | None, Option("--include", metavar="GLOB", help="Log only matching files. Repeatable.")
+        list[str] | None, Option("--include", metavar="GLOB", help="Log only matching files. Repeatable.", parse=stored)
     ] = None,
     exclude: Annotated[
-        list[str] | None, Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.")
+        list[str] | None,
+        Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.", parse=stored),
     ] = None,
     once: Annotated[
         bool, Option("--once", help="No new version if any version of the artifact has this content.")
