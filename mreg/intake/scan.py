@@ -17,7 +17,7 @@ from mreg.values.errors import Conflict, InvalidInput, MissingPath, Refused, Unr
 from mreg.values.file_names import stored
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.paths import MAX_DEPTH, folder_fault, is_reserved, path_conflicts, path_fault
-from mreg.values.patterns import Patterns
+from mreg.values.patterns import InvalidPattern, Patterns
 from mreg.values.records import MAX_FILES
 
 IGNORE_FILE = ".mregignore"
@@ -275,6 +275,10 @@ def _read_ignore_file(root: str) -> list[str]:
     if len(data) > MAX_IGNORE_FILE:
         raise UnreadableFile(path=path, reason=f"it is larger than {MAX_IGNORE_FILE >> 20} MiB")
     try:
-        return data.decode("utf-8").splitlines()
+        lines = data.decode("utf-8").splitlines()
+        Patterns(lines)
     except UnicodeDecodeError:
         raise UnreadableFile(path=path, reason="it is not UTF-8 text") from None
+    except InvalidPattern as error:
+        raise InvalidPattern(reason=f"{error.reason}, in {path!r}") from None
+    return lines

@@ -75,6 +75,16 @@ def test_an_ignore_file_that_is_none_is_told(filled: Any, what: str) -> None:
     assert result.error["path"] == os.path.join("one", IGNORE_FILE)
 
 
+@pytest.mark.parametrize("lines", [b"a\n" * 10_001, b"!\n", b"a\\\n"], ids=["many", "nothing", "backslash"])
+def test_the_ignore_file_whose_pattern_is_wrong_is_named(filled: Any, lines: bytes) -> None:
+    (filled.home / "one" / IGNORE_FILE).write_bytes(lines)
+
+    result = filled("log", "one", "-a", "other", "--json")
+
+    assert (result.code, result.error["code"]) == (2, "invalid-pattern")
+    assert os.path.join("one", IGNORE_FILE) in result.error["message"]
+
+
 @pytest.mark.parametrize("what", ["pipe", "/dev/zero", "folder", "long", "dots"])
 def test_settings_of_a_user_that_are_none_are_told(filled: Any, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     os.mkfifo(filled.home / "pipe")
