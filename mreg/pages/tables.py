@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from mreg.pages.markup import Content, Markup, element, join
 
@@ -10,17 +11,22 @@ Cell = Content | tuple[Content, object]
 """What is shown; or that, and the number or text that the column is sorted by."""
 
 
+_KINDS: Final = {"name": "w", "message": "m", "changes": "m"}
+"""Classes of the columns with these headings."""
+
+
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Sequence[str] = (), caption: str = ""
 ) -> Markup:
     """numbers: headings of columns that are set to the right. One that is headed `name` has room for one, and breaks it
-    where it is longer. Columns without any value are left
-    out. caption: of a table that may be wider than the page."""
+    where it is longer; one of sentences has room for half a line of them, so that they do not make rows high on a
+    narrow screen, where they are out of sight. Columns without any value are left out. caption: of a table that may
+    be wider than the page."""
     cells = [[(cell, None) if type(cell) is Markup else _shown(cell) for cell in row] for row in rows]
     used = [at for at in range(len(headings)) if not cells or any(row[at][0] for row in cells)]
-    kinds = {at: "r" for at in used if headings[at] in numbers} | {at: "w" for at in used if headings[at] == "name"}
-    head = element("tr", [element("th", headings[at], scope="col", class_=kinds.get(at)) for at in used])
-    body = Markup("".join(f"<tr>{''.join([_cell(*row[at], kinds.get(at)) for at in used])}" for row in cells))
+    kinds = {at: "r" if headings[at] in numbers else _KINDS.get(headings[at]) for at in used}
+    head = element("tr", [element("th", headings[at], scope="col", class_=kinds[at]) for at in used])
+    body = Markup("".join(f"<tr>{''.join([_cell(*row[at], kinds[at]) for at in used])}" for row in cells))
     parts = [element("caption", caption) if caption else None, element("thead", head), element("tbody", body)]
     whole = element("table", parts)
     return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption) if caption else whole

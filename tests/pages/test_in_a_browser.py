@@ -56,6 +56,17 @@ def test_a_page_fits_and_loads_nothing(
         assert one.page.evaluate("document.documentElement.scrollWidth") <= width, path.name
 
 
+def test_rows_stay_low_where_a_message_is_out_of_sight(repo: Repository, written: Written, tab: Opened) -> None:
+    repo.log({"w.bin": b"1"}, "net", message="epoch 1 of 10: warm up", aliases=["best"], run="run-1")
+    repo.log({"w.bin": b"2"}, "net", message="epoch 2 of 10: full rate", metadata={"metrics": {"accuracy": 0.5}})
+    one = tab(written(repo), width=400).page
+
+    rows = one.locator("table", has=one.locator("caption", has_text="versions of net")).locator("tbody tr")
+
+    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert max(heights) < 1.5 * min(heights) < 60, heights
+
+
 def test_a_page_is_printed_dark_on_white_and_fits_on_paper(repo: Repository, written: Written, tab: Opened) -> None:
     # given
     for number in range(3):
