@@ -103,6 +103,8 @@ def _check_version(plan: Plan, collection: PlannedCollection, version: PlannedVe
     fault = next(_faults(version), None)
     if fault:
         raise MalformedSource(path=plan.source, reason=f"{called}: {fault}")
+    if version.place is not None:
+        raise PartialVersion(version=called, missing=f"its files at {version.place!r} are")
     if version.missing and not (partial and version.files):
         named, more = version.missing[:_MOST_NAMED], len(version.missing) - _MOST_NAMED
         listed = ", ".join(map(repr, named)) + (f" and {more} more" if more > 0 else "")

@@ -59,7 +59,7 @@ def read(source: str, options: Options) -> Plan:
     for (folder, kind), group in sorted(groups.items()):
         name = f"{top}/{folder}" if folder else top
         name = f"{name}/{kind}" if folders.count(folder) > 1 and kind else name
-        versions = tuple(_version(tree, one) for one in sorted(group))
+        versions = tuple(_version(tree, one) for one in sorted(group)) if options.wanted(name) else ()
         collections.append(PlannedCollection(name, versions))
     if not collections:
         what = "no file or folder of a model with a number in its name"

@@ -48,7 +48,7 @@ class _Reader:
         self._scratch = options.scratch
         self._cache = Cache(tree)
         self._git = git if git.is_there() else None
-        self._partial = options.partial
+        self._options = options
         self._history: History = history(tree, self._git)
         self._tags = registered(self._git.tags()) if self._git else {}
         self.omitted = self._history.omitted
@@ -58,6 +58,10 @@ class _Reader:
         wanted = {path: found for path, found in self._history.outs.items() if path not in self._history.others}
         for path in sorted(wanted, key=self._depth):
             artifact = self._history.artifacts.get(path)
+            name = artifact.name if artifact else path
+            if not self._options.wanted(name):
+                yield PlannedCollection(name, ())
+                continue
             versions = tuple(self._versions(wanted[path], artifact))
             if versions:
                 yield self._collection(path, artifact, versions)
@@ -110,7 +114,7 @@ class _Reader:
     def _versions(self, found: list[Found], artifact: Artifact | None) -> Iterator[PlannedVersion]:
         for one in found:
             version = self._version(one, artifact)
-            if version.files or not self._partial:
+            if version.files or not self._options.partial:
                 yield version
             else:
                 self.notes.append(f"{one.out.path} {one.out.md5} is left out: the cache has nothing of it")

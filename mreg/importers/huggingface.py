@@ -58,6 +58,9 @@ def read(source: str, options: Options) -> Plan:
     collections = []
     notes: list[str] = []
     for repository in _repositories(tree):
+        if not options.wanted(repository.called):
+            collections.append(PlannedCollection(repository.called, ()))
+            continue
         collection = _collection(tree, repository, notes)
         if collection.versions:
             collections.append(collection)

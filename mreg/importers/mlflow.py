@@ -54,7 +54,7 @@ def _plan(source: str, tree: Tree, place: str, options: Options) -> Plan:
     store: Store = FileStore(tree, place) if is_folder(place) else SqlStore(tree, place, options.scratch)
     tops = (tree.root, *map(os.path.realpath, options.data))
     roots = tuple(root for top in tops for root in (top, *(os.path.join(top, name) for name in _BESIDE)))
-    reader = _Reader(tree, roots, store, partial=options.partial)
+    reader = _Reader(tree, roots, store, options)
     collections = tuple(filter(None, map(reader.collection, store.models())))
     notes = (*reader.notes, *tree.notes())
     if not collections:
@@ -76,14 +76,16 @@ def _places(tree: Tree) -> Iterator[str]:
 class _Reader:
     """notes: what is left out, as far as `collection` has come."""
 
-    def __init__(self, tree: Tree, roots: tuple[str, ...], store: Store, *, partial: bool) -> None:
+    def __init__(self, tree: Tree, roots: tuple[str, ...], store: Store, options: Options) -> None:
         self._tree = tree
         self._roots = roots
         self._store = store
-        self._partial = partial
+        self._options = options
         self.notes = store.omitted.notes
 
     def collection(self, model: ModelRow) -> PlannedCollection | None:
+        if not self._options.wanted(model.name):
+            return PlannedCollection(model.name, ())
         if model.tags.get("mlflow.prompt.is_prompt", "").lower() == "true":
             self.notes.append(f"{model.name!r} is left out: it is a prompt, and has no files")
             return None
@@ -104,7 +106,7 @@ class _Reader:
     def _version(self, model: ModelRow, row: VersionRow) -> PlannedVersion | None:
         files = files_of(self._tree, self._roots, self._store, row)
         place = row.place or row.source
-        if not files and (self._partial or row.status not in ("READY", "")):
+        if not files and (self._options.partial or row.status not in ("READY", "")):
             self.notes.append(f"{model.name} {row.number} is left out: there is no model at {place!r}")
             return None
         run, logged = self._store.run(row.run), self._store.logged(row.model)
@@ -117,7 +119,7 @@ class _Reader:
         return PlannedVersion(
             id=str(row.number),
             files=files,
-            missing=() if files else (f"model (at {place.replace('/', '|')})",),
+            place=None if files else place,
             number=row.number,
             time=time_of(None if row.created is None else row.created / 1000),
             author=row.author or run.user or None,

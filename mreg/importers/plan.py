@@ -34,11 +34,17 @@ class Scratch:
 
 class Options(NamedTuple):
     """What the user said about a source. data: folders that its files may lie in besides. partial: also versions that
-    the source has not all files of."""
+    the source has not all files of. only: the collections to import, all where there is none."""
 
     scratch: Scratch
     data: tuple[str, ...] = ()
     partial: bool = False
+    only: tuple[str, ...] = ()
+
+    def wanted(self, collection: str) -> bool:
+        """Is it imported? Of another one a plan needs the name only, from which suggestions are made: what is wrong
+        with it must not keep anybody from importing the rest."""
+        return not self.only or collection in self.only
 
 
 class PlannedFile(NamedTuple):
@@ -63,7 +69,8 @@ class PlannedVersion(NamedTuple):
     """id: says which version it is, within its collection, for ever. pinned: does the id say what the content is? If
     not, the content is compared with what was imported under this id. number: the version number to have, if that is
     possible. files: by path in the version. missing: paths of files that the source should have, and has not. time:
-    when it was made, RFC 3339 in UTC with microseconds."""
+    when it was made, RFC 3339 in UTC with microseconds. place: where the source says its files are, of which none is
+    there."""
 
     id: str
     files: Mapping[str, PlannedFile]
@@ -71,6 +78,7 @@ class PlannedVersion(NamedTuple):
     pinned: bool = True
     number: int | None = None
     missing: tuple[str, ...] = ()
+    place: str | None = None
     time: str | None = None
     author: str | None = None
     message: str = ""

@@ -48,7 +48,8 @@ def import_from(context: Context, request: ImportRequest, progress: Progress | N
     view = context.view()
     require("the origin of a version", 2, heading.of(view.value(CONFIG)).format)
     with closing(Scratch()) as scratch:
-        plan = kinds.read(request.source, request.kind, Options(scratch, tuple(request.data), request.partial))
+        options = Options(scratch, tuple(request.data), request.partial, tuple(request.only))
+        plan = kinds.read(request.source, request.kind, options)
         return _imported(context, view, request, plan, progress)
 
 

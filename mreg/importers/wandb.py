@@ -56,7 +56,7 @@ def read(source: str, options: Options) -> Plan:
         what = "no run, and no artifact called NAME:vN"
         raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
     if folders:
-        return Plan(SYSTEM, source, tuple(_downloads(tree, folders)), tuple(tree.notes()))
+        return Plan(SYSTEM, source, tuple(_downloads(tree, folders, options)), tuple(tree.notes()))
     reader = _Reader(tree, options)
     runs = []
     for path in logs:
@@ -97,7 +97,7 @@ class _Reader:
 
     def __init__(self, tree: Tree, options: Options) -> None:
         self._tree = tree
-        self._partial = options.partial
+        self._options = options
         self._folders = [*options.data, *_own_folders()]
         self.omitted = Omissions()
         self.notes = self.omitted.notes
@@ -111,6 +111,9 @@ class _Reader:
             for artifact in run.artifacts:
                 found.setdefault(artifact.name, []).append((run, artifact))
         for name, rows in found.items():
+            if not self._options.wanted(name):
+                yield PlannedCollection(name, ())
+                continue
             collection = self._collection(name, rows)
             if collection.versions:
                 yield collection
@@ -139,7 +142,7 @@ class _Reader:
         own = [entry for entry in entries if not entry.address]
         files = {entry.path: file for entry in own if (file := self._file(entry, artifact))}
         missing = tuple(entry.path for entry in own if entry.path not in files)
-        if not files and (not missing or self._partial):
+        if not files and (not missing or self._options.partial):
             self.notes.append(f"{called} is left out: none of its files is here")
             return None
         if not check.is_known(_algorithm(artifact)):
@@ -232,8 +235,11 @@ def _downloaded(tree: Tree) -> Iterator[tuple[str, int, str]]:
                 yield found[1], int(found[2]), path
 
 
-def _downloads(tree: Tree, folders: list[tuple[str, int, str]]) -> Iterator[PlannedCollection]:
+def _downloads(tree: Tree, folders: list[tuple[str, int, str]], options: Options) -> Iterator[PlannedCollection]:
     for name in dict.fromkeys(name for name, _, _ in folders):
+        if not options.wanted(name):
+            yield PlannedCollection(name, ())
+            continue
         versions = []
         for _, number, folder in sorted(one for one in folders if one[0] == name):
             files = {path: PlannedFile(tree.check(place)) for path, place in tree.walk(folder)}

@@ -185,6 +185,21 @@ def test_a_project_without_git_is_imported_as_it_is_now(repo: Repository, tmp_pa
     assert done.collections[0].renamed == {"sub/m.bin": "sub-m.bin"}
 
 
+def test_what_is_not_chosen_does_not_matter(repo: Repository, dvc: Dvc) -> None:
+    dvc.add("good.bin", b"one")
+    dvc.add("bad.bin", b"two")
+    dvc.commit("both")
+    place = next(path for path in dvc.cache.rglob("*") if path.is_file() and path.read_bytes() == b"two")
+    place.unlink()
+    place.symlink_to("/etc/hostname")
+    with pytest.raises(OutsideSource):
+        repo.import_from(dvc.folder)
+
+    done = repo.import_from(dvc.folder, only="good.bin", partial=True)
+
+    assert (done.added, done.notes) == (("good.bin:v0",), ())
+
+
 def test_a_shared_cache_is_read_only_where_it_is_named(repo: Repository, dvc: Dvc, tmp_path: Path) -> None:
     # given
     dvc.cache = tmp_path / "shared"

@@ -18,7 +18,14 @@ import hub
 import real_sources
 import tools
 
-from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion, WrongBytes
+from mreg.importers.faults import (
+    MalformedSource,
+    NothingToImport,
+    OutsideSource,
+    PartialVersion,
+    UnknownCollection,
+    WrongBytes,
+)
 from mreg.repository import Repository
 
 CARD = b"""---
@@ -210,6 +217,26 @@ def test_a_link_out_of_the_cache_is_refused(repo: Repository, cache: Cache, targ
 
     with pytest.raises(OutsideSource):
         repo.import_from(cache.root)
+
+
+def test_what_is_not_chosen_does_not_matter(repo: Repository, cache: Cache) -> None:
+    # given
+    cache.snapshot("org/good", OLD, BASE, "main")
+    snapshot = cache.snapshot("org/bad", NEW, BASE, "main", listing=False)
+    (snapshot / "config.json").unlink()
+    (snapshot / "config.json").symlink_to("/etc/hostname")
+    (cache.root / "models--org--empty" / "blobs").mkdir(parents=True)
+    with pytest.raises(OutsideSource):
+        repo.import_from(cache.root)
+
+    # when
+    done = repo.import_from(cache.root, only="org/good")
+
+    # then
+    assert (done.added, done.notes) == (("org-good:v0",), ())
+    with pytest.raises(UnknownCollection) as caught:
+        repo.import_from(cache.root, only="org/bda")
+    assert "org/bad" in caught.value.near
 
 
 def test_refs_and_folders_that_name_no_snapshot_are_told_and_the_rest_is_imported(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -164,7 +165,7 @@ class TestFiles:
         files.version(1, place=place)
         files.version(2)
         shutil.rmtree(files.root / "0" / "models" / f"{MODEL}1")
-        with pytest.raises(PartialVersion):
+        with pytest.raises(PartialVersion, match=re.escape(f"digits 1 is incomplete: its files at {place!r} are not")):
             repo.import_from(files.root)
 
         done = repo.import_from(files.root, partial=True)
@@ -192,6 +193,20 @@ class TestFiles:
 
         with pytest.raises(OutsideSource):
             repo.import_from(files.root)
+
+    def test_what_is_not_chosen_does_not_matter(self, repo: Repository, files: Files) -> None:
+        files.model("good")
+        files.version(1, name="good")
+        files.model("bad")
+        files.version(2, name="bad")
+        (files.root / f"0/models/{MODEL}2/artifacts/secret").symlink_to("/etc/hostname")
+        files.version(3, name="bad", place="s3://bucket/model")
+        with pytest.raises(OutsideSource):
+            repo.import_from(files.root)
+
+        done = repo.import_from(files.root, only="good", partial=True)
+
+        assert (done.added, done.notes) == (("good:v1",), ())
 
     def test_names_that_do_not_fit_and_prompts(self, repo: Repository, files: Files) -> None:
         for name in ("Fraud detector!", "prompt"):

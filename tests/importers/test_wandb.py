@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # where `tools` is: test folders
 import real_sources
 import tools
 
-from mreg.importers.faults import MalformedSource, NothingToImport, PartialVersion, WrongBytes
+from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion, WrongBytes
 from mreg.repository import Repository
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -314,6 +314,17 @@ class TestOtherDigests:
                 imported(repo, logged.end(), home)
 
 
+def test_what_is_not_chosen_does_not_matter(repo: Repository, run: Run, home: Path) -> None:
+    run.log([run.entry("w.bin", b"bad", place="/etc/hostname")], name="bad")
+    for copy in run.staging.iterdir():
+        copy.unlink()
+    run.log([run.entry("w.bin", b"good")], name="good")
+
+    done = imported(repo, run.end(), home, only="good", partial=True)
+
+    assert (done.added, done.notes) == (("good:v0",), ())
+
+
 def test_a_place_elsewhere_is_not_read(repo: Repository, run: Run, home: Path) -> None:
     secret = home / "secret"
     secret.write_text("secret")
@@ -393,8 +404,10 @@ class TestDownloaded:
     def test_a_link_out_of_it_is_refused(self, repo: Repository, folder: Path) -> None:
         (folder / "data:v0" / "passwd").symlink_to("/etc/passwd")
 
-        with pytest.raises(Exception, match="outside"):
+        with pytest.raises(OutsideSource):
             repo.import_from(folder)
+
+        assert repo.import_from(folder, only="digits").added == ("digits:v3", "digits:v10")
 
 
 @tools.needs("wandb")
