@@ -10,7 +10,10 @@ from mreg.values.named_tuple import NamedTuple
 STEPS: Final = ("global_step", "step", "steps", "iteration", "iter", "checkpoint", "ckpt", "epoch", "epochs", "batch")
 """Words before a number that counts training, the finest first."""
 
-_PAIR: Final = re.compile(r"([A-Za-z][\w/.]*?)=(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?=$|[-_. ])")
+_PAIR: Final = re.compile(r"([A-Za-z][\w/.]*?)=(-?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|nan|inf))(?=$|[-_. ])")
+_EXACT: Final = 2**53
+"""Below it, a float is the whole number that it was read from. No training counts so far."""
+
 _WORD: Final = re.compile(r"([A-Za-z]+)[-_]?(\d{1,15})(?!\d)")
 _NUMBER: Final = re.compile(r"\d{1,15}")
 _SEPARATORS: Final = "-_. ="
@@ -28,7 +31,7 @@ class CheckpointName(NamedTuple):
 def understood(name: str) -> CheckpointName | None:
     """What a name without its ending says; None where no number stands in it."""
     pairs = {key: float(value) for key, value in _PAIR.findall(name)}
-    steps = {key: int(value) for key, value in pairs.items() if is_step(key) and value == int(value)}
+    steps = {key: int(value) for key, value in pairs.items() if is_step(key) and value.is_integer() and value < _EXACT}
     metrics = {key: value for key, value in pairs.items() if key not in steps}
     rest = _PAIR.sub("", name)
     for word, number in _WORD.findall(rest):

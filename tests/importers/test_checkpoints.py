@@ -45,6 +45,8 @@ def messages(repo: Repository, name: str = "runs") -> list[str]:
         (["weights.01-0.95", "weights.02-0.90"], {}),
         (["0009", "0010"], {}),
         (["step=1-loss=1e-05", "step=2-loss=-3.5E+2"], {"step": 1, "metrics": {"loss": 1e-05}}),
+        (["epoch=1-val=inf", "epoch=2-val=nan"], {"epoch": 1, "metrics": {"val": "Infinity"}}),
+        (["step=1e999-epoch=1", "step=2e99-epoch=2"], {"epoch": 1, "metrics": {"step": "Infinity"}}),
         (["epoch=3-val=0.1", "epoch=3-val=0.1-v1"], {"epoch": 3, "metrics": {"val": 0.1}}),
     ],
 )
@@ -149,6 +151,15 @@ def test_a_link_out_of_the_source_is_refused_unless_its_place_is_named(
     # then
     assert repo.history() == []
     assert repo.import_from(source, data=[str(tmp_path / "elsewhere")]).added == ("runs:v0",)
+
+
+def test_what_is_not_chosen_does_not_matter(repo: Repository, runs: Callable[..., Path]) -> None:
+    source = runs("good/checkpoint-1/model.bin", "bad/checkpoint-1/model.bin")
+    os.symlink("/etc/hostname", source / "bad" / "checkpoint-1" / "more.bin")
+    with pytest.raises(OutsideSource):
+        repo.import_from(source)
+
+    assert repo.import_from(source, only="runs/good").added == ("runs-good:v0",)
 
 
 def test_a_folder_without_checkpoints_is_refused(repo: Repository, runs: Callable[..., Path]) -> None:
