@@ -17,7 +17,7 @@ import os
 import secrets
 import string
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from mreg.repository import Repository
 from mreg.values.errors import InvalidInput
@@ -30,6 +30,18 @@ StrPath = str | os.PathLike[str]
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 8
+
+_INSTEAD: Final = {
+    "Api": "use `mreg.Repository.find()`",
+    "Artifact": "write `run.log_model(path, name)`",
+    "log": "metrics belong to a version: write `mreg.log_model(path, name, metadata={'metrics': {…}})`",
+    "log_artifact": "write `run.log_model(path, name)`",
+    "link_artifact": "write `mreg.link_model('name:v3', model)`",
+    "login": "leave it out, there is no account",
+    "summary": "metrics belong to a version: write `mreg.log_model(path, name, metadata={'metrics': {…}})`",
+    "use_artifact": "write `run.use_model(name)`",
+}
+"""What scripts have of W&B's that is not here, and what to do about it."""
 
 run: Run | None = None
 """The run that `init` started last, until it is finished."""
@@ -60,6 +72,11 @@ class Run:
         self.name = name or id
         self.config = dict(config)
         self._repository: Repository | None = repository
+
+    if not TYPE_CHECKING:  # or type checkers would take every name for one that is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            _refuse("run", name)
 
     def __enter__(self) -> Run:
         return self
@@ -157,6 +174,18 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """Finish the run that was started last."""
     if run is not None:
         run.finish(exit_code, quiet)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> NoReturn:
+        _refuse("wandb", name)
+
+
+def _refuse(owner: str, name: str) -> NoReturn:
+    """Raises AttributeError, as Python does, but says how else it is done."""
+    instead = _INSTEAD.get(name, "see docs/from-wandb.md")
+    raise AttributeError(f"W&B's `{owner}.{name}` is not in mreg: {instead}", name=name)
 
 
 def _new_id() -> str:

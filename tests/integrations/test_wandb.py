@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,21 @@ def test_the_id_is_given_or_taken_from_the_environment_or_made(
     monkeypatch.setenv("WANDB_RUN_ID", "from-outside")
     assert (len(made.id), wandb.init().id, wandb.init(id="given").id) == (8, "from-outside", "given")
     wandb.finish()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda run: run.log({"acc": 1}), "`run.log` is not in mreg: metrics belong to a version"),
+        (lambda run: run.log_artifact("x"), "`run.log_artifact` is not in mreg: write `run.log_model(path, name)`"),
+        (lambda run: wandb.log({"acc": 1}), "`wandb.log` is not in mreg: metrics belong to a version"),
+        (lambda run: wandb.sweep({}), "`wandb.sweep` is not in mreg: see docs/from-wandb.md"),
+    ],
+)
+def test_what_is_not_here_is_told_with_what_is(found: Repository, call: Callable[..., Any], words: str) -> None:
+    with wandb.init() as run, pytest.raises(AttributeError, match=re.escape(words)):
+        call(run)
+    assert not hasattr(run, "watch")
 
 
 def test_what_was_finished_is_refused(found: Repository, folder: Callable[..., str]) -> None:
