@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,6 +157,14 @@ def _dated(ref: str, value: str | None) -> str | None:
     return value.partition(" ")[0] if value is not None and value.startswith("mnist:v4 ") else value
 
 
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """Closed afterwards, not at some later time: with the last connection, files beside the database go, and copying
+    them would fail."""
+    with closing(sqlite3.connect(file)) as db, db:
+        yield db
+
+
 def _forge(db: sqlite3.Connection) -> None:
     """Whatever is altered from now on, the tables do not notice."""
     for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -170,7 +179,7 @@ def tampered(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> list[tup
 
 def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
     file = next((scene.cache / "index").glob("*.sqlite")).name
-    with sqlite3.connect(scene.cache / "index" / file) as db:
+    with _opened(scene.cache / "index" / file) as db:
         rows = db.execute("SELECT key FROM refs").fetchall()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         meta = db.execute("SELECT seq, digest FROM meta").fetchone()
@@ -181,16 +190,16 @@ def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
             ("is another in", "UPDATE refs SET value = 'v3' WHERE key = ?"),
         ):
             cache = _copy(scene.cache, folder / f"{what}-{number}")
-            with sqlite3.connect(cache / "index" / file) as db:
+            with _opened(cache / "index" / file) as db:
                 _forge(db)
                 db.execute(statement, (key,))
             yield f"{key} {what} the tables", cache
     cache = _copy(scene.old, folder / "old")
-    with sqlite3.connect(cache / "index" / file) as db:
+    with _opened(cache / "index" / file) as db:
         db.execute("UPDATE meta SET seq = ?, digest = ?", meta)
     yield "tables that are old and say that they are new", cache
     cache = _copy(scene.cache, folder / "empty")
-    with sqlite3.connect(cache / "index" / file) as db:
+    with _opened(cache / "index" / file) as db:
         _forge(db)
         db.execute("DELETE FROM refs")
     yield "tables without refs", cache
