@@ -17,6 +17,7 @@ from mreg.intake import hashing, reuse
 from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.scan import Source, is_executable, source_of
 from mreg.operations.log import publish
+from mreg.refs.transaction import MissingPack
 from mreg.session.context import Context
 from mreg.values.digest import digest as digest_of
 from mreg.values.named_tuple import NamedTuple
@@ -42,6 +43,7 @@ class Intake:
         self._verifier = verifier
         self._encode = encode
         self._lost = lost
+        self._published: list[str] = []
 
     def sources(self, version: PlannedVersion, called: str) -> list[Source]:
         """The version's files as they are now, sorted by path, compared with the source's digests."""
@@ -74,6 +76,7 @@ class Intake:
             )
             if not writer.empty:
                 for name in publish(context, writer):
+                    self._published.append(name)
                     context.index.read_ahead(name)
         self._keep_digests(version, done.manifest)
         manifest = Manifest(done.manifest.files, tuple(sorted(version.folders)))
@@ -94,6 +97,13 @@ class Intake:
         context = self._context
         index = context.tables(context.view().look)
         files = {file.digest: file for manifest in manifests for file in manifest.files}
-        reused = reused_by(index, PackContents(), Manifest(tuple(files.values())))
+        wanted = Manifest(tuple(files.values()))
+        try:
+            reused = reused_by(index, PackContents(), wanted)
+        except MissingPack:
+            # The tables were read anew, as something in them was wrong; of packs that no entry names they know nothing.
+            for name in self._published:
+                index.read_ahead(name)
+            reused = reused_by(index, PackContents(), wanted)
         reuse.check(context.storage, index, reused)
         return tuple(sorted(packs_of(reused)))

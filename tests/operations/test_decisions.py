@@ -19,6 +19,14 @@ from mreg.values.errors import MregError
 
 Act = Callable[[Repository, Path], object]
 
+
+def _elsewhere(source: Path, name: str = "mnist") -> Repository:
+    """Another repository, with one version."""
+    other = Repository.init_storage(MemoryStorage(), "elsewhere")
+    other.log(source, name, aliases=["best"])
+    return other
+
+
 COMMANDS: dict[str, Act] = {
     "rm of what an alias holds": lambda repo, _: repo.remove("mnist:v1"),
     "rm of what a link holds": lambda repo, _: repo.remove("mnist:v2"),
@@ -46,7 +54,12 @@ COMMANDS: dict[str, Act] = {
     "link in a new model": lambda repo, _: repo.link("mnist:best", "New"),
     "log of new content": lambda repo, source: repo.log(source, "mnist", aliases=["best"], links=["Digits"]),
     "log of what the latest has": lambda repo, source: repo.log(source.parent / "3", "mnist", message="said"),
+    "log once of what an earlier version has": lambda repo, source: repo.log(source.parent / "1", "mnist", once=True),
     "log into a new artifact": lambda repo, source: repo.log(source, "new"),
+    "import": lambda repo, source: repo.import_from(source.parent / "runs", artifact="new"),
+    "import into what is there": lambda repo, source: repo.import_from(source.parent / "runs", artifact="mnist"),
+    "pull of a number that is taken": lambda repo, source: repo.pull(_elsewhere(source), "mnist:v0", aliases="best"),
+    "pull of a new artifact": lambda repo, source: repo.pull(_elsewhere(source, "new"), "new:v0"),
     "artifact create that differs in case": lambda repo, _: repo.create_artifact("MNIST"),
     "artifact create in the place of a model": lambda repo, _: repo.create_artifact("Digits"),
     "model create in the place of a deleted artifact": lambda repo, _: repo.create_model("was"),
@@ -118,6 +131,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         repo.set_alias("best", "mnist:v1")
         repo.artifacts()
     (root / "new").mkdir()
+    (root / "runs" / "checkpoint-10").mkdir(parents=True)
+    (root / "runs" / "checkpoint-10" / "weights").write_text("imported")
     (root / "new" / "weights").write_text("new")
     return Scene(storage, root / "cache", root / "old", root / "new")
 
