@@ -24,14 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from mreg.content import objects
-from mreg.refs import heading, ref_files
 from mreg.refs.journal import APPLIED, Entry, Mark, key_of, parse, parse_mark, seq_of
 from mreg.refs.keys import CONFIG
-from mreg.refs.ref_files import Ref
-from mreg.session import pack_indexes, segments
+from mreg.session import first_refs, made_config, pack_indexes, segments
 from mreg.session.last_entry import LastEntry
+from mreg.session.seen import Seen
 from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Range, Remote, Staged, Stat, Storage, Value
-from mreg.storage.local import LocalStorage
+from mreg.storage.packed_folder import PackedFolder
 from mreg.storage.read_ahead import ReadAhead
 from mreg.storage.read_plan import ReadPlan
 from mreg.storage.staged import LocalStaged
@@ -44,8 +43,8 @@ CHECK_EVERY = 300.0
 AT_ONCE = 8
 """Entries fetched at the same time."""
 
-_SMALL, _FEW = 256 << 10, 64
-"""Bytes of a record that is remembered during an operation, and how many are."""
+_SMALL = 256 << 10
+"""Bytes of a record that is kept."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds that a writer waits when another was faster: the longer, the more often that happens."""
@@ -66,17 +65,21 @@ class Replica(Storage):
         self.lists = remote.lists
         self._folder = folder
         self._location = location
-        self._local = LocalStorage(os.path.join(folder, "refs"), durable=False)
+        self._local = PackedFolder(os.path.join(folder, "local"), durable=False)
         self._last = LastEntry(remote, os.path.join(folder, "checked"))
         self._segments = segments.Segments(remote, os.path.join(folder, "segments"))
         self._doubts = False  # is nothing believed but the journal itself?
         self._writers = 0  # that hold the lock
         self._ahead = ReadAhead(remote)
         self._plan = ReadPlan(remote)
-        self._seen = _Seen()
+        self._seen = Seen()
         self._config: Value | None = None
         self._run = 0  # entries found one after the other
         self._losses = 0  # commits that others were faster with, one after the other
+        try:
+            self._local.check()
+        except OSError:  # cut off, by other hands
+            self.forget()
 
     def __repr__(self) -> str:
         return f"Replica({self._location!r})"
@@ -93,7 +96,7 @@ class Replica(Storage):
         self.forget()
 
     def begin(self) -> None:
-        self._seen = _Seen()
+        self._seen = Seen()
         self._ahead = ReadAhead(self.remote)
         self._plan.close()
         self._plan = ReadPlan(self.remote)
@@ -103,7 +106,11 @@ class Replica(Storage):
             return self.remote.get(key)
         if _is_far(key):
             return self._seen.value(key, self._record)
+        if data := self._segments.at_hand(seq_of(key)):
+            return Value(data, "")
         value = self._local.get(key)
+        if value is None and key == APPLIED and self._fill():
+            value = self._local.get(key)
         if value is not None or not _is_shared(key):
             return value
         if key == CONFIG:
@@ -249,8 +256,13 @@ class Replica(Storage):
 
     def forget(self) -> None:
         """Start over with nothing."""
-        self._local.delete(APPLIED)  # first: without it, the rest claims nothing
-        shutil.rmtree(self._folder, ignore_errors=True)
+        old = f"{self._folder}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            os.rename(self._folder, old)  # all of it at once: a part would claim to be whole
+        except OSError:
+            old = self._folder
+        shutil.rmtree(old, ignore_errors=True)
         self._config = None
         self._segments.forget()
 
@@ -285,9 +297,13 @@ class Replica(Storage):
         self._keep(key, value)
         self._last.note(mark, etag)
         if mark.seq % segments.EVERY == 0:
-            self.condense(mark.seq)
+            self._condense(mark.seq)
 
     def condense(self, seq: int) -> None:
+        self._segments.complete(seq, self._known_entry)
+        self._condense(seq)
+
+    def _condense(self, seq: int) -> None:
         self._segments.write(seq, self._known_entry)
         pack_indexes.collect(self.remote, self._known_entries, seq)
 
@@ -304,24 +320,42 @@ class Replica(Storage):
         another repository has taken this one's place."""
         applied = self._local.stat(APPLIED) is not None
         if self._config is None and not self._doubts:
-            if not applied and (last := self._segments.fetch()):
-                self._last.note(*last)
+            if not applied:
+                self._first_contact()
             self._config = self._told_config()
         self._config = self._config or self.remote.get(CONFIG)
         if applied and self._config:
             self._keep(CONFIG, self._config.data)
         return self._config
 
+    def _first_contact(self) -> None:
+        shutil.rmtree(os.path.join(self._folder, "refs"), ignore_errors=True)  # of earlier releases
+        if last := self._segments.fetch():
+            self._last.note(*last)
+
+    def _fill(self) -> bool:
+        """Nothing was applied yet: have the refs as the segments of the journal leave them, if these were fetched."""
+        if self._segments.last is None or self._doubts:
+            return False
+        if self._segments.last.seq == segments.ENTRIES:
+            key = key_of(segments.ENTRIES + 1)
+            if self._fetched(key) is None:
+                self._seen.missing.add(key)
+            elif last := self._segments.fetch(1):
+                self._last.note(*last)
+        config = self._told_config()
+        return config is not None and first_refs.fill(self._local, self._segments, config.data)
+
     def _told_config(self) -> Value | None:
         """The same, as the first entry in a segment of the journal tells it: one request less."""
         data = self._segments.get(1)
-        return None if data is None else _as_made(data)
+        return None if data is None else made_config.as_made(data)
 
     def _mend_config(self) -> None:
         """Where the bucket's does not say which repository it is, write what init wrote."""
         found, first = self.remote.get(CONFIG), self.get(key_of(1))
-        if first is not None and not (found and _is_config(found.data)):
-            self._config = _as_made(first.data)
+        if first is not None and not (found and made_config.is_config(found.data)):
+            self._config = made_config.as_made(first.data)
             self.remote.put(CONFIG, self._config.data)
 
     def _entry(self, key: str) -> Value | None:
@@ -403,50 +437,6 @@ class Replica(Storage):
             self.forget()
             raise Replaced(location=self._location)
         self._seen.checked = True
-
-
-class _Seen:
-    """What an operation has seen of the bucket, so that it asks for nothing twice."""
-
-    def __init__(self) -> None:
-        self.missing: set[str] = set()  # entries
-        self.checked = False  # is the last entry the one that is known?
-        self.stats: dict[str, Stat | None] = {}
-        self._values: dict[str, Value] = {}
-
-    def value(self, key: str, ask: Callable[[str], Value | None]) -> Value | None:
-        found = self._values.get(key) or ask(key)
-        if found is not None:
-            self.keep(key, found)
-        return found
-
-    def keep(self, key: str, value: Value) -> None:
-        """A version record or a manifest that was read or written, if it is small."""
-        if len(value.data) <= _SMALL and len(self._values) < _FEW:
-            self._values[key] = value
-
-    def stat(self, key: str, ask: Callable[[str], Stat | None]) -> Stat | None:
-        if key not in self.stats:
-            self.stats[key] = ask(key)
-        return self.stats[key]
-
-    def forget(self, key: str) -> None:
-        self.stats.pop(key, None)
-        self._values.pop(key, None)
-
-
-def _as_made(first: bytes) -> Value:
-    """The config as init wrote it, by the first entry."""
-    entry = parse(1, first)
-    return Value(ref_files.encode(CONFIG, Ref(heading.as_made(entry.prev, entry, 0), 0)), "")
-
-
-def _is_config(data: bytes) -> bool:
-    try:
-        heading.parse(data.decode())
-    except (UnicodeDecodeError, heading.DamagedConfig):
-        return False
-    return True
 
 
 def _is_far(key: str) -> bool:

@@ -7,9 +7,10 @@ for one of the journal only where each names the one before by its digest, and t
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
@@ -40,6 +41,8 @@ class Segments:
         self._remote = remote
         self._folder = folder
         self._read: dict[int, list[bytes]] = {}
+        self.last: Mark | None = None
+        """The last entry of those that were fetched; the journal has it."""
 
     def get(self, seq: int) -> bytes | None:
         """Entry `seq`, if a segment that was fetched has it."""
@@ -49,14 +52,22 @@ class Segments:
         lines = self._read[number]
         return lines[place] if place < len(lines) else None
 
+    def at_hand(self, seq: int | None) -> bytes | None:
+        """The same, if that segment was looked at already."""
+        return self.get(seq) if seq and (seq - 1) // ENTRIES in self._read else None
+
     def fetch(self, number: int = 0) -> tuple[Mark, str] | None:
         """Fetch the first segment, or segment `number` and those behind it; the last entry and its etag, None where
         there are none that the journal agrees with. There are others if it has an entry behind the first."""
-        found = {number: self._fetched(number)}
-        if number:
+        packed = {number: self._fetched(number)}
+        if number and self._remote.lists:
             later = sum(1 for _ in self._remote.listing(FOLDER, _key(number)))
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                found |= dict(enumerate(pool.map(self._fetched, range(number + 1, number + 1 + later)), number + 1))
+                packed |= dict(enumerate(pool.map(self._fetched, range(number + 1, number + 1 + later)), number + 1))
+        elif number:
+            while packed[max(packed)]:
+                packed[max(packed) + 1] = self._fetched(max(packed) + 1)
+        found = {one: lines_of(data) for one, data in packed.items()}
         every = [line for number in sorted(found) for line in found[number]]
         if not every or not _is_chain(self._read.get(number - 1, [])[-1:] + every):
             return None
@@ -65,25 +76,44 @@ class Segments:
         if last is None or last.data != every[-1]:
             return None
         self._read |= found
-        for one, lines in found.items():
-            self._keep(one, lines)
-        return Mark(seq, digest(last.data)), last.etag
+        for one, data in packed.items():
+            self._keep(one, data)
+        self.last = Mark(seq, digest(last.data))
+        return self.last, last.etag
+
+    def lines(self) -> list[bytes]:
+        """All entries up to the last one that was fetched."""
+        end = self.last.seq if self.last else 0
+        return [line for number in range(math.ceil(end / ENTRIES)) for line in self._read[number]][:end]
 
     def write(self, seq: int, entry: Callable[[int], bytes | None]) -> None:
-        """Write the segment that ends with entry `seq`. Failing costs others time, and nothing else."""
-        number = (seq - 1) // ENTRIES
-        lines = [entry(one) for one in range(number * ENTRIES + 1, seq + 1)]
+        """Write the segment that ends with entry `seq`, and, when it is a new one, all of that before it, which had not
+        come to its end when it was written last. Failing costs others time, and nothing else."""
+        begin = _begin(seq)
+        if begin and seq <= begin + EVERY:
+            self._write(begin, entry)
+        self._write(seq, entry)
+
+    def complete(self, seq: int, entry: Callable[[int], bytes | None]) -> None:
+        """Write the segments before that of entry `seq` which are missing, or do not come to their ends."""
+        for end in range(ENTRIES, _begin(seq) + 1, ENTRIES):
+            if self.get(end) is None and len(lines_of(self._fetched((end - 1) // ENTRIES))) < ENTRIES:
+                self._write(end, entry)
+
+    def _write(self, seq: int, entry: Callable[[int], bytes | None]) -> None:
+        lines = [entry(one) for one in range(_begin(seq) + 1, seq + 1)]
         data = b"".join(line for line in lines if line is not None)
-        if None not in lines and len(data) <= _MOST:
+        if data and None not in lines and len(data) <= _MOST:
             with suppress(OSError, MregError):
-                self._remote.put(_key(number), zlib.compress(data))
+                self._remote.put(_key((seq - 1) // ENTRIES), zlib.compress(data))
 
     def forget(self) -> None:
         self._read.clear()
+        self.last = None
 
-    def _fetched(self, number: int) -> list[bytes]:
+    def _fetched(self, number: int) -> bytes:
         found = self._remote.get(_key(number))
-        return lines_of(found.data) if found else []
+        return found.data if found else b""
 
     def _kept(self, number: int) -> list[bytes]:
         try:
@@ -92,17 +122,22 @@ class Segments:
         except OSError:
             return []
 
-    def _keep(self, number: int, lines: Iterable[bytes]) -> None:
+    def _keep(self, number: int, packed: bytes) -> None:
         path = os.path.join(self._folder, str(number))
         with suppress(OSError):  # a full cache costs requests, and nothing else
             os.makedirs(self._folder, exist_ok=True)
-            write_over(path, zlib.compress(b"".join(lines), 1), f"{path}.{temporary_name()}", durable=False)
+            write_over(path, packed, f"{path}.{temporary_name()}", durable=False)
 
 
 def begun_by(seq: int) -> int:
     """The segment whose first entry this is, if it is not the first one; else 0."""
     number, place = divmod(seq - 1, ENTRIES)
     return 0 if place else number
+
+
+def _begin(seq: int) -> int:
+    """The last entry before the segment of entry `seq`."""
+    return (seq - 1) // ENTRIES * ENTRIES
 
 
 def _key(number: int) -> str:

@@ -188,7 +188,7 @@ def test_readers_bring_their_own_ref_files_up_to_date(
 
     assert client(bucket, "bob").resolve("m:a29").name == "m:v0"
 
-    replica = tmp_path / "cache-bob" / "replica" / "refs"
+    replica = tmp_path / "cache-bob" / "replica" / "local" / "loose"
     assert (replica / "journal" / "applied").read_text().startswith("31 ")
     assert len(list((replica / "aliases" / "m").iterdir())) == 30
 
