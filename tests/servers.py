@@ -269,7 +269,7 @@ def openssh(folder: Path) -> Iterator[str]:
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
         f"AuthorizedKeysFile {folder}/allowed\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        "PermitRootLogin yes\nMaxStartups 100\nSubsystem sftp internal-sftp\n"
+        f"PermitRootLogin yes\nMaxStartups 100\nSubsystem sftp internal-sftp -d {folder}/home\n"
     )
     key = (folder / "host.pub").read_text().split(" ")
     (settings / "known_hosts").write_text(f"[127.0.0.1]:{port} {key[0]} {key[1]}\n")

@@ -37,7 +37,8 @@ def open_remote_store(url: Url) -> Remote:
     if url.scheme == "ssh":
         user, _, host = url.host.rpartition("@")
         name, _, port = host.rpartition(":") if re.search(r":[0-9]+$", host) else (host, "", "")
-        root = url.path.removeprefix("/~/") if url.path.startswith("/~/") else url.path
+        from_home = f"{url.path}/".startswith("/~/")
+        root = (url.path[3:] or ".") if from_home else url.path
         return storage.sftp.Sftp(str(url), name.strip("[]"), int(port) if port else None, user or None, root)
     return storage.clouds.open_bucket(url.scheme, url.host, url.path)
 

@@ -220,7 +220,7 @@ class Sftp(Remote):
     async def _make_folder(self, client: Any, path: str) -> None:
         """That of the file, with the rights that the one above it gives."""
         folder = os.path.dirname(path)
-        if await client.exists(folder):
+        if not folder or await client.exists(folder):  # none: the home, from which a relative path is told
             return
         await self._make_folder(client, folder)
         try:

@@ -65,6 +65,18 @@ def test_a_folder_is_used_from_both_sides(server: str, tmp_path: Path) -> None:
         far.gc(grace=0)
 
 
+@pytest.mark.parametrize("place", ["~/models/.mreg", "~/.mreg", "~"])
+def test_a_folder_may_be_told_from_the_home_there(server: str, place: str) -> None:
+    """The tests' server opens each session in `$HOME`."""
+    url = f"ssh://{server.removeprefix('ssh://').partition('/')[0]}/{place}"
+    key = f"probe/{uuid.uuid4().hex}/0"
+
+    at(url).put(key, b"1", ABSENT)
+
+    assert (Path(place.replace("~", os.environ["HOME"])) / key).read_bytes() == b"1"
+    assert key in [one.key for one in at(url).listing("probe")]
+
+
 def test_a_lost_connection_is_made_again(server: str) -> None:
     remote = at(f"{server}/lost")
     assert isinstance(remote, Sftp)
