@@ -130,15 +130,22 @@ class Travel(Opened):
     def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
         """Bring a mirror of this repository at `location` (see `init`) up to date, or begin one: the same repository in
         another place, with the same id and journal, to be read and to be mirrored to only. Raises NoMirror where there
-        is another repository, Diverged where something else was written to it."""
+        is another repository, Diverged where something else was written to it, SameRepository where it is this one."""
         url = locations.remote_of(location)
         if url:
+            self._check_is_another(str(url))
             replica = session.buckets.open_replica(url, self._context.cache)
             session.buckets.prepare(replica)
             return self._mirrored(replica, str(url), progress)
         path = places.place_for_new(location)
+        self._check_is_another(os.path.realpath(path))
         storage = LocalStorage(path, permit=lambda: session.trust.check_owner(path))
         return self._mirrored(storage, path, progress)
+
+    def _check_is_another(self, location: str) -> None:
+        here = self._context.location
+        if location == (here if locations.remote_of(here) else os.path.realpath(here)):
+            raise sync.faults.SameRepository(location=location)
 
     def _mirrored(self, storage: Storage, location: str, progress: Progress | None) -> Mirrored:
         done: Mirrored = sync.mirror.mirror(self._context, storage, location, progress)

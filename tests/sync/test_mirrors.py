@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
+from mreg.sync.faults import SameRepository
 from mreg.sync.mirror import Diverged, NoMirror, mirror
 from mreg.testing.faults import Crash, FaultyStorage
 from mreg.values.transfers import Mirrored
@@ -78,6 +80,15 @@ def test_another_repository_is_no_mirror(grown: Repository) -> None:
 
     with pytest.raises(NoMirror):
         copied(grown, storage)
+
+
+def test_a_repository_is_no_mirror_of_itself(tmp_path: Path) -> None:
+    one = Repository.init(tmp_path / "one")
+    (tmp_path / "link").symlink_to("one")
+
+    for place in ("one", "one/.mreg", "link"):
+        with pytest.raises(SameRepository):
+            one.mirror(tmp_path / place)
 
 
 def test_a_mirror_that_is_killed_anywhere_goes_on(grown: Repository) -> None:
