@@ -93,7 +93,12 @@ class Travel(Opened):
         AlreadyInitialised where there is another repository."""
         if not isinstance(remote, Travel) and not os.fspath(remote):
             raise locations.InvalidLocation(location="", reason="it is empty")
-        other = remote if isinstance(remote, Travel) else cls.open(remote, author=author)
+        other: Travel
+        if isinstance(remote, Travel):
+            other = remote
+        else:
+            with session.remotes.opening(remote):
+                other = cls.open(remote, author=author)
         location = _called(other.location) if location is None else location
         is_new, absent = True, not os.path.lexists(location)
         try:

@@ -10,14 +10,17 @@ else, unless it is listed as safe, and not in one that is reached over a network
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mreg import session
+from mreg.refs.heading import DamagedConfig
 from mreg.session import locations, places, trust
 from mreg.session.context import Context, NoRepository
 from mreg.storage.base import Storage
 from mreg.storage.local import LocalStorage
-from mreg.values.errors import MregError, NotFound, Refused, check_text
+from mreg.values.errors import Damaged, MregError, NotFound, Refused, check_text
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import Reference, check_name, is_name, near, split_remote
 
@@ -68,6 +71,15 @@ class RemotesElsewhere(Refused):
     repository: str
 
 
+class DamagedThere(Damaged):
+    """Another repository is damaged, from which something is to be read, not this one."""
+
+    code = "damaged-there"
+    template = "{location} is damaged: {reason}"
+
+    location: str
+
+
 class OnlyHere(Refused):
     """What would change something names a version in a remote."""
 
@@ -88,6 +100,16 @@ class Remote(NamedTuple):
 
 
 # By location.
+
+
+@contextmanager
+def opening(location: str | os.PathLike[str]) -> Iterator[None]:
+    """Another repository than the user's own: that it is damaged is told of it. Raises DamagedThere."""
+    try:
+        yield
+    except DamagedConfig as error:
+        where = locations.remote_of(location) or os.path.abspath(location)
+        raise DamagedThere(location=str(where), reason=str(error)) from error
 
 
 def open_location(location: str | os.PathLike[str], cache: str | None = None, author: str | None = None) -> Context:
@@ -115,7 +137,9 @@ def storage_for_repair(location: str | os.PathLike[str]) -> Storage:
 def open_place(context: Context, place: str | os.PathLike[str]) -> Context:
     """The repository that the name of a remote, or a location, means to the user of this one."""
     try:
-        return open_location(place_of(context, place), author=context.author)
+        location = place_of(context, place)
+        with opening(location):
+            return open_location(location, author=context.author)
     except NoRepository as error:
         if isinstance(place, str) and is_name(place) and not os.path.exists(place):
             known = list(_known(context))
@@ -156,7 +180,9 @@ def open_remote(context: Context, name: str) -> Context:
     """The repository that the name means, to read from, opened once. Raises UnknownRemote, UntrustedRemote."""
     name = check_name(name, "remote name")
     if name not in context.remotes:
-        found = open_location(location_of(context, name), author=context.author)
+        location = location_of(context, name)
+        with opening(location):
+            found = open_location(location, author=context.author)
         found.near = context
         context.remotes[name] = found
     return context.remotes[name]

@@ -16,6 +16,7 @@ from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import ABSENT
 from mreg.storage.bundle_file import PART, BundleFile, is_bundle
+from mreg.sync.faults import reading
 from mreg.sync.request import Request
 from mreg.sync.streams import STREAM, BundleStream, received
 from mreg.sync.transfer import transfer
@@ -95,7 +96,8 @@ def opened(place: str | BinaryIO) -> Context:
     """The bundle, to be pulled from. Raises DamagedBundle, DamagedConfig, NewerFormat."""
     file = BundleFile.open(place) if isinstance(place, str) else received(place)
     context = Context(file, file.path)
-    context.origin = origin_of(context)
+    with reading(context, own=False):
+        context.origin = origin_of(context)
     return context
 
 

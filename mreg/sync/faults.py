@@ -6,21 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mreg.session.context import Context
+from mreg.session.remotes import DamagedThere
+from mreg.storage.bundle_file import BundleFile, DamagedBundle
 from mreg.values.errors import Conflict, Damaged, InvalidInput, Refused
 
 
 class SameRepository(InvalidInput):
     code = "same-repository"
     template = "{location} is this repository itself"
-
-    location: str
-
-
-class DamagedThere(Damaged):
-    """The repository that versions are fetched from is damaged, not this one."""
-
-    code = "damaged-there"
-    template = "{location} is damaged: {reason}"
 
     location: str
 
@@ -34,6 +27,8 @@ def reading(context: Context, *, own: bool) -> Iterator[None]:
     except Damaged as error:
         if own or {"location", "path"} & error.facts.keys():
             raise
+        if isinstance(context.storage, BundleFile):
+            raise DamagedBundle(path=context.location, reason=str(error)) from error
         raise DamagedThere(location=context.location, reason=str(error)) from error
 
 

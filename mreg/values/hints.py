@@ -86,6 +86,7 @@ HINTS: dict[str, str] = {
     "same-repository": "name another repository",
     "nothing-chosen": "name versions as NAME:vN, or say `--all`",
     "damaged-there": "run `mreg fsck --full --repo {location}` to see all that is damaged there",
+    "missing-chunk": "run `mreg fsck --repo {location}` to see all that is damaged and which versions it hurts",
     "numbers-taken": "nothing was changed; with `--renumber` they get the next free numbers",
     "annotations-differ": "make both sides say the same, as with `mreg annotate`, and repeat the command",
     "alias-elsewhere": "look at both; then move it there by itself: `mreg alias set … --repo {location}`",
@@ -189,6 +190,8 @@ HINTS: dict[str, str] = {
     "no-home": "set HOME or XDG_CONFIG_HOME; for one run, MREG_SAFE lists repositories that are safe",
 }
 ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an address"
+DAMAGED_COPY = "copy the repository there again, its data before its journal"
+"""A web server does not list its files, so that `mreg fsck` cannot look at them."""
 DAMAGE_HINT = "run `mreg fsck` to see all that is damaged and which versions it hurts"
 
 BY_REASON: dict[tuple[str, str], str] = {
@@ -227,6 +230,8 @@ def hint_of(error: MregError, shown: Callable[[str], str] = str) -> str:
         return _for_name(error)
     if error.code == "missing-path" and "://" in error.facts["path"]:
         return ADDRESS
+    if error.code in ("damaged-there", "missing-chunk") and error.facts["location"].startswith(("https://", "http://")):
+        return DAMAGED_COPY
     template = HINTS.get(error.code, DAMAGE_HINT if isinstance(error, Damaged) else "")
     return template.format(**error.facts)
 

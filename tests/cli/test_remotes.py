@@ -208,6 +208,18 @@ def test_an_unknown_remote_is_told_with_the_nearest_one(team: Any, name: str) ->
     assert done.errors == "error: there is no remote 'tem'\nhint: did you mean `team`?\n"
 
 
+@pytest.mark.parametrize("command", [["pull", "team", "--all"], ["clone", "elsewhere", "copy"], ["ls", "team/"]])
+def test_damaged_settings_of_a_remote_are_told_as_those_of_the_remote(team: Any, command: list[str]) -> None:
+    (team.home / "elsewhere" / ".mreg" / "config.toml").write_text("<html>")
+
+    done = team(*command)
+
+    assert done.code == 5
+    assert f"error: {team.home}/elsewhere is damaged: config.toml is damaged: " in done.errors
+    assert f"--repo {team.home}/elsewhere`" in done.errors
+    assert not (team.home / "copy").exists()
+
+
 def test_remotes_in_a_repository_of_somebody_else_are_not_followed(team: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder away")

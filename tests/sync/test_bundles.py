@@ -134,6 +134,7 @@ def test_any_byte_that_changed_is_found_or_does_not_matter(
             team.pull(file)
         except MregError as error:
             assert isinstance(error, Damaged), error
+            assert str(file) in str(error)
             assert team.artifacts() == []
         assert not team.fsck(full=True).findings
 
