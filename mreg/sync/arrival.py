@@ -52,7 +52,10 @@ class Drafted(NamedTuple):
 
 
 class Arrival:
-    """Drafts the refs. source, view: where they come from, as of then. location: of the other side, for messages."""
+    """Drafts the refs. source, view: where they come from, as of then.
+
+    For messages, location: of where they go; elsewhere: of the side that is not the user's own.
+    """
 
     def __init__(self, source: Context, view: View, target: Context, request: Request, seen: Seen) -> None:
         self.source = source
@@ -61,6 +64,7 @@ class Arrival:
         self.request = request
         self.seen = seen
         self.location = target.location
+        self.elsewhere = source.location if request.fetches else target.location
 
     def draft(self, draft: Draft, chosen: Sequence[Resolved]) -> Drafted:
         """Raises NumbersTaken, AnnotationsDiffer, NameUnfit, TypeDiffers."""
@@ -166,7 +170,7 @@ class Arrival:
             elif past.has_gone_on(theirs[str(other)], ours[str(one)]):
                 ahead.append(other)
             else:
-                raise AnnotationsDiffer(what=rules.words(other), location=self.location)
+                raise AnnotationsDiffer(what=rules.words(other), location=self.elsewhere)
         return ahead
 
 

@@ -82,6 +82,16 @@ class UnknownTravelAlias(InvalidInput):
     alias: str
 
 
+class UnknownTravelName(InvalidInput):
+    """Another name was given for a collection of which nothing travels."""
+
+    code = "name-stays"
+    template = "nothing of {name!r} was chosen, so it needs no other name"
+
+    name: str
+    near: Sequence[str]
+
+
 class NameUnfit(Refused):
     """origin: what this side calls it. proposed: a name that would do there."""
 

@@ -164,25 +164,29 @@ class _Labels:
 
     def _set_aliases(self, wanted: Iterable[_Alias]) -> None:
         """By compare-and-swap: one moves only from where it was last seen, or if it was nowhere there that it has not
-        been here too. Raises AliasElsewhere."""
+        been here too. One that was removed there stays so, unless that is to be restored. Raises AliasElsewhere."""
         moved = {one: at for one in wanted if (at := self._draft.value(one.target)) != f"v{one.to}"}
-        doubtful = [one for one, at in moved.items() if at is not None and not self._is_unmoved(one)]
+        doubtful = [one for one, at in moved.items() if self._may_be_moved(one, at)]
         ours = past.values_of(self._arrival.source, self._view, [one.key for one in doubtful])
         theirs = past.values_of(self._arrival.target, self._draft.view, [one.target for one in doubtful])
         for one, at in moved.items():
             if one in doubtful:
                 here = _meanings(self._view, one.origin, ours[str(one.key)])
                 there = _meanings(self._draft.view, one.there, theirs[str(one.target)])
-                if self._request.every_alias and past.is_part(here, there):
+                is_known = at is not None or past.last(there) in here
+                if is_known and self._request.every_alias and past.is_part(here, there):
                     self.ahead.append(one.name)
                     continue
-                if not past.is_part(there, here):
-                    raise AliasElsewhere(name=one.name, location=self._arrival.location, found=str(at))
+                if is_known and not past.is_part(there, here):
+                    raise AliasElsewhere(name=one.name, location=self._arrival.location, found=at or "none")
             aliases.set_in_draft(self._draft, one.target.collection, one.target.alias, one.to)
 
-    def _is_unmoved(self, one: _Alias) -> bool:
+    def _may_be_moved(self, one: _Alias, at: str | None) -> bool:
+        """Whether somebody may have moved or removed it there since it was last seen. at: where it is there."""
         ref = self._draft.view.ref(one.target)
-        return self._arrival.seen.is_unmoved(self._arrival.target, one.target, ref.seq)
+        if at is None and (ref.seq == 0 or self._request.restore):
+            return False
+        return not self._arrival.seen.is_unmoved(self._arrival.target, one.target, ref.seq)
 
 
 class _Alias(NamedTuple):

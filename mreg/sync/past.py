@@ -29,6 +29,11 @@ def has_gone_on(ours: Values, theirs: Values) -> bool:
     return ours[-1] not in theirs or is_part(theirs, ours)
 
 
+def last(values: Values) -> str | None:
+    """The last value that was one."""
+    return next((one for one in reversed(values) if one is not None), None)
+
+
 def is_part(some: Values, every: Values) -> bool:
     """Whether all of `some` is in `every`, in this order."""
     rest = iter(every)

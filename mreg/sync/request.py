@@ -66,6 +66,11 @@ class Request(NamedTuple):
         """What is done with versions, for messages."""
         return _VERBS.get(self.command.partition(" ")[0], "send")
 
+    @property
+    def fetches(self) -> bool:
+        """Do versions come from elsewhere to the user's own repository?"""
+        return self.verb == _VERBS["pull"]
+
     def called(self, name: str) -> str:
         """What the collection is called on the other side."""
         return self.names.get(name, name)

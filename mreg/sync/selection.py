@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from mreg import operations
 from mreg.operations.resolve import Resolved, resolve
-from mreg.refs.keys import CollectionKind
+from mreg.refs.keys import CollectionKind, ModelKey
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.session.listing import listed_collections
+from mreg.sync.faults import UnknownTravelName
 from mreg.sync.request import NothingChosen, Request
+from mreg.values.names import near
 
 
 def chosen(source: Context, view: View, request: Request) -> list[Resolved]:
-    """The versions, each once, sorted by artifact and number. Raises NothingChosen, NotFound."""
+    """The versions, each once, sorted by artifact and number. Raises NothingChosen, NotFound,
+    UnknownTravelName."""
     if request.where:
         found = _matching(source, request)
     elif request.every:
@@ -22,7 +27,16 @@ def chosen(source: Context, view: View, request: Request) -> list[Resolved]:
     unique = {(one.artifact, one.number): one._replace(model=None, link=None) for one in found}
     if not unique and not request.collections:
         raise NothingChosen(verb=request.verb, reason="no version is meant")
+    _check_names(view, request, {artifact for artifact, _ in unique})
     return [unique[key] for key in sorted(unique)]
+
+
+def _check_names(view: View, request: Request, artifacts: Set[str]) -> None:
+    """A name that is misspelt would let versions arrive under the one that was to be avoided. Raises
+    UnknownTravelName."""
+    for name in request.names:
+        if name not in artifacts and not (request.links and view.value(ModelKey(name)) is not None):
+            raise UnknownTravelName(name=name, near=near(name, sorted(artifacts)))
 
 
 def _matching(source: Context, request: Request) -> list[Resolved]:

@@ -98,6 +98,7 @@ HINTS: dict[str, str] = {
     "no-file-name": "`mreg bundle create FILE REFERENCE…`, or `mreg bundle create - REFERENCE… | …`",
     "bundle-busy": "wait for it, and repeat the command",
     "alias-stays": "`mreg alias ls` lists the aliases that there are",
+    "name-stays": "name the artifact of a chosen version, or with `--links` a registered model",
     "name-unfit": "repeat the command with `--as {origin}={proposed}`",
     "target-changed": "repeat the command",
     "nothing-to-log": "put files there; --include, --exclude or .mregignore may also have left all out",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mreg.repository import Repository
-from mreg.sync.faults import AliasElsewhere, AnnotationsDiffer, NameUnfit
+from mreg.sync.faults import AliasElsewhere, AnnotationsDiffer, NameUnfit, UnknownTravelName
 
 Files = Callable[[str], str]
 
@@ -83,6 +83,32 @@ def test_an_alias_moves_on_from_where_it_was_pulled_to(tmp_path: Path, files: Fi
     assert team.resolve("m:best").number == 3
 
 
+def test_an_alias_that_was_removed_there_stays_removed(ann: Repository, team: Repository) -> None:
+    ann.set_alias("best", "m:v0")
+    ann.push(team, every=True, all_aliases=True)
+    team.remove_alias("best", "m")
+
+    assert ann.push(team, every=True, all_aliases=True).ahead == ("m:best",)
+    ann.set_alias("best", "m:v1")
+    with pytest.raises(AliasElsewhere):
+        ann.push(team, "m:v1", aliases="best")
+    assert team.aliases("m") == []
+
+    ann.push(team, "m:v1", aliases="best", restore=True)
+    assert team.resolve("m:best").number == 1
+
+
+def test_an_alias_may_have_a_name_that_another_one_had_there(ann: Repository, team: Repository) -> None:
+    ann.push(team, every=True)
+    team.set_alias("best", "m:v2")
+    team.remove_alias("best", "m")
+    ann.set_alias("best", "m:v0")
+
+    ann.push(team, every=True, all_aliases=True)
+
+    assert team.resolve("m:best").number == 0
+
+
 def test_of_all_aliases_those_that_have_gone_on_there_stay(ann: Repository, team: Repository) -> None:
     ann.set_alias("best", "m:v0")
     ann.push(team, every=True, all_aliases=True)
@@ -136,8 +162,10 @@ def test_what_both_sides_changed_is_refused(ann: Repository, team: Repository) -
     ann.annotate("m:v0", message="mine")
     team.annotate("m:v0", message="theirs")
 
-    with pytest.raises(AnnotationsDiffer):
+    with pytest.raises(AnnotationsDiffer, match="here and at team"):
         ann.push(team, "m:v0")
+    with pytest.raises(AnnotationsDiffer, match="here and at team"):
+        ann.pull(team, "m:v0")
 
     assert team.version("m:v0").message == "theirs"
 
@@ -161,6 +189,18 @@ def test_a_name_that_the_other_side_cannot_hold_gets_another(ann: Repository, te
 
     assert refused.value.proposed == "m-2"
     assert team.version("m-2:v0").digest == ann.version("m:v0").digest
+
+
+def test_another_name_for_what_does_not_travel_is_refused(ann: Repository, team: Repository) -> None:
+    ann.link("m:v0", "Reader")
+
+    for names, links in (({"n": "other"}, True), ({"Reader": "other"}, False)):
+        with pytest.raises(UnknownTravelName):
+            ann.push(team, "m:v0", names=names, links=links)
+    assert team.artifacts() == []
+
+    ann.push(team, "m:v0", names={"Reader": "other"}, links=True)
+    assert team.resolve("other").name == "m:v0"
 
 
 def test_properties_and_attachments_go_along(ann: Repository, team: Repository, files: Files) -> None:
