@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import stat
 import threading
@@ -37,6 +38,7 @@ TRIES = 3
 """Connections for one request that may be made twice."""
 
 _BLOCK = 1 << 20
+_THREAD = "mreg-sftp"
 
 
 class NeedsSsh(Failed):
@@ -290,7 +292,8 @@ class Sftp(Remote):
         with self._mutex:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="mreg-sftp", daemon=True).start()
+                logging.getLogger("asyncio").addFilter(_is_of_others)
+                threading.Thread(target=self._loop.run_forever, name=_THREAD, daemon=True).start()
             return self._loop
 
     def _path(self, key: str) -> str:
@@ -299,6 +302,11 @@ class Sftp(Remote):
 
     def _place(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """A lost connection is told by one error, or made again, and not by a line for each packet that goes into it."""
+    return record.threadName != _THREAD
 
 
 _FAILS = "the server does not say why (is its disk full?)"

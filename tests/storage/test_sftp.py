@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -87,6 +89,23 @@ def test_a_lost_connection_is_made_again(server: str) -> None:
     remote.put("b", b"2", ABSENT)
 
     assert [one.key for one in remote.listing("")] == ["a", "b"]
+
+
+def test_what_the_event_loop_says_of_a_lost_connection_is_not_logged(
+    server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    remote = at(f"{server}/quiet")
+    assert isinstance(remote, Sftp)
+    assert remote.get("a") is None
+
+    async def warn() -> None:
+        logging.getLogger("asyncio").warning("socket.send() raised exception.")
+
+    assert remote._loop is not None
+    asyncio.run_coroutine_threadsafe(warn(), remote._loop).result()
+    logging.getLogger("asyncio").warning("of somebody else")
+
+    assert [record.message for record in caplog.records] == ["of somebody else"]
 
 
 def test_another_host_key_is_told(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
