@@ -63,3 +63,8 @@ def test_what_does_not_fit_is_refused() -> None:
         Ours()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unexpected keyword"):
         Ours("a", colour="red")  # type: ignore[call-arg]
+
+
+def test_a_field_that_there_is_not_cannot_be_replaced() -> None:
+    with pytest.raises(TypeError, match="Ours has no field 'colour'"):
+        Ours("a")._replace(colour="red")  # type: ignore[call-arg]
