@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pathlib as pathlib
     import platform as platform
     import pwd as pwd
+    import shlex as shlex
     import shutil as shutil
     import tomllib as tomllib
     import traceback as traceback

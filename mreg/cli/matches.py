@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mreg.values.front_matter import front_matter
+from mreg import values
 from mreg.values.metadata import flatten
 from mreg.values.words import value_text
 
@@ -17,7 +17,7 @@ BEFORE = 20
 
 
 def in_model(one: Model, text: str) -> str:
-    front = front_matter(one.card)
+    front = values.front_matter.front_matter(one.card)
     fields = [("tags", ", ".join(one.tags)), ("description", one.description)]
     fields += [(key, value_text(value)) for key, value in flatten(front.fields).items()]
     fields += [("card", " ".join(front.body.split())), ("card", " ".join(one.card.split()))]

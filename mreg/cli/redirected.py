@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 
-_KEY = re.compile(r"[^\s<>=!~]+")
-_VALUE = re.compile(r"=.*|[-+]?\.?\d[\w.+-]*")
+from mreg import lazy
+
+_KEY = r"[^\s<>=!~]+"
+_VALUE = r"=.*|[-+]?\.?\d[\w.+-]*"
 """Names of files that people hardly choose, and shells make of an operator and a number."""
 
 NOTE = "the shell takes < and > for itself: quote the expression"
@@ -22,13 +23,12 @@ def unquoted(arguments: Sequence[str]) -> str:
         return ""
     place = arguments.index("--where") + 1
     name = _name_of_output()
-    if not (_KEY.fullmatch(arguments[place]) and _VALUE.fullmatch(name)):
+    if not (name and re.fullmatch(_VALUE, name) and re.fullmatch(_KEY, arguments[place])):
         return ""
     rest = "".join(arguments[place + 1 : place + 2]) if name == "=" else ""
     meant = f">{name} {rest}" if name.startswith("=") else f"> {name}"
-    return (
-        f"{NOTE}, --where {shlex.quote(f'{arguments[place]} {meant}'.rstrip())}; the output went into the file {name!r}"
-    )
+    quoted = lazy.shlex.quote(f"{arguments[place]} {meant}".rstrip())
+    return f"{NOTE}, --where {quoted}; the output went into the file {name!r}"
 
 
 def _name_of_output() -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mreg import Artifact, Link, Model, Repository, Version
     from mreg.cli.columns import Asked
 
-_Collection = TypeVar("_Collection", "Artifact", "Model")
+    _Collection = TypeVar("_Collection", Artifact, Model)
 Headings = list[str | Column]
 
 

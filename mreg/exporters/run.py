@@ -52,7 +52,7 @@ def _checked(destination: str) -> str:
 
 
 def _subject(context: Context, view: View, resolved: Resolved) -> Subject:
-    version = operations.versions.load(context, view, resolved)
+    version = operations.described.load(context, view, resolved)
     manifest = operations.files.manifest_of(context, resolved)
 
     def readme() -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         attachments as attachments,
         changes as changes,
         collections as collections,
+        described as described,
         diff as diff,
         digests as digests,
         expect as expect,

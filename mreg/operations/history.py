@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from mreg import operations
+from mreg.operations.described import parse_time
 from mreg.operations.renamed import followed, name_before
 from mreg.operations.resolve import require_kind, unknown_alias
-from mreg.operations.versions import parse_time
 from mreg.refs import keys, rules
 from mreg.refs.journal import Change, Entry
 from mreg.refs.keys import AliasKey, CollectionKind

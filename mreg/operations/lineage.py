@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlite3 import Connection
 from typing import Any, Final
 
+from mreg.operations.described import parse_time
 from mreg.operations.query import describe_many, load_records
 from mreg.operations.resolve import Resolved, resolve
-from mreg.operations.versions import parse_time
 from mreg.refs import keys
 from mreg.refs.keys import VersionKey
 from mreg.session.context import Context

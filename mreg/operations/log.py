@@ -16,6 +16,7 @@ from mreg.operations import expect as expectations, expiry
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed
 from mreg.operations.collections import check_free, check_type, ensure
+from mreg.operations.described import load
 from mreg.operations.effort import Effort
 from mreg.operations.expect import Expected
 from mreg.operations.files import manifest_of
@@ -24,7 +25,7 @@ from mreg.operations.log_files import LogFiles, Onto, gather
 from mreg.operations.log_request import LogRequest
 from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.operations.types import check_link, ensure_model, type_of_artifact
-from mreg.operations.versions import check_replaced, load, note, said_of
+from mreg.operations.versions import check_replaced, note, said_of
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mreg.operations.described import parse_time
 from mreg.operations.owners import owner_of
 from mreg.operations.properties import value_of
-from mreg.operations.versions import parse_time
 from mreg.refs import keys
 from mreg.refs.keys import (
     AliasKey,

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from mreg.operations.aliases import alias_in
+from mreg.operations.described import artifact_type, describe, parse_time
 from mreg.operations.history import UnknownSequence, bound
 from mreg.operations.renamed import followed, moved_to
 from mreg.operations.resolve import Resolved, linked, require_kind, resolve_in
-from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import keys, properties
 from mreg.refs.journal import Entry, Mark
 from mreg.refs.keys import (

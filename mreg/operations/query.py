@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from mreg.content.objects import parsed
+from mreg import content
+from mreg.operations.described import artifact_type, describe, parse_time
 from mreg.operations.resolve import Resolved, linked, require_artifact, require_kind, require_model
-from mreg.operations.versions import artifact_type, describe, parse_time
 from mreg.refs import properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, CollectionKey, CollectionKind, ModelKey, in_collection
 from mreg.session.context import Context
@@ -213,7 +213,7 @@ def load_records(context: Context, index: Index, digests: list[str]) -> dict[str
     missing = [digest for digest in digests if digest not in at_hand]
     fetched = {digest: context.objects.get(digest, "version record") for digest in missing}
     for digest, data in fetched.items():
-        found[digest] = parsed(digest, "version record", data, VersionRecord.from_bytes)
+        found[digest] = content.objects.parsed(digest, "version record", data, VersionRecord.from_bytes)
     if fetched:
         index.keep_records(fetched)
     return found

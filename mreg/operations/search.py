@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from mreg import intake
+from mreg.operations.described import artifact_type, load
 from mreg.operations.query import artifacts, describe_many, load_records, models
 from mreg.operations.resolve import Resolved, require_kind, resolve
-from mreg.operations.versions import artifact_type, load
 from mreg.refs import properties
 from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context

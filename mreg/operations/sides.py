@@ -14,8 +14,8 @@ from mreg import checkout, intake
 from mreg.checkout.opened import Stretch
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import Kept
+from mreg.operations.described import load
 from mreg.operations.resolve import resolve
-from mreg.operations.versions import load
 from mreg.refs.view import View
 from mreg.session import remotes
 from mreg.session.context import Context

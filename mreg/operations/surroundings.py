@@ -6,9 +6,9 @@ from collections.abc import Callable
 from sqlite3 import Connection
 
 from mreg.operations import expiry
+from mreg.operations.described import parse_time
 from mreg.operations.query import load_records
 from mreg.operations.resolve import Resolved, resolve
-from mreg.operations.versions import parse_time
 from mreg.refs import keys
 from mreg.refs.keys import RunKey
 from mreg.session.context import Context

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mreg import operations
+from mreg.operations.described import parse_time
 from mreg.operations.metrics import Metrics
 from mreg.operations.query import describe_many, load_records
 from mreg.operations.resolve import Resolved
-from mreg.operations.versions import parse_time
 from mreg.pages.sizes import Sizes, sizes_of
 from mreg.pages.tensors import TensorRow, tensor_rows
 from mreg.refs import keys

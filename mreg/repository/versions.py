@@ -184,7 +184,7 @@ class Versions(Opened):
         """All about one version."""
         context, reference = self._at(reference)
         view = context.view()
-        return operations.versions.load(context, view, resolve(context, reference, view))
+        return operations.described.load(context, view, resolve(context, reference, view))
 
     def surroundings(self, reference: str, *, told: Callable[[int], None] | None = None) -> Surroundings:
         """What a version is connected with: its links with the models' aliases, the runs that used it, and the versions

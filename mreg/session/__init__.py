@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from mreg.session import (
         buckets as buckets,
         change as change,
+        checkpoints as checkpoints,
         index as index,
+        pack_indexes as pack_indexes,
         remotes as remotes,
         trust as trust,
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from mreg.content import packs
-from mreg.content.packs import ChunkEntry, Located, PackIndex, Piece, Recipe
-from mreg.session import pack_indexes
+from mreg import content, session
 from mreg.session.database import AT_ONCE, Database
 from mreg.storage import Storage
+
+if TYPE_CHECKING:
+    from mreg.content.packs import Located, PackIndex, Piece
 
 TABLES = (
     "CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER, read INTEGER)",
@@ -56,7 +57,7 @@ class ChunkCatalogue(Database):
             " WHERE digest IN (?) ORDER BY position DESC, pack",
             names,
         )
-        return {row[1]: Located(row[0], ChunkEntry._make(row[1:])) for row in rows}
+        return {row[1]: content.packs.Located(row[0], content.packs.ChunkEntry._make(row[1:])) for row in rows}
 
     def pieces(self, name: bytes, size: int) -> tuple[Piece, ...] | None:
         """The chunks that make up the file with this digest (raw) and size, or None if it is not stored."""
@@ -70,7 +71,7 @@ class ChunkCatalogue(Database):
     def recipes_read(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The same, of the packs that were read."""
         rows = self._fetch_in("SELECT digest, pieces FROM recipes WHERE digest IN (?) ORDER BY pack", names)
-        return {name: tuple(Recipe(data)) for name, data in rows}
+        return {name: tuple(content.packs.Recipe(data)) for name, data in rows}
 
     def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
         """Those of these files (digests, raw, with their sizes) of which every chunk is stored. A gc may have deleted
@@ -134,7 +135,7 @@ class ChunkCatalogue(Database):
         return dict(self._fetch("SELECT name, seq FROM packs WHERE NOT read ORDER BY id", ()))
 
     def _read_indexes(self, wanted: Mapping[str, int]) -> None:
-        for found in pack_indexes.read(self._storage, wanted) if wanted else ():
+        for found in session.pack_indexes.read(self._storage, wanted) if wanted else ():
             try:
                 self._keep_indexes(found)
             except sqlite3.DatabaseError as error:
@@ -167,7 +168,7 @@ class ChunkCatalogue(Database):
             return
         chunk_rows = ((*entry, *row) for entry in index.chunks)
         self._db.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk_rows)
-        recipe_rows = ((file, packs.pack_pieces(pieces), *row) for file, pieces in index.recipes.items())
+        recipe_rows = ((file, content.packs.pack_pieces(pieces), *row) for file, pieces in index.recipes.items())
         self._db.executemany("INSERT OR REPLACE INTO recipes VALUES (?, ?, ?)", recipe_rows)
 
     def _forget_packs(self, names: Sequence[str]) -> None:
@@ -216,4 +217,4 @@ def pieces_of(tables: ChunkCatalogue | NarrowCatalogue, name: bytes, size: int) 
     if size == 0:
         return ()
     found = tables.recipes((name,)).get(name)
-    return found or ((Piece(name, size),) if tables.chunk(name) else None)
+    return found or ((content.packs.Piece(name, size),) if tables.chunk(name) else None)

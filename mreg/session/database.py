@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from threading import RLock
 from typing import Any, Final
 
 AT_ONCE: Final = 500
@@ -44,7 +44,7 @@ class Database(ABC):
 
     def __init__(self, stem: str | None, schema: int, tables: Sequence[str], guarded: Sequence[str] = ()) -> None:
         """tables: the statements that create them. schema: the number of this set of tables."""
-        self._guard = threading.RLock()
+        self._guard = RLock()
         self._schema = schema
         self._tables = (_META, f"CREATE TABLE {OWN} (row INTEGER)", *tables, *_triggers(guarded))
         path = None if stem is None else f"{stem}.{schema}{_ENDING}"

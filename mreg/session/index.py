@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
-from mreg.content import packs
+from mreg import content, session
 from mreg.refs import journal as journals
 from mreg.refs.journal import Journal, Look, Mark
 from mreg.session import (
-    checkpoints,
     chunk_catalogue,
     dead_names,
     facts,
@@ -98,7 +97,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         if distrusted or look.head.seq < journals.CHECKPOINT_EVERY:
             return start
         with contextlib.suppress(OSError, MregError, ValueError, sqlite3.ProgrammingError):
-            mark = checkpoints.load(self._storage, self._journal, self._db, look.head.seq)
+            mark = session.checkpoints.load(self._storage, self._journal, self._db, look.head.seq)
             if mark is not None:
                 return mark
         return self._reset()
@@ -107,13 +106,13 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         """Spare new caches to read the journal up to here."""
         with self.reading():  # of one entry, though other processes read on
             origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
-            checkpoints.write(self._storage, self._db, origin, Mark(*mark))
+            session.checkpoints.write(self._storage, self._db, origin, Mark(*mark))
 
     def checkpoint_shards(self) -> list[bytes]:
         """What `checkpoint` would write."""
         with self._guard:
             origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
-            return list(checkpoints.shards(self._db, origin, Mark(*mark)))
+            return list(session.checkpoints.shards(self._db, origin, Mark(*mark)))
 
     def _reset(self) -> Mark:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?"
@@ -135,10 +134,10 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):
             self._read_refs(entry)
             for name in entry.packs:
-                if packs.key_of(name) not in dying:
+                if content.packs.key_of(name) not in dying:
                     brought.setdefault(name, entry.seq)
             dying.follow(entry)
-            for name in filter(None, map(packs.name_of, entry.drops)):
+            for name in filter(None, map(content.packs.name_of, entry.drops)):
                 brought.pop(name, None)
                 dropped.append(name)
             if here.seq == look.head.seq:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mreg.content.objects import Objects
+from mreg.operations.described import artifact_type, describe
 from mreg.operations.resolve import Resolved
-from mreg.operations.versions import artifact_type, describe
 from mreg.refs.keys import AnnotationKey, ArtifactKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
 from mreg.values import annotation, names

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         filters as filters,
         hints as hints,
         names as names,
+        paths as paths,
         patterns as patterns,
         plot as plot,
         properties as properties,

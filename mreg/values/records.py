@@ -11,12 +11,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from mreg import values
 from mreg.values import canonical
 from mreg.values.canonical import Malformed
 from mreg.values.digest import is_digest
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_version
-from mreg.values.paths import beyond_format_1, folder_fault, folders_with_content, path_conflicts, path_fault
 
 MAX_FILES = 1_000_000
 """Files and folders of a version."""
@@ -47,7 +47,7 @@ class Manifest(NamedTuple):
     @property
     def beyond_format_1(self) -> str | None:
         """What of it format 1 does not hold, in words; None where it holds all."""
-        return beyond_format_1([file.path for file in self.files], self.folders)
+        return values.paths.beyond_format_1([file.path for file in self.files], self.folders)
 
     def to_bytes(self) -> bytes:
         """In the lowest format that can hold it."""
@@ -216,9 +216,9 @@ def _check_paths(files: list[str], folders: Sequence[str], *, same_names: bool) 
         raise Malformed("files are not sorted by path")
     if list(folders) != sorted(set(folders)):
         raise Malformed("folders are not sorted by path")
-    for one, other in path_conflicts(files, folders) if same_names else ():
+    for one, other in values.paths.path_conflicts(files, folders) if same_names else ():
         raise Malformed(f"{one!r} and {other!r} are one name, or file and folder")
-    for folder in folders_with_content(files, folders):
+    for folder in values.paths.folders_with_content(files, folders):
         raise Malformed(f"folder {folder!r} is not empty")
 
 
@@ -242,7 +242,7 @@ def _parse_file(row: object) -> File:
     if not isinstance(row, dict):
         raise Malformed("a file entry is not an object")
     path = canonical.take(row, "path", str)
-    fault = path_fault(path)
+    fault = values.paths.path_fault(path)
     if fault:
         raise Malformed(f"path {path!r}: {fault}")
     if not is_digest(row.get("digest")):
@@ -255,7 +255,7 @@ def _parse_file(row: object) -> File:
 def _parse_folder(path: object) -> str:
     if not isinstance(path, str):
         raise Malformed("a folder is not a text")
-    fault = folder_fault(path)
+    fault = values.paths.folder_fault(path)
     if fault:
         raise Malformed(f"folder {path!r}: {fault}")
     return path
