@@ -34,19 +34,19 @@ class _NoRoom(sqlite3.OperationalError):
 class Database(ABC):
     """Tables that can be made anew at any time, in a file named after `stem` and the number of the schema (releases
     with other tables have other files), or in memory if `stem` is None. The table `meta` says what they were made of.
-    A row of a `guarded` table that others write (somebody with the `sqlite3` shell) makes them tables of no repository,
-    so that they are filled again: nothing else would tell a row that is missing from one that never was.
+    A row that others write (somebody with the `sqlite3` shell) makes them tables of no repository, so that they are
+    filled again: nothing else would tell a row that is missing from one that never was.
 
     Safe to use from several threads and processes. A file that cannot be used is made anew. If that fails
     too (a read-only or full disk), or if the file turns out to be bad later, the tables live in memory for as
     long as the object does.
     """
 
-    def __init__(self, stem: str | None, schema: int, tables: Sequence[str], guarded: Sequence[str] = ()) -> None:
+    def __init__(self, stem: str | None, schema: int, tables: Sequence[str]) -> None:
         """tables: the statements that create them. schema: the number of this set of tables."""
         self._guard = RLock()
         self._schema = schema
-        self._tables = (_META, f"CREATE TABLE {OWN} (row INTEGER)", *tables, *_triggers(guarded))
+        self._tables = (_META, f"CREATE TABLE {OWN} (row INTEGER)", *tables, *_triggers(tables))
         path = None if stem is None else f"{stem}.{schema}{_ENDING}"
         self._path = path if path is not None and _has_room(path) else None
         self._db = self._open(self._path)
@@ -171,8 +171,9 @@ class Database(ABC):
             _remove(older + _ENDING)
 
 
-def _triggers(tables: Iterable[str]) -> Iterator[str]:
-    for table in tables:
+def _triggers(statements: Iterable[str]) -> Iterator[str]:
+    """For each table that these make, what tells of rows that others write."""
+    for table in (words[2] for words in map(str.split, statements) if words[1] == "TABLE"):
         for event in ("INSERT", "UPDATE", "DELETE"):
             yield (
                 f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} "

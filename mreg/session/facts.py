@@ -30,7 +30,6 @@ TABLES = (
     "WITHOUT ROWID",
     "CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT)",  # apart, so that scans of versions stay short
 )
-GUARDED = ("facts_mark", "versions", "keys", "facts", "words")
 
 INPUTS: Final = 0
 """The key of facts that are the references of inputs."""

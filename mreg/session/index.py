@@ -33,7 +33,7 @@ from mreg.storage import Storage
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
-SCHEMA = 11
+SCHEMA = 12
 """To be raised with every change of the tables."""
 
 _TABLES = (
@@ -52,7 +52,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 
     def __init__(self, storage: Storage, journal: Journal, stem: str | None) -> None:
-        super().__init__(stem, SCHEMA, _TABLES, (*ref_mirror.GUARDED, *facts.GUARDED))
+        super().__init__(stem, SCHEMA, _TABLES)
         self.written = {}
         self._storage = storage
         self._journal = journal
@@ -81,7 +81,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     def _position(self, look: Look) -> Mark | None:
         """The place in the journal that the tables have reached; None if this journal has no such place."""
         row = self._db.execute("SELECT * FROM meta").fetchone()
-        if row is None or row[:2] != (SCHEMA, self._journal.origin):
+        if row is None or row[:2] != (SCHEMA, self._journal.origin) or [*map(type, row[2:])] != [int, str]:
             return None
         here = Mark(*row[2:])
         if here == Mark(0, self._journal.origin) or here == look.applied or here in (mark for mark, _ in look.beyond):

@@ -14,7 +14,7 @@ class RecordCache(Database):
     def records(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those of the records (by digest) that the tables have."""
         rows = self._fetch_in("SELECT digest, data FROM records WHERE digest IN (?)", list(names))
-        return {name: data for name, data in rows if digest(data) == name}
+        return {name: data for name, data in rows if isinstance(data, bytes) and digest(data) == name}
 
     def keep_records(self, records: dict[str, bytes]) -> None:
         self._keep("INSERT OR IGNORE INTO records VALUES (?, ?)", records.items())

@@ -18,7 +18,6 @@ TABLES = (
     "CREATE TABLE reserved (key TEXT PRIMARY KEY, digest TEXT) WITHOUT ROWID",
     "CREATE TABLE times (seq INTEGER PRIMARY KEY, time TEXT)",
 )
-GUARDED = ("refs", "reserved", "times")
 
 
 def in_folder(kind: CollectionKind) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,37 @@ def test_tables_that_are_there_do_not_grow_into_the_last_room(
 
     assert size_of(sqlite_file().parent) <= before
     assert len(list(repo.versions("mnist"))) == 4
+
+
+@pytest.mark.parametrize("value", ["'x'", "NULL", "-1", "x'00'", "9999999999999"])
+def test_rows_that_others_changed_count_for_nothing(
+    value: str, repo: Repository, folder: Callable[..., str], sqlite_file: Callable[[], Path]
+) -> None:
+    # given
+    source = folder({"a": LARGE, "b": b"1"})
+    for _ in range(2):
+        repo.log(source, "net", metadata={"acc": 1}, always=True)
+    repo.search(where="acc = 1")
+    repo.fsck()
+    right = (LARGE, ["net:v0", "net:v1"], ["net:v0", "net:v1"], "net:v1")
+
+    def told() -> Any:
+        found = [version.name for version in repo.search(where="acc = 1")]
+        named = [version.name for version in repo.versions("net")]
+        return b"".join(repo.read("net", "a")), found, named, repo.log(source, "net").version.name
+
+    assert told() == right
+    repo.close()
+    db = sqlite3.connect(sqlite_file())
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = [(table, row[1]) for table in tables for row in db.execute(f"PRAGMA table_info({table})")]
+    db.close()
+
+    for table, column in columns:
+        # when
+        with suppress(sqlite3.IntegrityError):  # a number that the table needs
+            _execute(sqlite_file(), f"UPDATE OR IGNORE {table} SET {column} = {value}")
+
+        # then
+        assert told() == right, (table, column)
+        repo.close()
