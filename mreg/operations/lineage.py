@@ -22,7 +22,8 @@ from mreg.values.lineage import Lineage, LineageNode, LineageStep
 from mreg.values.records import Input
 
 _MADE_FROM = (
-    "SELECT f.value, v.digest, v.artifact, v.number FROM facts f JOIN versions v ON v.id = f.version WHERE f.key = ?"
+    "SELECT f.value, v.digest, v.artifact, v.number FROM facts f JOIN versions v ON v.id = f.version "
+    f"WHERE f.key = {INPUT_DIGESTS}"
 )
 
 AT_A_TIME: Final = 8
@@ -140,12 +141,12 @@ class _Walk:
         return sorted(uses, key=lambda one: one.time, reverse=True)
 
     def _results(self, inputs: Sequence[str] | None, told: Told) -> dict[str, list[Resolved]]:
-        """What was made from each of these versions, or from all, by their digests. It looks through all inputs."""
+        """What was made from each of these versions, or from all, by their digests."""
         wanted = None if inputs is None or len(inputs) > AT_ONCE else inputs
 
         def ask(db: Connection) -> list[tuple[str, str, str, int]]:
             marks = "" if wanted is None else f" AND f.value IN ({','.join('?' * len(wanted))})"
-            return db.execute(_MADE_FROM + marks, (INPUT_DIGESTS, *(wanted or ()))).fetchall()
+            return db.execute(_MADE_FROM + marks, tuple(wanted or ())).fetchall()
 
         records = Records(lambda digests: load_records(self._context, self._index, digests), told)
         found: dict[str, list[Resolved]] = defaultdict(list)

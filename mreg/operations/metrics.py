@@ -93,7 +93,7 @@ def metrics(
 
     def read(query: Query) -> Metrics:
         every_key = _numeric_keys(query, search) if where else []
-        query.narrowed(*search.condition(query))
+        query.narrowed(search.condition(query))
         rows = [(places.get(one, number), id) for id, one, number in query.numbered()]
         rows = sorted(rows)[-last if last else 0 :]
         numeric = every_key or query.numeric_keys()
@@ -125,7 +125,7 @@ def metrics(
 
 def _numeric_keys(query: Query, search: Search) -> list[str]:
     """The keys that are numbers for some version of the collection, whether or not the filter matches it."""
-    query.narrowed(*search.within(query))
+    query.narrowed(search.within(query))
     return query.numeric_keys()
 
 

@@ -13,7 +13,7 @@ from mreg.operations.resolve import Resolved, require_kind, resolve
 from mreg.refs import properties
 from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context
-from mreg.session.fact_queries import FIRST, Held, Order, Query, fits_statement
+from mreg.session.fact_queries import EVERY, FIRST, Condition, Held, Order, Query, both, can_be_best, fits_statement
 from mreg.session.facts import Records, words_of
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_card, listed_collections, listed_links
@@ -94,7 +94,7 @@ def count(context: Context, wanted: Wanted, told: Told | None = None) -> int:
     search = Search(context, wanted, told)
     if not search.is_exact or not is_unicode(wanted.text):
         return len(find(context, wanted, told))
-    return int(search.ask(lambda query: query.count(*search.condition(query))))
+    return int(search.ask(lambda query: query.count(search.condition(query))))
 
 
 def left_out(context: Context, wanted: Wanted) -> list[LeftOut]:
@@ -122,7 +122,7 @@ def _is_of_key(test: Test) -> bool:
 def key_figures(context: Context, within: Sequence[str] = (), told: Told | None = None) -> list[KeyFigures]:
     """The keys of metadata, as the tables have it."""
     search = Search(context, Wanted(within=tuple(within)), told)
-    rows = search.ask(lambda query: query.key_figures(*search.condition(query)))
+    rows = search.ask(lambda query: query.key_figures(search.condition(query)))
     return [_figures(*row) for row in rows]
 
 
@@ -203,7 +203,7 @@ class Search:
         self._told = told
         self._now = datetime.now(UTC)
         self._order = [_order(key) for key in wanted.sort]
-        self.is_exact = all(fits_statement(one.tree) for one in wanted.where) and "\n" not in wanted.text
+        self.is_exact = all(fits_statement(one.tree) for one in wanted.where) and not {"\n", "\0"} & {*wanted.text}
         self.view = context.view()
         self.index = context.tables(self.view.look)
 
@@ -215,33 +215,46 @@ class Search:
         return self.index.asked(records, lambda db: question(Query(db, lambda: held(self.index), self._types)))
 
     def rows(self, query: Query) -> list[Resolved]:
-        where, values = self.condition(query)
-        self._check_order(query, where, values)
+        where = self.condition(query)
+        self._check_order(query)
         limit = self._wanted.limit if self.is_exact else None
-        if limit and limit * 10 <= FIRST and self._order and not self._order[0].key.field:
-            probing, given = self.condition(query, probes=True)
-            best = query.best(probing, given, self._order, limit)
+        counts = self._counts and self.is_exact
+        if (
+            limit
+            and limit * 10 <= FIRST
+            and self._order
+            and can_be_best(self._order[0].key)
+            and not self._are_few(query)
+        ):
+            bounds = query.bounds(self._wanted.where, self._order[0].key)
+            best = query.best(self._condition(query, few=True), self._order, limit, bounds)
             if best is not None:
-                self.total = query.count(probing, given, limit + MOST_COUNTED + 1) if self._counts else None
+                self.total = query.count(where, limit + MOST_COUNTED + 1) if counts else None
                 return [Resolved(*row) for row in best]
-        if self._counts and self.is_exact:
-            where, values = query.narrowed(where, values)
-            self.total = query.matched()
-        return [Resolved(*row) for row in query.find(where, values, self._order, limit)]
+        if counts:
+            where = query.narrowed(where)
+            self.total = query.count(where)
+        return [Resolved(*row) for row in query.find(where, self._order, limit)]
 
-    def condition(self, query: Query, *, probes: bool = False) -> tuple[str, list[Any]]:
+    def condition(self, query: Query) -> Condition:
         """All that is wanted, as SQL. Raises UnknownKey."""
-        where, values = self.within(query)
-        for one in () if probes else self._wanted.where:  # they were checked before
-            self._check_keys(query, one, where, values)
-        parts = [query.condition(one, self._now, probes=probes) for one in self._wanted.where]
+        within = self.within(query)
+        for one in self._wanted.where:
+            self._check_keys(query, one, within)
+        return self._condition(query, few=self._are_few(query))
+
+    def _are_few(self, query: Query) -> bool:
+        """Whether few versions are left to be looked at by the text or the collections that are searched."""
+        wanted = self._wanted
+        return bool(wanted.text or (wanted.within and query.count(self.within(query), FIRST + 1) <= FIRST))
+
+    def _condition(self, query: Query, *, few: bool) -> Condition:
+        parts = [query.condition(self._wanted.where, self._now, few=few), self.within(query)]
         if self._wanted.text:
-            needle = self._wanted.text.casefold()
-            named = [
-                f"{one.artifact}:v{one.number}" for one in own_aliases(self.index) if needle in one.word.casefold()
-            ]
+            needle = self._wanted.text.casefold().replace("\0", "\n")
+            named = [(one.artifact, one.number) for one in own_aliases(self.index) if needle in one.word.casefold()]
             parts.append(query.containing(needle, named))
-        return " AND ".join([where, *(part for part, _ in parts)]), values + [v for _, more in parts for v in more]
+        return both(*parts)
 
     def matches(self, version: Version) -> bool:
         """Whether it is wanted, judged by what its record says."""
@@ -253,10 +266,10 @@ class Search:
         found = listed_collections(self.index, CollectionKind.ARTIFACT)
         return {key.name: artifact_type(key.name, said) for key, said in found.items()}
 
-    def within(self, query: Query) -> tuple[str, list[Any]]:
+    def within(self, query: Query) -> Condition:
         """Versions of the collections that are searched, as SQL."""
         if not self._wanted.within:
-            return "1", []
+            return EVERY
         kinds = {name: require_kind(self._context, self.view, names.check_name(name)) for name in self._wanted.within}
         links = [
             (target.artifact, target.number)
@@ -266,24 +279,24 @@ class Search:
         ]
         return query.among([name for name, kind in kinds.items() if kind is CollectionKind.ARTIFACT], links)
 
-    def _check_keys(self, query: Query, one: Filter, where: str, values: list[Any]) -> None:
+    def _check_keys(self, query: Query, one: Filter, within: Condition) -> None:
         every = tests(one.tree)
         asked = {test.key for test in every if test.op == "has"}
         for key in dict.fromkeys(test.key for test in every):
-            if key.field or query.is_known(key.name, where, values):
+            if key.field or query.is_known(key.name, within):
                 continue
             near = names.near(key.name, query.keys())
             if key in asked and not any(names.is_slip(key.name, known) for known in near):
                 continue  # `has` is the way to name a key that may be missing
-            if query.count(where, values):  # else nothing is there that could have it
+            if query.count(within):  # else nothing is there that could have it
                 at, length = one.place(key)
                 raise UnknownKey(key=key.name, text=one.text, at=at, length=length, near=near)
 
-    def _check_order(self, query: Query, where: str, values: list[Any]) -> None:
-        known = (self._wanted.within and self.within(query)) or ("1", [])
+    def _check_order(self, query: Query) -> None:
+        within = self.within(query)
         for text, order in zip(self._wanted.sort, self._order, strict=True):
             key = order.key
-            if not key.field and not query.is_known(key.name, *known) and query.count(*known):
+            if not key.field and not query.is_known(key.name, within) and query.count(within):
                 at = text.find(key.name)
                 near = names.near(key.name, query.keys())
                 raise UnknownKey(key=key.name, text=text, at=max(at, 0), length=len(key.name), near=near)

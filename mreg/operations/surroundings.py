@@ -20,7 +20,7 @@ from mreg.values.errors import Damaged
 
 _DERIVED = (
     "SELECT DISTINCT v.artifact, v.number FROM facts f JOIN versions v ON v.id = f.version "
-    "WHERE f.key = ? AND f.value = ? ORDER BY v.artifact, v.number"
+    f"WHERE f.key = {INPUT_DIGESTS} AND f.value = ? ORDER BY v.artifact, v.number"
 )
 
 
@@ -52,7 +52,7 @@ def _derived(
     context: Context, index: Index, target: Resolved, told: Callable[[int], None] | None
 ) -> tuple[str, ...] | None:
     def ask(db: Connection) -> list[tuple[str, int]]:
-        return db.execute(_DERIVED, (INPUT_DIGESTS, target.digest)).fetchall()
+        return db.execute(_DERIVED, (target.digest,)).fetchall()
 
     records = Records(lambda digests: load_records(context, index, digests), told or (lambda _: None))
     try:

@@ -10,7 +10,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mreg.session.facts import FALSE, INPUTS, NAN, NO_VALUE, TAGS, TRUE
 from mreg.values.filters.filter import Filter
@@ -18,6 +18,9 @@ from mreg.values.filters.meaning import elements_fit, needed, positive
 from mreg.values.filters.texts import OPERATORS
 from mreg.values.filters.tree import FIELDS, And, Key, Not, Test, Tree, Value, microseconds, tests
 from mreg.values.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 MOST_TESTS: Final = 200
 DEEPEST: Final = 20
@@ -47,6 +50,8 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LARGEST = 2**63 - 1
 _NUMBERS, _TEXTS = "{0} < ''", "{0} >= '' AND {0} < x''"
 """How SQLite orders types: numbers, texts, blobs."""
+_LONGEST_PATTERN = 10_000
+"""Characters; SQLite takes 50,000 bytes."""
 _RANK = "CASE WHEN {0} < '' THEN 0 WHEN {0} < x'' THEN 1 WHEN {0} IS NULL THEN 3 ELSE 2 END"
 
 
@@ -62,6 +67,24 @@ class Held(NamedTuple):
 class Order(NamedTuple):
     key: Key
     descending: bool
+
+
+class Condition(NamedTuple):
+    """What versions `v` have to fit, as SQL with its values. ids: a query for versions that fit the part of it which
+    `text` does not say; "" if there is none."""
+
+    text: str
+    values: Sequence[Any] = ()
+    ids: str = ""
+    ids_values: Sequence[Any] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where the versions come from."""
+        return f"({self.ids}) d CROSS JOIN versions v ON v.id = d.id" if self.ids else "versions v"
+
+
+EVERY: Final = Condition("1")
 
 
 class Query:
@@ -81,32 +104,44 @@ class Query:
         db.execute("DELETE FROM chosen")
         db.execute("DELETE FROM held")
 
-    def find(
-        self, where: str, values: list[Any], order: Sequence[Order], limit: int | None
-    ) -> list[tuple[str, int, str]]:
+    def find(self, where: Condition, order: Sequence[Order], limit: int | None) -> list[tuple[str, int, str]]:
         """Artifact, number and digest of the versions, in their order. where: from `condition` and its likes."""
         if limit is not None and order and not order[0].key.field:
-            found = self._ordered(where, values, order, limit, "JOIN")
+            found = self._ordered(where, order, limit, "CROSS JOIN" if where.ids else "JOIN")
             if len(found) == limit:  # versions without the key come last
                 return found
-        return self._ordered(where, values, order, limit, "LEFT JOIN")
+        return self._ordered(where, order, limit, "LEFT JOIN")
 
     def best(
-        self, where: str, values: list[Any], order: Sequence[Order], limit: int
+        self, where: Condition, order: Sequence[Order], limit: int, bounds: Condition
     ) -> list[tuple[str, int, str]] | None:
-        """The same as `find`, looked for among the first by a key of metadata only; None if too few of them fit."""
+        """The same as `find`, looked for among the first by the first key only; None if too few of them fit. bounds:
+        those of that key."""
         key, descending = order[0]
-        ordered = "AND value < '' ORDER BY value DESC" if descending else "ORDER BY value"  # numbers come first
-        query = f"SELECT value, version FROM facts WHERE key = ? AND item = 0 AND value NOT IN (?, ?) {ordered} LIMIT ?"
-        rows = self._db.execute(query, (self.key(key.name), NO_VALUE, NAN, FIRST)).fetchall()
-        whole = len(rows) < FIRST  # else there may be more with the value of the last one
-        chosen = self._choose(version for value, version in rows if whole or value != rows[-1][0])
-        among = "v.id IN (SELECT value FROM chosen WHERE test = ?)"
-        found = self._ordered(f"{among} AND {where}", [chosen, *values], order, limit, "JOIN")
-        return found if len(found) == limit else None
+        if key.field:  # `can_be_best`: it is when they were made
+            newest = descending == (key.name == "created")
+            query = f"SELECT created, id FROM versions ORDER BY created {'DESC' if newest else 'ASC'} LIMIT ?"
+            rows = self._db.execute(query, (FIRST,)).fetchall()
+        else:
+            ordered = "AND value < '' ORDER BY value DESC" if descending else "AND value < x'' ORDER BY value"
+            query = f"SELECT value, version FROM facts WHERE key = ? AND item = 0 AND {bounds.text} {ordered} LIMIT ?"
+            rows = self._db.execute(query, (self.key(key.name), *bounds.values, FIRST)).fetchall()
+        for most in sorted({min(limit * 5, FIRST), FIRST}):
+            some = rows[:most]
+            if len(some) == most:  # there may be more with the value of the last one
+                last = some[-1][0]
+                some = [row for row in some if row[0] != last]
+            chosen = self._choose(version for _, version in some)
+            among = where._replace(ids="SELECT value AS id FROM chosen WHERE test = ?", ids_values=[chosen])
+            found = self._ordered(among, order, limit, "CROSS JOIN")
+            if len(found) == limit:
+                return found
+            if len(rows) <= most:
+                break
+        return None
 
     def _ordered(
-        self, where: str, values: list[Any], order: Sequence[Order], limit: int | None, join: str
+        self, where: Condition, order: Sequence[Order], limit: int | None, join: str
     ) -> list[tuple[str, int, str]]:
         joins, columns, parameters = [], [], []
         for number, (key, descending) in enumerate(order):
@@ -123,54 +158,54 @@ class Query:
             parameters += [self.key(key.name), NO_VALUE, NAN]
             columns += [_RANK.format(f"{fact}.value"), f"{fact}.value {direction}"]
         query = (
-            f"SELECT v.artifact, v.number, v.digest FROM versions v {' '.join(joins)} WHERE {where} "
+            f"SELECT v.artifact, v.number, v.digest FROM {where.origin} {' '.join(joins)} WHERE {where.text} "
             f"ORDER BY {', '.join([*columns, 'v.artifact', 'v.number'])} LIMIT ?"
         )
-        return self._db.execute(query, (*parameters, *values, -1 if limit is None else min(limit, _LARGEST))).fetchall()
+        most = -1 if limit is None else min(limit, _LARGEST)
+        return self._db.execute(query, (*where.ids_values, *parameters, *where.values, most)).fetchall()
 
-    def narrowed(self, where: str, values: list[Any]) -> tuple[str, list[Any]]:
+    def narrowed(self, where: Condition) -> Condition:
         """The same condition, looked up once for several questions."""
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS matched (id INTEGER PRIMARY KEY)")
         self._db.execute("DELETE FROM matched")
-        self._db.execute(f"INSERT INTO matched SELECT v.id FROM versions v WHERE {where} ORDER BY v.id", values)
-        return "v.id IN (SELECT id FROM matched)", []
+        query = f"INSERT INTO matched SELECT v.id FROM {where.origin} WHERE {where.text} ORDER BY v.id"
+        self._db.execute(query, (*where.ids_values, *where.values))
+        return Condition("1", ids="SELECT id FROM matched")
 
-    def matched(self) -> int:
-        """How many versions fit the condition that was narrowed last."""
-        return int(self._db.execute("SELECT count(*) FROM matched").fetchone()[0])
-
-    def count(self, where: str, values: list[Any], most: int = _LARGEST) -> int:
+    def count(self, where: Condition, most: int | None = None) -> int:
         """How many versions fit, or `most` if there are more."""
-        query = f"SELECT count(*) FROM (SELECT 1 FROM versions v WHERE {where} LIMIT ?)"
-        return int(self._db.execute(query, (*values, most)).fetchone()[0])
+        alone = where.ids and where.text == EVERY.text  # then it need not be looked at what they are
+        query = where.ids if alone else f"SELECT 1 FROM {where.origin} WHERE {where.text}"
+        query = f"SELECT count(*) FROM ({query}{'' if most is None else f' LIMIT {most}'})"
+        return int(self._db.execute(query, (*where.ids_values, *where.values)).fetchone()[0])
 
     def key(self, name: str) -> int:
         """The number of a key of metadata; -1 if there is none."""
         row = self._db.execute("SELECT id FROM keys WHERE name = ?", (name,)).fetchone()
         return -1 if row is None else int(row[0])
 
-    def is_known(self, name: str, where: str, values: Sequence[Any]) -> bool:
-        """Whether one of these versions has the key."""
-        query = f"SELECT 1 FROM facts f JOIN versions v ON v.id = f.version WHERE f.key = ? AND {where} LIMIT 1"
-        return self._db.execute(query, (self.key(name), *values)).fetchone() is not None
+    def is_known(self, name: str, within: Condition) -> bool:
+        """Whether one of the versions has the key. within: a condition without ids."""
+        query = f"SELECT 1 FROM facts f JOIN versions v ON v.id = f.version WHERE f.key = ? AND {within.text} LIMIT 1"
+        return self._db.execute(query, (self.key(name), *within.values)).fetchone() is not None
 
     def keys(self) -> list[str]:
         """The keys of metadata that some version has."""
         query = "SELECT name FROM keys k WHERE EXISTS (SELECT 1 FROM facts WHERE key = k.id)"
         return [name for (name,) in self._db.execute(query)]
 
-    def key_figures(self, where: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Each key with how many versions have it; how many of its values are numbers, texts, booleans, NaN, others;
-        its smallest and largest number; its smallest and largest text."""
+    def key_figures(self, within: Condition) -> list[tuple[Any, ...]]:
+        """Each key of the versions with how many have it; how many of its values are numbers, texts, booleans, NaN,
+        others; its smallest and largest number; its smallest and largest text."""
         number, text = _NUMBERS.format("f.value"), _TEXTS.format("f.value")
         query = (
             f"SELECT k.name, count(DISTINCT f.version), sum({number}), sum({text}), sum(f.value IN (?, ?)), "
             f"sum(f.value = ?), sum(f.value = ?), min(CASE WHEN {number} THEN f.value END), "
             f"max(CASE WHEN {number} THEN f.value END), min(CASE WHEN {text} THEN f.value END), "
             f"max(CASE WHEN {text} THEN f.value END) FROM keys k JOIN facts f ON f.key = k.id "
-            f"JOIN versions v ON v.id = f.version WHERE {where} GROUP BY k.id ORDER BY k.name"
+            f"JOIN versions v ON v.id = f.version WHERE {within.text} GROUP BY k.id ORDER BY k.name"
         )
-        return self._db.execute(query, (FALSE, TRUE, NAN, NO_VALUE, *values)).fetchall()
+        return self._db.execute(query, (FALSE, TRUE, NAN, NO_VALUE, *within.values)).fetchall()
 
     # Of the versions that were narrowed last.
 
@@ -203,25 +238,54 @@ class Query:
 
     # Conditions.
 
-    def among(self, artifacts: Iterable[str], links: Iterable[tuple[str, int]]) -> tuple[str, list[Any]]:
+    def among(self, artifacts: Iterable[str], links: Iterable[tuple[str, int]]) -> Condition:
         """Versions of these artifacts, or among these."""
-        one, other = self._choose(artifacts), self._choose(f"{name}:v{number}" for name, number in links)
-        chosen = "(SELECT value FROM chosen WHERE test = ?)"
-        return f"(v.artifact IN {chosen} OR {_COLUMNS['name']} IN {chosen})", [one, other]
+        chosen = "IN (SELECT value FROM chosen WHERE test = ?)"
+        values = [self._choose(artifacts), self._choose_versions(links)]
+        return Condition(f"(v.artifact {chosen} OR v.id {chosen})", values)
 
-    def containing(self, needle: str, names: Iterable[str]) -> tuple[str, list[Any]]:
-        """Versions whose words contain the text, or that have one of these names."""
-        query = (
-            f"(v.id IN (SELECT id FROM words WHERE instr(text, ?)) "
-            f"OR {_COLUMNS['name']} IN (SELECT value FROM chosen WHERE test = ?))"
-        )
-        return query, [needle, self._choose(names)]
+    def containing(self, needle: str, versions: Iterable[tuple[str, int]]) -> Condition:
+        """Versions whose words contain the text, or that are among these."""
+        pattern = f"*{''.join(f'[{char}]' if char in '*?[' else char for char in needle)}*"
+        short = len(pattern) <= _LONGEST_PATTERN
+        found, looked_for = ("text GLOB ?", pattern) if short else ("instr(text, ?)", needle)  # GLOB is the faster one
+        query = f"SELECT id FROM words WHERE {found} UNION SELECT value FROM chosen WHERE test = ?"
+        return Condition("1", ids=query, ids_values=[looked_for, self._choose_versions(versions)])
 
-    def condition(self, found: Filter, now: datetime, *, probes: bool = False) -> tuple[str, list[Any]]:
-        """The filter, or "1" if it is too large for a statement. probes: facts are looked up version by version, which
-        is faster where few versions are looked at, instead of once for all."""
-        self._probes = probes
-        return self._tree(found.tree, found, microseconds(now)) if fits_statement(found.tree) else ("1", [])
+    def condition(self, filters: Iterable[Filter], now: datetime, *, few: bool = False) -> Condition:
+        """The filters, but for those that are too large for a statement. few: facts are looked up version by version,
+        which is faster where few versions are looked at, instead of once for all."""
+        parts = [(tree, one) for one in filters if fits_statement(one.tree) for tree in _conjuncts(one.tree)]
+        scanned = None if few else min((tree for tree, _ in parts if _can_scan(tree)), key=_breadth, default=None)
+        self._probes = few or scanned is not None
+        ids, ids_values = "", list[Any]()
+        texts, values = list[str](), list[Any]()
+        for tree, one in parts:
+            if tree is scanned:
+                test, more = self._of_facts(tree, one)
+                ids = f"SELECT DISTINCT version AS id FROM facts WHERE key = ?{test}"
+                ids_values = [self.key(tree.key.name), *more]
+                continue
+            text, more = self._tree(tree, one, microseconds(now))
+            texts.append(text)
+            values += more
+        return Condition(" AND ".join(texts) or EVERY.text, values, ids, ids_values)
+
+    def bounds(self, filters: Iterable[Filter], key: Key) -> Condition:
+        """What the filters ask of one key of metadata: a test of `value`, the only one of a version."""
+        parts = ((tree, one) for one in filters if fits_statement(one.tree) for tree in _conjuncts(one.tree))
+        found = [self._of_facts(tree, one) for tree, one in parts if _can_scan(tree) and tree.key == key]
+        texts = [text.removeprefix(" AND ") for text, _ in found if text]
+        return Condition(" AND ".join(texts) or EVERY.text, [value for _, values in found for value in values])
+
+    def _of_facts(self, test: Test, found: Filter) -> tuple[str, list[Any]]:
+        """What a test that is not negated asks of facts with its key; begins with AND if it asks anything."""
+        if test.op == "has":
+            return "", []
+        number = self.key(test.key.name)
+        texts = f"SELECT DISTINCT value FROM facts WHERE key = ? AND {_TEXTS.format('value')}"
+        text, values = self._compare("value", test.op, test.values, found, texts, (number,))
+        return f" AND {text}", values
 
     def _tree(self, tree: Tree, found: Filter, now: int) -> tuple[str, list[Any]]:
         if isinstance(tree, Test):
@@ -303,6 +367,12 @@ class Query:
         self._db.executemany("INSERT INTO chosen VALUES (?, ?)", ((self._chosen, value) for value in values))
         return self._chosen
 
+    def _choose_versions(self, versions: Iterable[tuple[str, int]]) -> int:
+        self._chosen += 1
+        query = "INSERT INTO chosen SELECT ?, id FROM versions WHERE artifact = ? AND number = ?"
+        self._db.executemany(query, ((self._chosen, *one) for one in versions))
+        return self._chosen
+
     def _fill_held(self) -> None:
         if self._has_held:
             return
@@ -312,9 +382,39 @@ class Query:
         self._db.execute("INSERT INTO held SELECT 'tag', value, version FROM facts WHERE key = ?", (TAGS,))
 
 
+def can_be_best(key: Key) -> bool:
+    """Whether `Query.best` may be asked by this key."""
+    return not key.field or key.name in ("created", "age")
+
+
+def both(*conditions: Condition) -> Condition:
+    """All of the conditions."""
+    first, *others = sorted(conditions, key=lambda one: not one.ids)
+    texts, values = [first.text], [*first.values]
+    for one in others:
+        texts += [one.text, f"v.id IN ({one.ids})"] if one.ids else [one.text]
+        values += [*one.values, *one.ids_values]
+    asked = [text for text in texts if text != EVERY.text]
+    return first._replace(text=" AND ".join(asked) or EVERY.text, values=values)
+
+
 def fits_statement(tree: Tree) -> bool:
     """Whether one statement can hold the expression."""
     return len(tests(tree)) <= MOST_TESTS and _depth(tree) <= DEEPEST
+
+
+def _conjuncts(tree: Tree) -> Sequence[Tree]:
+    return tree.parts if isinstance(tree, And) else (tree,)
+
+
+def _can_scan(tree: Tree) -> TypeGuard[Test]:
+    """Whether the versions that fit are found by looking at the facts of one key."""
+    return isinstance(tree, Test) and not tree.key.field and not positive(tree.op)[1]
+
+
+def _breadth(test: Test) -> int:
+    """How many versions are likely to fit."""
+    return {"=": 0, "in": 1, "has": 3}.get(test.op, 2)
 
 
 def _stored(value: Value) -> Any:

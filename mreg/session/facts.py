@@ -19,24 +19,27 @@ from mreg.values.metadata import flatten
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import VersionRecord
 
-TABLES = (
-    "CREATE INDEX refs_seq ON refs (seq)",  # with the key, as in every index of such a table
-    "CREATE TABLE facts_mark (seq INTEGER, key TEXT)",
-    "CREATE TABLE versions (id INTEGER PRIMARY KEY, artifact TEXT, number INTEGER, digest TEXT, manifest TEXT, "
-    "created INTEGER, size INTEGER, files INTEGER, author TEXT, host TEXT, run TEXT, message TEXT, "
-    "UNIQUE (artifact, number))",
-    "CREATE TABLE keys (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
-    "CREATE TABLE facts (key INTEGER, version INTEGER, item INTEGER, value, PRIMARY KEY (key, version, item)) "
-    "WITHOUT ROWID",
-    "CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT)",  # apart, so that scans of versions stay short
-)
-
 INPUTS: Final = 0
 """The key of facts that are the references of inputs."""
 INPUT_DIGESTS: Final = -2
 """The key of facts that are the digests of the records of inputs. Not -1, which stands for no key."""
 TAGS: Final = -3
 """The key of facts that are tags of versions."""
+
+TABLES = (
+    "CREATE INDEX refs_seq ON refs (seq)",  # with the key, as in every index of such a table
+    "CREATE TABLE facts_mark (seq INTEGER, key TEXT)",
+    "CREATE TABLE versions (id INTEGER PRIMARY KEY, artifact TEXT, number INTEGER, digest TEXT, manifest TEXT, "
+    "created INTEGER, size INTEGER, files INTEGER, author TEXT, host TEXT, run TEXT, message TEXT, "
+    "UNIQUE (artifact, number))",
+    "CREATE INDEX versions_created ON versions (created)",
+    "CREATE TABLE keys (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
+    "CREATE TABLE facts (key INTEGER, version INTEGER, item INTEGER, value, PRIMARY KEY (key, version, item)) "
+    "WITHOUT ROWID",
+    f"CREATE INDEX facts_inputs ON facts (value) WHERE key = {INPUT_DIGESTS}",  # for whoever names that very number
+    "CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT)",  # apart, so that scans of versions stay short
+)
+
 FALSE, TRUE, NO_VALUE, NAN = b"\x00", b"\x01", b"\x02", b"\x03"
 """What is neither a number nor a text, so that it equals none. An element without a value keeps its key known."""
 
@@ -144,7 +147,7 @@ class Facts(RefMirror):
         flat = flatten(said.metadata)
         assert number is not None
         text = "\n".join(words_of(said.message, record.run, flat))
-        self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold()))
+        self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold().replace("\0", "\n")))
         for name in flat:
             if name not in known:
                 known[name] = self._key(name)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from mreg import Filter, Input, Version
 from mreg.session import facts, ref_mirror
-from mreg.session.fact_queries import Held, Order, Query
+from mreg.session.fact_queries import EVERY, Held, Order, Query
 from mreg.session.facts import Facts, Records
 from mreg.values import metadata
 from mreg.values.annotation import Said, encode
@@ -168,38 +168,63 @@ def test_the_tables_find_what_the_filter_matches(described: list[Any], tree: Any
     def ask(db: Any) -> Any:
         types = {"other": "dataset", "vit": "model"}
         query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], lambda: types)
-        ways = [query.condition(wanted, NOW, probes=probes) for probes in (False, True)]
-        return [query.find(*way, [], None) for way in ways]
+        ways = [query.condition([wanted], NOW, few=few) for few in (False, True)]
+        return [(query.find(way, [], None), query.count(way)) for way in ways]
 
-    found = [{(artifact, number) for artifact, number, _ in rows} for rows in tables.asked(records, ask)]
+    answers = tables.asked(records, ask)
 
     # then
-    assert found == [{(one.artifact, one.number) for one, _, _ in versions if wanted.matches(one, now=NOW)}] * 2
+    right = {(one.artifact, one.number) for one, _, _ in versions if wanted.matches(one, now=NOW)}
+    assert [{(artifact, number) for artifact, number, _ in rows} for rows, _ in answers] == [right] * 2
+    assert [count for _, count in answers] == [len(right)] * 2
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("first", [2, 4, 1000])
+@pytest.mark.parametrize("first", [2, 4, 10, 1000])
+@pytest.mark.parametrize("where", ["l != 1", "k >= 2", "k >= 2 and k < 5 and l = 2", "k = 2 or l = 1", "k > 'Z'"])
+@pytest.mark.parametrize("key", [Key("k"), Key("created", True), Key("age", True)], ids=str)
 def test_the_best_of_some_are_the_best_of_all_or_are_not_told(
-    first: int, descending: bool, monkeypatch: pytest.MonkeyPatch
+    key: Key, where: str, first: int, descending: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
     monkeypatch.setattr("mreg.session.fact_queries.FIRST", first)
-    given_values = [{"k": value, "l": n % 3} for n, value in enumerate([3, 1, 2, 2, 2, 4, "a", "NaN", 2.0, 5])]
-    versions = [version(n, (value, "", None, 0, [], [], False, False)) for n, value in enumerate(given_values)]
+    given_values = [{"k": value, "l": n % 3} for n, value in enumerate([3, 1, 2, 2, 2, 4, "a", "NaN", 2.0, 5, True])]
+    versions = [version(n, (value, "", None, n // 2, [], [], False, False)) for n, value in enumerate(given_values)]
     tables, records = filled(versions)
-    order = [Order(Key("k"), descending), Order(Key("number", True), True)]
+    order = [Order(key, descending), Order(Key("number", True), True)]
+    filters = [Filter(where)]
 
     # when
     def ask(db: Any) -> list[tuple[Any, Any]]:
         query = Query(db, list, dict)
-        where, probing = (query.condition(Filter("l != 1"), NOW, probes=probes) for probes in (False, True))
-        return [(query.best(*probing, order, limit), query.find(*where, order, limit)) for limit in range(1, 9)]
+        every, few = (query.condition(filters, NOW, few=few) for few in (False, True))
+        bounds = query.bounds(filters, key)
+        return [(query.best(few, order, limit, bounds), query.find(every, order, limit)) for limit in range(1, 9)]
 
     answers = tables.asked(records, ask)
 
     # then
     assert [best for best, _ in answers if best is not None] == [all_ for best, all_ in answers if best is not None]
-    assert first < 1000 or answers[0][0] is not None
+    assert first < 1000 or where != "l != 1" or answers[0][0] is not None
+
+
+@pytest.mark.parametrize("needle", ["a*c", "[b", "?", "x]y", "é", "b\nc", "plain", "k=a", "'", "z" * 20_000])
+def test_a_text_is_found_as_it_is_written(needle: str) -> None:
+    # given
+    texts = ["a*c", "abc", "[b]", "b", "?", "x]y", "É", "b\0c", "plainly", "'", "z" * 30_000]
+    versions = [version(n, ({"k": text}, "", None, 0, [], [], False, False)) for n, text in enumerate(texts)]
+    tables, records = filled(versions)
+    right = [n for n, text in enumerate(texts) if needle in f"k={text.casefold()}".replace("\0", "\n")]
+
+    # when
+    def ask(db: Any) -> Any:
+        query = Query(db, list, dict)
+        return query.find(query.containing(needle, []), [Order(Key("number", True), False)], None)
+
+    found = [number for _, number, _ in tables.asked(records, ask)]
+
+    # then
+    assert found == right
 
 
 def test_versions_without_the_key_come_last_in_both_directions() -> None:
@@ -211,7 +236,7 @@ def test_versions_without_the_key_come_last_in_both_directions() -> None:
     # when
     def ask(descending: bool, limit: int | None) -> list[int]:
         order = [Order(Key("k"), descending)]
-        rows = tables.asked(records, lambda db: Query(db, list, dict).find("1", [], order, limit))
+        rows = tables.asked(records, lambda db: Query(db, list, dict).find(EVERY, order, limit))
         return [number for _, number, _ in rows]
 
     # then
@@ -229,7 +254,7 @@ def test_facts_follow_annotations_deletions_and_their_undoing() -> None:
     def numbers() -> list[int]:
         def ask(db: Any) -> Any:
             query = Query(db, list, dict)
-            return query.find(*query.condition(Filter("k >= 1"), NOW), [], None)
+            return query.find(query.condition([Filter("k >= 1")], NOW), [], None)
 
         return sorted(number for _, number, _ in tables.asked(records, ask))
 
