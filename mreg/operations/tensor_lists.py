@@ -26,12 +26,13 @@ def tensors(context: Context, reference: str, path: str | None) -> Tensors:
     for file in files.values() if path is None else (files[path],):
         try:
             opened = checkout.opened.OpenFile(reader, file)
-            listed, reason = listing.tensors_of(opened, file.size, file.path)
+            listed, reason, broken = listing.tensors_of(opened, file.size, file.path)
             words = safetensors.said(opened, file.size) if file.path.endswith(".safetensors") else {}
         except DamagedFile as error:
             skipped.append(SkippedTensor(file.path, None, error.reason, damaged=True))
             continue
         found += listed
+        skipped += [SkippedTensor(file.path, one.name, one.reason, one.damaged) for one in broken]
         if reason:
             skipped.append(SkippedTensor(file.path, None, reason))
         if words:

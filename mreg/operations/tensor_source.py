@@ -100,6 +100,8 @@ class Source:
         except DamagedFile as error:
             self.skipped.append(SkippedTensor(file.path, None, error.reason, True, self._before))
             return ()
+        for one in found.broken:
+            self.skipped.append(SkippedTensor(file.path, one.name, one.reason, one.damaged, self._before))
         if found.reason:
             self.skipped.append(SkippedTensor(file.path, None, found.reason, False, self._before))
         return found.tensors

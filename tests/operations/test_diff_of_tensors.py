@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -383,6 +385,51 @@ def test_a_damaged_tensor_is_named_and_the_rest_is_compared(
     assert (skipped.file, skipped.tensor, skipped.damaged, skipped.before) == ("model.safetensors", "a", True, True)
     assert "do not match" in skipped.reason
     assert (names(found.changed), names(found.reshaped), found.damaged) == (["b"], ["c"], True)
+
+
+def compressed(tensors: Arrays) -> bytes:
+    return model_files.npz(tensors, compressed=True)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Arrays], bytes]]] = {
+    "safetensors": ("safetensors", save),
+    "torch": ("pt", model_files.torch_file),
+    "npz": ("npz", model_files.npz),
+    "compressed npz": ("npz", compressed),
+    "keras": ("keras", model_files.keras),
+    "hdf5": ("h5", model_files.h5),
+    "gguf": ("gguf", model_files.gguf),
+}
+
+
+@pytest.mark.parametrize("damaged", "abc")
+@pytest.mark.parametrize("length", [40 << 10, 512 << 10])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_damaged_tensor_is_the_only_one_that_is_left_out_in_every_format(
+    form: str, length: int, damaged: str, repo: Repository, storage: MemoryStorage, folder: Callable[..., str]
+) -> None:
+    ending, write = FORMATS[form]
+    lots = [
+        {name: np.frombuffer(np.random.default_rng(seed + n).bytes(length), "i1") for n, name in enumerate("abc")}
+        for seed in (0, 10)
+    ]
+    for lot in lots:
+        repo.log(folder({f"model.{ending}": write(lot)}), "net")
+    data = lots[1][damaged].tobytes()
+    if form == "compressed npz":
+        packed = write(lots[1])
+        member = zipfile.ZipFile(io.BytesIO(packed)).getinfo(f"{damaged}.npy")
+        data = packed[member.header_offset : member.header_offset + member.compress_size]
+    flip(storage, data[len(data) // 2 :][:64])
+
+    found = repo.diff("net:v0", "net:v1", tensors=True, statistics=True).tensors
+
+    assert found is not None
+    assert [(one.damaged, one.before, damaged in (one.tensor or "").split("/")) for one in found.skipped] == [
+        (True, False, True)
+    ]
+    assert [damaged in one.split("/") for one in names(found.changed)] == [False, False]
+    assert not (found.added or found.removed or found.renamed)
 
 
 def test_a_file_whose_header_is_damaged_is_named_and_its_tensors_are_not_told_as_removed(

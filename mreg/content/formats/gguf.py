@@ -18,7 +18,17 @@ from collections.abc import Iterator
 from math import prod
 from typing import Final
 
-from mreg.content.formats.spans import MOST_PARTS, TEXT_MOST, SeekableFile, Span, Unmappable, cover, read_at, tensor
+from mreg.content.formats.spans import (
+    MOST_PARTS,
+    TEXT_MOST,
+    SeekableFile,
+    Span,
+    Unmappable,
+    cover,
+    read_at,
+    read_sound,
+    tensor,
+)
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
@@ -76,11 +86,20 @@ def spans(file: SeekableFile, size: int) -> list[Span] | None:
 
 
 def listed(file: SeekableFile, size: int, path: str) -> Iterator[Tensor]:
-    """The tensors by name. Raises Unmappable, struct.error, OverflowError."""
-    header = read_at(file, 0, min(HEADER_MOST, size))
-    for info, start, length, dtype in _placed(header, size):
-        # ggml has the innermost dimension first.
-        yield Tensor(info.name.decode("utf-8", "replace"), path, dtype, info.dimensions[::-1], start, length)
+    """The tensors by name. Raises Unmappable."""
+    for most in (min(HEADER_FIRST, size), min(HEADER_MOST, size)):
+        header = read_sound(file, 0, most)
+        try:
+            placed = list(_placed(header, size))
+        except (struct.error, OverflowError):  # it goes on behind what was read
+            if len(header) < most:
+                read_at(file, 0, most)  # which tells what is damaged
+            continue
+        for info, start, length, dtype in placed:
+            # ggml has the innermost dimension first.
+            yield Tensor(info.name.decode("utf-8", "replace"), path, dtype, info.dimensions[::-1], start, length)
+        return
+    raise Unmappable
 
 
 def _tensors(header: bytes, size: int) -> Iterator[Span]:

@@ -51,6 +51,8 @@ class Inflating:
         if not data:
             data = self._read(self._start + self._taken, min(STEP, self._length - self._taken))
             self._taken += len(data)
+            if not data:
+                raise BrokenMember("it ends too early")
         try:
             found = self._inflate.decompress(data, 4 * STEP)
         except zlib.error as error:

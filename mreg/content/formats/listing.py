@@ -14,23 +14,35 @@ from typing import Final
 
 from mreg.content.formats import gguf, hdf5, npy, safetensors, torch_pickle, zipped
 from mreg.content.formats.inflating import LARGEST_RATIO, BrokenMember, Inflating
-from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at
+from mreg.content.formats.spans import ITEM_SIZE, MOST_PARTS, SeekableFile, Unmappable, read_at, read_sound
+from mreg.values.errors import Damaged
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.tensors import Tensor
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _NOTHING_ZIPPED: Final = b"PK\5\6"
+_USUAL: Final = 1 << 10
+"""Bytes that hold the header of nearly every NPY file."""
 _HEAD: Final = max(len(_LFS), len(torch_pickle.OLD))
 _TENSORS_ONLY: Final = ("safetensors", "gguf", "npy", "npz")
 """Endings of the names of files that hold tensors and nothing else."""
 
 
+class Broken(NamedTuple):
+    """damaged: whether it is because its bytes are not what they were."""
+
+    name: str
+    reason: str
+    damaged: bool
+
+
 class Listing(NamedTuple):
     """The tensors of a file in the order that it names them in. reason: why not all of them can be told; "" where all
-    are. A file that holds none has neither."""
+    are. A file that holds none has neither. broken: those of which no more than the name can be told."""
 
     tensors: tuple[Tensor, ...] = ()
     reason: str = ""
+    broken: tuple[Broken, ...] = ()
 
 
 def tensors_of(file: SeekableFile, size: int, path: str, *, inflated: bool = False) -> Listing:
@@ -78,30 +90,39 @@ def _zipped(file: SeekableFile, size: int, path: str, inflated: bool) -> Listing
         return _datasets(file, weights.start, weights.size, path)
     arrays = [member for member in members if member.name.endswith(".npy")]
     compressed = sum(not (member.stored or (inflated and member.deflated)) for member in arrays)
-    listing = _sound(_arrays(file, path, arrays, inflated), size)
-    return listing._replace(reason=listing.reason or _left_out(compressed, "array", "compressed"))
+    broken: list[Broken] = []
+    listing = _sound(_arrays(file, path, arrays, inflated, broken), size)
+    reason = listing.reason or _left_out(compressed, "array", "compressed")
+    return listing._replace(reason=reason, broken=tuple(broken))
 
 
-def _arrays(file: SeekableFile, path: str, members: Iterable[zipped.Member], inflated: bool) -> Iterator[Tensor]:
+def _arrays(
+    file: SeekableFile, path: str, members: Iterable[zipped.Member], inflated: bool, broken: list[Broken]
+) -> Iterator[Tensor]:
+    """broken: takes those that cannot be read."""
     for member in members:
         name = member.name.removesuffix(".npy")
-        if member.stored:
-            yield from npy.listed(file, member.start, member.size, path, name)
-        elif member.deflated and inflated:
-            yield from _inflated(file, member, path, name)
+        try:
+            if member.stored:
+                yield from npy.listed(file, member.start, member.size, path, name)
+            elif member.deflated and inflated:
+                yield from _inflated(file, member, path, name)
+        except BrokenMember as error:
+            broken.append(Broken(name, f"what it is compressed to is broken: {error}", damaged=False))
+        except Damaged as error:
+            broken.append(Broken(name, error.reason, damaged=True))
 
 
 def _inflated(file: SeekableFile, member: zipped.Member, path: str, name: str) -> Iterator[Tensor]:
-    """The array of a compressed member. Raises Unmappable where it is not one."""
+    """The array of a compressed member. Raises Unmappable where it cannot be one, BrokenMember, Damaged."""
     if member.full > LARGEST_RATIO * member.size:
         raise Unmappable
-    stream = Inflating(lambda start, length: read_at(file, start, length), member.start, member.size, npy.HEADER_MOST)
-    try:
-        head = io.BytesIO(stream.read_at(0, min(member.full, 2 * npy.HEADER_MOST)))
-    except BrokenMember:
-        raise Unmappable from None
-    for one in npy.listed(head, 0, member.full, path, name):
-        yield one._replace(deflated=(member.start, member.size))
+    stream = Inflating(lambda *at: read_sound(file, *at), member.start, member.size, npy.HEADER_MOST)
+    for most in (_USUAL, 2 * npy.HEADER_MOST):
+        head = io.BytesIO(stream.read_at(0, min(member.full, most)))
+        for one in npy.listed(head, 0, member.full, path, name):
+            yield one._replace(deflated=(member.start, member.size))
+            return
 
 
 def _datasets(file: SeekableFile, start: int, size: int, path: str) -> Listing:

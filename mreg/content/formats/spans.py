@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Final, Protocol
 
 from mreg.values.digest import digest
+from mreg.values.errors import Damaged
 from mreg.values.named_tuple import NamedTuple
 
 MOST_PARTS: Final = 1 << 18
@@ -109,6 +110,23 @@ def cover(parts: Iterable[Span], size: int) -> list[Span] | None:
     if position < size:
         result.append(Span(position, size - position, Kind.OPAQUE))
     return result
+
+
+def read_sound(file: SeekableFile, start: int, length: int) -> bytes:
+    """As `read_at`, but only the bytes in front of damage, for whoever reads more than has to be there. Raises Damaged
+    where the first one is damaged."""
+    try:
+        return read_at(file, start, length)
+    except Damaged:
+        good, bad = 1, length
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            try:
+                read_at(file, start, middle)
+                good = middle
+            except Damaged:
+                bad = middle
+        return read_at(file, start, good)
 
 
 def read_at(file: SeekableFile, start: int, length: int) -> bytes:

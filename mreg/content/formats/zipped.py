@@ -126,19 +126,25 @@ def _data_start(file: SeekableFile, size: int, header: int) -> int:
 
 def _directory(file: SeekableFile, size: int) -> bytes:
     """The central directory's bytes (4.3.12), found through the record at the end of the file."""
-    tail_start = max(0, size - _END.size - _COMMENT_MOST)
-    tail = read_at(file, tail_start, size - tail_start)
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0:
-        raise Unmappable
-    _, length, offset, comment = _END.unpack_from(tail, end)
-    if end + _END.size + comment != len(tail):
-        raise Unmappable
+    tail, end = _tail(file, size)
+    _, length, offset, _ = _END.unpack_from(tail, end)
     if (locator := end - _LOCATOR.size) >= 0 and tail.startswith(b"PK\x06\x07", locator):
         length, offset = _zip64_directory(file, size, _LOCATOR.unpack_from(tail, locator)[1])
     if length > DIRECTORY_MOST or offset + length > size:
         raise Unmappable
     return read_at(file, offset, length)
+
+
+def _tail(file: SeekableFile, size: int) -> tuple[bytes, int]:
+    """The end of the file, and where in it the end record begins. Where nothing follows that, as hardly anything ever
+    does, no more is read: a tensor may lie just in front."""
+    for comment_most in (0, _COMMENT_MOST):
+        tail_start = max(0, size - _LOCATOR.size - _END.size - comment_most)
+        tail = read_at(file, tail_start, size - tail_start)
+        end = tail.rfind(b"PK\x05\x06")
+        if 0 <= end <= len(tail) - _END.size and end + _END.size + _END.unpack_from(tail, end)[3] == len(tail):
+            return tail, end
+    raise Unmappable
 
 
 def _zip64_directory(file: SeekableFile, size: int, offset: int) -> tuple[int, int]:

@@ -81,6 +81,27 @@ def test_tensors_of_gguf_have_the_types_of_ggml() -> None:
     }
 
 
+class Watched(io.BytesIO):
+    """Knows how much was read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+def test_of_a_gguf_file_little_more_than_its_header_is_read() -> None:
+    data = model_files.gguf({f"t{n}": np.zeros(1 << 20, "f4") for n in range(5)})
+    file = Watched(data)
+
+    found = tensors_of(file, len(data), "file")
+
+    assert len(found.tensors) == 5
+    assert file.count < 2 << 20
+
+
 def test_one_array_by_itself_has_no_name() -> None:
     data = model_files.npy(np.asfortranarray(np.arange(12.0).reshape(3, 4)))
 
