@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import buckets
+import capturing
 import comparing
 import copying
 import exporting
@@ -40,6 +41,7 @@ Measure = Callable[[Bench, Form, int, Peers], Iterator[Row | Skipped]]
 
 GROUPS: dict[str, tuple[Measure, int]] = {
     startup.GROUP: (startup.measure, 1),
+    capturing.GROUP: (capturing.measure, 1),
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),
     buckets.GROUP: (buckets.measure, 3),

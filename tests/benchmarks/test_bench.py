@@ -19,15 +19,18 @@ RUN = Path(__file__).parent / "run.py"
 STEPS = {"log", "log again, unchanged", "get", "get where it is", "bytes kept"}
 NAMES = {
     "start-up": {"--version", "resolve NAME:ALIAS", "resolve NAME", "alias ls", "use, cached", "ls NAME, 20 versions"},
+    "capture": {"log in a checkout of 50 files"},
     "one file": {f"{step}, 2 MiB" for step in STEPS | {"most memory of all steps"}},
     "many files": {f"{step}, 50 x 4 KiB" for step in STEPS},
     "bucket": {"log, 2 MiB", "get, 2 MiB", "most memory, 2 MiB"},
     "search": {
-        f"{what}, 20 versions"
+        f"{what}, 20 versions{beyond}"
         for what in (
             *("first search", "resolve", "top 20", "three tests, top 20", "count", "text"),
             *("metrics", "lineage", "ls --limit 20"),
         )
+        for beyond in ("", ", CPU beyond resolve")
+        if not (beyond and what in ("first search", "resolve"))
     },
     "diff": {
         f"{what}, 2 x 2 MiB"
