@@ -39,7 +39,7 @@ def is_database(tree: Tree, path: str) -> bool:
 
 
 class SqlStore:
-    """Raises MalformedSource where it is no database of MLflow."""
+    """Raises MalformedSource where it is not an MLflow database."""
 
     def __init__(self, tree: Tree, path: str, scratch: Scratch) -> None:
         self.omitted = Omissions()

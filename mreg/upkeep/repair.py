@@ -1,6 +1,6 @@
 """`fsck --repair`: mends what can be proven, says what it did, and leaves the rest as it is.
 
-Refs, config and the applied mark are made again from the journal. What only another repository can have (entries,
+Refs, config and the applied mark are recreated from the journal. What only another repository can have (entries,
 records, packs, chunks) is taken from one, if its digests say that it is the same. Nothing is guessed.
 """
 

@@ -18,8 +18,8 @@ __all__ = ["Filter"]
 class Filter:
     """`metrics.acc >= 0.9 and params.arch in ('resnet50', 'vit')`: the language of docs/filters.md.
 
-    Raises InvalidFilter, an InvalidInput, which tells where the expression is wrong. `str()` is the expression in its
-    plainest spelling; filters are equal if that is.
+    Raises InvalidFilter, an InvalidInput, which points at the mistake in the expression. `str()` returns the expression
+    in a normalized spelling; two filters are equal if these are.
     """
 
     def __init__(self, text: str) -> None:
@@ -35,15 +35,15 @@ class Filter:
 
     @property
     def matchers(self) -> meaning.Matchers:
-        """The functions that its patterns became, by operator and pattern."""
+        """The compiled patterns, by operator and pattern."""
         return self._parsed.matchers
 
     def place(self, key: Key) -> tuple[int, int]:
-        """Where the key stands first: from which character on, and how many."""
+        """The first occurrence of the key: the index of its first character, and its length."""
         return self._parsed.places[key]
 
     def matches(self, version: Version, *, now: datetime | None = None) -> bool:
-        """Whether the expression is true of the version. now: the time as of which `age` counts."""
+        """Whether the version matches. now: the time from which `age` is measured; default: the current time."""
         subject = meaning.Subject(version, now or datetime.now(UTC))
         return meaning.holds(self.tree, subject, self._parsed.matchers)
 
