@@ -80,7 +80,8 @@ def split(given: str | Sequence[str] | None) -> list[str]:
 
 def told(state: State) -> Any:
     """Tells that the first search takes a while."""
-    return lambda refs: state.note(f"reading what {refs:,} versions say, once") if refs >= _MANY else None
+    text = "reading the records of {:,} versions (only the first time)"
+    return lambda refs: state.note(text.format(refs)) if refs >= _MANY else None
 
 
 def find(state: State, chosen: Chosen) -> tuple[list[Version], int]:
@@ -105,7 +106,7 @@ def _tell_lacking(state: State, repository: Repository, chosen: Chosen) -> None:
     if state.terminal and state.talkative and any("!" in one or "not" in one.lower() for one in chosen.where):
         for one in repository.left_out(chosen.text, where=chosen.where, within=chosen.within):
             has = count_text(one.versions, "version has", "versions have")
-            state.note(f'{has} no {one.key}; "{one.instead}" takes {"it" if one.versions == 1 else "them"} too')
+            state.note(f'{has} no {one.key}; "{one.instead}" includes {"it" if one.versions == 1 else "them"}')
 
 
 def tell_unknown(state: State, repository: Repository, tags: Sequence[str] | None) -> None:

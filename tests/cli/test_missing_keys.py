@@ -9,7 +9,7 @@ import pytest
 
 from mreg import LeftOut, Repository
 
-NOTE = "2 versions have no params.arch; \"not params.arch = 'vit'\" takes them too\n"
+NOTE = "2 versions have no params.arch; \"not params.arch = 'vit'\" includes them\n"
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_an_invalid_filter_is_told_in_json_with_its_place(capsys: pytest.Capture
         "text": "arch = vit",
         "at": 7,
         "length": 3,
-        "reason": "a text stands in quotes",
+        "reason": "a string needs quotes",
         "hint": "write 'vit'",
     }
 

@@ -24,7 +24,7 @@ class Filter:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
-            raise TypeError(f"a filter is a text such as 'metrics.acc > 0.9', not {text!r}")
+            raise TypeError(f"a filter is a string such as 'metrics.acc > 0.9', not {text!r}")
         self._parsed = Parsed(text)
         self.text = text
 

@@ -19,8 +19,9 @@ MOST_VALUES: Final = 1000
 ORDERS: Final = ("<", "<=", ">", ">=")
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WORDS = ("in", "like", "ilike", "glob", "contains", "between")
-_NOUNS = {"text": "a text", "number": "a number", "date": "a time", "age": "an age", "set": "a set of texts"}
-_AGE_HINT = "an age has a unit: 30s, 15m, 12h, 30d, 2w"
+_NOUNS = {"text": "a string", "number": "a number", "date": "a time", "age": "an age", "set": "a set of strings"}
+_UNJOINED = "`and` or `or` is missing here"
+_AGE_HINT = "ages need a unit: 30s, 15m, 12h, 30d, 2w"
 
 
 class Parsed:
@@ -92,7 +93,7 @@ class Parsed:
         if token.kind == "(":
             self._deeper(token)
             inner = self._or()
-            self._close(token, "two tests are joined by `and` or `or`")
+            self._close(token, _UNJOINED)
             self._depth -= 1
             return inner
         if token.kind == "word" and token.value in ("has", "exists"):
@@ -100,32 +101,32 @@ class Parsed:
             inside = self._taken("(")
             key = self._key(self._take())
             if inside:
-                self._close(bracket, "`has` takes one key")
+                self._close(bracket, "`has` takes a single key")
             return Test(key, "has")
         return self._test(token, self._key(token))
 
     def _deeper(self, token: Token) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._error(token, f"more than {DEEPEST} levels of brackets and `not`")
+            raise self._error(token, f"parentheses and `not` are nested more than {DEEPEST} deep")
 
     def _close(self, bracket: Token, reason: str) -> None:
         if self._is("end"):
-            raise self._error(bracket, "this bracket is never closed")
+            raise self._error(bracket, "this parenthesis is never closed")
         if not self._taken(")"):
             raise self._unexpected(reason)
 
     def _expect_end(self) -> None:
         if self._is(")"):
-            raise self._error(self._here, "this bracket closes nothing")
+            raise self._error(self._here, "this parenthesis was never opened")
         if not self._is("end"):
-            raise self._unexpected("two tests are joined by `and` or `or`")
+            raise self._unexpected(_UNJOINED)
 
     def _unexpected(self, reason: str) -> InvalidFilter:
         last = self._tokens[self._next - 1]
         if self._is(",") and last.kind == "value" and last.value.type == "number":
-            return self._error(self._here, "a comma means nothing here", "a number has a decimal point: 0.9")
-        return self._error(self._here, reason, "write `and` or `or` between them" if "joined" in reason else None)
+            return self._error(self._here, "a comma has no meaning here", "write numbers with a decimal point: 0.9")
+        return self._error(self._here, reason, "two tests need one between them" if reason == _UNJOINED else None)
 
     def _key(self, token: Token) -> Key:
         if token.kind == "key":
@@ -136,7 +137,7 @@ class Parsed:
             raise self._error(token, "a test is missing here")
         if token.kind == "value" or (token.kind == "word" and token.value in ("true", "false", "nan", "inf")):
             raise self._error(token, "a key is expected here, not a value", self._turned(token))
-        hint = f"a key of this name stands in backticks: `{self._spelt(token)}`" if token.kind == "word" else None
+        hint = f"put a key of this name in backticks: `{self._spelt(token)}`" if token.kind == "word" else None
         raise self._error(token, f"a key is expected here, not `{self._spelt(token)}`", hint)
 
     def _turned(self, value: Token) -> str | None:
@@ -169,7 +170,7 @@ class Parsed:
             )
         if key.field:
             noun = _NOUNS[FIELDS[key.name]]
-            raise self._error(start, f"`{key}` is {noun}, and alone no test", f"compare it, or write `has {key}`")
+            raise self._error(start, f"`{key}` is {noun} and needs a comparison", f"compare it, or write `has {key}`")
         return Test(key, "is")
 
     def _compare(self, key: Key, token: Token) -> Tree:
@@ -190,7 +191,7 @@ class Parsed:
             high_at = self._here
             high = self._fitting(key, "between", token, self._value(key, token))
             if _sort(low) != _sort(high):
-                raise self._error(high_at, f"this is no {_sort(low)}", "both ends are of one type")
+                raise self._error(high_at, f"this is not {_article(_sort(low))}", "both ends must have the same type")
             return Test(key, f"{negation}between", (low, high))
         return self._pattern(key, op, f"{negation}{op}", token, self._value(key, token))
 
@@ -198,7 +199,7 @@ class Parsed:
         bracket = self._here
         if not self._taken("("):
             hint = f"write ({self._spelt(bracket)})" if bracket.kind == "value" else "write in ('a', 'b')"
-            raise self._error(bracket, "a list stands in brackets", hint)
+            raise self._error(bracket, "a list needs parentheses", hint)
         if self._is(")"):
             raise self._error(self._here, "the list is empty")
         found = [self._fitting(key, "in", token, self._value(key, token))]
@@ -210,16 +211,16 @@ class Parsed:
             found.append(self._fitting(key, "in", token, self._value(key, token)))
         if self._is("value"):
             raise self._error(self._here, "a comma is missing here")
-        self._close(bracket, "a comma or a closing bracket is expected here")
+        self._close(bracket, "a comma or a closing parenthesis is expected here")
         return tuple(found)
 
     def _pattern(self, key: Key, op: str, whole: str, token: Token, value: Value) -> Tree:
         at = self._tokens[self._next - 1]
         kind = FIELDS[key.name] if key.field else "text"
         if kind not in ("text", "set"):
-            raise self._error(token, f"`{self._spelt(token)}` compares texts, and `{key}` is {_NOUNS[kind]}")
+            raise self._error(token, f"`{self._spelt(token)}` compares strings, but `{key}` is {_NOUNS[kind]}")
         if value.type != "text":
-            raise self._error(at, f"`{self._spelt(token)}` wants a text", f"write '{self._spelt(at)}'")
+            raise self._error(at, f"`{self._spelt(token)}` needs a string", f"write '{self._spelt(at)}'")
         try:
             self.matchers[op, str(value.value)] = texts.matcher(op, str(value.value))
         except texts.BadPattern as error:
@@ -243,12 +244,12 @@ class Parsed:
         if token.kind == "key":
             spelt = self._spelt(token)
             if "." in spelt or "`" in spelt:
-                raise self._error(token, "two keys cannot be compared", "a text stands in quotes")
+                raise self._error(token, "two keys cannot be compared", "put strings in quotes")
             kind = FIELDS[key.name] if key.field else "metadata"
             if "text" not in _ALLOWED[kind]:
                 reason, instead = self._misfit(key, kind, Value("text", spelt), spelt)
                 raise self._error(token, reason, "write a number" if kind == "number" else instead)
-            raise self._error(token, "a text stands in quotes", f"write '{spelt}'")
+            raise self._error(token, "a string needs quotes", f"write '{spelt}'")
         raise self._error(token, "a value is missing here" if token.kind == "end" else "a value is expected here")
 
     def _fitting(self, key: Key, op: str, token: Token, value: Value) -> Value:
@@ -259,34 +260,34 @@ class Parsed:
             value = date_of(str(value.value)) or value
         if kind == "set" and op not in ("=", "!=", "in"):
             raise self._error(
-                token, f"`{key}` is a set of texts, which has no order", "use =, in, like, glob or contains"
+                token, f"`{key}` is a set of strings, which has no order", "use =, in, like, glob or contains"
             )
         allowed = _ALLOWED[kind] | ({"size"} if key.name == "size" else set())
         if value.type not in allowed:
             raise self._error(at, *self._misfit(key, kind, value, self._spelt(at)))
         if op in (*ORDERS, "between") and value.type in ("boolean", "nan"):
-            raise self._error(at, f"nothing is less or more than `{value}`", f"write `{key} = {value}`")
+            raise self._error(at, f"nothing is less or greater than `{value}`", f"write `{key} = {value}`")
         return value
 
     def _misfit(self, key: Key, kind: str, value: Value, spelt: str) -> tuple[str, str | None]:
         match kind, value.type:
             case "age", "number":
-                return "an age has a unit", _AGE_HINT
+                return "a unit is missing", _AGE_HINT
             case "age", _:
                 return f"`{key}` is an age", _AGE_HINT
             case "number", "text":
-                return f"`{key}` is a number, not a text", f"write it without quotes: {value.value}"
+                return f"`{key}` is a number, not a string", f"write it without quotes: {value.value}"
             case "date", _:
                 return (
                     f"`{key}` is a time, not {_article(value.type)}",
                     "write a date such as 2026-01-31, or `age < 1d`",
                 )
             case "metadata", "date":
-                return "a date compares with `created` only", f"as a text it stands in quotes: '{spelt}'"
+                return "dates can only be compared with `created`", f"as a string, it needs quotes: '{spelt}'"
             case "metadata", _:
-                return "an age compares with `age` only", None
+                return "ages can only be compared with `age`", None
             case _:
-                hint = f"a text stands in quotes: '{spelt}'" if kind in ("text", "set") else None
+                hint = f"put strings in quotes: '{spelt}'" if kind in ("text", "set") else None
                 return f"`{key}` is {_NOUNS[kind]}, not {_article(value.type)}", hint
 
 
@@ -305,4 +306,4 @@ def _sort(value: Value) -> str:
 
 
 def _article(kind: str) -> str:
-    return {"age": "an age", "nan": "nan", "text": "a text that is no date"}.get(kind, f"a {kind}")
+    return {"age": "an age", "nan": "nan", "text": "a string"}.get(kind, f"a {kind}")

@@ -43,7 +43,7 @@ def _expression(pattern: str) -> Callable[[str], bool]:
     try:
         re2 = lazy.load("re2")
     except ImportError:
-        reason = "regular expressions need the package google-re2, which is not installed"
+        reason = "regular expressions require the package google-re2, which is not installed"
         raise BadPattern(reason, "pip install 'mreg[regex]', or use `like` or `glob`") from None
     options = re2.Options()
     options.log_errors = False
@@ -52,5 +52,5 @@ def _expression(pattern: str) -> Callable[[str], bool]:
     except re2.error as error:
         detail = error.args[0] if error.args else ""
         detail = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-        raise BadPattern(f"this is no regular expression: {detail}", None) from None
+        raise BadPattern(f"this is not a regular expression: {detail}", None) from None
     return lambda text: search(text) is not None

@@ -47,7 +47,7 @@ def tokens(text: str) -> list[Token]:
         reason = f"an expression has at most {LONGEST:,} characters"
         raise InvalidFilter(text=text[:100], at=0, length=1, reason=reason, hint="")
     if not is_unicode(text):
-        raise InvalidFilter(text=text, at=0, length=1, reason="the expression is not Unicode", hint="")
+        raise InvalidFilter(text=text, at=0, length=1, reason="the expression is not valid Unicode", hint="")
     return list(_Scanner(text).scan())
 
 
@@ -118,7 +118,7 @@ class _Scanner:
             elif quotes == quote:
                 return "".join(parts)
             parts.append(quote)
-        raise self._error(start, 1, "this text is never closed", f"close it with {quote}")
+        raise self._error(start, 1, "this string is never closed", f"close it with {quote}")
 
     def _key(self) -> tuple[str, Any]:
         start = self.at
@@ -146,7 +146,7 @@ class _Scanner:
         part = self._take(_PART)
         if not part:
             raise self._error(
-                self.at, 1, "a part of the key is missing here", "put a part with odd characters in backticks"
+                self.at, 1, "a part of the key is missing here", "put a part with special characters in backticks"
             )
         return part
 
@@ -154,7 +154,7 @@ class _Scanner:
         end = self.text.find("`", self.at + 1)
         if end < 0:
             raise self._error(
-                self.at, 1, "this backtick is never closed", "a key with odd characters stands in backticks"
+                self.at, 1, "this backtick is never closed", "put a key with special characters in backticks"
             )
         name = self.text[self.at + 1 : end]
         if not name:
@@ -167,7 +167,7 @@ class _Scanner:
         if found := self._take(_DATE):
             value = date_of(found)
             if value is None:
-                raise self._error(start, len(found), "there is no such day or time", "a date is YYYY-MM-DD")
+                raise self._error(start, len(found), "there is no such day or time", "write dates as YYYY-MM-DD")
             return value
         digits = self._take(_NUMBER)
         if not digits:
@@ -176,14 +176,14 @@ class _Scanner:
         try:
             number = _number(digits)
         except ValueError:
-            raise self._error(start, len(digits), "this is no number", None) from None
+            raise self._error(start, len(digits), "this is not a number", None) from None
         if not unit:
             return Value("number", number)
         for kind, units in (("size", UNITS), ("age", _AGES)):
             if unit in units:
                 return self._measure(kind, number, units[unit], start)
         hint = "ages: s m h d w; sizes: B kB MB GB TB KiB MiB GiB TiB"
-        raise self._error(unit_at, len(unit), f"{unit!r} is no unit", hint)
+        raise self._error(unit_at, len(unit), f"{unit!r} is not a unit", hint)
 
     def _measure(self, kind: str, number: float, unit: int, start: int) -> Value:
         amount = number * unit
@@ -193,10 +193,10 @@ class _Scanner:
 
     def _strange(self, char: str) -> InvalidFilter:
         if char in "&|!":
-            return self._error(self.at, 1, f"`{char}` is no operator", "write `and`, `or`, `not`")
+            return self._error(self.at, 1, f"`{char}` is not an operator", "write `and`, `or`, `not`")
         shown = char if char.isprintable() else repr(char)
-        hint = "there is no arithmetic, and no percent" if char in "%+-*/" else "a text stands in quotes"
-        return self._error(self.at, 1, f"`{shown}` means nothing here", hint)
+        hint = "filters have no arithmetic and no percentages" if char in "%+-*/" else "put strings in quotes"
+        return self._error(self.at, 1, f"`{shown}` has no meaning here", hint)
 
     def _error(self, at: int, length: int, reason: str, hint: str | None) -> InvalidFilter:
         return InvalidFilter(text=self.text, at=at, length=length, reason=reason, hint=hint or "")

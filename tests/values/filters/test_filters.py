@@ -172,44 +172,50 @@ def test_values_compare_with_those_of_their_type(text: str, metadata: dict[str, 
 
 
 ERRORS = [
-    ("(metrics.acc > 0.9", "this bracket is never closed", 0, 1, None),
-    ("params.arch = resnet50", "a text stands in quotes", 14, 8, "write 'resnet50'"),
-    ("metrics.acc > 0.9 && tag = 'x'", "`&` is no operator", 18, 1, "write `and`, `or`, `not`"),
-    ("age < 30days", "'days' is no unit", 8, 4, "ages: s m h d w; sizes: B kB MB GB TB KiB MiB GiB TiB"),
+    ("(metrics.acc > 0.9", "this parenthesis is never closed", 0, 1, None),
+    ("params.arch = resnet50", "a string needs quotes", 14, 8, "write 'resnet50'"),
+    ("metrics.acc > 0.9 && tag = 'x'", "`&` is not an operator", 18, 1, "write `and`, `or`, `not`"),
+    ("age < 30days", "'days' is not a unit", 8, 4, "ages: s m h d w; sizes: B kB MB GB TB KiB MiB GiB TiB"),
     ("0.9 < metrics.acc", "a key is expected here, not a value", 0, 3, "write `metrics.acc > 0.9`"),
     ("metrics.acc >", "a value is missing here", 13, 1, None),
     ("metrics.acc 0.9", "an operator is missing here", 12, 3, "write one of = != < <= > >= ~ in like glob between"),
-    ("metrics.acc >= 0,9", "a comma means nothing here", 16, 1, "a number has a decimal point: 0.9"),
-    ("params.arch = 'vit", "this text is never closed", 14, 1, "close it with '"),
-    ("params.arch in 'vit'", "a list stands in brackets", 15, 5, "write ('vit')"),
+    ("metrics.acc >= 0,9", "a comma has no meaning here", 16, 1, "write numbers with a decimal point: 0.9"),
+    ("params.arch = 'vit", "this string is never closed", 14, 1, "close it with '"),
+    ("params.arch in 'vit'", "a list needs parentheses", 15, 5, "write ('vit')"),
     ("params.arch in ('a' 'b')", "a comma is missing here", 20, 3, None),
     ("params.arch in ()", "the list is empty", 16, 1, None),
-    ("age < 30", "an age has a unit", 6, 2, "an age has a unit: 30s, 15m, 12h, 30d, 2w"),
-    ("size > '1GB'", "`size` is a number, not a text", 7, 5, "write it without quotes: 1GB"),
+    ("age < 30", "a unit is missing", 6, 2, "ages need a unit: 30s, 15m, 12h, 30d, 2w"),
+    ("size > '1GB'", "`size` is a number, not a string", 7, 5, "write it without quotes: 1GB"),
     ("created > 5", "`created` is a time, not a number", 10, 1, "write a date such as 2026-01-31, or `age < 1d`"),
     (
         "created > yesterday",
-        "`created` is a time, not a text that is no date",
+        "`created` is a time, not a string",
         10,
         9,
         "write a date such as 2026-01-31, or `age < 1d`",
     ),
-    ("size > big", "`size` is a number, not a text", 7, 3, "write a number"),
-    ("age < day", "`age` is an age", 6, 3, "an age has a unit: 30s, 15m, 12h, 30d, 2w"),
+    ("size > big", "`size` is a number, not a string", 7, 3, "write a number"),
+    ("age < day", "`age` is an age", 6, 3, "ages need a unit: 30s, 15m, 12h, 30d, 2w"),
     ("params.arch = null", "nothing is equal to null", 14, 4, "write `params.arch is null`"),
-    ("params.arch ~ '('", "this is no regular expression: missing ): (", 14, 3, None),
-    ("and metrics.acc > 1", "a key is expected here, not `and`", 0, 3, "a key of this name stands in backticks: `and`"),
-    ("a > 1 b > 2", "two tests are joined by `and` or `or`", 6, 1, "write `and` or `or` between them"),
+    ("params.arch ~ '('", "this is not a regular expression: missing ): (", 14, 3, None),
+    ("and metrics.acc > 1", "a key is expected here, not `and`", 0, 3, "put a key of this name in backticks: `and`"),
+    ("a > 1 b > 2", "`and` or `or` is missing here", 6, 1, "two tests need one between them"),
     ("", "the expression is empty", 0, 1, "write one such as metrics.acc > 0.9"),
-    ("tag > 'x'", "`tag` is a set of texts, which has no order", 4, 1, "use =, in, like, glob or contains"),
-    ("a.b = c.d", "two keys cannot be compared", 6, 3, "a text stands in quotes"),
-    ("a = 5%", "`%` means nothing here", 5, 1, "there is no arithmetic, and no percent"),
-    ("tag", "`tag` is a set of texts, and alone no test", 0, 3, "compare it, or write `has tag`"),
-    ("a > true", "nothing is less or more than `true`", 4, 4, "write `a = true`"),
-    ("a > 2026-11-20", "a date compares with `created` only", 4, 10, "as a text it stands in quotes: '2026-11-20'"),
-    ("created > 2026-02-30", "there is no such day or time", 10, 10, "a date is YYYY-MM-DD"),
-    ("a = 1)", "this bracket closes nothing", 5, 1, None),
-    ("a between 1 and 'b'", "this is no number", 16, 3, "both ends are of one type"),
+    ("tag > 'x'", "`tag` is a set of strings, which has no order", 4, 1, "use =, in, like, glob or contains"),
+    ("a.b = c.d", "two keys cannot be compared", 6, 3, "put strings in quotes"),
+    ("a = 5%", "`%` has no meaning here", 5, 1, "filters have no arithmetic and no percentages"),
+    ("tag", "`tag` is a set of strings and needs a comparison", 0, 3, "compare it, or write `has tag`"),
+    ("a > true", "nothing is less or greater than `true`", 4, 4, "write `a = true`"),
+    (
+        "a > 2026-11-20",
+        "dates can only be compared with `created`",
+        4,
+        10,
+        "as a string, it needs quotes: '2026-11-20'",
+    ),
+    ("created > 2026-02-30", "there is no such day or time", 10, 10, "write dates as YYYY-MM-DD"),
+    ("a = 1)", "this parenthesis was never opened", 5, 1, None),
+    ("a between 1 and 'b'", "this is not a number", 16, 3, "both ends must have the same type"),
 ]
 
 
@@ -230,11 +236,11 @@ def test_an_expression_that_means_nothing_is_told_where(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("metrics.acc > 0.9 && x", "`&` is no operator\n  metrics.acc > 0.9 && x\n                    ^"),
-        ("größe = 'ä' & x", "`&` is no operator\n  größe = 'ä' & x\n              ^"),
-        ("名 = 日本", "a text stands in quotes\n  名 = 日本\n       ^^^^"),
-        ("a =\t\nb", "a text stands in quotes\n  a =  b\n       ^"),
-        ("\x1b[2J = 1", "`'\\x1b'` means nothing here\n   [2J = 1\n  ^"),
+        ("metrics.acc > 0.9 && x", "`&` is not an operator\n  metrics.acc > 0.9 && x\n                    ^"),
+        ("größe = 'ä' & x", "`&` is not an operator\n  größe = 'ä' & x\n              ^"),
+        ("名 = 日本", "a string needs quotes\n  名 = 日本\n       ^^^^"),
+        ("a =\t\nb", "a string needs quotes\n  a =  b\n       ^"),
+        ("\x1b[2J = 1", "`'\\x1b'` has no meaning here\n   [2J = 1\n  ^"),
     ],
 )
 def test_carets_stand_below_what_is_wrong_as_a_terminal_shows_it(text: str, expected: str) -> None:
@@ -247,8 +253,8 @@ def test_carets_stand_below_what_is_wrong_as_a_terminal_shows_it(text: str, expe
     ("text", "reason"),
     [
         ("a = 1 " * 2000, "an expression has at most 10,000 characters"),
-        ("(" * 101 + "a" + ")" * 101, "more than 100 levels of brackets and `not`"),
-        ("not " * 101 + "a", "more than 100 levels of brackets and `not`"),
+        ("(" * 101 + "a" + ")" * 101, "parentheses and `not` are nested more than 100 deep"),
+        ("not " * 101 + "a", "parentheses and `not` are nested more than 100 deep"),
         (f"a in ({'1,' * 1001})", "a list has at most 1,000 values"),
         (f"a like '{'%' * 1001}'", "a pattern has at most 1,000 characters"),
         ("a > 1e400TB", "this size is too large"),
@@ -280,7 +286,7 @@ def test_regular_expressions_are_refused_with_the_reason_without_re2(monkeypatch
         Filter("params.arch ~ 'vit'")
 
     # then
-    assert caught.value.reason == "regular expressions need the package google-re2, which is not installed"
+    assert caught.value.reason == "regular expressions require the package google-re2, which is not installed"
     assert caught.value.hint == "pip install 'mreg[regex]', or use `like` or `glob`"
 
 
