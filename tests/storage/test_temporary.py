@@ -215,7 +215,7 @@ def test_a_signal_leaves_nothing_unfinished_in_the_cache(
         write = {
             "seen": Seen(one._context, one._context, str(tmp_path)).save,
             "kept chunks": lambda: KeptChunks(str(tmp_path)).keep(b"\0" * 32, b"chunk"),
-            "segments": lambda: Segments(MemoryStorage(), str(tmp_path))._keep(0, [b"{}\n"]),
+            "segments": lambda: Segments(MemoryStorage(), str(tmp_path))._keep(0, b"packed"),
         }[place]
         monkeypatch.setattr(os, "rename", interrupted)
         monkeypatch.setattr(os, "replace", interrupted)
