@@ -33,7 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "cat": Entry("Write one file to standard output.", VERSIONS, "fetch", "cat"),
     "diff": Entry("Compare two versions.", VERSIONS, "compare", "diff"),
     "metrics": Entry("Show metrics over versions, as table or chart.", VERSIONS, "metrics", "metrics"),
-    "lineage": Entry("Show what a version was made from, and what from it.", VERSIONS, "lineage", "lineage"),
+    "lineage": Entry("Show what a version was made from, and what was made from it.", VERSIONS, "lineage", "lineage"),
     "html": Entry("Write the repository as pages for a browser.", VERSIONS, "html", "html"),
     "annotate": Entry("Change a version's message and metadata.", VERSIONS, "log", "annotate"),
     "rm": Entry("Delete a version.", VERSIONS, "collections", "rm"),
@@ -50,7 +50,7 @@ COMMANDS: dict[str, Entry] = {
         },
     ),
     "tag": Entry(
-        "Label registered models.",
+        "Tag models and versions.",
         MODELS,
         group={
             "add": Entry("Add tags to a model or a version.", "", "tags", "add"),
@@ -98,9 +98,9 @@ COMMANDS: dict[str, Entry] = {
     "pull": Entry("Bring versions of another repository to this one.", REPOSITORY, "travel", "pull"),
     "mirror": Entry("Keep a mirror of this repository up to date.", REPOSITORY, "travel", "mirror"),
     "bundle": Entry(
-        "Carry versions in a file.",
+        "Transfer versions in a file.",
         REPOSITORY,
-        group={"create": Entry("Write versions into a file, for `mreg pull`.", "", "travel", "bundle_create")},
+        group={"create": Entry("Write versions to a file for `mreg pull`.", "", "travel", "bundle_create")},
     ),
     "clone": Entry("Make a repository with all that is in another one.", REPOSITORY, "travel", "clone"),
     "history": Entry("Show who changed what, and when.", REPOSITORY, "history", "history"),

@@ -61,7 +61,7 @@ class Table:
             return
         _show_rows(out, shown, _widths(shown, out.width))
         if len(rows) > len(shown):
-            out.styled((f"{len(rows) - len(shown)} more; without --limit all are shown", "dim"))
+            out.styled((f"{len(rows) - len(shown)} more; omit --limit to show all", "dim"))
 
     def show_groups(self, out: Out) -> None:
         """By layer, those that blew up first, then the one with the largest relative difference."""

@@ -15,7 +15,7 @@ def parse_seconds(text: str) -> float:
     if not seconds >= 0:
         raise ValueError("write a number and a unit: s, m, h, d or w")
     if seconds >= 1e12:
-        raise ValueError("write less than 30,000 years")
+        raise ValueError("it must be below 30,000 years")
     return seconds
 
 

@@ -145,7 +145,7 @@ def _tags(found: Any, key: str) -> tuple[str, ...]:
         return ()
     right = found and all(isinstance(tag, str) and is_tag(tag) for tag in found)
     if not right or found != sorted(set(found)):
-        raise DamagedAnnotation(key=key, reason="its tags are no sorted list of tags")
+        raise DamagedAnnotation(key=key, reason="its tags are not a sorted list of tags")
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ class Unstorable(InvalidInput):
     """What is written must be readable again, so it is refused by the same limits."""
 
     code = "unstorable"
-    template = "this cannot be stored: {reason}"
+    template = "this value cannot be stored: {reason}"
 
     reason: str
 

@@ -182,7 +182,7 @@ def parse_reference(text: str) -> Reference:
     if slash:
         remote = check_name(remote, "remote name")
     if not name:
-        raise InvalidReference(text=text, reason="it names nothing; write NAME or NAME:VERSION")
+        raise InvalidReference(text=text, reason="it contains no name; write NAME or NAME:VERSION")
     name = check_name(name)
     if colon and not selector:
         raise InvalidReference(text=text, reason="nothing stands after the colon")

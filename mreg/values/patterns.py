@@ -20,7 +20,7 @@ LONGEST: Final = 4096
 
 class InvalidPattern(InvalidInput):
     code = "invalid-pattern"
-    template = "a pattern cannot be understood: {reason}"
+    template = "invalid pattern: {reason}"
 
     reason: str
 

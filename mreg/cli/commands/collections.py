@@ -54,7 +54,7 @@ def artifact_describe(state: State, name: ArtifactArgument, text: TextArgument) 
 
 
 def artifact_rename(state: State, name: ArtifactArgument, new: NewNameArgument) -> None:
-    """Rename an artifact; versions keep their numbers, aliases and links follow."""
+    """Rename an artifact; versions keep their numbers, and aliases and links follow."""
     _renamed(state, name, new, state.repository().rename_artifact(name, new))
 
 
@@ -103,7 +103,7 @@ def model_describe(state: State, name: ModelArgument, text: TextArgument) -> Non
 
 
 def model_rename(state: State, name: ModelArgument, new: NewNameArgument) -> None:
-    """Rename a registered model; links keep their numbers, aliases follow."""
+    """Rename a registered model; links keep their numbers, and aliases follow."""
     _renamed(state, name, new, state.repository().rename_model(name, new))
 
 

@@ -132,7 +132,7 @@ def cat(
     reference: ReferenceArgument,
     file: Annotated[str, Argument(metavar="FILE", help="The file's path in the version.")],
 ) -> None:
-    """Write one file to standard output, verified chunk by chunk; with --json as base64."""
+    """Write one file to standard output, verified chunk by chunk; with --json, as base64."""
     blocks = state.repository().read(reference, file)
     if state.json:
         _print_encoded(file, blocks)

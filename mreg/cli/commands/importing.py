@@ -82,7 +82,7 @@ def _tell(state: State, done: "Imported", collection: "ImportedCollection") -> N
     tell(state, changes, collection.seq, _headline(done, collection), "takes it back" if collection.seq else "")
     state.note_rows([(old, f"is called {new}") for old, new in collection.renamed.items()])
     for alias in collection.kept:
-        state.note(f"{collection.artifact}:{alias} was moved here since, and stays; it is elsewhere in the source")
+        state.note(f"{collection.artifact}:{alias} was moved here since, and is unchanged; it differs in the source")
     for one in collection.versions:
         if one.partial:
             state.note(f"{one.version} ({one.id}) is incomplete")

@@ -87,7 +87,7 @@ def log(
         Option("--exclude", metavar="GLOB", help="Leave out matching files. Repeatable.", parse=stored),
     ] = None,
     once: Annotated[
-        bool, Option("--once", help="No new version if any version of the artifact has this content.")
+        bool, Option("--once", help="Make no new version if any version of the artifact has this content.")
     ] = False,
     always: Annotated[bool, Option("--always", help="Make a new version even if the content is the same.")] = False,
     capture: Annotated[
@@ -151,7 +151,7 @@ def _lifetime(text: str) -> float:
     """An age above 0. Raises ValueError."""
     seconds = parse_seconds(text)
     if not seconds:
-        raise ValueError("write more than 0")
+        raise ValueError("it must be above 0")
     return seconds
 
 

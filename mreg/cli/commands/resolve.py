@@ -23,7 +23,7 @@ def resolve(
     """
     if at is not None:
         if where or sort:
-            raise BadUsage("give --at, or --where and --sort")
+            raise BadUsage("--at cannot be combined with --where and --sort")
         commands.past.resolve(state, reference, at)
         return
     found = state.repository().resolve(chosen(state, reference, where, sort))

@@ -236,7 +236,7 @@ def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
     state.note(first)
     tell(state, changes, None, second)
     rows = [(old, f"is {new}") for old, new in done.renumbered.items()]
-    rows += [(one.version, "was deleted, and stays so: --restore brings it back") for one in _of(done, "deleted")]
+    rows += [(one.version, "was deleted, and stays deleted; --restore brings it back") for one in _of(done, "deleted")]
     rows += [(name, "more is said of it on the other side") for name in done.ahead]
     rows += [(name, "is not there: its number is kept for it") for name in done.reserved]
     state.note_rows(rows)

@@ -236,9 +236,9 @@ def _advice(found: "Report", repaired: bool) -> str:
     if not repaired and codes & {"record", "file"}:
         return (
             "`mreg fsck --repair` looks for what is missing among what was dropped, and in the cache; "
-            "with `--from LOCATION` also in another repository"
+            "with `--from LOCATION`, also in another repository"
         )
-    return "`mreg fsck --full --repair --from LOCATION` takes what another repository has"
+    return "`mreg fsck --full --repair --from LOCATION` restores data from another repository"
 
 
 def _render_report(out: Out, found: "Report") -> None:

@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--base': ('reference', "Store tensors as differences from this version. Default: the artifact's latest."),
         '--include': ('-', 'Log only matching files. Repeatable.'),
         '--exclude': ('-', 'Leave out matching files. Repeatable.'),
-        '--once': ('', 'No new version if any version of the artifact has this content.'),
+        '--once': ('', 'Make no new version if any version of the artifact has this content.'),
         '--always': ('', 'Make a new version even if the content is the same.'),
         '--capture': ('-', 'Record git, python, packages, argv, gpu (comma-separated), all or none.'),
         '--python': ('files', "Interpreter used for training. Default: the active environment's."),
@@ -143,7 +143,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--html': ('files', 'Write a page with the chart and its values.'),
         '--ascii': ('', 'Draw with ASCII characters.'),
     }, ('name', '-*')),
-    'lineage': ('Show what a version was made from, and what from it.', {
+    'lineage': ('Show what a version was made from, and what was made from it.', {
         '--up': ('', 'Show only what it was made from.'),
         '--down': ('', 'Show only what was made from it and which runs used it.'),
         '--depth': ('-', 'Show at most N steps.'),
@@ -200,7 +200,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'alias ls': ('List aliases.', {
         '--at': ('-', 'Show the state at this entry, time, date or age (2h).'),
     }, ('name',)),
-    'tag': ('Label registered models.', {
+    'tag': ('Tag models and versions.', {
     }, ()),
     'tag add': ('Add tags to a model or a version.', {
         '--message': ('-', 'Reason, recorded in the history.'),
@@ -310,9 +310,9 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('remote*',)),
     'mirror': ('Keep a mirror of this repository up to date.', {
     }, ('folders',)),
-    'bundle': ('Carry versions in a file.', {
+    'bundle': ('Transfer versions in a file.', {
     }, ()),
-    'bundle create': ('Write versions into a file, for `mreg pull`.', {
+    'bundle create': ('Write versions to a file for `mreg pull`.', {
         '--all': ('', 'Select all versions (of the named collections).'),
         '--where': ('expression', 'Select versions that match (`mreg help filters`). Repeatable.'),
         '--since': ('files', 'Leave out data that this bundle or repository has.'),

@@ -84,7 +84,7 @@ PAGES: dict[str, Page] = {
             ('    --base REFERENCE', "Store tensors as differences from this version. Default: the artifact's latest."),
             ('    --include GLOB', 'Log only matching files. Repeatable.'),
             ('    --exclude GLOB', 'Leave out matching files. Repeatable.'),
-            ('    --once', 'No new version if any version of the artifact has this content.'),
+            ('    --once', 'Make no new version if any version of the artifact has this content.'),
             ('    --always', 'Make a new version even if the content is the same.'),
             ('    --capture WHAT', 'Record git, python, packages, argv, gpu (comma-separated), all or none.'),
             ('    --python PATH', "Interpreter used for training. Default: the active environment's."),
@@ -276,7 +276,7 @@ PAGES: dict[str, Page] = {
     'cat': (
         'mreg cat REFERENCE FILE',
         (
-            'Write one file to standard output, verified chunk by chunk; with --json as base64.',
+            'Write one file to standard output, verified chunk by chunk; with --json, as base64.',
         ),
         (),
         (
@@ -559,7 +559,7 @@ PAGES: dict[str, Page] = {
     'tag': (
         'mreg tag COMMAND',
         (
-            'Label registered models.',
+            'Tag models and versions.',
         ),
         (
             ('add', 'Add tags to a model or a version.'),
@@ -717,7 +717,7 @@ PAGES: dict[str, Page] = {
     'artifact rename': (
         'mreg artifact rename ARTIFACT NEW',
         (
-            'Rename an artifact; versions keep their numbers, aliases and links follow.',
+            'Rename an artifact; versions keep their numbers, and aliases and links follow.',
         ),
         (),
         (
@@ -825,7 +825,7 @@ PAGES: dict[str, Page] = {
     'model rename': (
         'mreg model rename MODEL NEW',
         (
-            'Rename a registered model; links keep their numbers, aliases follow.',
+            'Rename a registered model; links keep their numbers, and aliases follow.',
         ),
         (),
         (
@@ -1039,10 +1039,10 @@ PAGES: dict[str, Page] = {
     'bundle': (
         'mreg bundle COMMAND',
         (
-            'Carry versions in a file.',
+            'Transfer versions in a file.',
         ),
         (
-            ('create', 'Write versions into a file, for `mreg pull`.'),
+            ('create', 'Write versions to a file for `mreg pull`.'),
         ),
         (),
         (),
