@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.shell import shell_word
@@ -22,6 +22,9 @@ CODES = {
     "usage",
 }
 """Errors that such a mistake leads to."""
+
+PLACES = {"no-repository", "no-such-place", "unknown-remote"}
+"""Errors of a command that was given something else where it takes a remote."""
 
 OTHER_WORDS = {
     "add": "log",
@@ -155,6 +158,19 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if better == texts and arguments == typed:
         return ""
     return _spelt(arguments, words, places, better)
+
+
+def with_remote(arguments: Sequence[str], remotes: Collection[str]) -> str:
+    """The command line that was meant where a reference stands in the place of a remote: one into a remote
+    (`team/mnist:v1`), or one before it. "" where that is not so."""
+    words, places = _positionals(arguments)
+    match [words, *(arguments[place] for place in places)]:
+        case ["push" | "pull", named, remote, *others] if remote in remotes and named not in remotes:
+            return _spelt(arguments, words, places, [remote, named, *others])
+        case ["push", named, *others] if named.partition("/")[0] in remotes:
+            remote, _, reference = named.partition("/")
+            return _spelt(arguments, words, places, [remote, *filter(None, [reference]), *others])
+    return ""
 
 
 def command_of(arguments: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ from mreg.cli.text import one_line, safe
 from mreg.values.change_rows import NONE, Row, renamed, rows_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mreg import HistoryEntry
 
 
@@ -121,27 +123,34 @@ def _sentence(row: Row) -> str:
 def _render_alias(out: Out, found: list[HistoryEntry]) -> None:
     """Where the alias was, from when to when."""
     moves = [entry.move for entry in found if entry.move is not None]
-    when = local_text if out.terminal else time_text
-    starts = [when(entry.time) for entry in found]
-    ends = [*starts, ""][1:]  # none of none: no move may match
+    starts = [entry.time for entry in found]
+    ends = [*starts[1:], None][: len(starts)]
     places = [(one.new or NONE, one.version or "" if one.new else "") for one in moves]
-    rows = [
-        [*place, start, end, entry.who, _reason(entry)]
-        for place, start, end, entry in zip(places, starts, ends, found, strict=True)
-    ]
     if not out.terminal:
+        fixed = [[time_text(start), time_text(end) if end else ""] for start, end in zip(starts, ends, strict=True)]
+        rows = [[*p, *times, one.who, _reason(one)] for p, times, one in zip(places, fixed, found, strict=True)]
         out.table([], rows)
         return
     periods = [
-        [at, version, f"{start} to {end}" if end else f"since {start}", who] for at, version, start, end, who, _ in rows
+        [*place, _period(start, end), entry.who]
+        for place, start, end, entry in zip(places, starts, ends, found, strict=True)
     ]
     lines = list(aligned(periods, indent=0))
     fits = max(map(layout.width_of, lines), default=0) <= out.width
-    for line, (at, version, period, who), row in zip(lines, periods, rows, strict=True):
+    for line, (at, version, period, who), entry in zip(lines, periods, found, strict=True):
         out.line(line if fits else f"{at}{layout.GAP}{version}".rstrip())
-        for part in [*([] if fits else [f"{period}{layout.GAP}{who}"]), *row[-1].splitlines()]:
+        for part in [*([] if fits else [f"{period}{layout.GAP}{who}"]), *_reason(entry).splitlines()]:
             for text in layout.wrapped(one_line(part), out.width, REASON_INDENT):
                 out.line(text)
+
+
+def _period(start: datetime, end: datetime | None) -> str:
+    """From when to when, with the time zone at the end; of both where it changed between them."""
+    if end is None:
+        return f"since {local_text(start)}"
+    begun, _, zone = local_text(start).rpartition(" ")
+    ended = local_text(end)
+    return f"{begun} to {ended}" if ended.endswith(f" {zone}") else f"{begun} {zone} to {ended}"
 
 
 def _reason(entry: HistoryEntry) -> str:

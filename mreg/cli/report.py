@@ -64,12 +64,20 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
     return told.exit_code
 
 
+def _is_file_with_slash(path: str) -> bool:
+    return path.endswith("/") and os.path.isfile(path.rstrip("/"))
+
+
 def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
     """With a hint that the command line decides: the one that was meant, where it can be told."""
     if meant := cli.redirected.unquoted(arguments):
         return told._replace(hint=meant)
     if told.code == "unknown-name" and (remote := state.remote_meant(str(told.facts["name"]), arguments)):
         return told._replace(hint=f"list what the remote has with `mreg ls {remote}/`")
+    if told.code in cli.guesses.PLACES and (line := cli.guesses.with_remote(arguments, state.remotes())):
+        return told._replace(hint=f"write `{line}`")
+    if told.code == "missing-path" and _is_file_with_slash(told.facts["path"]):
+        return told._replace(hint="it is a file: leave out the slash at the end")
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
         return told._replace(hint=ONLY_READ)
     if told.code == "unknown-command" and told.facts["name"] in cli.guesses.NEEDLESS:

@@ -53,12 +53,16 @@ class State:
         except (MregError, OSError):
             return ""
 
+    def remotes(self) -> set[str]:
+        """The names of the remotes of the repository that was opened; none where there is no telling."""
+        try:
+            return {one.name for one in self._opened.remotes()} if self._opened is not None else set()
+        except (MregError, OSError):
+            return set()
+
     def remote_meant(self, name: str, arguments: Sequence[str]) -> str:
         """The remote that was given alone, or before this name; "" where there is none."""
-        try:
-            remotes = {one.name for one in self._opened.remotes()} if self._opened is not None else set()
-        except (MregError, OSError):
-            return ""
+        remotes = self.remotes()
         heads = [name, *(word.partition("/")[0] for word in arguments if word.partition(":")[0].endswith(f"/{name}"))]
         return next((head for head in heads if head in remotes), "")
 

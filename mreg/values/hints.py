@@ -121,6 +121,7 @@ HINTS: dict[str, str] = {
     "needs-newer": "install a newer release of mreg; this one can read the repository",
     "needs-format": "`mreg upgrade` raises the format; older releases of mreg can no longer use the repository then",
     "unknown-format": "`mreg version` shows the newest format that this release knows",
+    "already-initialised": "choose another folder; `mreg pull LOCATION --all` fetches into an existing repository",
     "locked": "repeat the command; if the holder is dead, the lock gives way by itself",
     "repository-moved": "repeat the command when fewer writers are busy",
     "missing-pack": "repeat the command",

@@ -68,6 +68,7 @@ def test_a_clone_never_overwrites_another_repository(mreg: Any, team: Path, tmp_
 
     assert (refused.code, refused.out) == (6, "")
     assert "is an mreg repository already" in refused.errors
+    assert "hint: choose another folder; `mreg pull LOCATION --all` fetches into" in refused.errors
 
 
 def test_a_repository_without_versions_is_cloned_too(mreg: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,3 +248,23 @@ def test_a_hint_names_a_folder_that_is_not_utf_8_as_a_shell_takes_it() -> None:
     )
 
     assert meant == r"mreg get t:v0 --output $'n\xff/o\x27ut' --repo $'n\xff'"
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("push team/digits:v1", "push team digits:v1"),
+        ("push team/digits:v1 digits:v0 --dry-run", "push team digits:v1 digits:v0 --dry-run"),
+        ("push digits:v1 team", "push team digits:v1"),
+        ("pull digits:v1 team", "pull team digits:v1"),
+    ],
+)
+def test_a_reference_in_the_place_of_a_remote_leads_to_the_right_command(
+    filled: Any, tmp_path: Path, line: str, meant: str
+) -> None:
+    filled.must("remote", "add", "team", str(tmp_path / "team"))
+
+    refused = filled(*line.split(" "))
+
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.errors.endswith(f"hint: write `mreg {meant}`\n")

@@ -96,6 +96,7 @@ def test_an_alias_has_its_own_history(told: Any) -> None:
     assert rows[-1][3] == ""
     assert entries(told, "Classifier:prod") == [5, 6, 7]
     shown = told.terminal("history", "Classifier:prod", environment={"COLUMNS": "80", "NO_COLOR": "1"}).out
+    assert re.search(r"^v0  numbers:v0  \d{4}-\S+ [\d:]{8} to \d{4}-\S+ [\d:]{8} \S+ +\w+$", shown, re.MULTILINE), shown
     assert re.search(r"^v0  numbers:v0  since \d{4}-.* eve\n      it was slow$", shown, re.MULTILINE)
     assert max(map(len, shown.splitlines())) <= 80
 
