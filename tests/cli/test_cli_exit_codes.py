@@ -344,20 +344,36 @@ def test_a_signal_that_is_ignored_stays_so(mreg: Any, wait_for: Any) -> None:
     assert mreg.must("resolve", "a:best") != ""
 
 
-@SIGNALS
-def test_get_takes_back_what_it_began_when_it_is_told_to_end(
-    mreg: Any, wait_for: Any, number: signal.Signals, tmp_path: Path
-) -> None:
-    with (mreg.home / "big.bin").open("wb") as file:
-        file.truncate(4 << 30)
-    mreg.must("log", "big.bin", "-a", "big")
-    target = mreg.home / "out"
+_STOPS_ITSELF = """
+import os, signal, sys
+name = sys.argv.pop(1)
+def hook(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(name) and arguments[2] & os.O_CREAT:
+        os.kill(os.getpid(), signal.SIGSTOP)
+from mreg.__main__ import entry
+sys.addaudithook(hook)
+entry()
+"""
 
-    process = mreg.start("get", "big", "-o", str(target / "big"), preexec_fn=_heed_signals)
-    wait_for(lambda: any(target.glob(".big.mreg-*/big.bin")))  # it is all holes, and has no length before its end
+
+@SIGNALS
+def test_get_takes_back_what_it_began_when_it_is_told_to_end(mreg: Any, number: signal.Signals, tmp_path: Path) -> None:
+    (mreg.home / "files").mkdir()
+    for name in ("first.bin", "second.bin"):
+        (mreg.home / "files" / name).write_bytes(name.encode() * 100_000)
+    mreg.must("log", "files", "-a", "two")
+    target = mreg.home / "out"
+    line = [sys.executable, "-c", _STOPS_ITSELF, "second.bin", "get", "two", "-o", str(target / "two")]
+
+    process = subprocess.Popen(line, cwd=mreg.home, preexec_fn=_heed_signals)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    begun = [*target.rglob(".two.mreg-*")]
     process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=300)
 
+    assert os.WIFSTOPPED(status)
+    assert begun != []
     assert process.returncode == 128 + number
     assert list(target.iterdir()) == []
 
