@@ -1,13 +1,13 @@
 """Whether the chunks that come from another's repository make up the files that they are said to.
 
-All files are hashed at once, from the front, while the chunks travel: versions of a model have most chunks at the same
-places, and each is read once for all. What files begin with alike is hashed once, too.
+All files are hashed at once, from the front, while the chunks travel: versions of a model have most chunks in the same
+order, and each is read once for all. What files begin with alike is hashed once, too.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from blake3 import blake3
@@ -44,7 +44,7 @@ class _Stretch:
 
 
 class Place(NamedTuple):
-    """Where a chunk lies in files that have it there."""
+    """A chunk, and the stretches that end with it."""
 
     chunk: bytes
     stretches: Sequence[_Stretch]
@@ -71,10 +71,14 @@ class Proof:
 
 
 def _stretches(recipes: Recipes) -> Iterator[list[_Stretch]]:
-    """Those of all files, by where they begin; those of one chunk that begin at one place, together."""
+    """The stretches of all files, each after the one before it; those that take the same chunk next are yielded
+    together. A chunk that other files reach only later waits for them, so that each chunk is yielded once also where
+    files have it at different offsets. Exceptions: files that contain a chunk twice, or have two chunks in opposite
+    order."""
     rests = {name: iter(pieces) for name, pieces in recipes.items()}
-    queue: list[tuple[int, bytes]] = []
-    waiting: dict[tuple[int, bytes], list[_Stretch]] = defaultdict(list)
+    left = Counter(piece.digest for pieces in recipes.values() for piece in pieces)
+    queue: list[tuple[bool, int, bytes]] = []
+    waiting: dict[bytes, list[_Stretch]] = {}
 
     def follow(before: _Stretch | None, files: Iterable[bytes]) -> None:
         """What these files go on with."""
@@ -87,15 +91,16 @@ def _stretches(recipes: Recipes) -> Iterator[list[_Stretch]]:
             elif piece is not None:
                 stretch = found.setdefault(piece.digest, _Stretch(piece.digest, begin + piece.size, before))
                 stretch.files.append(name)
-        for stretch in found.values():
-            if not waiting[begin, stretch.chunk]:
-                heapq.heappush(queue, (begin, stretch.chunk))
-            waiting[begin, stretch.chunk].append(stretch)
+        for chunk, stretch in found.items():
+            left[chunk] -= len(stretch.files)
+            waiting.setdefault(chunk, []).append(stretch)
+            heapq.heappush(queue, (left[chunk] > 0, begin, chunk))
 
     follow(None, recipes)
     while queue:
-        begin, chunk = heapq.heappop(queue)
-        stretches = waiting.pop((begin, chunk))
+        _, _, chunk = heapq.heappop(queue)
+        stretches = waiting.pop(chunk, [])  # empty where the chunk was queued twice
         for stretch in stretches:
             follow(stretch, stretch.files)
-        yield stretches
+        if stretches:
+            yield stretches
