@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mreg.content import packs
+from mreg.content import objects, packs
 from mreg.content.chunks import ChunkReader
 from mreg.content.packs import DamagedPack, Located
 from mreg.content.parallel import in_order
 from mreg.refs import heading, keys, rules, transaction
-from mreg.refs.journal import Entry, Journal, key_of
+from mreg.refs.journal import Entry, Journal, Mark, key_of
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref, encode
 from mreg.session import config
@@ -43,7 +43,8 @@ class NoMirror(Refused):
 
 
 def mirror(source: Context, storage: Storage, location: str, progress: Progress | None = None) -> Mirrored:
-    """Bring what lies in `storage`, nothing or a mirror, up to date. Raises NoMirror, Diverged, Damaged."""
+    """Bring what lies in `storage`, nothing or a mirror, up to date. Raises NoMirror, Diverged, Damaged; entries before
+    the one whose data is missing or damaged have been copied then."""
     view = source.view()
     source.tables(view.look)
     journal = _begun(source, storage, location)
@@ -93,6 +94,7 @@ class _Copy:
         self._storage = storage
         self._objects = source.objects_at(source.view())
         self._reader = ChunkReader(source.storage, source.index.chunk)
+        self._dropped = _Dropped(source)
         self.bytes = 0
 
     def packs_of(self, entries: Iterable[Entry]) -> int:
@@ -102,18 +104,23 @@ class _Copy:
         return sum(stat.size for stat in stats if stat)
 
     def data_of(self, entry: Entry) -> None:
-        """What the entry names, as far as no gc has taken it since."""
+        """What the entry names, but for what was dropped since. Raises DamagedPack, DamagedChunk, DamagedObject."""
         for name in entry.packs:
             key = packs.key_of(name)
             stat = self._source.storage.stat(key)
             if stat is not None and self._storage.stat(key) is None:
                 self._pack(name, stat.size)
+            elif stat is None and not self._dropped.after(entry.seq, name):
+                raise DamagedPack(pack=name, reason="it is missing")
         for change in entry.changes:
             root = rules.root(keys.parse(change.ref), change.new)
-            if root and self._objects.has(root.digest):
+            if root and self._is_there(root.digest, entry.seq):
                 self._record(root.digest)
                 if root.is_version:
                     self._record(self._source.objects.version(root.digest).manifest)
+
+    def _is_there(self, name: str, seq: int) -> bool:
+        return self._objects.has(name) or not self._dropped.after(seq, name)
 
     def _record(self, name: str) -> None:
         key = self._objects.key(name)
@@ -135,3 +142,23 @@ class _Copy:
                 staged.write(block)
             self.bytes += staged.size
             self._storage.put(packs.key_of(name), staged)
+
+
+class _Dropped:
+    """The names of packs and records that entries drop; read when something is missing, as a gc says what goes before
+    it deletes."""
+
+    def __init__(self, source: Context) -> None:
+        self._journal = source.journal
+        self._head = Mark(0, source.journal.origin)
+        self._last: dict[str, int] = {}
+        """The last entry that drops each."""
+
+    def after(self, seq: int, name: str) -> bool:
+        """Whether an entry behind this one drops it."""
+        if self._last.get(name, 0) <= seq:
+            for mark, entry in self._journal.after(self._head):
+                self._head = mark
+                names = (packs.name_of(key) or objects.name_of(key) for key in entry.drops)
+                self._last |= {one: entry.seq for one in names if one}
+        return self._last.get(name, 0) > seq

@@ -12,6 +12,7 @@ from mreg.storage.memory import MemoryStorage
 from mreg.sync.faults import SameRepository
 from mreg.sync.mirror import Diverged, NoMirror, mirror
 from mreg.testing.faults import Crash, FaultyStorage
+from mreg.values.errors import Damaged
 from mreg.values.transfers import Mirrored
 
 Files = Callable[[str], str]
@@ -46,6 +47,23 @@ def test_a_mirror_is_the_same_repository(grown: Repository) -> None:
     assert twin.id == grown.id
     assert list(twin.history()) == list(grown.history())
     assert b"".join(twin.read("m:v3", "w.bin")) == b"two"
+    assert not twin.fsck(full=True).findings
+
+
+@pytest.mark.parametrize("folder", ["packs", "objects"])
+def test_a_mirror_of_a_repository_that_lacks_data_is_refused(here: Repository, files: Files, folder: str) -> None:
+    storage = MemoryStorage()
+    here.log(files("one"), "m")
+    before = set(here._context.storage.list(folder))
+    here.log(files("two"), "m")
+    for key in set(here._context.storage.list(folder)) - before:
+        here._context.storage.delete(key)
+
+    with pytest.raises(Damaged, match="is missing"):
+        copied(here, storage)
+
+    twin = opened(storage)
+    assert [one.name for one in twin.versions("m")] == ["m:v0"]
     assert not twin.fsck(full=True).findings
 
 
