@@ -253,7 +253,7 @@ def _answers(endpoint: str) -> bool:
 
 
 @contextmanager
-def openssh(folder: Path) -> Iterator[str]:
+def openssh(folder: Path, *, sftp: bool = True) -> Iterator[str]:
     """OpenSSH on a free port, with keys and settings of its own, until the end of the block; the address of a folder
     there. A client is let in where its `HOME` is `folder / "home"`."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -269,7 +269,7 @@ def openssh(folder: Path) -> Iterator[str]:
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
         f"AuthorizedKeysFile {folder}/allowed\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        f"PermitRootLogin yes\nMaxStartups 100\nSubsystem sftp internal-sftp -d {folder}/home\n"
+        f"PermitRootLogin yes\nMaxStartups 100\n" + (f"Subsystem sftp internal-sftp -d {folder}/home\n" if sftp else "")
     )
     key = (folder / "host.pub").read_text().split(" ")
     (settings / "known_hosts").write_text(f"[127.0.0.1]:{port} {key[0]} {key[1]}\n")

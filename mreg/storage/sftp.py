@@ -315,6 +315,10 @@ _FAULTS = {
     "SFTPPermissionDenied": "your account there may not do that",
 }
 
+_NO_SESSION = 0xFFFFFFFF
+"""`OPEN_REQUEST_SESSION_FAILED` of asyncssh."""
+_LOST = ("ConnectionLost", "SFTPConnectionLost", "SFTPNoConnection", "DisconnectError", "ChannelOpenError")
+
 
 def _why(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
@@ -323,4 +327,8 @@ def _why(error: Exception) -> str:
         return "it does not answer in time"
     if isinstance(error, OSError) and error.errno is not None and error.errno < 0:
         return "its host name is not known"
-    return "the connection is lost"
+    if getattr(error, "code", None) == _NO_SESSION:
+        return "it offers no SFTP"
+    if isinstance(error, OSError) or type(error).__name__ in _LOST:
+        return "the connection is lost"
+    return f"SSH fails ({getattr(error, 'reason', '') or error})"

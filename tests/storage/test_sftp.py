@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 from servers import openssh
 
@@ -123,6 +124,40 @@ def test_another_host_key_is_told(server: str, tmp_path: Path, monkeypatch: pyte
 def test_who_is_not_let_in_is_told(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotLetIn):
         at(server.replace("ssh://", "ssh://nobody-of-that-name@")).get("a")
+
+
+def test_a_server_without_sftp_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with openssh(tmp_path, sftp=False) as url:
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+        with pytest.raises(NoServer) as caught:
+            at(url).get("a")
+
+    assert caught.value.reason == "it offers no SFTP"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (asyncssh.ConnectionLost("Connection lost"), "the connection is lost"),
+        (asyncssh.SFTPConnectionLost("Connection lost"), "the connection is lost"),
+        (ConnectionResetError(104, "Connection reset by peer"), "the connection is lost"),
+        (asyncssh.KeyExchangeFailed("No matching key exchange"), "SSH fails (No matching key exchange)"),
+        (asyncssh.SFTPBadMessage("Invalid response"), "SSH fails (Invalid response)"),
+    ],
+)
+def test_why_a_server_cannot_be_used_is_told_and_not_guessed(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    async def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncssh, "connect", fail)
+
+    with pytest.raises(NoServer) as caught:
+        at("ssh://127.0.0.1:9/srv/models").get("a")
+
+    assert caught.value.reason == reason
 
 
 def test_a_server_that_is_gone_is_told() -> None:
