@@ -23,7 +23,7 @@ CODES = {
 }
 """Errors that such a mistake leads to."""
 
-PLACES = {"no-repository", "no-such-place", "unknown-remote"}
+PLACES = {"no-repository", "no-such-place", "unknown-remote", "invalid-location"}
 """Errors of a command that was given something else where it takes a remote."""
 
 OTHER_WORDS = {
@@ -162,7 +162,7 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
 
 def with_remote(arguments: Sequence[str], remotes: Collection[str]) -> str:
     """The command line that was meant where a reference stands in the place of a remote: one into a remote
-    (`team/mnist:v1`), or one before it. "" where that is not so."""
+    (`team/mnist:v1`) or a location (`./team/mnist:v1`), or one before it. "" where that is not so."""
     words, places = _positionals(arguments)
     match [words, *(arguments[place] for place in places)]:
         case ["push" | "pull", named, remote, *others] if remote in remotes and named not in remotes:
@@ -170,7 +170,13 @@ def with_remote(arguments: Sequence[str], remotes: Collection[str]) -> str:
         case ["push", named, *others] if named.partition("/")[0] in remotes:
             remote, _, reference = named.partition("/")
             return _spelt(arguments, words, places, [remote, *filter(None, [reference]), *others])
+        case ["push" | "pull", named, *others] if found := _IN_LOCATION.fullmatch(named):
+            return _spelt(arguments, words, places, [*found.groups(), *others])
     return ""
+
+
+_IN_LOCATION = re.compile(r"([^?#@]*[^/?#@])/([^/:?#@]+:[^/:?#@]+)")
+"""A location with a reference behind it."""
 
 
 def command_of(arguments: Sequence[str]) -> str:

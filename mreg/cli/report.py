@@ -68,6 +68,10 @@ def _is_file_with_slash(path: str) -> bool:
     return path.endswith("/") and os.path.isfile(path.rstrip("/"))
 
 
+def _is_clone_of_file(arguments: list[str], location: str) -> bool:
+    return cli.guesses.command_of(arguments) == "clone" and os.path.isfile(location)
+
+
 def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
     """With a hint that the command line decides: the one that was meant, where it can be told."""
     if meant := cli.redirected.unquoted(arguments):
@@ -76,6 +80,8 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint=f"list what the remote has with `mreg ls {remote}/`")
     if told.code in cli.guesses.PLACES and (line := cli.guesses.with_remote(arguments, state.remotes())):
         return told._replace(hint=f"write `{line}`")
+    if told.code == "no-repository" and _is_clone_of_file(arguments, told.facts["location"]):
+        return told._replace(hint="to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it")
     if told.code == "missing-path" and _is_file_with_slash(told.facts["path"]):
         return told._replace(hint="it is a file: leave out the slash at the end")
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):

@@ -87,9 +87,13 @@ def remote_of(location: str | os.PathLike[str]) -> Url | None:
     url = url_of(location)
     if url is None or url.scheme not in REMOTES:
         return None
-    if str(url) != f"{url.scheme}://{url.host}{url.path}" or (url.scheme in BUCKETS and ":" in url.host + url.path):
+    is_plain = str(url) == f"{url.scheme}://{url.host}{url.path}"
+    if not is_plain or (url.scheme in BUCKETS and ":" in url.host + url.path):
         # so that no key can come to stand in a message or a shell's history
-        raise InvalidLocation(location=str(url), reason=_CREDENTIALS.get(url.scheme, _CREDENTIALS[""]))
+        reason = _CREDENTIALS.get(url.scheme, _CREDENTIALS[""])
+        raise InvalidLocation(
+            location=str(url), reason="it must not contain a colon" if is_plain and ":" not in url.host else reason
+        )
     if url.scheme not in BUCKETS:
         _check_server(url)
     return url._replace(path=url.path.rstrip("/"))

@@ -268,3 +268,39 @@ def test_a_reference_in_the_place_of_a_remote_leads_to_the_right_command(
 
     assert (refused.code, refused.out) == (3, "")
     assert refused.errors.endswith(f"hint: write `mreg {meant}`\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "meant"),
+    [
+        ("pull ./team/digits:v1", 3, "pull ./team digits:v1"),
+        ("push ../team/digits:v1 --dry-run", 3, "push ../team digits:v1 --dry-run"),
+        ("pull s3://models/team/digits:best", 2, "pull s3://models/team digits:best"),
+    ],
+)
+def test_a_reference_behind_a_location_leads_to_the_right_command(
+    filled: Any, line: str, code: int, meant: str
+) -> None:
+    refused = filled(*line.split(" "))
+
+    assert (refused.code, refused.out) == (code, "")
+    assert refused.errors.endswith(f"hint: write `mreg {meant}`\n")
+    assert "credentials" not in refused.errors
+
+
+@pytest.mark.parametrize("line", ["pull s3://me:canary@models/x", "pull s3://models/x?key:canary", "pull s3://a:b"])
+def test_what_may_be_a_secret_is_in_no_hint(filled: Any, line: str) -> None:
+    refused = filled(*line.split(" "))
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "canary" not in refused.errors
+    assert "credentials belong in the environment" in refused.errors
+
+
+def test_clone_of_a_bundle_leads_to_pull(filled: Any) -> None:
+    filled.must("bundle", "create", "one.bundle", "digits:v0")
+
+    refused = filled("clone", "one.bundle")
+
+    assert (refused.code, refused.out) == (3, "")
+    assert "hint: to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it" in refused.errors
