@@ -24,7 +24,7 @@ from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
 from mreg.small_files import in_place_of
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
-from mreg.storage.temporary import drop_abandoned, temporary_name
+from mreg.storage.temporary import drop_abandoned, prefix_beside, temporary_name
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.paths import above, is_reserved
 from mreg.values.progress import Progress
@@ -82,7 +82,7 @@ def get(
         raise UnsafeDestination(path=destination, reason="it is in a repository's own folder")
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)
-    prefix = f".{os.path.basename(destination)}."
+    prefix = prefix_beside(os.path.basename(destination))
     drop_abandoned(parent, prefix)
     staging = os.path.join(parent, temporary_name(prefix))
     filling = _Filling(reader, steps, wish)

@@ -16,7 +16,7 @@ from mreg.exporters.hashing import Hashes, HashingReader
 from mreg.exporters.plan import Blob, Copied, Plan, Written
 from mreg.session.index import Index
 from mreg.small_files import in_place_of
-from mreg.storage.temporary import drop_abandoned, temporary_name
+from mreg.storage.temporary import drop_abandoned, prefix_beside, temporary_name
 from mreg.values.file_names import local
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.progress import Progress
@@ -47,7 +47,7 @@ def apply(plan: Plan, source: Source, destination: str, progress: Progress | Non
     parent, name = os.path.split(destination)
     os.makedirs(parent, exist_ok=True)
     check_free(destination)
-    prefix = f".{name}."
+    prefix = prefix_beside(name)
     drop_abandoned(parent, prefix)
     staging = os.path.join(parent, temporary_name(prefix))
     with in_place_of(destination, staging), Tree(staging, source.moment) as tree:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
-from mreg import lazy, storage
+from mreg import lazy
 from mreg.checkout.others import check_place
 from mreg.pages.collection import artifact_pages, model
 from mreg.pages.facts import Facts, gather
@@ -17,6 +16,7 @@ from mreg.pages.page import MARK, page
 from mreg.pages.site import ENTRIES_PER_PAGE, INDEX, Site
 from mreg.session.context import Context
 from mreg.small_files import in_place_of
+from mreg.storage.temporary import drop_abandoned, prefix_beside, replace_file, temporary_name
 from mreg.values.errors import Refused
 from mreg.values.named_tuple import NamedTuple
 
@@ -48,7 +48,7 @@ def write(context: Context, out: str, title: str) -> Written:
     _require_ours(out, single)
     pages = dict(_pages(gather(context), title, single))
     if single:
-        _write_file(out, pages[INDEX])
+        replace_file(out, pages[INDEX].encode(), durable=False)  # the folder that it is in must exist, as for `>`
     else:
         _write_folder(out, pages)
     return Written(out, len(pages), sum(len(text.encode()) for text in pages.values()))
@@ -90,44 +90,27 @@ def _require_ours(out: str, single: bool) -> None:
         raise NotOurs(path=out)
 
 
-def _write_file(out: str, text: str) -> None:
-    """Whole or not at all."""
-    unfinished = _beside(out)
-    try:
-        with in_place_of(out, unfinished):  # the folder that it is in must be there, as for `>` in a shell
-            with open(unfinished, "x", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(unfinished, out)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(unfinished)
-        raise
-
-
 def _write_folder(out: str, pages: dict[str, str]) -> None:
     """All pages or none: they are written beside the folder, which then takes its name."""
-    os.makedirs(os.path.dirname(out), exist_ok=True)
-    unfinished = _beside(out)
+    parent, name = os.path.split(out)
+    os.makedirs(parent, exist_ok=True)
+    prefix = prefix_beside(name)
+    drop_abandoned(parent, prefix)
+    unfinished, former = (os.path.join(parent, temporary_name(prefix)) for _ in range(2))
     try:
         with in_place_of(out, unfinished):
             os.mkdir(unfinished)
-            for name, text in pages.items():
-                with open(os.path.join(unfinished, name), "x", encoding="utf-8") as file:
+            for one, text in pages.items():
+                with open(os.path.join(unfinished, one), "x", encoding="utf-8") as file:
                     file.write(text)
-            _take_name(unfinished, out)
+            _take_name(unfinished, out, former)
     except BaseException:
         lazy.shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 
-def _beside(out: str) -> str:
-    """A name for what is unfinished."""
-    return os.path.join(os.path.dirname(out), storage.temporary.temporary_name())
-
-
-def _take_name(folder: str, out: str) -> None:
-    """Give the folder its name; what had it is deleted then, or comes back."""
-    former = f"{folder}-former"
+def _take_name(folder: str, out: str, former: str) -> None:
+    """Give the folder its name; what had it is called `former` meanwhile, and deleted then, or comes back."""
     if not os.path.isdir(out):
         os.rename(folder, out)
         return

@@ -41,6 +41,12 @@ def temporary_name(prefix: str = "") -> str:
     return f"{prefix}{_mine[1]}-{os.urandom(8).hex()}"
 
 
+def prefix_beside(name: str) -> str:
+    """What the names of unfinished files start with beside the file or folder `name`, which may be as long as file
+    systems allow."""
+    return f".{os.fsencode(name)[:150].decode('utf-8', 'ignore')}."
+
+
 def is_temporary(name: str, prefix: str = "") -> bool:
     """Whether it is the name of something unfinished, anybody's."""
     return name.startswith(prefix) and _NAME.fullmatch(name, len(prefix)) is not None
@@ -89,8 +95,8 @@ def remove(path: str) -> None:
 def replace_file(path: str, data: bytes, *, durable: bool = True) -> None:
     """Let the file `path` hold `data`, durably by default, and nobody see anything but the old content or the new."""
     folder, name = os.path.split(path)
-    prefix = f".{name}."
-    drop_abandoned(folder, prefix)
+    prefix = prefix_beside(name)
+    drop_abandoned(folder or ".", prefix)
     write_over(path, data, os.path.join(folder, temporary_name(prefix)), durable=durable)
 
 
@@ -109,7 +115,7 @@ def write_over(path: str, data: bytes | bytearray | memoryview, scratch: str, *,
             os.unlink(scratch)
         raise
     if durable:
-        flush_folder(os.path.dirname(path))
+        flush_folder(os.path.dirname(path) or ".")
 
 
 def _kernel(me: Process) -> str:

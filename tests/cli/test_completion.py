@@ -456,6 +456,18 @@ def test_the_script_is_installed_and_installed_again(
     assert [path for path in account.rglob("*") if path.is_file()] == [account / place]
 
 
+def test_what_a_killed_installation_left_goes_with_the_next_one(bare: Any, account: Path) -> None:
+    folder = account / ".config" / "fish" / "completions"
+    script = "from mreg.storage.temporary import *; print(temporary_name(prefix_beside('mreg.fish')))"
+    left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    folder.mkdir(parents=True)
+    (folder / left.stdout.strip()).write_text("half a scr")
+
+    bare.must("completion", "fish", "--install")
+
+    assert os.listdir(folder) == ["mreg.fish"]
+
+
 def test_a_script_that_somebody_else_wrote_is_kept(bare: Any, account: Path) -> None:
     theirs = account / ".config" / "fish" / "completions" / "mreg.fish"
     theirs.parent.mkdir(parents=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,30 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused(measured: Any, command:
     assert "No such file or directory (" in result.errors
     assert "hint: check the path: the folder of a file must be there" in result.errors
     assert not (measured.home / "mistyped").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "metrics digits acc --svg {}",
+        "metrics digits acc --html {}",
+        "html {}.html",
+        "html {}",
+        "get digits:v0 -o {}",
+        "export digits:v0 --folder {}",
+    ],
+)
+@pytest.mark.parametrize("name", ["out", "o" * 240])
+def test_what_a_killed_command_left_goes_with_the_next_one(measured: Any, command: str, name: str) -> None:
+    out = command.split()[-1].format(name)
+    script = "import sys; from mreg.storage.temporary import *; print(temporary_name(prefix_beside(sys.argv[1])))"
+    left = subprocess.run([sys.executable, "-c", script, out], capture_output=True, text=True, check=True)
+    (measured.home / left.stdout.strip()).mkdir()
+    before = set(os.listdir(measured.home))
+
+    measured.must(*command.format(name).split())
+
+    assert set(os.listdir(measured.home)) ^ before == {out, left.stdout.strip()}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mreg import storage
 from mreg.repository import Repository
 from mreg.session import trust
 from mreg.session.kept_chunks import KeptChunks
@@ -20,7 +22,7 @@ from mreg.session.segments import Segments
 from mreg.storage.local import LocalStorage
 from mreg.storage.memory import MemoryStorage
 from mreg.storage.process import Process
-from mreg.storage.temporary import DAY, drop_abandoned, temporary_name
+from mreg.storage.temporary import DAY, drop_abandoned, replace_file, temporary_name
 from mreg.sync.seen import Seen
 
 pytestmark = pytest.mark.skipif(not Process.me().boot, reason="the kernel has no boot id: nothing is certain here")
@@ -223,6 +225,29 @@ def test_a_signal_leaves_nothing_unfinished_in_the_cache(
             write()
 
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and "mreg-" in path.name] == []
+
+
+def test_no_module_makes_names_for_unfinished_files_of_its_own() -> None:
+    """What is in the system's temporary folder, which the system cleans, is none of these; nor are bundles, which go on
+    where they were interrupted and have a documented name."""
+    package = Path(storage.__file__).parents[1]
+    own = re.compile(
+        r"getpid\(|mkstemp\([^)]|mkdtemp\([^)]*dir=|TemporaryFile\([^)]*dir=|TemporaryDirectory\([^)]*dir="
+    )
+
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if own.search(path.read_text("utf-8"))}
+
+    # Processes themselves; the holder of a lock.
+    assert found == {"storage/temporary.py", "storage/process.py", "storage/lock.py"}
+
+
+def test_a_file_in_the_current_folder_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name_of_a_dead_process(".chart.")).write_text("<sv")
+
+    replace_file("chart", b"<svg>")
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"<svg>"]
 
 
 def test_where_aliases_were_is_written_in_place_of_what_a_killed_one_left(tmp_path: Path) -> None:

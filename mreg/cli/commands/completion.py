@@ -65,12 +65,9 @@ def _write(path: Path, script: str) -> None:
     if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise cli.errors.ForeignScript(path=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(script, encoding="utf-8")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    from mreg.repository.destinations import write_file  # noqa: PLC0415 - printing the script needs no repository
+
+    write_file(str(path), script, durable=True)  # an empty one, after a loss of power, would not look like mreg's
 
 
 def _next_step(shell: str, path: Path) -> str:

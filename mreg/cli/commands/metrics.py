@@ -14,7 +14,7 @@ from mreg.cli.errors import BadUsage
 from mreg.cli.layout import Column
 from mreg.cli.output import Out, time_text
 from mreg.cli.state import State
-from mreg.small_files import in_place_of
+from mreg.repository.destinations import write_file
 from mreg.values.errors import InvalidInput
 from mreg.values.plot import GAP, label
 from mreg.values.words import count_text, value_text
@@ -73,9 +73,9 @@ def metrics(
     elif not found.metrics:
         state.note("no version has a number in its metadata")
     if svg is not None:
-        _write(svg, chart_svg.svg(found, log))
+        write_file(svg, chart_svg.svg(found, log))
     if html is not None:
-        _write(html, chart_html.html(found, log))
+        write_file(html, chart_html.html(found, log))
     files = {kind: path for kind, path in (("svg", svg), ("html", html)) if path is not None}
     state.emit(
         _document(found, bool(keys)) | files,
@@ -187,17 +187,3 @@ def _check_logarithmic(found: "Metrics") -> None:
     for one in found.metrics:
         if one.smallest is not None and one.smallest.value <= 0:
             raise NotLogarithmic(metric=one.key, value=one.smallest.value, version=one.smallest.version)
-
-
-def _write(path: str, text: str) -> None:
-    """Write the file whole, or leave what is there."""
-    new = f"{path}.{os.getpid()}.tmp"
-    try:
-        with in_place_of(path, new):
-            with open(new, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.replace(new, path)
-    except BaseException:
-        if os.path.lexists(new):
-            os.unlink(new)
-        raise
