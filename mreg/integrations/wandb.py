@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from mreg.repository import Repository
+from mreg.repository.given import texts
 from mreg.values.errors import InvalidInput
 from mreg.values.names import LATEST, PathOfProject, check_name
 
@@ -201,4 +202,4 @@ def _plain(name: str) -> str:
 
 def _without_latest(aliases: Sequence[str] | None) -> list[str]:
     """`latest` is always the highest version, and is set by nobody."""
-    return [alias for alias in aliases or () if alias != LATEST]
+    return [alias for alias in texts(aliases or ()) if alias != LATEST]

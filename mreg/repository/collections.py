@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mreg import operations
+from mreg.repository.given import texts
 from mreg.repository.opening import Opened
 from mreg.values import names
 
@@ -56,7 +57,7 @@ class Collections(Opened):
     ) -> Changed:
         """Make an empty registered model; false where it exists already. type: of the versions that it is for, `model`
         where nothing is said; another one needs a repository of format 2. first: see `create_artifact`."""
-        return operations.collections.create_model(self._context, name, description, list(tags), first, type)
+        return operations.collections.create_model(self._context, name, description, list(texts(tags)), first, type)
 
     def awaited(self, name: str) -> dict[int, str]:
         """The numbers of a collection that are kept for versions which are not here yet, each with the digest of the

@@ -66,10 +66,10 @@ class Queries(Opened):
         match, whatever the limit; of those beyond it a thousand are counted at least.
         """
         if where is None and not sort and limit is None and not within:
-            return operations.search.everything(self._context, text, list(tags))
+            return operations.search.everything(self._context, text, list(texts(tags)))
         context, names = self._among(within)
         found = wanted(text, () if where is None else where, sort, limit, names)
-        return operations.search.find(context, found.tagged(tags), told, total)
+        return operations.search.find(context, found.tagged(texts(tags)), told, total)
 
     def count(
         self,

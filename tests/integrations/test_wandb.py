@@ -44,6 +44,16 @@ def test_arguments_are_those_of_wandb(function: Callable[..., Any]) -> None:
     assert {one.kind for one in parameters} <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
+def test_one_alias_may_be_given_as_text(found: Repository, folder: Callable[..., str]) -> None:
+    path = folder({"weights": b"1"})
+
+    with wandb.init() as run:
+        run.log_model(path, "digits", aliases="best")  # type: ignore[arg-type]
+        run.link_model(path, "Classifier", "digits", aliases="production")  # type: ignore[arg-type]
+
+    assert {alias.alias for alias in found.aliases()} == {"best", "production"}
+
+
 def test_a_script_logs_links_and_uses(found: Repository, folder: Callable[..., str]) -> None:
     # given
     path = folder({"weights": b"1", "config.json": b"{}"})
