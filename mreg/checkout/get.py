@@ -79,7 +79,7 @@ def get(
     steps = Steps(wanted.files, progress)
     destination = os.path.abspath(destination)
     if any(map(is_reserved, os.path.realpath(destination).split(os.sep))):
-        raise UnsafeDestination(path=destination, reason="it is in a repository's own folder")
+        raise UnsafeDestination(path=destination, reason="it is inside a repository")
     parent = os.path.dirname(destination)
     os.makedirs(parent, exist_ok=True)
     prefix = prefix_beside(os.path.basename(destination))
@@ -183,9 +183,9 @@ def _open_destination(path: str) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except NotADirectoryError:
-        raise UnsafeDestination(path=path, reason="a file has this name") from None
+        raise UnsafeDestination(path=path, reason="there is a file with this name") from None
     except FileNotFoundError:
-        raise UnsafeDestination(path=path, reason="it is a symbolic link that leads nowhere") from None
+        raise UnsafeDestination(path=path, reason="it is a broken symbolic link") from None
 
 
 class _Present:
@@ -261,7 +261,7 @@ class _Present:
     def _is_right(self, descriptor: int, file: File) -> bool:
         began, before = time.time(), os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise UnsafeDestination(path=file.path, reason="something that is no file is in the way")
+            raise UnsafeDestination(path=file.path, reason="something other than a file is in the way")
         if before.st_size != file.size:
             return False
         name = key(os.path.join(self._destination, file.path))

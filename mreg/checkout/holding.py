@@ -96,7 +96,7 @@ def _refused_in(folder: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
         try:
             os.close(os.open(name, _NEW_FILE, 0o600, dir_fd=folder))
         except FileExistsError:
-            yield name, f"it is the same as {_twin(folder, name, names)!r} there"
+            yield name, f"it is the same name as {_twin(folder, name, names)!r} there"
         except OSError as error:
             if disk_fails(error) or error.errno in (errno.EACCES, errno.EPERM):
                 raise
@@ -104,7 +104,7 @@ def _refused_in(folder: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     held = {composed(name) for name in os.listdir(folder)}  # some file systems decompose names, and find them composed
     for name in names:
         if composed(name) not in held:
-            yield name, "the file system gives it another name"
+            yield name, "the file system stores it under another name"
 
 
 def _twin(folder: int, name: str, names: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def check_place(place: str) -> str:
         raise UnsafeDestination(path=place, reason="the name is empty")
     path = os.path.abspath(place)
     if any(map(is_reserved, os.path.realpath(path).split(os.sep))):
-        raise UnsafeDestination(path=path, reason="it is in a repository's own folder")
+        raise UnsafeDestination(path=path, reason="it is inside a repository")
     return path
 
 
@@ -128,7 +128,7 @@ class Others:
     def _may_enter(self, path: str, status: os.stat_result, strict: bool) -> bool:
         reason = ""
         if is_reserved(os.path.basename(path)):
-            reason = "it is a repository's own folder"
+            reason = "it is the folder of a repository"
         elif status.st_dev != self._device:
             reason = "another file system is mounted there"
         if reason and strict:

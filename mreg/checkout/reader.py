@@ -34,7 +34,7 @@ AT_ONCE: Final = 256
 WORTH_A_THREAD: Final = 32 << 10
 """Shorter chunks are read at once: handing them over would take longer."""
 
-_UNKNOWN: Final = "its chunks are missing, or do not make up its size"
+_UNKNOWN: Final = "its chunks are missing, or do not add up to its size"
 
 WORTH_A_LOOK: Final = 16 << 20
 """Of shorter files, it does not matter beforehand where they have holes."""
@@ -149,7 +149,7 @@ class Reader:
 
     def wrong_recipe(self, file: File) -> DamagedFile:
         """What to raise where each chunk of the file is right, and the file is not."""
-        return self._damaged(file, "its chunks do not make up its digest")
+        return self._damaged(file, "its chunks do not match its digest")
 
     def unknown_chunks(self, file: File) -> DamagedFile:
         """What to raise where the file's chunks are not known."""
@@ -287,7 +287,7 @@ def _fault(piece: Piece, located: Located | None) -> str:
     """What is wrong with what was found for the piece; empty where it is right."""
     if located is None or piece.size > MAX_CHUNK:
         return "no pack has it"
-    return "" if located.entry.size == piece.size else "it has another length"
+    return "" if located.entry.size == piece.size else "it has a different length"
 
 
 def _nothing(piece: Piece) -> memoryview | DamagedChunk:

@@ -45,7 +45,7 @@ class NoCache(InvalidInput):
 
 class UnusableCache(Failed):
     code = "unusable-cache"
-    template = "the cache folder cannot be made: {path}: {reason}"
+    template = "cannot create the cache folder {path}: {reason}"
 
     path: str
     reason: str

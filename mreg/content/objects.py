@@ -48,7 +48,7 @@ class Objects:
 
     def get(self, name: str, what: str = "object") -> bytes:
         """The bytes whose digest is `name`. Raises DamagedObject where they are missing, changed or unreadable."""
-        reason = "that is no digest"
+        reason = "it is not a digest"
         for key in self._keys(name) if is_digest(name) else ():
             data, reason = self._read(key, name)
             if data is not None:
@@ -134,7 +134,7 @@ class ObjectsAt(Objects):
     def _read(self, key: str, name: str) -> tuple[bytes | None, str]:
         data, reason = super()._read(key, name)
         if reason == _MISSING and (seq := dropped_by(key)):
-            reason = f"entry {seq} dropped it, and it is needed"
+            reason = f"entry {seq} dropped it, but it is needed"
         return data, reason
 
 

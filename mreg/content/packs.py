@@ -165,7 +165,7 @@ class PackIndex(NamedTuple):
         except struct.error as error:
             raise Malformed(str(error)) from None
         if stop != len(data):
-            raise Malformed("the index has bytes left over")
+            raise Malformed("the index has trailing bytes")
         return cls(chunks, recipes)
 
 
@@ -187,17 +187,17 @@ def _read_chunks(data: bytes, count: int, end: int) -> tuple[tuple[ChunkEntry, .
 def _within(data: bytes, stop: int) -> int:
     """`stop`, which must not lie beyond the data."""
     if stop > len(data):
-        raise Malformed("the index is cut short")
+        raise Malformed("the index is truncated")
     return stop
 
 
 def _check_entry(entry: ChunkEntry, end: int) -> None:
     if max(entry.size, entry.stored) > MAX_CHUNK or entry.offset < _HEADER.size or entry.offset + entry.stored > end:
-        raise Malformed(f"chunk {entry.digest.hex()} lies outside of the pack")
+        raise Malformed(f"chunk {entry.digest.hex()} lies outside the pack")
     if not (entry.size and entry.stored):
         raise Malformed(f"chunk {entry.digest.hex()} is empty")
     if entry.position > MAX_POSITION:
-        raise Malformed(f"chunk {entry.digest.hex()} has a position that no writer gives")
+        raise Malformed(f"chunk {entry.digest.hex()} has an invalid position")
 
 
 EMPTY_INDEX = _COUNTS.size
@@ -287,19 +287,19 @@ def _read_raw(storage: Remote, name: str, size: int) -> RawIndex:
     """Of most packs, all but the header lies in the bytes that are read first."""
     key = key_of(name)
     if size < HEADER_SIZE + _COUNTS.size + _TRAILER.size:
-        raise Malformed("it is cut short")
+        raise Malformed("it is truncated")
     first, end = _end(storage, key, size)
     header = end[:HEADER_SIZE] if first == 0 else storage.read(key, 0, HEADER_SIZE)
     magic, version, _, _ = _HEADER.unpack(header)
     if magic != _MAGIC:
         raise Malformed("it does not start like a pack")
     if version not in READABLE:
-        raise Malformed(f"pack format {version} is not known to this release")
+        raise Malformed(f"pack format {version} is unknown to this release")
     offset, length, tail = _TRAILER.unpack(end[-_TRAILER.size :])
     if tail != _TAIL or offset < HEADER_SIZE or offset + length + _TRAILER.size != size:
         raise Malformed("its trailer is damaged")
     if length > MAX_INDEX:
-        raise Malformed("its index is larger than any log writes")
+        raise Malformed("its index is larger than any that mreg writes")
     here = offset - first
     raw = RawIndex(header, end[here : here + length] if here >= 0 else storage.read(key, offset, length), offset)
     if raw.name != name:
@@ -329,7 +329,7 @@ def read_stored(storage: Storage, located: Located, out: memoryview) -> None:
         except FileNotFoundError:
             storage.look_again(key_of(pack))
             count = storage.read_into(key_of(pack), entry.offset, out)
-        reason = "" if count == len(out) else "the pack is cut short"
+        reason = "" if count == len(out) else "the pack is truncated"
     except FileNotFoundError:
         reason = "the pack is missing"
     except OSError as error:

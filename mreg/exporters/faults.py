@@ -7,14 +7,14 @@ from mreg.values.errors import Refused
 
 class DestinationTaken(Refused):
     code = "destination-taken"
-    template = "{path!r} is there already"
+    template = "{path!r} exists already"
 
     path: str
 
 
 class NameNeeded(Refused):
     code = "name-needed"
-    template = "{version} has a file {path!r} of its own, and the export needs the name"
+    template = "{version} has a file {path!r}, a name that the export needs for itself"
 
     version: str
     path: str

@@ -33,7 +33,7 @@ def plan(subject: Subject) -> Plan:
         copied=tuple(Copied(local(file.path), file) for file in files),
         folders=tuple(map(local, manifest.folders)),
         reserved=tuple(texts),
-        notes=() if understood else ("the front matter of the card is not understood, and stays as it is",),
+        notes=() if understood else ("the front matter of the card cannot be parsed, and is left as it is",),
     )
 
 

@@ -20,7 +20,7 @@ FORMS: Final = {
 
 class UnknownForm(InvalidInput):
     code = "unknown-form"
-    template = "{form!r} is none of {known}"
+    template = "{form!r} is not one of {known}"
 
     form: str
     known: str

@@ -60,7 +60,7 @@ def plan(subject: Subject) -> Plan:
     names = [name for name in (f"v{subject.number}", *subject.aliases) if _TAG.fullmatch(name)]
     lost = [alias for alias in subject.aliases if not _TAG.fullmatch(alias)]
     metadata = json.dumps(subject.version.metadata, ensure_ascii=False, sort_keys=True)
-    notes = [f"alias {alias!r} is left out: registries know no such tags" for alias in lost]
+    notes = [f"alias {alias!r} is left out: registries do not accept such tags" for alias in lost]
     if len(metadata.encode()) > MOST_METADATA:
         metadata = ""
         notes.append("metadata is left out: it is larger than 1 MiB")

@@ -93,7 +93,7 @@ def check(plan: Plan, *, partial: bool) -> None:
     for collection in plan.collections:
         ids = [version.id for version in collection.versions]
         if len(set(ids)) != len(ids):
-            raise MalformedSource(path=plan.source, reason=f"{collection.name!r} has two versions of one id")
+            raise MalformedSource(path=plan.source, reason=f"{collection.name!r} has two versions with the same id")
         for version in collection.versions:
             _check_version(plan, collection, version, partial)
 
@@ -110,7 +110,7 @@ def _check_version(plan: Plan, collection: PlannedCollection, version: PlannedVe
         listed = ", ".join(map(repr, named)) + (f" and {more} more" if more > 0 else "")
         raise PartialVersion(version=called, missing=f"{listed} {'is' if len(version.missing) == 1 else 'are'}")
     if not version.files:
-        raise MalformedSource(path=plan.source, reason=f"{called} holds no file")
+        raise MalformedSource(path=plan.source, reason=f"{called} contains no files")
 
 
 def called_in(collection: PlannedCollection, version: PlannedVersion) -> str:
@@ -131,7 +131,7 @@ def _faults(version: PlannedVersion) -> Iterator[str]:
         if fault:
             yield f"folder {folder!r}: {fault}"
     for one, other in path_conflicts(sorted(version.files), sorted(version.folders)):
-        yield f"{one!r} and {other!r} are one name, or file and folder"
+        yield f"{one!r} and {other!r} are the same name, or a file and a folder"
     for path, file in version.files.items():
         for algorithm, digest in file.digests.items():
             if algorithm not in ALGORITHMS or not re.fullmatch("[0-9a-f]{32,64}", digest):
@@ -148,9 +148,7 @@ class Verifier:
         """The file, as it is now, to be read as `path`. version: what to call it. Raises WrongBytes, MissingPath,
         UnsupportedFile, UnreadableFile, MalformedSource."""
         if os.path.isdir(file.file):
-            raise MalformedSource(
-                path=file.file, reason="it is a link to a folder, and only links to files are followed"
-            )
+            raise MalformedSource(path=file.file, reason="it is a link to a folder; only links to files are followed")
         source = source_of(path, file.file)
         size = source.status.st_size
         if file.size is not None and file.size != size:

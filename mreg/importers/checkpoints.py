@@ -65,7 +65,7 @@ def read(source: str, options: Options) -> Plan:
         what = "no file or folder of a model with a number in its name"
         raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
     named = [name for name in left_out if os.path.dirname(name) in folders]
-    notes = few([f"{name!r} is left out: no step stands in its name" for name in named])
+    notes = few([f"{name!r} is left out: its name contains no step" for name in named])
     return Plan(SYSTEM, source, tuple(collections), (*notes, *tree.notes()))
 
 

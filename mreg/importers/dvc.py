@@ -37,7 +37,7 @@ def read(source: str, options: Options) -> Plan:
     notes = (*few(reader.notes), *tree.notes())
     if not collections:
         reader.omitted.refuse()
-        raise NothingToImport(source=source, what="; ".join(["nothing that DVC keeps", *notes]))
+        raise NothingToImport(source=source, what="; ".join(["nothing tracked by DVC", *notes]))
     return Plan(SYSTEM, source, collections, notes)
 
 
@@ -108,7 +108,7 @@ class _Reader:
             if out is not None and out.md5 in there:
                 found[alias] = out.md5
             else:
-                self.notes.append(f"tag {tag.name!r} is left out: no version was imported of what it names")
+                self.notes.append(f"tag {tag.name!r} is left out: no version of what it names was imported")
         return found
 
     def _versions(self, found: list[Found], artifact: Artifact | None) -> Iterator[PlannedVersion]:
@@ -117,7 +117,7 @@ class _Reader:
             if version.files or not self._options.partial:
                 yield version
             else:
-                self.notes.append(f"{one.out.path} {one.out.md5} is left out: the cache has nothing of it")
+                self.notes.append(f"{one.out.path} {one.out.md5} is left out: the cache does not contain it")
 
     def _version(self, found: Found, artifact: Artifact | None) -> PlannedVersion:
         out, stage, commit = found

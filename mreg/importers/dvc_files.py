@@ -82,7 +82,7 @@ def _why_not(out: Mapping[str, Any]) -> str:
     if not path:
         return "it has no path"
     if "://" in path:
-        return "it lies elsewhere"
+        return "it is stored elsewhere"
     if posixpath.isabs(path):
         return "its path is absolute"
     return "" if _digest(out) else "it has no MD5"

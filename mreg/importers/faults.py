@@ -7,7 +7,7 @@ from mreg.values.errors import Failed, Incomplete, InvalidInput, NotFound, Refus
 
 class UnknownSource(InvalidInput):
     code = "unknown-source"
-    template = "{source!r} is nothing that can be imported"
+    template = "nothing that mreg can import was found in {source!r}"
 
     source: str
     kinds: str
@@ -15,7 +15,7 @@ class UnknownSource(InvalidInput):
 
 class SeveralKinds(InvalidInput):
     code = "several-kinds"
-    template = "{source!r} may be meant as {kinds}"
+    template = "{source!r} could be read as {kinds}"
 
     source: str
     kinds: str
@@ -31,7 +31,7 @@ class UnknownKind(InvalidInput):
 
 class NothingToImport(NotFound):
     code = "nothing-to-import"
-    template = "{source!r} holds {what}"
+    template = "{source!r} contains {what}"
 
     source: str
     what: str
@@ -49,7 +49,7 @@ class MalformedSource(InvalidInput):
 
 class OutsideSource(Refused):
     code = "outside-source"
-    template = "{path!r} is not read: it lies outside of {source!r}"
+    template = "{path!r} was not read: it is outside {source!r}"
 
     path: str
     source: str
@@ -60,7 +60,7 @@ class WrongBytes(Refused):
     """A file that is not what the source says."""
 
     code = "wrong-bytes"
-    template = "{path!r} of {version} is not what its source says: {reason}"
+    template = "{path!r} of {version} does not match its source: {reason}"
 
     path: str
     version: str
@@ -78,7 +78,7 @@ class PartialVersion(Refused):
 
 class SeveralCollections(InvalidInput):
     code = "several-collections"
-    template = "--artifact names one artifact, and {source!r} holds {names}"
+    template = "--artifact names one artifact, but {source!r} contains {names}"
 
     source: str
     names: str
@@ -96,7 +96,7 @@ class NotImportedHere(Refused):
     """An artifact of that name has another history."""
 
     code = "not-imported-here"
-    template = "{name!r} cannot be imported as {artifact!r}: the artifact exists, and came from elsewhere"
+    template = "{name!r} cannot be imported as {artifact!r}: the artifact exists and was not imported from there"
 
     name: str
     artifact: str

@@ -122,7 +122,7 @@ class Git:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise MalformedSource(path=self._folder, reason=f"git cannot be run: {error}") from None
+            raise MalformedSource(path=self._folder, reason=f"cannot run git: {error}") from None
         if done.returncode:
             told = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
             raise MalformedSource(path=self._folder, reason=f"git says: {told[0]}")

@@ -41,7 +41,7 @@ def read(source: str, options: Options) -> Plan:
     found = tuple(collections(git, artifacts, told, options.scratch))
     if not found:
         omitted.refuse()
-        raise NothingToImport(source=source, what="no version that GTO registered of an artifact with a path")
+        raise NothingToImport(source=source, what="no version that GTO registered for an artifact with a path")
     here = {one.name for one in found}
     return Plan(SYSTEM, source, found, (*omitted.notes, *left_out(told, here)))
 
@@ -61,7 +61,7 @@ def declared(git: Git, omitted: Omissions) -> Iterator[Artifact]:
 def left_out(told: Iterable[str], here: Iterable[str]) -> Iterator[str]:
     """Why the tags of artifacts are not imported."""
     for name in sorted({*told} - {*here}):
-        yield f"the tags of artifact {name!r} are left out: no file of the repository is declared to be it"
+        yield f"the tags of artifact {name!r} are left out: no file in the repository is declared as this artifact"
 
 
 def collections(

@@ -65,7 +65,7 @@ def read(source: str, options: Options) -> Plan:
         if collection.versions:
             collections.append(collection)
         else:
-            notes.append(f"{repository.called!r} is left out: it holds no snapshot")
+            notes.append(f"{repository.called!r} is left out: it contains no snapshot")
     notes = [*few(notes), *tree.notes()]
     if not collections:
         raise NothingToImport(source=source, what="; ".join(["no snapshot of a model", *notes]))
@@ -101,7 +101,7 @@ def _collection(tree: Tree, repository: _Repository, notes: list[str]) -> Planne
     folders.sort(key=lambda one: (one[0] == main, _made(one[1]), one[0]))
     versions = [_version(tree, repository, commit, path) for commit, path in folders]
     there = {version.id for version in versions}
-    others = [(name, "no commit is called so") for name, _ in every if name not in there]
+    others = [(name, "there is no such commit") for name, _ in every if name not in there]
     others += [
         (ref, f"it names {f'{commit[:12]}, which is not here' if commit else 'no commit'}")
         for ref, commit in refs.items()

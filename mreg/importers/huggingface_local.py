@@ -34,7 +34,7 @@ def plan(system: str, source: str, tree: Tree) -> Plan:
     """Raises NothingToImport, MalformedSource, OutsideSource, UnreadableFile."""
     found = list(_downloaded(tree))
     if not found:
-        raise NothingToImport(source=tree.root, what="no file that was downloaded whole")
+        raise NothingToImport(source=tree.root, what="no completely downloaded file")
     commit = max(found, key=lambda one: one.at).commit
     listing = listed(tree, tree.path(_KEPT, "trees"), commit)
     files: dict[str, PlannedFile] = {}

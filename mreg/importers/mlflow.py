@@ -87,7 +87,7 @@ class _Reader:
         if not self._options.wanted(model.name):
             return PlannedCollection(model.name, ())
         if model.tags.get("mlflow.prompt.is_prompt", "").lower() == "true":
-            self.notes.append(f"{model.name!r} is left out: it is a prompt, and has no files")
+            self.notes.append(f"{model.name!r} is left out: it is a prompt and has no files")
             return None
         rows = sorted(row for row in model.versions if row.stage != DELETED)
         versions = tuple(version for row in rows if (version := self._version(model, row)) is not None)

@@ -50,7 +50,7 @@ class SqlStore:
                 shutil.copyfile(tree.check(path + ending), self._copy + ending)
         for table, column in _NEEDED.items():
             if column not in self._columns(table):
-                raise MalformedSource(path=path, reason="it is no database of MLflow")
+                raise MalformedSource(path=path, reason="it is not an MLflow database")
 
     def models(self) -> list[ModelRow]:
         versions, tags = self._by("model_versions", "name"), self._by("model_version_tags", "name")

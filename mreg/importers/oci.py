@@ -91,7 +91,7 @@ def _manifests(tree: Tree, omitted: Omissions) -> Iterator[_Found]:
         with omitted.left_out(_called(digest, names)):
             manifest = parse_json(_blob(tree, digest), digest)
             if not isinstance(manifest, dict):
-                raise MalformedSource(path=digest, reason="it is no manifest")
+                raise MalformedSource(path=digest, reason="it is not a manifest")
             yield _Found(digest, manifest, tuple(dict.fromkeys(names)))
 
 
@@ -149,7 +149,7 @@ def _layer(tree: Tree, unpacked: Unpacked, layer: Mapping[str, Any]) -> Iterator
     digest, kind, said = str(layer.get("digest")), str(layer.get("mediaType")), _texts(layer.get("annotations"))
     place = _place(tree, digest)
     if kind.endswith(("+gzip", "+zstd", ".gzip")):
-        raise MalformedSource(path=digest, reason=f"it is compressed ({kind}), which is not read")
+        raise MalformedSource(path=digest, reason=f"it is compressed ({kind}), which is not supported")
     if kind.endswith(".tar"):
         _check_bytes(place, digest)
         for member in unpacked.tar(place):
@@ -159,7 +159,7 @@ def _layer(tree: Tree, unpacked: Unpacked, layer: Mapping[str, Any]) -> Iterator
         return
     path = next((said[key] for key in _PATHS if key in said), "")
     if not path:
-        raise MalformedSource(path=digest, reason=f"nothing tells the path of this file ({kind})")
+        raise MalformedSource(path=digest, reason=f"the path of this file is unknown ({kind})")
     facts = _json_in(next((said[key] for key in _FACTS if key in said), None))
     mode = facts.get("mode") if isinstance(facts, dict) else None
     size = layer.get("size")
@@ -173,7 +173,7 @@ def _place(tree: Tree, digest: str) -> str:
     """Where the blob lies. Raises MalformedSource, MissingPath, OutsideSource."""
     match = _DIGEST.fullmatch(digest)
     if match is None:
-        raise MalformedSource(path=tree.path("index.json"), reason=f"{digest[:80]!r} is no SHA-256")
+        raise MalformedSource(path=tree.path("index.json"), reason=f"{digest[:80]!r} is not a SHA-256")
     place = tree.check(tree.path("blobs", "sha256", match[1]))
     if not tree.is_file(place):
         raise MissingPath(path=place)

@@ -57,7 +57,7 @@ class Tree:
     def _told(self, path: str, place: str) -> str:
         name = os.path.relpath(path, self.root)
         folder = place if os.path.isdir(place) or not os.path.lexists(place) else os.path.dirname(place)
-        return f"{name!r} is a link out of the source, and is left out; `--data {shlex.quote(folder)}` allows it"
+        return f"{name!r} is left out: it is a link to outside the source; `--data {shlex.quote(folder)}` allows it"
 
     def check(self, path: str) -> str:
         """`path` itself. Raises OutsideSource where it leads elsewhere."""
@@ -78,7 +78,7 @@ class Tree:
         except OSError as error:
             raise UnreadableFile(path=folder, reason=error.strerror or str(error)) from None
         if len(found) > MOST_ENTRIES:
-            raise MalformedSource(path=folder, reason=f"it holds more than {MOST_ENTRIES} files")
+            raise MalformedSource(path=folder, reason=f"it contains more than {MOST_ENTRIES} files")
         return found
 
     def folders(self, folder: str) -> Iterator[tuple[str, str]]:
@@ -127,7 +127,7 @@ def parse_json(data: bytes | str, path: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
-        raise MalformedSource(path=path, reason="it is no JSON") from None
+        raise MalformedSource(path=path, reason="it is not JSON") from None
 
 
 def mtime(path: str) -> float:

@@ -57,16 +57,16 @@ class Unpacked:
                 with tarfile.open(fileobj=bounded, mode="r:") as archive:
                     for count, entry in enumerate(archive):
                         if count > MAX_FILES:
-                            raise MalformedSource(path=path, reason=f"it holds more than {MAX_FILES} files")
+                            raise MalformedSource(path=path, reason=f"it contains more than {MAX_FILES} files")
                         yield self._member(path, raw, entry)
             except (tarfile.TarError, ValueError, OverflowError) as error:
-                raise MalformedSource(path=path, reason=f"it is no sound tar file: {error}") from None
+                raise MalformedSource(path=path, reason=f"it is not a valid tar file: {error}") from None
 
     def _member(self, path: str, raw: IO[bytes], entry: tarfile.TarInfo) -> Member:
         if entry.isdir():
             return Member(entry.name, "", 0)
         if not entry.isreg() or entry.issparse():
-            raise MalformedSource(path=path, reason=f"{entry.name!r} in it is neither a file nor a folder")
+            raise MalformedSource(path=path, reason=f"its member {entry.name!r} is neither a file nor a folder")
         raw.seek(entry.offset_data)
         file = self.copy(raw, entry.size, executable=bool(entry.mode & 0o100))
         if os.path.getsize(file) != entry.size:

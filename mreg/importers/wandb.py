@@ -51,7 +51,9 @@ def read(source: str, options: Options) -> Plan:
     logs = list(_logs(tree)) if is_folder(source) else [os.path.realpath(source)]
     folders = list(_downloaded(tree)) if is_folder(source) else []
     if logs and folders:
-        raise MalformedSource(path=source, reason="it has runs and downloaded artifacts: name one of the folders")
+        raise MalformedSource(
+            path=source, reason="it contains both runs and downloaded artifacts: name one of the folders"
+        )
     if not logs and not folders:
         what = "no run, and no artifact called NAME:vN"
         raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
@@ -107,7 +109,7 @@ class _Reader:
         found: dict[str, list[tuple[RunRow, ArtifactRow]]] = {}
         for run in sorted(runs, key=lambda one: (one.started, one.id)):
             if not run.finished:
-                self.notes.append(f"run {run.id!r} has no end: what it logged so far is imported")
+                self.notes.append(f"run {run.id!r} is unfinished: what it has logged so far is imported")
             for artifact in run.artifacts:
                 found.setdefault(artifact.name, []).append((run, artifact))
         for name, rows in found.items():
@@ -137,17 +139,19 @@ class _Reader:
         called = f"{artifact.name} {artifact.digest}"
         entries = self._entries(artifact)
         if entries is None:
-            self.notes.append(f"{called} is left out: its list of files is not there")
+            self.notes.append(f"{called} is left out: its list of files is missing")
             return None
         own = [entry for entry in entries if not entry.address]
         files = {entry.path: file for entry in own if (file := self._file(entry, artifact))}
         missing = tuple(entry.path for entry in own if entry.path not in files)
         if not files and (not missing or self._options.partial):
-            self.notes.append(f"{called} is left out: none of its files is here")
+            self.notes.append(f"{called} is left out: none of its files are here")
             return None
         if not check.is_known(_algorithm(artifact)):
             hint = "; `pip install xxhash` for that" if _algorithm(artifact) == "xxh128" else ""
-            self.notes.append(f"{called}: its files were not compared with their digests ({artifact.algorithm}){hint}")
+            self.notes.append(
+                f"{called}: its files were not verified against their digests ({artifact.algorithm}){hint}"
+            )
         timestamp = artifact.summary.get("_timestamp")
         references = [PlannedInput("", "", entry.address) for entry in entries if entry.address]
         return PlannedVersion(
@@ -202,7 +206,7 @@ def _unzipped(path: str) -> bytes:
         with gzip.open(path, "rb") as file:
             data = file.read(MAX_RECORD + 1)
     except (OSError, EOFError, zlib.error):
-        raise MalformedSource(path=path, reason="it is no list of files") from None
+        raise MalformedSource(path=path, reason="it is not a list of files") from None
     if len(data) > MAX_RECORD:
         raise MalformedSource(path=path, reason=f"it is larger than {MAX_RECORD >> 20} MiB")
     return data

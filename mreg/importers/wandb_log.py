@@ -31,7 +31,7 @@ def records(tree: Tree, path: str) -> Iterator[bytes]:
     OutsideSource."""
     with open(tree.check(path), "rb") as file:
         if not file.read(len(_START) + 1).startswith(_START):
-            raise MalformedSource(path=path, reason="it is no log of W&B")
+            raise MalformedSource(path=path, reason="it is not a W&B log")
         parts: list[bytes] = []
         at = len(_START) + 1
         while True:
@@ -50,7 +50,7 @@ def records(tree: Tree, path: str) -> Iterator[bytes]:
             if data is not None and len(data) < length:
                 return
             if data is None or zlib.crc32(data, zlib.crc32(head[6:])) != checksum:
-                raise MalformedSource(path=path, reason="a record of it is damaged")
+                raise MalformedSource(path=path, reason="one of its records is damaged")
             parts = [data] if kind in (_WHOLE, _FIRST) else [*parts, data]
             if sum(map(len, parts)) > MAX_RECORD:
                 raise MalformedSource(path=path, reason=f"a record is larger than {MAX_RECORD >> 20} MiB")
@@ -62,7 +62,7 @@ def records(tree: Tree, path: str) -> Iterator[bytes]:
 def fields(data: bytes | int, path: str) -> Fields:
     """Take a message apart. Raises MalformedSource."""
     if isinstance(data, int):
-        raise MalformedSource(path=path, reason="it is not what W&B writes")
+        raise MalformedSource(path=path, reason="it was not written by W&B")
     found: Fields = {}
     at = 0
     while at < len(data):
@@ -74,7 +74,7 @@ def fields(data: bytes | int, path: str) -> Fields:
         else:
             length, at = _number(data, at, path) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
             if not 0 <= length <= len(data) - at:
-                raise MalformedSource(path=path, reason="it is not what W&B writes")
+                raise MalformedSource(path=path, reason="it was not written by W&B")
             value = data[at : at + length]
             at += length
         found.setdefault(tag >> 3, []).append(value)
@@ -91,7 +91,7 @@ def _number(data: bytes, at: int, path: str) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * count)
         if byte < 0x80:
             return value, at + count + 1
-    raise MalformedSource(path=path, reason="it is not what W&B writes")
+    raise MalformedSource(path=path, reason="it was not written by W&B")
 
 
 def text(message: Fields, number: int) -> str:

@@ -35,7 +35,7 @@ def _fitting(text: str, check: Callable[[str], str], kind: str) -> str:
             return check(name)
         except (InvalidName, names.PathOfProject, UnicodeError):
             continue
-    raise InvalidName(text=text, kind=kind, reason="no name can be made of it")
+    raise InvalidName(text=text, kind=kind, reason="no valid name can be derived from it")
 
 
 def _plain(text: str) -> str:
@@ -86,7 +86,7 @@ def few(notes: Sequence[str]) -> list[str]:
     """Notes of one kind: those of all where nobody minds reading them, else the first ones and how many more there
     are."""
     more = len(notes) - MOST_TOLD
-    return list(notes) if more <= 0 else [*notes[:MOST_TOLD], f"{more} more are left out for such reasons"]
+    return list(notes) if more <= 0 else [*notes[:MOST_TOLD], f"{more} more are left out for similar reasons"]
 
 
 def without_nothing(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def parse_yaml(data: bytes | str, path: str) -> Any:
         _check(yaml, yaml.parse(data, loader), path)
         return yaml.load(data, loader)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError):
-        raise MalformedSource(path=path, reason="it is no YAML") from None
+        raise MalformedSource(path=path, reason="it is not YAML") from None
 
 
 def _check(yaml: Any, events: Any, path: str) -> None:
@@ -33,10 +33,10 @@ def _check(yaml: Any, events: Any, path: str) -> None:
     depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):
-            raise MalformedSource(path=path, reason="it has YAML aliases, which are not read")
+            raise MalformedSource(path=path, reason="it contains YAML aliases, which are not supported")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise MalformedSource(path=path, reason="it nests too deeply")
+            raise MalformedSource(path=path, reason="it is nested too deeply")
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _BLOCK: Final = 1 << 20
 
 class NoContent(InvalidInput):
     code = "no-content"
-    template = "{path!r} cannot be made of {kind}"
+    template = "{path!r} cannot be made from {kind}"
 
     path: str
     kind: str

@@ -161,7 +161,7 @@ class Intake:
                 whole.update(chunk.data)
                 yield _Batch([_Read(source.path, chunk.data, None, chunk.span, chunk.offset)], (), chunk.data)
             if not before.st_size and _holds_more(source, file):  # as those of /proc do
-                raise UnsupportedFile(path=source.file, reason="it says that it is empty, and is not")
+                raise UnsupportedFile(path=source.file, reason="its size is reported as 0, but it is not empty")
             if not same_bytes(before, _status(source, descriptor)):
                 raise SourceChanged(path=source.file)
         looks = stamp(before) if settled(before, began) else None
@@ -262,7 +262,7 @@ def _opened(source: Source) -> tuple[int, os.stat_result]:
     try:
         status = _status(source, descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise UnsupportedFile(path=source.file, reason="it stopped being a file")
+            raise UnsupportedFile(path=source.file, reason="it is no longer a file")
     except MregError:
         os.close(descriptor)
         raise
@@ -290,7 +290,7 @@ def _reading(pieces: Iterator[Chunk], source: Source, descriptor: int, before: o
         yield from pieces
     except ShortFile:
         if same_file(before, _status(source, descriptor)):  # as those of /sys do
-            raise UnsupportedFile(path=source.file, reason="it holds less than it says") from None
+            raise UnsupportedFile(path=source.file, reason="it is shorter than its reported size") from None
         raise SourceChanged(path=source.file) from None
     except OSError as error:
         raise not_read(source.file, error) from None

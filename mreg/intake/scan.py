@@ -28,7 +28,7 @@ _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 
 class NothingToLog(InvalidInput):
     code = "nothing-to-log"
-    template = "{what} holds no file to log"
+    template = "{what} contains no files to log"
 
     what: str
 
@@ -90,7 +90,7 @@ def scan(paths: Sequence[str | os.PathLike[str]], selection: Selection | None = 
             sources.append(_source(_last_part(path), path, status))
             continue
         if is_reserved(_last_part(path)):
-            raise UnsupportedFile(path=path, reason="it is a repository's own folder")
+            raise UnsupportedFile(path=path, reason="it is the folder of a repository")
         walk = _Walk(path, "" if len(given) == 1 else _last_part(path) + "/", chosen)
         sources += walk.files(status)
         folders += walk.empty
@@ -182,10 +182,10 @@ def _entered(folder: str, status: os.stat_result, above: list[tuple[int, int]]) 
     """The folders that are open while this one is walked. Raises UnsupportedFile where there are too many, or where it
     is one of them."""
     if len(above) > MAX_DEPTH:
-        raise UnsupportedFile(path=folder, reason=f"folders nest more than {MAX_DEPTH} deep")
+        raise UnsupportedFile(path=folder, reason=f"folders are nested more than {MAX_DEPTH} deep")
     identity = (status.st_dev, status.st_ino)
     if identity in above:
-        raise UnsupportedFile(path=folder, reason="it is a symbolic link to a folder that holds it")
+        raise UnsupportedFile(path=folder, reason="it is a symbolic link to a folder that contains it")
     return [*above, identity]
 
 
@@ -214,7 +214,7 @@ def _stat(path: str) -> os.stat_result:
     except FileNotFoundError:
         if not os.path.islink(path):
             raise MissingPath(path=path) from None
-        raise UnsupportedFile(path=path, reason="it is a symbolic link to nothing") from None
+        raise UnsupportedFile(path=path, reason="it is a broken symbolic link") from None
     except NotADirectoryError:
         raise MissingPath(path=path) from None
     except OSError as error:
@@ -249,7 +249,7 @@ def _kind(mode: int) -> str:
 
 def _fault_of_name(path: str) -> str | None:
     """os.fsdecode leaves half a surrogate pair where a name is not UTF-8."""
-    return "its name is not Unicode" if any(0xDC80 <= ord(c) <= 0xDCFF for c in path) else None
+    return "its name is not valid Unicode" if any(0xDC80 <= ord(c) <= 0xDCFF for c in path) else None
 
 
 def check_together(paths: Sequence[str], folders: Sequence[str]) -> None:
@@ -258,9 +258,13 @@ def check_together(paths: Sequence[str], folders: Sequence[str]) -> None:
         raise UnsupportedFile(path=paths[-1], reason=f"a version holds at most {MAX_FILES} files and folders")
     for first, second in (*pairwise(paths), *pairwise(folders)):
         if first == second:
-            raise UnsupportedFile(path=second, reason="two of the given paths have this name")
+            raise UnsupportedFile(path=second, reason="several of the given paths have this name")
     for one, other in path_conflicts(paths, folders):
-        reason = "it is a file and a folder" if one == other else f"it is one name with {one!r}, in Unicode's NFC"
+        reason = (
+            "it is both a file and a folder"
+            if one == other
+            else f"it is the same name as {one!r} in Unicode normal form NFC"
+        )
         raise UnsupportedFile(path=other, reason=reason)
 
 

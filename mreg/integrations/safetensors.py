@@ -47,7 +47,7 @@ def open(reference: str, path: str | None = None, *, repo: Given = None, framewo
     reference is resolved once. Raises NotFound, UnreadableTensors; DamagedFile while reading.
     """
     if framework not in _FRAMEWORKS:
-        raise ValueError(f"{framework!r} is none of {', '.join(_FRAMEWORKS)}")
+        raise ValueError(f"{framework!r} is not one of {', '.join(_FRAMEWORKS)}")
     convert: Convert = as_numpy
     if _FRAMEWORKS[framework] == "torch":
         from mreg.integrations.torch import as_torch  # noqa: PLC0415 - where it is wanted

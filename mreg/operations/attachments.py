@@ -30,7 +30,7 @@ class UnknownAttachment(NotFound):
 
 class SeveralFiles(InvalidInput):
     code = "several-files"
-    template = "attachment {name!r} of {owner!r} holds {count} files: say which one"
+    template = "attachment {name!r} of {owner!r} contains {count} files: name one of them"
 
     owner: str
     name: str

@@ -26,7 +26,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/@]*@")
 
 class UnknownCapture(InvalidInput):
     code = "unknown-capture"
-    template = "{what!r} is nothing that can be recorded"
+    template = "{what!r} cannot be recorded"
 
     what: str
 

@@ -57,7 +57,7 @@ class TypeDiffers(Refused):
 
 class NotEmpty(Refused):
     code = "not-empty"
-    template = "{kind} {name!r} still holds {count} {things}"
+    template = "{kind} {name!r} still contains {count} {things}"
 
     kind: str
     name: str

@@ -42,13 +42,13 @@ def parse(texts: str | Sequence[str] | None, moved: Sequence[AliasKey]) -> Expec
     expected: dict[AliasKey, str] = {}
     for text in given:
         if not isinstance(text, str):
-            raise InvalidExpectation(text=repr(text), reason=f"it is not a text: write 'vN' or {NOWHERE!r}")
+            raise InvalidExpectation(text=repr(text), reason=f"it is not a string: write 'vN' or {NOWHERE!r}")
         word, _, place = text.rpartition("=")
         if place != NOWHERE and parse_version(place) is None:
-            raise InvalidExpectation(text=text, reason=f"write vN or {NOWHERE}, with several aliases ALIAS=vN")
+            raise InvalidExpectation(text=text, reason=f"write vN or {NOWHERE}; for several aliases, ALIAS=vN")
         key = _named(text, word, list(dict.fromkeys(moved)))
         if expected.setdefault(key, place) != place:
-            raise InvalidExpectation(text=text, reason=f"{expected[key]} was expected of the same alias")
+            raise InvalidExpectation(text=text, reason=f"{expected[key]} was also expected of this alias")
     return expected
 
 
@@ -70,4 +70,4 @@ def _named(text: str, word: str, moved: list[AliasKey]) -> AliasKey:
     if len(found) == 1:
         return found[0]
     told = " and ".join(f"{key.collection}:{key.alias}" for key in found or moved)
-    raise InvalidExpectation(text=text, reason=f"say which alias: {told}" if found else f"what is moved is {told}")
+    raise InvalidExpectation(text=text, reason=f"name the alias: {told}" if found else f"the command moves {told}")

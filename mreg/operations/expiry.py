@@ -37,7 +37,7 @@ class DamagedPolicy(Damaged):
     """Written by other hands, or by a later release. What it would have kept is not known."""
 
     code = "damaged-policy"
-    template = "the property {key!r} of {owner!r} cannot be followed: {reason}"
+    template = "the property {key!r} of {owner!r} cannot be applied: {reason}"
 
     owner: str
     key: str
@@ -47,8 +47,8 @@ class DamagedPolicy(Damaged):
 def fault(value: Any) -> str | None:
     """Why this cannot be the seconds after which a version expires, or None."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return "it is no number of seconds"
-    return None if 0 < value < _LONGEST else "it is not above 0 and below 30,000 years"
+        return "it is not a number of seconds"
+    return None if 0 < value < _LONGEST else "it must be above 0 and below 30,000 years"
 
 
 def check(ttl: float) -> float:

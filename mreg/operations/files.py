@@ -34,7 +34,7 @@ class UnknownFile(NotFound):
 
 class WrongSize(InvalidInput):
     code = "wrong-size"
-    template = "{path!r} has {size} bytes, and the buffer for them {found}"
+    template = "{path!r} has {size} bytes, but the buffer has {found}"
 
     path: str
     size: int

@@ -37,7 +37,7 @@ MOMENT = timedelta(microseconds=1)
 
 class UnknownSequence(InvalidInput):
     code = "unknown-sequence"
-    template = "the journal has no entry {seq}; its last is {head}"
+    template = "the journal has no entry {seq}; the last one is {head}"
 
     seq: int
     head: int
@@ -45,7 +45,7 @@ class UnknownSequence(InvalidInput):
 
 class UnknownAction(InvalidInput):
     code = "unknown-action"
-    template = "no change is called {action!r}"
+    template = "there is no action {action!r}"
 
     action: str
     known: str
@@ -124,7 +124,7 @@ def _named(name: str | None) -> tuple[str | None, str | None]:
         return None, None
     reference = names.parse_reference(name)
     if ":" in name and reference.selector.alias is None:
-        raise names.InvalidReference(text=name, reason="a history is that of NAME, or of NAME:ALIAS")
+        raise names.InvalidReference(text=name, reason="write NAME or NAME:ALIAS")
     return reference.name, reference.selector.alias
 
 

@@ -39,7 +39,7 @@ print(json.dumps(found))
 
 class CannotAsk(InvalidInput):
     code = "cannot-ask"
-    template = "the interpreter {python!r} does not tell its packages: {reason}"
+    template = "cannot list the packages of the interpreter {python!r}: {reason}"
 
     python: str
     reason: str
@@ -54,7 +54,7 @@ def active() -> str:
                 return path
     found = shutil.which("python3") or shutil.which("python")
     if found is None:
-        raise CannotAsk(python="python3", reason="there is none on the PATH")
+        raise CannotAsk(python="python3", reason="there is none on PATH")
     return found
 
 
@@ -78,7 +78,7 @@ def ask(python: str) -> Mapping[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise CannotAsk(python=python, reason="it is no Python")
+        raise CannotAsk(python=python, reason="it is not a Python interpreter")
     return found
 
 

@@ -39,7 +39,7 @@ class UnknownTag(NotFound):
 
 class CardOfArtifact(InvalidInput):
     code = "card-of-artifact"
-    template = "{name!r} is an artifact: its card is the README.md among its files"
+    template = "{name!r} is an artifact: its card is the README.md of its versions"
 
     name: str
 
@@ -94,7 +94,7 @@ def add_link(draft: Draft, model: str, target: Resolved) -> tuple[int, bool]:
 
 def unlink(context: Context, reference: str, *, force: bool, message: str | None = None) -> Unlinked:
     """See `Repository.unlink`. Raises UnknownModel, NotFound, Held."""
-    wanted = names.parse_exact(reference, "say which link to remove, as MODEL:vN")
+    wanted = names.parse_exact(reference, "name the link to remove as MODEL:vN")
 
     remotes.refuse(context, wanted)
 

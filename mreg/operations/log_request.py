@@ -22,12 +22,12 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*").fullmatch
 
 class OnceOrAlways(InvalidInput):
     code = "once-or-always"
-    template = "`once` and `always` cannot go together"
+    template = "`once` and `always` cannot be combined"
 
 
 class NothingToRemoveFrom(InvalidInput):
     code = "nothing-to-remove-from"
-    template = "`remove` names files of the version that `onto` names, and goes with it only"
+    template = "`remove` names files of the version given as `onto`, and requires it"
 
 
 class LogRequest(NamedTuple):
@@ -100,7 +100,7 @@ def _checked_link(link: str) -> str:
 
 class InvalidSource(InvalidInput):
     code = "invalid-source"
-    template = "{name!r} cannot be recorded as what a version was made from: {reason}"
+    template = "{name!r} cannot be recorded as a source of a version: {reason}"
 
     name: str
     reason: str
@@ -131,9 +131,9 @@ def check_source(source: DataSource) -> DataSource:
     scheme, colon, rest = source.name.partition(":")
     secret = _secret(source.name) if source.kind == "uri" else ""
     if source.kind == "uri" and not (colon and rest.strip("/") and _SCHEME(scheme)):
-        raise InvalidSource(name=source.name, reason="it is no URI, such as `s3://bucket/data` or `doi:10.1000/1`")
+        raise InvalidSource(name=source.name, reason="it is not a URI such as `s3://bucket/data` or `doi:10.1000/1`")
     if secret:
-        raise InvalidSource(name=f"{scheme}://…", reason=f"it holds {secret}, and records cannot be taken back")
+        raise InvalidSource(name=f"{scheme}://…", reason=f"it contains {secret}, and records cannot be deleted")
     try:
         return parse_source(source._asdict())
     except Malformed as error:

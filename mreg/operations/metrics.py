@@ -25,7 +25,7 @@ NUMBER, CREATED = "number", "created"
 
 class UnknownMetric(NotFound):
     code = "unknown-metric"
-    template = "no version of {name!r} has a number called {metric!r}"
+    template = "no version of {name!r} has a numeric value called {metric!r}"
 
     name: str
     metric: str

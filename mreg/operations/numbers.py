@@ -13,7 +13,7 @@ MOST = 1000
 
 class InvalidFirst(InvalidInput):
     code = "invalid-first"
-    template = "a collection counts from 0 to {most}, not from {first}"
+    template = "the first number must be between 0 and {most}, not {first}"
 
     first: int
     most: int
@@ -21,7 +21,7 @@ class InvalidFirst(InvalidInput):
 
 class NumbersGiven(Refused):
     code = "numbers-given"
-    template = "{name!r} cannot count from {first}: v{number} was given already"
+    template = "the numbers of {name!r} cannot start at {first}: v{number} was already given"
 
     name: str
     first: int

@@ -77,7 +77,7 @@ def value_of(key: PropertyKey, text: str) -> Any:
 
 def _fault(name: str, value: Any) -> str | None:
     if name not in OWN:
-        return f"no setting {name} of an artifact is known"
+        return f"artifacts have no setting {name}"
     reason = config.fault(name, value)
     if reason or not isinstance(value, list):
         return reason
@@ -91,9 +91,9 @@ def _fault(name: str, value: Any) -> str | None:
 def check_property(owner: Owner, key: str, value: Any) -> None:
     """Raises InvalidProperty where mreg itself follows the property and could not follow this value."""
     if key.startswith(PREFIX):
-        reason = _fault(key[len("mreg.") :], value) if isinstance(owner, ArtifactKey) else "only an artifact has it"
+        reason = _fault(key[len("mreg.") :], value) if isinstance(owner, ArtifactKey) else "only artifacts have it"
     elif key == expiry.TTL:
-        reason = expiry.fault(value) if isinstance(owner, VersionKey) else "only a version has it"
+        reason = expiry.fault(value) if isinstance(owner, VersionKey) else "only versions have it"
     else:
         return
     if reason:

@@ -88,7 +88,7 @@ class EmptyCollection(NotFound):
 
 class AmbiguousDigest(InvalidInput):
     code = "ambiguous-digest"
-    template = "more than one version of {name!r} starts with @{prefix}"
+    template = "several versions of {name!r} have digests that start with {prefix}"
 
     name: str
     prefix: str

@@ -27,7 +27,7 @@ COMMAND = "alias rollback"
 
 class NoEarlierPlace(NotFound):
     code = "no-earlier-place"
-    template = "{name}:{alias} cannot go back {steps} (earlier places: {count})"
+    template = "{name}:{alias} cannot go back {steps} (earlier versions: {count})"
 
     name: str
     alias: str

@@ -146,7 +146,7 @@ def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Se
     wanted = names.parse_reference(reference)
     if ":" in reference:
         if sort:
-            raise InvalidSort(key=sort[0], reason="the reference means one version")
+            raise InvalidSort(key=sort[0], reason="the reference selects a single version")
         view = context.view()
         resolved = resolve(context, wanted, view)
         version = load(context, view, resolved)
@@ -155,7 +155,7 @@ def choose(context: Context, reference: str, filters: Sequence[Filter], sort: Se
             count(context, Wanted(tuple(filters), within=(wanted.name,)))
         now = datetime.now(UTC)
         if not all(one.matches(version, now=now) for one in filters):
-            raise NoMatch(what=f"{resolved.name} is no version that", where=_all_of(filters))
+            raise NoMatch(what=f"{resolved.name} is not a version that", where=_all_of(filters))
         return resolved
     found = find(context, Wanted(tuple(filters), sort=tuple(sort or ("-number",)), limit=1, within=(wanted.name,)))
     if not found:
@@ -306,12 +306,12 @@ def _order(text: str) -> Order:
     spelt = text.removeprefix("-")
     tokens = scanned(spelt)
     if len(tokens) != 2 or tokens[0].kind != "key":
-        raise InvalidSort(key=text, reason="it is no key")
+        raise InvalidSort(key=text, reason="it is not a key")
     key: Key = tokens[0].value
     if key.field and FIELDS[key.name] == "set":
         raise InvalidSort(key=text, reason="a set has no order")
     if key.field and key.name in ("kind", "type"):
-        raise InvalidSort(key=text, reason="it says little: sort by another key")
+        raise InvalidSort(key=text, reason="its order has no meaning: sort by another key")
     return Order(key, text.startswith("-"))
 
 

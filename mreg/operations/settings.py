@@ -19,7 +19,7 @@ class NotAllShared(Incomplete):
     """core.shared is group, but some existing files and folders did not get the group's rights."""
 
     code = "not-all-shared"
-    template = "{count} files or folders, such as {path!r}, belong to others, and keep their rights"
+    template = "{count} files or folders, such as {path!r}, belong to other users and keep their permissions"
 
     count: int
     path: str

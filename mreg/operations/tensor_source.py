@@ -81,7 +81,7 @@ class Source:
         except DamagedFile as error:
             raise self._unreadable(tensor, error) from None
         except BrokenMember as error:
-            reason = f"what it is compressed to is broken: {error}"
+            reason = f"its compressed data is damaged: {error}"
             raise Unreadable(SkippedTensor(tensor.file, tensor.name, reason, False, self._before)) from None
 
     def _inflate(self, path: str, at: tuple[int, int]) -> Inflating:

@@ -166,7 +166,7 @@ class _Comparing:
         if one.shape != other.shape:
             return "reshaped"
         if (one.order != other.order or not one.order) and self._before.place(one) != self._after.place(other):
-            reason = "its elements do not lie in the same order on both sides"
+            reason = "its elements are stored in different orders on the two sides"
             self._skipped.append(SkippedTensor(one.file, one.name, reason))
             return ""
         if one.dtype != other.dtype:

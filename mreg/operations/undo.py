@@ -50,7 +50,7 @@ class RefMoved(Conflict):
 
 class AlreadyUndone(Refused):
     code = "already-undone"
-    template = "entry {seq} is undone already, by entry {by}"
+    template = "entry {seq} was already undone, by entry {by}"
 
     seq: int
     by: int
@@ -114,7 +114,7 @@ def _attempt(context: Context, view: View, seq: int, moves: list[_Move]) -> Hist
     data = _data(context, view, seq, moves)
     entry, _, look, *_ = context.commit(f"undo {seq}", lambda draft: _build(context, draft, seq, moves, data))
     if entry is None:
-        raise CannotUndo(seq=seq, reason="it moved nothing")
+        raise CannotUndo(seq=seq, reason="it changed nothing that can be undone")
     return describe(context, context.quick_view(look), entry)
 
 
@@ -123,7 +123,7 @@ def _entry(context: Context, head: Mark, seq: int) -> Entry:
         raise UnknownSequence(seq=seq, head=head.seq)
     entry = context.journal.entry(seq)
     if not entry.changes:
-        raise CannotUndo(seq=seq, reason="it moved nothing, and what gc deletes is gone")
+        raise CannotUndo(seq=seq, reason="it changed no refs, and what gc deletes cannot be restored")
     return entry
 
 
@@ -166,7 +166,7 @@ def _settings_before(seq: int, now: str | None, old: str | None, new: str | None
         before, after = heading.with_settings(now, old, new)
         return before, after
     except ValueError:
-        reason = "it raised the format of the repository, which is never lowered"
+        reason = "it raised the repository format, which cannot be lowered"
         raise CannotUndo(seq=seq, reason=reason) from None
 
 
@@ -194,7 +194,7 @@ def _left_hanging(draft: Draft, gone: RefKey) -> str | None:
 def _unfit(draft: Draft, key: RefKey, value: str) -> str | None:
     need = rules.unmet(key, value, draft.value)
     if need:
-        return f"{rules.words(key)} needs {rules.words(need.keys[0])}, which is not there"
+        return f"{rules.words(key)} needs {rules.words(need.keys[0])}, which does not exist"
     if isinstance(key, CollectionKey) and draft.view.value(key) is None:  # else it only says something else
         try:
             check_free(draft.view, key)

@@ -25,7 +25,7 @@ class WouldReplace(Refused):
     """A number in the place of a whole mapping is a slip more often than meant."""
 
     code = "would-replace"
-    template = "{key!r} of {version} is a group of {count}, which one value would replace"
+    template = "{key!r} of {version} is a group of {count} that a single value would replace"
 
     version: str
     key: str
@@ -101,7 +101,7 @@ def check_replaced(target: Resolved, present: Mapping[str, Any], more: Mapping[s
 def remove(context: Context, references: Sequence[str], *, force: bool, message: str | None = None) -> Removed:
     """Delete versions, all or none; their numbers are never given again. Raises Held while an alias or a link names
     one of them; with `force`, these are deleted too."""
-    wanted = [names.parse_exact(one, "say which version to delete, as NAME:vN") for one in references]
+    wanted = [names.parse_exact(one, "name the version to delete as NAME:vN") for one in references]
 
     def build(draft: Draft) -> Removed:
         found = dict.fromkeys(_removable(context, draft, one) for one in wanted)

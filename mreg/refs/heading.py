@@ -34,7 +34,7 @@ class NeedsNewer(Refused):
     """What the repository says can be read; who does not know the rules that it asks for must not write."""
 
     code = "needs-newer"
-    template = "the repository asks its writers for {word!r}, which this release of mreg does not know"
+    template = "writers of this repository must support {word!r}, which this release of mreg does not"
 
     word: str
 
@@ -67,7 +67,7 @@ def parse(text: str) -> tuple[Heading, str]:
     if number > formats.NEWEST:  # before anything else: a newer format may have moved all the rest
         raise formats.newer("the repository", number)
     if number < formats.FIRST or str(number) != first.removeprefix("format = "):
-        raise DamagedConfig(reason="its first line states a format that there never was")
+        raise DamagedConfig(reason="its first line states a format that never existed")
     if second == name or not (len(name) == 32 and name.isalnum()):
         raise DamagedConfig(reason="its second line does not state the repository's id")
     heading = Heading(number, name, _needs(third) if number > 1 and third.startswith("needs = ") else ())

@@ -146,7 +146,7 @@ class Journal:
         if mark != self._seen:
             data = self.raw(mark.seq, known=True)
             if data is None or digest(data) != mark.digest:
-                raise DamagedJournal(seq=mark.seq, reason="it is not there as it was applied")
+                raise DamagedJournal(seq=mark.seq, reason="it is not the entry that was applied")
             self._seen = mark
         return mark
 
@@ -163,8 +163,8 @@ class Journal:
             except PutLost:
                 self._storage.look_again(APPLIED)
             except IsADirectoryError:
-                raise DamagedJournal(seq=mark.seq, reason=f"{APPLIED} is no file") from None
-        raise DamagedJournal(seq=mark.seq, reason=f"somebody else writes {APPLIED} each time")
+                raise DamagedJournal(seq=mark.seq, reason=f"{APPLIED} is not a file") from None
+        raise DamagedJournal(seq=mark.seq, reason=f"another writer keeps changing {APPLIED}")
 
     def _mark(self) -> tuple[Mark | None, Expect | str]:
         """The applied mark, and what must still be there when another one takes its place. One that the disk cannot
@@ -187,7 +187,7 @@ class Journal:
             data = self.raw(seq, known=seq <= end)
             if data is None:
                 if seq <= end:
-                    raise MissingEntry(seq=seq, reason="it is missing, and others follow it")
+                    raise MissingEntry(seq=seq, reason="it is missing, but later entries exist")
                 return
             entry = parse(seq, data)
             if entry.prev != mark.digest:
@@ -218,7 +218,7 @@ class Journal:
             if end.seq == head.seq:
                 break
         if end != head:
-            raise DamagedJournal(seq=head.seq, reason="it is not there as it was")
+            raise DamagedJournal(seq=head.seq, reason="it has changed")
 
     def has(self, seq: int) -> bool:
         """Is entry `seq` committed?"""
@@ -293,7 +293,7 @@ def parse(seq: int, data: bytes) -> Entry:
     except Malformed as error:
         raise DamagedJournal(seq=seq, reason=str(error)) from None
     if entry.seq != seq:
-        raise DamagedJournal(seq=seq, reason=f"it says that it is entry {entry.seq}")
+        raise DamagedJournal(seq=seq, reason=f"it claims to be entry {entry.seq}")
     return entry
 
 
@@ -340,12 +340,12 @@ def _parse_place(row: Any) -> tuple[int, int]:
 def _parse_texts(record: dict[str, Any], key: str) -> tuple[str, ...]:
     texts = canonical.take(record, key, list)
     if not all(isinstance(text, str) for text in texts):
-        raise Malformed(f"{key!r} holds something that is no string")
+        raise Malformed(f"{key!r} holds something that is not a string")
     return tuple(texts)
 
 
 def _parse_names(record: dict[str, Any], key: str) -> tuple[str, ...]:
     names = _parse_texts(record, key)
     if not all(is_digest(name) for name in names):
-        raise Malformed(f"{key!r} holds something that is no digest")
+        raise Malformed(f"{key!r} holds something that is not a digest")
     return names

@@ -313,7 +313,7 @@ def parse(text: str) -> RefKey:
         case ["registered", name, file] if is_name(name):
             found = _in_model(name, file)
         case ["aliases", name, alias] if is_name(name):
-            found = AliasKey(name, alias) if _is_alias(alias) else UnknownKey(text, f"{alias!r} is no alias")
+            found = AliasKey(name, alias) if _is_alias(alias) else UnknownKey(text, f"{alias!r} is not an alias")
         case ["runs", line]:
             run, _, digest = line.partition("#")
             found = RunKey(run, digest) if is_name(run) and is_digest(digest) else None

@@ -33,7 +33,7 @@ def read(key: CollectionKey, text: str | None) -> dict[str, Any]:
     tags = properties.get("tags", [])
     texts = [properties.get("type", ""), properties.get("description", ""), *(tags if isinstance(tags, list) else [0])]
     if not all(isinstance(text, str) for text in texts):
-        raise DamagedProperties(key=key, reason="a property is of the wrong type")
+        raise DamagedProperties(key=key, reason="a property has the wrong type")
     return properties
 
 
@@ -74,9 +74,9 @@ def fault(key: CollectionKey, text: str) -> str | None:
     wanted = _FIELDS[key.kind]
     typed = key.kind is CollectionKind.MODEL and properties.get(_TYPE, DEFAULT_TYPE) != DEFAULT_TYPE
     if properties.keys() - ({_TYPE} if typed else set()) != wanted:
-        return f"it has not the keys {' and '.join(sorted(wanted))}"
+        return f"its keys are not {' and '.join(sorted(wanted))}"
     tags = properties.get("tags", [])
     strange = next((tag for tag in tags if not is_tag(tag)), None)
     if strange is not None:
-        return f"{strange!r} is no tag"
+        return f"{strange!r} is not a tag"
     return None if tags == sorted(set(tags)) else "its tags are not sorted"

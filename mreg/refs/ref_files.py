@@ -52,7 +52,7 @@ def after(entries: Iterable[Entry]) -> dict[RefKey, Ref]:
     return {keys.parse(change.ref): left_by(change, entry.seq) for entry in entries for change in entry.changes}
 
 
-FASTER = "somebody else writes it each time"
+FASTER = "another writer keeps changing it"
 
 
 def read(storage: Storage, key: RefKey) -> Ref:
@@ -216,7 +216,7 @@ def decode_table(file: str, data: bytes) -> dict[str, Ref]:
         last = state.removesuffix(" deleted")
         table[name] = Ref(None, seq, last) if dead else Ref(state, seq)
     if encode_table(file, table) != data:
-        raise DamagedRef(ref=file, reason="it has a line twice, or another number than its lines")
+        raise DamagedRef(ref=file, reason="it has a duplicate line, or a wrong line count")
     return table
 
 
@@ -237,9 +237,9 @@ def _unseal(key: str, data: bytes) -> tuple[str, int, bool]:
     deleted = "deleted" in words
     seq = parse_digits(next((word[4:] for word in words if word.startswith("seq=")), ""))
     if seq is None:
-        raise DamagedRef(ref=key, reason="it is empty" if not body else "its last line is not mreg's")
+        raise DamagedRef(ref=key, reason="it is empty" if not body else "its last line was not written by mreg")
     if data != _seal(key, text, seq, deleted=deleted):
-        raise DamagedRef(ref=key, reason="its check sum does not fit")
+        raise DamagedRef(ref=key, reason="its checksum does not match")
     return text, seq, deleted
 
 

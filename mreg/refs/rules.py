@@ -117,11 +117,11 @@ def fault(key: RefKey, value: str) -> str | None:
         case CollectionKey():
             return properties.fault(key, value)
         case VersionKey() | AttachmentKey():
-            return None if is_digest(value) else "it holds no digest"
+            return None if is_digest(value) else "it contains no digest"
         case AnnotationKey():
             return values.annotation.fault(value)
         case AliasKey():
-            return None if parse_version(value) is not None else "it holds no version number"
+            return None if parse_version(value) is not None else "it contains no version number"
         case LinkKey():
             return None if parse_link(value) else "it names no version"
         case RunKey():

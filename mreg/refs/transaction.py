@@ -48,7 +48,7 @@ class ReservedNumber(Refused):
     """A number that is kept for one content is given to no other."""
 
     code = "reserved-number"
-    template = "{what} cannot be made: its number is reserved"
+    template = "{what} cannot be created: its number is reserved"
 
     what: str
 
@@ -57,7 +57,7 @@ class Uncertain(Incomplete):
     """The machine failed at the commit point: the entry exists, but may not survive a power loss."""
 
     code = "uncertain"
-    template = "change {seq} was made, but the disk did not confirm it: {reason}"
+    template = "entry {seq} was written, but the disk did not confirm it: {reason}"
 
     seq: int
     reason: str
@@ -215,7 +215,7 @@ def check_message(message: str | None) -> None:
     if message is not None:
         check_text(message, "a message")
     if message and not is_unicode(message):
-        raise InvalidMessage(reason="is not Unicode")
+        raise InvalidMessage(reason="is not valid Unicode")
     if message and len(message.encode()) > MAX_MESSAGE:
         raise InvalidMessage(reason=f"is longer than {MAX_MESSAGE >> 10} KiB")
 

@@ -330,7 +330,7 @@ class View(Refs):
         said = self._said().get(key, NEVER)
         later = seen.seq > self.head.seq and self._journal.has(seen.seq)
         if not (seen == said or seen.seq < said.seq or later):
-            raise DamagedRef(ref=key, reason="it is not what the journal says")
+            raise DamagedRef(ref=key, reason="it differs from the journal")
         return said
 
 
@@ -338,7 +338,7 @@ def alias_number(key: AliasKey, value: str) -> int:
     """The number that an alias points at. Raises DamagedRef."""
     number = parse_version(value)
     if number is None:
-        raise DamagedRef(ref=key, reason="it holds no version number")
+        raise DamagedRef(ref=key, reason="it contains no version number")
     return number
 
 
@@ -353,7 +353,7 @@ def link_target(key: LinkKey, value: str) -> LinkTarget:
 def record_digest(key: VersionKey, value: str) -> str:
     """The digest that a version's ref holds. Raises DamagedRef."""
     if rules.fault(key, value):
-        raise DamagedRef(ref=key, reason="it holds no digest")
+        raise DamagedRef(ref=key, reason="it contains no digest")
     return value
 
 

@@ -23,7 +23,7 @@ def wanted(
     within: str | Sequence[str],
 ) -> Wanted:
     if limit is not None and limit < 0:
-        raise ValueError(f"limit is {limit}: it must not be negative")
+        raise ValueError(f"limit must not be negative, but is {limit}")
     every = [where] if isinstance(where, str | values.filters.filter.Filter) else list(where)
     filters = tuple(values.filters.filter.Filter(one) if isinstance(one, str) else one for one in every)
     return operations.search.Wanted(filters, text, texts(sort), limit, texts(within))

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 class AlreadyInitialised(Refused):
     code = "already-initialised"
-    template = "{location} is an mreg repository already"
+    template = "{location} is already an mreg repository"
 
     location: str
 
 
 class SeveralRepositories(InvalidInput):
     code = "several-repositories"
-    template = "{names} are in different repositories, and one can be searched at a time"
+    template = "{names} are in different repositories; only one can be searched at a time"
 
     names: str
 

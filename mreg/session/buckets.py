@@ -16,7 +16,7 @@ from mreg.values.errors import Failed
 
 class NeedsCache(Failed):
     code = "needs-cache"
-    template = "a repository in a bucket needs a cache folder, and you have none"
+    template = "a repository in a bucket requires a cache folder, and there is none"
 
 
 def open_replica(url: Url, cache: str | None) -> Replica:

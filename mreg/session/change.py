@@ -31,7 +31,7 @@ _TOLD = 3
 
 class Overtaken(Conflict):
     code = "overtaken"
-    template = "somebody else was faster: {reason}; nothing of this change was made"
+    template = "another writer was faster: {reason}; this change was not made"
 
     reason: str
 
@@ -159,7 +159,7 @@ class ChangeContext(Context):
             except Unmet:
                 raise
             except MissingPack as error:  # also where the content was that of the latest version, and no longer is
-                raise Overtaken(reason="what a step rests on is not there any more") from error
+                raise Overtaken(reason="something that a step depends on no longer exists") from error
             except (Conflict, NotFound, Refused, InvalidInput) as error:
                 raise Overtaken(reason=str(error)) from error
             found.add(one)

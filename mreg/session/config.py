@@ -36,7 +36,7 @@ class DamagedSetting(DamagedConfig):
     """Written by other hands: `config set` takes no such value."""
 
     code = "damaged-setting"
-    template = "config.toml gives the setting {name!r} an invalid value: {reason}"
+    template = "config.toml sets {name!r} to an invalid value: {reason}"
 
     name: str
 
@@ -92,9 +92,9 @@ def _bests(text: str) -> list[str]:
         direction, _, rest = rule.partition(":")
         key, _, most = rest.rpartition(":")
         if direction not in (values.directions.MAX, values.directions.MIN) or not key:
-            raise ValueError("write max:KEY:N or min:KEY:N, with spaces between several")
+            raise ValueError("write max:KEY:N or min:KEY:N; separate several with spaces")
         if not (most.isascii() and most.isdigit()) or len(most) > 9 or int(most) == 0:
-            raise ValueError(f"how many to keep is a whole number above 0, not {most!r}")
+            raise ValueError(f"the number to keep must be a whole number above 0, not {most!r}")
     return rules
 
 
@@ -114,7 +114,7 @@ def _capture(text: str) -> str:
 
 def _sharing(text: str) -> str:
     if text not in (GROUP, "umask"):
-        raise ValueError("write group or umask")
+        raise ValueError("write `group` or `umask`")
     return text
 
 
@@ -122,25 +122,27 @@ GROUP = "group"
 
 SETTINGS: dict[str, Setting] = {
     SHARED: Setting(
-        "umask", _sharing, "group: all members of the folder's group may write; umask: the umask of each writer decides"
+        "umask", _sharing, "group: all members of the folder's group may write; umask: each writer's umask decides"
     ),
     "gc.grace": Setting("14d", _age, "how long gc keeps unreachable data"),
     "gc.keep-best": Setting(
-        [], _bests, "gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, several with spaces"
+        [], _bests, "gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, separated by spaces"
     ),
     "gc.keep-last": Setting(0, _count, "gc expires versions beyond the newest N of their artifact; 0: no limit"),
-    "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: none for that"),
+    "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: no filter"),
     "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
-    "lock.timeout": Setting("30s", _age, "how long a writer waits for another one"),
+    "lock.timeout": Setting("30s", _age, "how long a writer waits for another writer"),
     "log.capture": Setting(
-        "git", _capture, "what `mreg log` records by itself: git, python, packages, argv, gpu, with commas; all; none"
+        "git",
+        _capture,
+        "what `mreg log` records: git, python, packages, argv, gpu, separated by commas; or all, or none",
     ),
     "log.compress": Setting(True, _switch, "whether log compresses chunks"),
-    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) that log leaves out"),
+    "log.exclude": Setting([], _globs, "patterns (as in .gitignore, separated by spaces) of files that log leaves out"),
     "metrics.direction": Setting(
         [],
         _directions,
-        "which values of metrics are better: max:KEY or min:KEY, with spaces; KEY may be a glob",
+        "which values are better: max:KEY or min:KEY, separated by spaces; KEY may be a glob",
     ),
     "use.hard-links": Setting(
         False,
@@ -224,7 +226,7 @@ def fault(name: str, value: Any) -> str | None:
     if type(value) is not type(known.default):
         return f"it is no {type(known.default).__name__}"
     if isinstance(value, list):
-        return None if all(isinstance(one, str) for one in value) else "not all of the list is text"
+        return None if all(isinstance(one, str) for one in value) else "not all elements of the list are strings"
     try:
         known.parse(str(value).lower() if isinstance(value, bool) else str(value))
     except ValueError as error:

@@ -30,7 +30,7 @@ class InvalidLocation(InvalidInput):
 
 class UnknownScheme(InvalidInput):
     code = "unknown-scheme"
-    template = "{location!r} looks like a URL, and mreg opens none that starts with {scheme}:// (only {known})"
+    template = "{location!r} looks like a URL, but mreg does not support {scheme}:// (only {known})"
 
     location: str
     scheme: str
@@ -41,7 +41,7 @@ class NeedsFolder(InvalidInput):
     """A URL in a place where only a folder is possible."""
 
     code = "needs-folder"
-    template = "{location!r} looks like a URL, and {what} is a folder"
+    template = "{location!r} looks like a URL, but {what} must be a folder"
 
     location: str
     what: str
@@ -101,7 +101,7 @@ def remote_of(location: str | os.PathLike[str]) -> Url | None:
 
 _CREDENTIALS = {
     "ssh": "write ssh://HOST/PATH or ssh://USER@HOST/PATH; passwords and keys belong in ssh's own configuration",
-    **dict.fromkeys(WEB, "addresses with credentials are kept nowhere, and what needs them cannot be read"),
+    **dict.fromkeys(WEB, "mreg stores no addresses with credentials, and cannot read what requires them"),
     "": "credentials belong in the environment or a profile",
 }
 
@@ -111,11 +111,11 @@ def _check_server(url: Url) -> None:
     if not _HOST.fullmatch(host):
         raise InvalidLocation(location=str(url), reason=f"write {url.scheme}://HOST/PATH")
     if not url.path.isprintable() or "\\" in url.path or ".." in url.path.split("/"):
-        raise InvalidLocation(location=str(url), reason="its path is none that can be asked for")
+        raise InvalidLocation(location=str(url), reason="its path cannot be requested")
     if url.scheme == "http" and re.sub(r":[0-9]+$", "", host) not in _THIS_MACHINE:
-        raise InvalidLocation(location=str(url), reason="without encryption only this machine is asked; write https://")
+        raise InvalidLocation(location=str(url), reason="http:// is only allowed for this machine; write https://")
     if url.scheme == "ssh" and not url.path.strip("/"):
-        raise InvalidLocation(location=str(url), reason="it names no folder; write ssh://HOST/PATH")
+        raise InvalidLocation(location=str(url), reason="it contains no folder; write ssh://HOST/PATH")
 
 
 def folder_of(location: str | os.PathLike[str], what: str = "this") -> str:

@@ -25,7 +25,7 @@ class NotAFolder(Refused):
 
 class CacheInRepository(Refused):
     code = "cache-in-repository"
-    template = "the cache folder {cache!r} lies in a repository"
+    template = "the cache folder {cache!r} is inside a repository"
 
     cache: str
 

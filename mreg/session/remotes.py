@@ -49,7 +49,7 @@ class NoSuchPlace(NotFound):
 
 class RemoteExists(Refused):
     code = "remote-exists"
-    template = "there is a remote {name!r} already: {location}"
+    template = "the remote {name!r} exists already: {location}"
 
     name: str
     location: str
@@ -57,7 +57,7 @@ class RemoteExists(Refused):
 
 class UntrustedRemote(Refused):
     code = "untrusted-remote"
-    template = "the remote {name!r} is not followed: {owner} may choose it, in {repository}"
+    template = "the remote {name!r} is ignored: {owner} can change it, in {repository}"
 
     name: str
     repository: str
@@ -66,7 +66,7 @@ class UntrustedRemote(Refused):
 
 class RemotesElsewhere(Refused):
     code = "remotes-elsewhere"
-    template = "remotes in the settings of {repository} are not followed, as whoever writes there could choose them"
+    template = "remotes in the settings of {repository} are ignored, as anyone who can write there can change them"
 
     repository: str
 
@@ -84,7 +84,7 @@ class OnlyHere(Refused):
     """What would change something names a version in a remote."""
 
     code = "only-here"
-    template = "{reference!r} is in a remote: only what is in this repository can be changed, or pointed at"
+    template = "{reference!r} is in a remote: only what is in this repository can be changed or referred to"
 
     reference: str
 
@@ -195,7 +195,7 @@ def location_of(context: Context, name: str) -> str:
         raise UnknownRemote(name=name, near=near(name, list(known)))
     remote = known[name]
     if not remote.followed:
-        owner = trust.owner_of(context.location) if is_local(context) else "whoever writes there"
+        owner = trust.owner_of(context.location) if is_local(context) else "anyone who can write there"
         raise UntrustedRemote(name=name, repository=context.location, owner=owner)
     return remote.location
 
@@ -216,7 +216,7 @@ def check_location(location: str | os.PathLike[str]) -> str:
         session.buckets.check_place(url)
         kept = str(url)
     if not kept or len(kept) > MAX_LENGTH or not kept.isprintable():
-        raise locations.InvalidLocation(location=text[:80], reason="it is empty, too long, or cannot be printed")
+        raise locations.InvalidLocation(location=text[:80], reason="it is empty, too long, or not printable")
     return kept
 
 

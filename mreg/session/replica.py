@@ -52,7 +52,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
 class Replaced(Conflict):
     code = "repository-replaced"
-    template = "the repository at {location} is not the one that was there before"
+    template = "the repository at {location} is a different one than before"
 
     location: str
 

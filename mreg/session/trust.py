@@ -23,7 +23,7 @@ from mreg.values.errors import Damaged, Failed, NotFound, Refused
 __all__ = ["USER_SETTINGS", "set_user_setting", "user_setting"]
 
 SETTING = "safe.directory"
-USER_SETTINGS = {SETTING: "repositories of others that may be written to; * for all"}
+USER_SETTINGS = {SETTING: "repositories of other users that may be written to; * for all"}
 """The settings that a user has in all repositories, and what they mean."""
 
 ANY = "*"
@@ -34,7 +34,7 @@ MAX_LENGTH = 1 << 20
 
 class Untrusted(Refused):
     code = "untrusted"
-    template = "{location} belongs to {owner}: it can be read, but not written to before you say that it is safe"
+    template = "{location} belongs to {owner}: it is read-only until you declare it safe"
 
     location: str
     owner: str
@@ -49,7 +49,7 @@ class DamagedUserConfig(Damaged):
 
 class NoHome(Failed):
     code = "no-home"
-    template = "you have no home folder for your settings"
+    template = "you have no home folder to keep settings in"
 
 
 class UnknownUserSetting(NotFound):
@@ -117,7 +117,7 @@ def safe_directories() -> list[str]:
     found = user_table().get("safe", {})
     listed = found.get("directory", []) if isinstance(found, dict) else None
     if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
-        raise DamagedUserConfig(path=str(places.user_config()), reason=f"{SETTING} is no list of texts")
+        raise DamagedUserConfig(path=str(places.user_config()), reason=f"{SETTING} is not a list of strings")
     return listed
 
 

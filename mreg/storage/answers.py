@@ -20,7 +20,7 @@ _WRONG_KEYS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "Authent
 _ELSEWHERE = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"})
 _SIGNS = {
     "dns error": "its host name is not known",
-    "ConnectionRefused": "the connection is refused",
+    "ConnectionRefused": "the connection was refused",
     "ertificate": "its certificate is not trusted",
     "kind: Timeout": "it does not answer in time",
     "TimedOut": "it does not answer in time",
@@ -62,7 +62,7 @@ class WrongRegion(Refused):
 
 class StoreBusy(Failed):
     code = "store-busy"
-    template = "the store of {bucket} answers {status}: it is too busy, or out of order"
+    template = "the store of {bucket} answers {status}: it is overloaded or failing"
 
     bucket: str
     status: int
@@ -136,9 +136,7 @@ def unusable(error: Exception, bucket: str) -> NoCredentials:
     may show what it was given."""
     if "Account must be specified" in str(error):
         return NoCredentials(bucket=bucket, told=": AZURE_STORAGE_ACCOUNT_NAME is not set")
-    return NoCredentials(
-        bucket=bucket, told=" that can be used: those that are set are not in the form of this store's"
-    )
+    return NoCredentials(bucket=bucket, told=" that can be used: those that are set do not have this store's format")
 
 
 def _reason(word: str) -> str:
@@ -146,8 +144,8 @@ def _reason(word: str) -> str:
         return "the credentials have expired"
     if word in _WRONG_KEYS:
         return "the credentials are wrong"
-    return "the credentials do not permit it, or are wrong"
+    return "the credentials are wrong or lack permission"
 
 
 def _why(text: str) -> str:
-    return next((reason for sign, reason in _SIGNS.items() if sign in text), "the connection fails")
+    return next((reason for sign, reason in _SIGNS.items() if sign in text), "the connection failed")

@@ -113,7 +113,7 @@ class PutLost(Conflict):
     """The key was not in the expected state. The only failure of `put` that callers plan for."""
 
     code = "put-lost"
-    template = "{key} was changed by somebody else"
+    template = "{key} was changed by another writer"
 
     key: str
 

@@ -258,10 +258,10 @@ def _header(path: str, file: BinaryIO) -> bytes:
     """Raises DamagedBundle."""
     header = os.pread(file.fileno(), _HEADER.size, 0)
     if len(header) < _HEADER.size or not header.startswith(MAGIC):
-        raise DamagedBundle(path=path, reason="it does not begin like one")
+        raise DamagedBundle(path=path, reason="it does not start like one")
     _, number, _, _ = _HEADER.unpack(header)
     if number != FORMAT:
-        raise DamagedBundle(path=path, reason=f"format {number} of bundles is not known to this release")
+        raise DamagedBundle(path=path, reason=f"bundle format {number} is unknown to this release")
     return header
 
 

@@ -39,12 +39,12 @@ _ENDPOINTS = {
 
 class NeedsRemote(Failed):
     code = "needs-remote"
-    template = "buckets need the package obstore, which is not installed"
+    template = "buckets require the package obstore, which is not installed"
 
 
 class InvalidBucket(InvalidInput):
     code = "invalid-bucket"
-    template = "{url!r} names no place in a bucket: {reason}"
+    template = "{url!r} is not a valid location in a bucket: {reason}"
 
     url: str
     reason: str
@@ -73,7 +73,7 @@ def check_place(scheme: str, name: str, path: str) -> str:
         raise InvalidBucket(url=url, reason=f"write {scheme}://BUCKET/FOLDER")
     for part in prefix.split("/") if prefix else ():
         if part in (".", "..") or not _PART.fullmatch(part):
-            raise InvalidBucket(url=url, reason=f"{part!r} cannot be part of a folder's name there")
+            raise InvalidBucket(url=url, reason=f"{part!r} cannot be part of a folder name there")
     return prefix
 
 

@@ -36,7 +36,7 @@ _HAS_FALLOCATE = sys.platform.startswith("linux") and sys.maxsize > 1 << 32
 
 class LinkInStore(Refused):
     code = "link-in-repository"
-    template = "{path!r} is a symbolic link, and mreg follows none inside of a repository"
+    template = "{path!r} is a symbolic link, and mreg follows no links inside a repository"
 
     path: str
 
@@ -154,6 +154,6 @@ def _rename_new(temp: str, path: str) -> None:
         libc.rename_new(temp, path)
     except OSError as error:
         if no_such_call(error):
-            why = "the file system has neither hard links nor exclusive renames"
+            why = "the file system supports neither hard links nor exclusive renames"
             raise OSError(errno.ENOSYS, why, path) from None
         raise

@@ -52,8 +52,8 @@ def _race(remote: Remote, key: str, pool: ThreadPoolExecutor) -> None:
 
     won = [value for value, created in zip(values, pool.map(create, values), strict=True) if created]
     if len(won) > 1:
-        raise UnfitStore(reason=f"{len(won)} writers created the same key at the same time, and one may")
+        raise UnfitStore(reason=f"{len(won)} writers created the same key at the same time; only one may")
     found = remote.get(key)
     # Of a request that arrived twice, the second answer says that the key is there.
     if found is None or found.data not in (won or values):
-        raise UnfitStore(reason="what was written is not what is read")
+        raise UnfitStore(reason="a value that was read differs from what was written")

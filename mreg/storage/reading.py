@@ -67,7 +67,7 @@ def _open_value(path: str) -> int:
 
 
 def _no_file(path: str) -> IsADirectoryError:
-    return IsADirectoryError(errno.EISDIR, "something that is no file is in its place", path)
+    return IsADirectoryError(errno.EISDIR, "something other than a file is in its place", path)
 
 
 def read_range(path: str, start: int, length: int) -> bytes:

@@ -43,26 +43,26 @@ _THREAD = "mreg-sftp"
 
 class NeedsSsh(Failed):
     code = "needs-ssh"
-    template = "ssh:// needs the package asyncssh, which is not installed"
+    template = "ssh:// requires the package asyncssh, which is not installed"
 
 
 class UnknownHost(Refused):
     code = "unknown-host"
-    template = "the host key of {server} is not the one that your known_hosts has"
+    template = "the host key of {server} does not match your known_hosts"
 
     server: str
 
 
 class NotLetIn(Refused):
     code = "not-let-in"
-    template = "{server} does not let you in"
+    template = "{server} refuses the login"
 
     server: str
 
 
 class SftpFault(Failed):
     code = "sftp-fault"
-    template = "{server} fails: {reason}"
+    template = "{server} failed: {reason}"
 
     server: str
     reason: str
@@ -311,8 +311,8 @@ def _is_of_others(record: logging.LogRecord) -> bool:
 
 _FAILS = "the server does not say why (is its disk full?)"
 _FAULTS = {
-    "SFTPOpUnsupported": "it makes no hard links, which one writer of several is found out by",
-    "SFTPPermissionDenied": "your account there may not do that",
+    "SFTPOpUnsupported": "it does not support hard links, which decide between concurrent writers",
+    "SFTPPermissionDenied": "your account there is not permitted to do that",
 }
 
 _NO_SESSION = 0xFFFFFFFF
@@ -322,7 +322,7 @@ _LOST = ("ConnectionLost", "SFTPConnectionLost", "SFTPNoConnection", "Disconnect
 
 def _why(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "the connection is refused"
+        return "the connection was refused"
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, OSError) and error.errno is not None and error.errno < 0:
@@ -330,5 +330,5 @@ def _why(error: Exception) -> str:
     if getattr(error, "code", None) == _NO_SESSION:
         return "it offers no SFTP"
     if isinstance(error, OSError) or type(error).__name__ in _LOST:
-        return "the connection is lost"
-    return f"SSH fails ({getattr(error, 'reason', '') or error})"
+        return "the connection was lost"
+    return f"SSH failed ({getattr(error, 'reason', '') or error})"

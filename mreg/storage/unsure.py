@@ -25,7 +25,7 @@ class UnsureWrite(Incomplete):
     """The connection failed while a value was written, and again when it was looked for."""
 
     code = "unsure-write"
-    template = "whether {key} was written is not known: {reason}"
+    template = "it is unknown whether {key} was written: {reason}"
 
     key: str
     reason: str

@@ -58,7 +58,7 @@ class OnlyToRead(Refused):
 
 class NotListed(Refused):
     code = "not-listed"
-    template = "{server} cannot be searched: a web server does not list its files"
+    template = "{server} cannot be searched: web servers do not list their files"
 
     server: str
 
@@ -105,7 +105,7 @@ class Web(Remote):
                 return None
             size = _length(answer)
             if size is None:
-                raise self._bad("does not tell how long its files are")
+                raise self._bad("does not report the sizes of its files")
             return Stat(size, _time(answer.headers.get("Last-Modified")))
 
     def listing(self, prefix: str, after: str = "") -> Iterator[Listed]:
@@ -142,7 +142,7 @@ class Web(Remote):
             return _Answer(None)
         if answer.headers.get_content_type() == "text/html":  # no file of a repository is one
             answer.close()
-            raise self._bad("sends a web page, such as one to log in, in place of a file")
+            raise self._bad("sends a web page, such as a login page, instead of a file")
         return _Answer(answer)
 
     def _body(self, answer: Any, most: int) -> bytes:
@@ -157,7 +157,7 @@ class Web(Remote):
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None
         if size is not None and most - left < min(size, most):
-            raise self._bad("sends less than it says")
+            raise self._bad("sends less than it announced")
         return b"".join(parts)
 
     def _range(self, answer: Any, start: int, length: int) -> bytes:
@@ -169,19 +169,19 @@ class Web(Remote):
         short = last < start + length - 1 and last + 1 != whole
         other = _length(answer) not in (None, last - first + 1)
         if first != start or last >= start + length or last < first or short or other:
-            raise self._bad("sends another part of a file than it was asked for")
+            raise self._bad("sends a different part of a file than requested")
         data = self._body(answer, last - first + 1)
         if len(data) != last - first + 1 or answer.read(1):
-            raise self._bad("sends another part of a file than it says")
+            raise self._bad("sends a different part of a file than announced")
         return data
 
     def _keep(self, key: str, answer: Any, start: int, length: int) -> bytes:
         """Of a server without ranges: fetch the whole file, once."""
         size = _length(answer)
         if size is None:
-            raise self._bad("gives no parts of files, and does not tell how long they are")
+            raise self._bad("does not support range requests, and does not report file sizes")
         if size > shutil.disk_usage(tempfile.gettempdir()).free:
-            raise self._bad("gives no parts of files, and there is no room to fetch the whole one")
+            raise self._bad("does not support range requests, and there is no space to fetch the whole file")
         file = _Spool()
         for at in range(0, size, _BLOCK):
             file.write(self._rest(answer, min(size - at, _BLOCK)))
@@ -199,7 +199,7 @@ class Web(Remote):
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None
         if len(data) < left:
-            raise self._bad("sends less than it says")
+            raise self._bad("sends less than it announced")
         return data
 
     def _bad(self, reason: str) -> BadAnswer:
@@ -239,7 +239,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         place = urllib.parse.urlsplit(newurl)
         plain = place.scheme == "http" and place.hostname in _THIS_MACHINE and req.type == "http"
         if place.username is not None or not (place.scheme == "https" or plain):
-            raise BadAnswer(server=self._url, reason="leads to an address that is not followed")
+            raise BadAnswer(server=self._url, reason="redirects to an address that mreg does not follow")
         found = super().redirect_request(req, fp, code, msg, headers, newurl)
         if found is not None:
             found.method = req.get_method()
@@ -282,10 +282,10 @@ def _why(cause: object) -> str:
     if isinstance(cause, TimeoutError):
         return "it does not answer in time"
     if isinstance(cause, ConnectionRefusedError):
-        return "the connection is refused"
+        return "the connection was refused"
     text = str(cause)
     if "CERTIFICATE" in text.upper():
         return "its certificate is not trusted"
     if "Name or service" in text or "nodename" in text or "name resolution" in text:
         return "its host name is not known"
-    return "the connection fails"
+    return "the connection failed"

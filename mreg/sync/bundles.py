@@ -30,19 +30,19 @@ _ORIGIN = "bundle.origin"
 
 class FileExists(Refused):
     code = "bundle-exists"
-    template = "{path} is there already"
+    template = "{path} exists already"
 
     path: str
 
 
 class NoFileName(InvalidInput):
     code = "no-file-name"
-    template = "a bundle needs the name of a file, or `-` for standard output"
+    template = "a bundle requires a file name, or `-` for standard output"
 
 
 class BundleIsDone(Refused):
     code = "bundle-is-done"
-    template = "{path} is a bundle, which is not changed once it is written"
+    template = "{path} is a bundle; bundles cannot be changed"
 
     path: str
 

@@ -49,7 +49,7 @@ class NumbersTaken(Refused):
     """taken: the numbers that mean something else there."""
 
     code = "numbers-taken"
-    template = "at {location} these numbers mean other versions: {names}"
+    template = "at {location}, these numbers belong to other versions: {names}"
 
     location: str
     names: str
@@ -68,7 +68,7 @@ class AliasElsewhere(Refused):
     """Not where this side has ever seen it."""
 
     code = "alias-elsewhere"
-    template = "alias '{name}' was moved at {location}: it is at {found} there"
+    template = "alias '{name}' was moved at {location}, and is at {found} there"
 
     name: str
     location: str
@@ -96,7 +96,7 @@ class NameUnfit(Refused):
     """origin: what this side calls it. proposed: a name that would do there."""
 
     code = "name-unfit"
-    template = "{name!r} cannot be called so at {location}: {reason}"
+    template = "the name {name!r} cannot be used at {location}: {reason}"
 
     name: str
     location: str
@@ -109,6 +109,6 @@ class TargetChanged(Conflict):
     """Something was committed on the other side that changes the plan."""
 
     code = "target-changed"
-    template = "{location} changed while the versions travelled"
+    template = "{location} changed during the transfer"
 
     location: str

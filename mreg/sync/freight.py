@@ -56,7 +56,7 @@ class Stock:
 
 class DamagedRecipe(Damaged):
     code = "damaged-recipe"
-    template = "{location} does not put file {digest} together: {reason}"
+    template = "{location} has no usable copy of file {digest}: {reason}"
 
     location: str
     digest: str

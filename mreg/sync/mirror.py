@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 
 class Diverged(Refused):
     code = "diverged"
-    template = "{location} is no mirror of this repository: entry {seq} there is another one"
+    template = "{location} is not a mirror of this repository: entry {seq} differs there"
 
     location: str
     seq: int
@@ -36,7 +36,7 @@ class Diverged(Refused):
 
 class NoMirror(Refused):
     code = "no-mirror"
-    template = "{location} is another repository: its id is {id}"
+    template = "{location} is a different repository: its id is {id}"
 
     location: str
     id: str
@@ -138,7 +138,7 @@ class _Copy:
             while staged.size < size:
                 block = self._source.storage.read(packs.key_of(name), staged.size, _BLOCK)
                 if not block:
-                    raise DamagedPack(pack=name, reason="it is cut short")
+                    raise DamagedPack(pack=name, reason="it is truncated")
                 staged.write(block)
             self.bytes += staged.size
             self._storage.put(packs.key_of(name), staged)

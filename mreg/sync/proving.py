@@ -67,7 +67,9 @@ class Proof:
         for stretch in place.stretches:
             stretch.take(data)
             for name in stretch.wrong:
-                raise DamagedRecipe(location=self._origin, digest=name.hex(), reason="its chunks make another file")
+                raise DamagedRecipe(
+                    location=self._origin, digest=name.hex(), reason="its chunks belong to another file"
+                )
 
 
 def _stretches(recipes: Recipes) -> Iterator[list[_Stretch]]:

@@ -54,7 +54,7 @@ class Request(NamedTuple):
         if not (self.references or self.every or self.where):
             raise NothingChosen(verb=self.verb, reason="no version is named")
         if (self.tags or self.cards) and not self.links:
-            reason = "tags and cards are those of registered models, which travel with their links"
+            reason = "tags and cards belong to registered models, which are transferred with their links"
             raise NothingChosen(verb=self.verb, reason=reason)
         return self._replace(
             aliases=tuple(map(check_alias, self.aliases)),

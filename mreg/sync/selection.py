@@ -26,7 +26,7 @@ def chosen(source: Context, view: View, request: Request) -> list[Resolved]:
         found = [resolve(source, one, view) for one in request.references]
     unique = {(one.artifact, one.number): one._replace(model=None, link=None) for one in found}
     if not unique and not request.collections:
-        raise NothingChosen(verb=request.verb, reason="no version is meant")
+        raise NothingChosen(verb=request.verb, reason="no version is selected")
     _check_names(view, request, {artifact for artifact, _ in unique})
     return [unique[key] for key in sorted(unique)]
 

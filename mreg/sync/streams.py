@@ -58,7 +58,7 @@ def received(stream: BinaryIO) -> BundleFile:
     try:
         start = stream.read(len(MAGIC))
         if start != MAGIC:
-            raise DamagedBundle(path=STREAM, reason="it does not begin like one")
+            raise DamagedBundle(path=STREAM, reason="it does not start like one")
         file.write(start)
         shutil.copyfileobj(stream, file, _BLOCK)
         return BundleFile.of(STREAM, file)

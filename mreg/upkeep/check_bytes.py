@@ -44,7 +44,7 @@ def check_bytes(context: Context, check: Check, progress: Progress | None) -> No
     for file, pieces in data.recipes.items():
         if all(piece.digest in data.sound for piece in pieces) and not _adds_up(reader, file, pieces, data):
             hurt = data.users.get(file.hex(), ())
-            check.found.add("recipe", file.hex(), "its chunks do not make up its digest", hurt)
+            check.found.add("recipe", file.hex(), "its chunks do not match its digest", hurt)
 
 
 def _is_replaced(check: Check, located: Located) -> bool:

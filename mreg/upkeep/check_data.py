@@ -64,12 +64,12 @@ def _check_files(check: Check) -> None:
 
 def _file_fault(data: Data, file: File) -> str | None:
     if file.size == 0:
-        return None if file.digest == EMPTY else "it is empty, but its digest is not that of no bytes"
+        return None if file.digest == EMPTY else "it is empty, but its digest is not that of an empty file"
     pieces = data.pieces(file)
     for piece in pieces:
         located = data.places.get(piece.digest)
         if located is None or located.entry.size != piece.size:
-            return f"chunk {piece.digest.hex()} is in no pack that the journal names"
+            return f"chunk {piece.digest.hex()} is in no pack named in the journal"
         try:
             chain(located, data.places.get)
         except DamagedChunk as error:

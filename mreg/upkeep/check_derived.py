@@ -29,7 +29,7 @@ def check_derived(context: Context, check: Check) -> None:
 def repair_derived(context: Context, check: Check) -> Iterator[Repaired]:
     for finding in check.found.of("derived"):
         if context.storage.delete(finding.what):
-            yield Repaired("derived", finding.what, "deleted: it is made again when it is needed")
+            yield Repaired("derived", finding.what, "deleted; recreated when needed")
 
 
 def _fault(context: Context, check: Check, key: str, data: bytes) -> str:
@@ -39,9 +39,9 @@ def _fault(context: Context, check: Check, key: str, data: bytes) -> str:
         start = int(number) * segments.ENTRIES if number.isdecimal() else 0
         lines, known = segments.lines_of(data), check.refs.entries[start:]
         same = all(line == entry.to_bytes() for line, entry in zip(lines, known, strict=False))
-        return "" if lines and same else "it is not what the journal says"
+        return "" if lines and same else "it differs from the journal"
     if key.startswith(f"{checkpoints.FOLDER}/"):
-        return "" if _same_tables(context, check, key, data) else "it is not what the journal says"
+        return "" if _same_tables(context, check, key, data) else "it differs from the journal"
     span = pack_indexes.span_of(key)
     if span is None:
         return ""
@@ -49,7 +49,7 @@ def _fault(context: Context, check: Check, key: str, data: bytes) -> str:
     whole = not check.refs.whole or span.last > len(check.refs.entries)
     found = {one.name for one in pack_indexes.decode(data)}
     if not pack_indexes.is_whole(data) or not (whole or found <= named):
-        return "it does not hold indexes of packs that these entries name"
+        return "it does not contain the indexes of packs that these entries name"
     return ""
 
 

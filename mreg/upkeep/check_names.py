@@ -32,7 +32,7 @@ def _check_live(check: Check) -> None:
         if ref.value is not None and isinstance(key, CollectionKey):
             other = seen.setdefault(key.name, key)
             if other != key:
-                check.found.add("name", key, f"its name is taken by {other}")
+                check.found.add("name", key, f"its name is used by {other}")
 
 
 def _check_case(check: Check, names: Iterable[tuple[str, RefKey]]) -> None:

@@ -16,7 +16,7 @@ def check_packs(context: Context, check: Check) -> None:
     for key in context.storage.list("packs"):
         name = packs.name_of(key)
         if name is None or not is_digest(name) or packs.key_of(name) != key:
-            check.found.add("foreign-file", key, "it is not called like a pack")
+            check.found.add("foreign-file", key, "its name is not that of a pack")
         else:
             _read_index(context, check, name)
     _catch_up(context, check)

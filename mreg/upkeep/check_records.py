@@ -90,7 +90,7 @@ def _check_loose_objects(context: Context, check: Check) -> None:
             continue
         found = _format_of(value.data)
         if found is None:
-            check.found.add("object", key, "it is no record that mreg writes")
+            check.found.add("object", key, "it is not a record written by mreg")
         elif found > limit:
             check.found.add("config", key, _beyond(found, limit))
 

@@ -43,7 +43,7 @@ def _check_mark(context: Context, check: Check) -> Mark:
         value = context.storage.get(APPLIED)
         mark = parse_mark(value.data) if value else None
         if value and mark is None:
-            check.found.add("applied-mark", APPLIED, "its check sum does not fit")
+            check.found.add("applied-mark", APPLIED, "its checksum does not match")
     except OSError as error:
         check.found.add("applied-mark", APPLIED, unreadable(error))
     return mark or Mark(0, context.journal.origin)
@@ -58,7 +58,7 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
     try:
         for mark, entry in reach.whole_journal(journal):
             if mark.seq == applied.seq and mark != applied:
-                check.found.add("journal-entry", key_of(mark.seq), "it is not there as it was applied")
+                check.found.add("journal-entry", key_of(mark.seq), "it is not the entry that was applied")
             check.refs.entries.append(entry)
             if mark.seq == 1:
                 check.refs.state[CONFIG] = Ref(heading.as_made(journal.origin, entry, 0), 0)
@@ -73,7 +73,7 @@ def _replay(context: Context, check: Check, applied: Mark) -> Mark:
         check.refs.whole = False
     for key in context.storage.list("journal"):
         if seq_of(key) is None and key != APPLIED:
-            check.found.add("foreign-file", key, "it is no journal entry")
+            check.found.add("foreign-file", key, "it is not a journal entry")
     return mark
 
 
@@ -96,7 +96,7 @@ def _replay_entry(check: Check, entry: Entry, kept: dict[RefKey, str]) -> None:
         before = check.refs.state.get(key, NEVER)
         brought = new is None and before.seq == 0  # a rename brings the numbers of deleted versions along
         if old != before.value and not brought:
-            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, where it was not")
+            check.found.add("journal-change", key_of(entry.seq), f"it moves {ref} from {old!r}, but it was not there")
         if isinstance(key, VersionKey | LinkKey) and _means_another(key, (old, new), kept):
             name, hurt = (key.version, [key.version]) if isinstance(key, VersionKey) else (key.link, [])
             check.found.add("journal-change", key_of(entry.seq), f"it makes another version of {name}", hurt)
@@ -134,7 +134,7 @@ def _wrong_drops(entry: Entry) -> Iterator[str]:
     could_be = _may_be_data if entry.format == FIRST else set(dead.dying(entry)).__contains__
     for key in entry.drops:
         if not could_be(key):
-            yield f"it drops {key!r}, which is no pack and no object"
+            yield f"it drops {key!r}, which is neither a pack nor an object"
     if entry.format > FIRST and list(entry.drops) != sorted(set(entry.drops)):
         yield "what it drops is not sorted"
 
@@ -144,7 +144,7 @@ def _revived(check: Check, entry: Entry) -> Iterator[str]:
     for name in entry.packs:
         seq = check.refs.dead.get(packs.key_of(name))
         if seq is not None:
-            yield f"it names pack {name}, which entry {seq} dropped for ever"
+            yield f"it names pack {name}, which entry {seq} dropped permanently"
 
 
 def _may_be_data(key: str) -> bool:
@@ -171,7 +171,7 @@ def _check_config(context: Context, check: Check) -> None:
     for name in sorted(settings.keys() & config.SETTINGS.keys()):
         fault = config.fault(name, settings[name])
         if fault:
-            check.found.add("config", CONFIG, f"it gives the setting {name!r} an invalid value: {fault}")
+            check.found.add("config", CONFIG, f"it sets {name!r} to an invalid value: {fault}")
 
 
 def _check_files(context: Context, check: Check, applied: Mark, head: Mark) -> None:
@@ -224,7 +224,7 @@ def _compare(found: Ref, wanted: Ref, applied: Mark, head: Mark) -> str | None:
             return None  # committed, not applied yet: the next writer does that
         return "it is missing" if found is NEVER else f"it is older than entry {wanted.seq}, which was applied"
     if found.seq > wanted.seq:
-        return f"it says that entry {found.seq} moved it, which that one did not"
+        return f"it names entry {found.seq}, which did not move it"
     return None if found.value == wanted.value else f"it is not what entry {wanted.seq} made it"
 
 

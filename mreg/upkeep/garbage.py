@@ -109,7 +109,7 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     )
     needed = reach.reach(records, remembered, read)
     for name in sorted(reach.given_up(live, read, indexes)):
-        raise DamagedPack(pack=name, reason="the journal gives it up, but versions need what is in it")
+        raise DamagedPack(pack=name, reason="the journal dropped it, but versions need its content")
     now_live, spared = _keys(live, read, records), _keys(needed, read, records)
     spared.update(map(packs.key_of, reach.given_up(needed, read, indexes)))
     doomed, kept = {}, 0

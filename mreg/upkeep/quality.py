@@ -30,7 +30,7 @@ NAN, INFINITY = "NaN", "Infinity"
 
 class InvalidBest(InvalidInput):
     code = "invalid-best"
-    template = "{text!r} does not say which versions are the best: {reason}"
+    template = "{text!r} does not say which versions are best: {reason}"
 
     text: str
     reason: str

@@ -28,7 +28,7 @@ _ROUNDS = 8
 
 class RepairOnly(InvalidInput):
     code = "repair-only"
-    template = "a source repository is used only for a repair"
+    template = "a source repository is only used by a repair"
 
 
 def repair(context: Context, *, full: bool, source: Context | None, progress: Progress | None) -> Report:
@@ -49,7 +49,7 @@ def repair(context: Context, *, full: bool, source: Context | None, progress: Pr
         check = look(context, full=full, progress=progress, now=clock(context))
     dropped = context.storage.sweep(TMP_SECONDS)
     if dropped:
-        done.append(Repaired("leftover", "tmp", f"{dropped} bytes of unfinished work of long ago dropped"))
+        done.append(Repaired("leftover", "tmp", f"{dropped} bytes of old unfinished work deleted"))
     return check.report()._replace(repaired=tuple(done), unfinished=context.storage.unfinished())
 
 

@@ -38,7 +38,7 @@ def repair_records(context: Context, check: Check, source: OtherRepository) -> I
         elif finding.code == "object" and (name is None or (told and not check.data.users.get(name))):
             place = move_aside(context.storage, key)
             if place:
-                yield Repaired("object", key, f"nothing needs it: moved to {place}")
+                yield Repaired("object", key, f"not needed: moved to {place}")
 
 
 def _found(context: Context, source: OtherRepository, name: str) -> tuple[bytes | None, str]:
@@ -83,8 +83,8 @@ def repair_dropped(context: Context, check: Check) -> list[Repaired]:
         seq = _commit(context, check, tuple(sorted((*back, *new))), []).seq
     except MissingPack:  # a gc has deleted it since
         raise Moved() from None
-    done = [Repaired("pack", packs.key_of(name), f"versions need it: named again by entry {seq}") for name in back]
-    told = f"versions need it: written anew into pack {''.join(new)}, named by entry {seq}"
+    done = [Repaired("pack", packs.key_of(name), f"versions need it: restored by entry {seq}") for name in back]
+    told = f"versions need it: rewritten into pack {''.join(new)}, named by entry {seq}"
     return done + [Repaired("pack", packs.key_of(name), told) for name in dead]
 
 
@@ -129,12 +129,12 @@ def repair_chunks(context: Context, check: Check, source: OtherRepository) -> li
         what = f"{brought} chunk{'s' * (brought != 1)} ({size} bytes) from {healer.whence}, named by entry {entry.seq}"
         done.append(Repaired("chunk", packs.key_of(pack), what))
     for name in plan.replaced:
-        into = f"written anew into pack {pack}" if pack else "nothing in it was needed"
-        rest = ", and left there, as not all could be read" if name in left else ""
-        done.append(Repaired("pack", packs.key_of(name), f"{into}; given up by entry {entry.seq}{rest}"))
+        into = f"rewritten into pack {pack}" if pack else "nothing in it was needed"
+        rest = ", and left there, as it could not be read completely" if name in left else ""
+        done.append(Repaired("pack", packs.key_of(name), f"{into}; dropped by entry {entry.seq}{rest}"))
     for name in plan.useless:
         if name in check.refs.registered:
-            told = f"nothing needs it any more: given up by entry {entry.seq}"
+            told = f"no longer needed: dropped by entry {entry.seq}"
             done.append(Repaired("pack", packs.key_of(name), told))
     _delete(context, entry, [name for name in plan.replaced if name not in left], plan.useless)
     return done
@@ -145,7 +145,7 @@ def _set_loose_aside(context: Context, check: Check, plan: Plan) -> list[Repaire
     loose = [name for name in plan.useless if name not in check.refs.registered]
     loose += sorted({located.pack for located in check.data.broken} - check.refs.registered.keys())
     moved = ((packs.key_of(name), move_aside(context.storage, packs.key_of(name), _ANY_SIZE)) for name in loose)
-    return [Repaired("pack", key, f"nothing is read from it: moved to {place}") for key, place in moved if place]
+    return [Repaired("pack", key, f"unused: moved to {place}") for key, place in moved if place]
 
 
 def _commit(context: Context, check: Check, new: tuple[str, ...], gone: list[str]) -> Mark:

@@ -108,16 +108,16 @@ class _Mends:
             with suppress(PutLost):  # by a writer whom the lock does not keep out
                 if not put_over(self._storage, file, wanted, expect):
                     continue
-                aside = f"; what was there is {kept}" if kept else ""
+                aside = f"; the old one is kept as {kept}" if kept else ""
                 code = "config" if file == CONFIG else "ref"
-                yield Repaired(code, file, f"made again from the journal{aside}")
+                yield Repaired(code, file, f"recreated from the journal{aside}")
 
     def mark(self) -> Iterator[Repaired]:
         """The refs show all of the journal now: say so."""
         _, expect = _present(self._storage, APPLIED)
         with suppress(PutLost):
             if put_over(self._storage, APPLIED, format_mark(self._head), expect):
-                yield Repaired("applied-mark", APPLIED, f"made again: all up to entry {self._head.seq} is applied")
+                yield Repaired("applied-mark", APPLIED, f"recreated: all entries up to {self._head.seq} are applied")
 
     def foreign(self, keys: list[str]) -> Iterator[Repaired]:
         """Put aside what no entry has made."""

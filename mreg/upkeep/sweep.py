@@ -28,7 +28,7 @@ class Unfinished(Incomplete):
     """What was announced counts as gone, and the next gc deletes what is left of it."""
 
     code = "unfinished"
-    template = "entry {seq} is committed, but not all of its data could be deleted: {reason}"
+    template = "entry {seq} is committed, but some of its data could not be deleted: {reason}"
 
     seq: int
     reason: str

@@ -30,7 +30,7 @@ _SHARED = ""
 
 class NoCollection(InvalidInput):
     code = "no-collection"
-    template = "{name!r} names a version, and an artifact or a registered model is wanted"
+    template = "{name!r} is a version, not an artifact or a registered model"
 
     name: str
     collection: str

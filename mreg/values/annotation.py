@@ -128,7 +128,7 @@ def decode(text: str, key: str) -> Note:
     fields = {name: table.get(name) for name in _FIELDS}
     right = all(value is None or isinstance(value, _FIELDS[name]) for name, value in fields.items())
     if not table or table.keys() - _FIELDS.keys() or not right:
-        raise DamagedAnnotation(key=key, reason="it has not the keys that mreg writes")
+        raise DamagedAnnotation(key=key, reason="its keys are not those that mreg writes")
     rows = fields["inputs"]
     if rows is not None and not all(map(_is_input, rows)):
         raise DamagedAnnotation(key=key, reason="its inputs name no versions")
@@ -153,7 +153,7 @@ def _sources(rows: Any, key: str) -> tuple[DataSource, ...]:
     if rows is None:
         return ()
     if not rows:
-        raise DamagedAnnotation(key=key, reason="its sources are an empty list")
+        raise DamagedAnnotation(key=key, reason="its list of sources is empty")
     try:
         return tuple(map(parse_source, rows))
     except Malformed as error:

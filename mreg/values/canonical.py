@@ -30,7 +30,7 @@ class Newer(Malformed):
     """The bytes may be what a format allows that this release does not know."""
 
     def __init__(self, kind: str, found: int) -> None:
-        super().__init__(f"{kind} format {found} is not known")
+        super().__init__(f"{kind} format {found} is unknown")
         self.found = found
 
 
@@ -54,7 +54,7 @@ def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Unstorable(reason="a text in it is not Unicode") from None
+        raise Unstorable(reason="a string in it is not valid Unicode") from None
     if len(data) > limit:
         raise Unstorable(reason=f"{what} is larger than {limit >> 20} MiB")
     return data
@@ -132,7 +132,9 @@ def check_metadata(value: object) -> None:
     if not isinstance(value, str | int | float | list | dict) or (
         isinstance(value, float) and not math.isfinite(value)
     ):
-        raise Malformed(f"{'null' if value is None else value!s} is no text, finite number, boolean, array or object")
+        raise Malformed(
+            f"{'null' if value is None else value!s} is not a string, finite number, boolean, array or object"
+        )
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         check_metadata(child)
 
@@ -184,5 +186,5 @@ def take_time(record: dict[str, Any], key: str) -> str:
     except ValueError:
         whole = ""
     if text != whole or not text.endswith("Z"):
-        raise Malformed(f"{key!r} is no time in UTC with microseconds")
+        raise Malformed(f"{key!r} is not a time in UTC with microseconds")
     return text

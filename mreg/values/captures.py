@@ -16,5 +16,5 @@ def parse(text: str) -> tuple[str, ...]:
     if given == [ALL]:
         return WORDS
     if not given or not set(given) <= set(WORDS):
-        raise ValueError(f"write {', '.join(WORDS)} with commas between, or all, or none")
+        raise ValueError(f"write {', '.join(WORDS)}, separated by commas; or all, or none")
     return tuple(word for word in WORDS if word in given)

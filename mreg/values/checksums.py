@@ -13,7 +13,7 @@ LENGTHS: Final = {OWN: 64, "sha256": 64, "md5": 32}
 
 class UnknownAlgorithm(InvalidInput):
     code = "unknown-algorithm"
-    template = "{algorithm!r} is none of {known}"
+    template = "{algorithm!r} is not one of {known}"
 
     algorithm: str
     known: str

@@ -17,7 +17,7 @@ def parse(text: str) -> list[str]:
     for rule in rules:
         direction, colon, key = rule.partition(":")
         if direction not in (MAX, MIN) or not colon or not key:
-            raise ValueError("write max:KEY or min:KEY, with spaces between several")
+            raise ValueError("write max:KEY or min:KEY; separate several with spaces")
     return rules
 
 

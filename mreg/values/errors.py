@@ -97,7 +97,7 @@ class NotText(InvalidInput):
     """Only Python callers can meet it."""
 
     code = "not-text"
-    template = "{what} must be a text, not of type {type}"
+    template = "{what} must be a string, not {type}"
 
     what: str
     type: str

@@ -22,7 +22,7 @@ class NeedsFormat(Refused):
     """Nothing was written: the format is raised by hand."""
 
     code = "needs-format"
-    template = "{what} needs a repository of format {wanted}; this one has format {found}"
+    template = "{what} requires repository format {wanted}; this repository has format {found}"
 
     what: str
     wanted: int

@@ -48,9 +48,9 @@ def _mapping(values: Mapping[str, Any], key: str, depth: int) -> dict[str, Any]:
     for name, value in values.items():
         path = f"{key}.{name}" if key else str(name)
         if not isinstance(name, str) or not name:
-            raise InvalidMetadata(key=path, reason="a key is a text that is not empty")
+            raise InvalidMetadata(key=path, reason="a key must be a non-empty string")
         if not is_unicode(name):
-            raise InvalidMetadata(key=path, reason="the key is not Unicode")
+            raise InvalidMetadata(key=path, reason="the key is not valid Unicode")
         if value is not None:
             result[name] = _value(value, path, depth)
     return result
@@ -65,7 +65,7 @@ def _value(value: Any, key: str, depth: int) -> Any:
         return [_value(item, f"{key}[{at}]", depth - 1) for at, item in enumerate(value)]
     if isinstance(value, str):
         if not is_unicode(value):
-            raise InvalidMetadata(key=key, reason="the text is not Unicode")
+            raise InvalidMetadata(key=key, reason="the string is not valid Unicode")
         return str(value)
     return _number(value, key)
 
@@ -75,7 +75,7 @@ def _number(value: Any, key: str) -> Any:
         try:
             value = value.item()  # a NumPy scalar, or a tensor of one element
         except Exception:  # whatever the library raises for more elements than one
-            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is no single number") from None
+            raise InvalidMetadata(key=key, reason=f"a {type(value).__name__} is not a single number") from None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -87,7 +87,7 @@ def _number(value: Any, key: str) -> Any:
             return "NaN"
         return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else float(value)
     what = "null" if value is None else f"a {type(value).__name__}"
-    raise InvalidMetadata(key=key, reason=f"{what} is no number, text, list or mapping")
+    raise InvalidMetadata(key=key, reason=f"{what} is not a number, string, list or mapping")
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
@@ -156,19 +156,19 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(key=name, reason=_fault_of_file(error, name)) from None
     if not isinstance(values, dict):
-        raise InvalidMetadata(key=name, reason="the file holds no object at its top")
+        raise InvalidMetadata(key=name, reason="the file does not contain an object at its top level")
     return normalise(_plain_dates(values))
 
 
 def _fault_of_file(error: ValueError | RecursionError, name: str) -> str:
     ending = name.lower().rpartition(".")[2]
     if ending in ("yaml", "yml"):
-        return "a YAML file is not read; write it as JSON or TOML"
+        return "YAML is not supported; write JSON or TOML"
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if ending not in ("json", "toml"):
-        return "the file is no JSON; one that is TOML has a name that ends in .toml"
-    return f"the file is no {ending.upper()}: {fault_of_text(error)}"
+        return "the file is not JSON; the name of a TOML file must end in .toml"
+    return f"the file is not {ending.upper()}: {fault_of_text(error)}"
 
 
 def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def remove(values: Mapping[str, Any], dotted: str) -> dict[str, Any]:
         raise InvalidMetadata(key=dotted, reason="there is no such key")
     if len(found) > 1:
         spelled = " or ".join(".".join(f'"{part}"' for part in path) for path in found)
-        raise InvalidMetadata(key=dotted, reason=f"more than one key is written so: say {spelled}")
+        raise InvalidMetadata(key=dotted, reason=f"several keys match it; write {spelled}")
     return _without(values, found[0])
 
 
@@ -245,7 +245,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         keys = Counter(key for key, _ in pairs)
-        raise Malformed(f"the key {keys.most_common(1)[0][0]!r} is there twice")
+        raise Malformed(f"the key {keys.most_common(1)[0][0]!r} occurs twice")
     return values
 
 

@@ -55,7 +55,7 @@ class PathOfProject(InvalidInput):
     """W&B's `entity/project/name:alias`."""
 
     code = "path-of-project"
-    template = "{text!r} names an entity or a project, and a repository is one project"
+    template = "{text!r} names an entity or a project, but a repository is a single project"
 
     text: str
     short: str
@@ -110,7 +110,7 @@ def check_alias(text: str) -> str:
     if plain == LATEST:
         raise InvalidName(text=text, kind="alias", reason="`latest` always means the highest version")
     if plain[0] == "v" and plain[1:].isdecimal():
-        raise InvalidName(text=text, kind="alias", reason="v and digits always means a version number")
+        raise InvalidName(text=text, kind="alias", reason="v followed by digits always means a version number")
     return alias
 
 
@@ -118,7 +118,7 @@ def check_tag(text: str) -> str:
     """`text` in NFC where it may be a tag: words of letters, digits, `_`, `-`, with single spaces between."""
     tag = composed(text)
     if not all(word and _is_word(word) for word in tag.split(" ")):
-        reason = "use words of letters, digits, `_` and `-`, with single spaces between them"
+        reason = "use words of letters, digits, `_` and `-`, separated by single spaces"
         raise InvalidTag(text=text, kind="tag", reason=reason)
     if len(tag) > MAX_LENGTH:
         raise InvalidTag(text=text, kind="tag", reason=f"longer than {MAX_LENGTH} characters")
@@ -185,7 +185,7 @@ def parse_reference(text: str) -> Reference:
         raise InvalidReference(text=text, reason="it contains no name; write NAME or NAME:VERSION")
     name = check_name(name)
     if colon and not selector:
-        raise InvalidReference(text=text, reason="nothing stands after the colon")
+        raise InvalidReference(text=text, reason="nothing follows the colon")
     return Reference(name, _parse_selector(text, selector), remote if slash else None)
 
 
@@ -275,7 +275,7 @@ def _parse_selector(text: str, selector: str) -> Selector:
     if number is not None:
         return Selector(number=number)
     if selector[0] in "vV" and selector[1:].isdigit():
-        raise InvalidReference(text=text, reason="a version is a small v and a number without leading zeros")
+        raise InvalidReference(text=text, reason="a version is a lowercase v and a number without leading zeros")
     return Selector(alias=check_alias(selector))
 
 
@@ -307,7 +307,7 @@ def _fault_beyond_ascii(text: str) -> str | None:
         shown = f"`{strange}`" if "!" <= strange <= "~" else code_point(strange)
         return f"use only letters, digits, `.`, `_` and `-`, not {shown}"
     if text[0] in values.alphabet.marks:
-        return f"it starts with a mark, {code_point(text[0])}"
+        return f"it starts with a combining mark, {code_point(text[0])}"
     if len(text.encode()) > MAX_BYTES:
         return f"longer than {MAX_BYTES} bytes in UTF-8"
     return None

@@ -37,9 +37,9 @@ def path_fault(path: str) -> str | None:
     if _PLAIN(path):
         return None
     if _NEVER(path):
-        return "it has a NUL or a half of a surrogate pair"
+        return "it contains a NUL or an unpaired surrogate"
     if path.count("/") > MAX_DEPTH:
-        return f"it has more than {MAX_DEPTH} folders"
+        return f"it is nested more than {MAX_DEPTH} folders deep"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return "it has an empty, `.` or `..` component"

@@ -60,7 +60,7 @@ def _rules(lines: Iterable[str]) -> Iterator[tuple[bool, str]]:
 def _rule(pattern: str) -> str:
     parts = pattern.split("/")
     if parts == [""]:
-        raise InvalidPattern(reason="nothing stands behind the `!`")
+        raise InvalidPattern(reason="nothing follows the `!`")
     if not parts[0]:
         del parts[0]
     elif len(parts) == 1 or parts[1:] == [""]:
@@ -106,7 +106,7 @@ def _fixed(glob: str) -> list[str]:
             found[-1] += "[^/]"
         elif char == "\\":
             if at == len(glob):
-                raise InvalidPattern(reason=f"nothing stands behind the backslash of {glob!r}")
+                raise InvalidPattern(reason=f"nothing follows the backslash in {glob!r}")
             found[-1] += re.escape(glob[at])
             at += 1
         elif char == "[" and (end := _closing(glob, at)) > 0:  # one that is not closed stands for itself

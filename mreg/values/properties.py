@@ -87,7 +87,7 @@ def decode(text: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise Malformed("it is no JSON") from None
+        raise Malformed("it is not JSON") from None
     check_depth([value], MAX_DEPTH)
     check_metadata(value)
     if not _is_canonical(value, text):
@@ -117,9 +117,9 @@ def _fault_of_key(key: str) -> str | None:
     if len(key) > MAX_KEY:
         return f"the key is longer than {MAX_KEY} characters"
     if not is_unicode(key):
-        return "the key is not Unicode"
+        return "the key is not valid Unicode"
     control = _CONTROLS.search(key)
-    return f"the key holds a control character, {names.code_point(control[0])}" if control else None
+    return f"the key contains a control character, {names.code_point(control[0])}" if control else None
 
 
 def _is_plain(character: str) -> bool:

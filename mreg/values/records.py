@@ -187,7 +187,7 @@ def parse_source(row: object) -> DataSource:
         raise Malformed("a source has unknown fields")
     kind, name, digest = (row.get(key) for key in ("kind", "name", "digest"))
     if kind not in ("file", "uri") or not isinstance(name, str) or not name:
-        raise Malformed("a source has no kind that is known, or no name")
+        raise Malformed("a source has an unknown kind, or no name")
     if digest is not None and not is_digest(digest):
         raise Malformed(f"source {name!r}: 'digest' is not a digest")
     size = canonical.take_count(row, "size") if row.get("size") is not None else None
@@ -217,7 +217,7 @@ def _check_paths(files: list[str], folders: Sequence[str], *, same_names: bool) 
     if list(folders) != sorted(set(folders)):
         raise Malformed("folders are not sorted by path")
     for one, other in values.paths.path_conflicts(files, folders) if same_names else ():
-        raise Malformed(f"{one!r} and {other!r} are one name, or file and folder")
+        raise Malformed(f"{one!r} and {other!r} are the same name, or a file and a folder")
     for folder in values.paths.folders_with_content(files, folders):
         raise Malformed(f"folder {folder!r} is not empty")
 
@@ -226,16 +226,16 @@ def _check_lowest(number: int, beyond_format_1: str | None) -> None:
     """Raises Malformed unless format `number` is the lowest that holds a record. beyond_format_1: what of it the first
     does not."""
     if number == 1 and beyond_format_1:
-        raise Malformed(f"format 1 does not hold {beyond_format_1}")
+        raise Malformed(f"format 1 cannot hold {beyond_format_1}")
     if number == 2 and not beyond_format_1:
-        raise Malformed("format 1 holds all of it")
+        raise Malformed("format 1 can hold all of it")
 
 
 def _check_sizes(files: Sequence[File]) -> None:
     sizes: dict[str, int] = {}
     for file in files:
         if sizes.setdefault(file.digest, file.size) != file.size:
-            raise Malformed(f"path {file.path!r}: another file of its digest has another size")
+            raise Malformed(f"path {file.path!r}: another file with the same digest has a different size")
 
 
 def _parse_file(row: object) -> File:
@@ -254,7 +254,7 @@ def _parse_file(row: object) -> File:
 
 def _parse_folder(path: object) -> str:
     if not isinstance(path, str):
-        raise Malformed("a folder is not a text")
+        raise Malformed("a folder is not a string")
     fault = values.paths.folder_fault(path)
     if fault:
         raise Malformed(f"folder {path!r}: {fault}")
@@ -265,4 +265,4 @@ def _parse_input(row: object) -> Input:
     match row:
         case [str(reference), str(version)] if is_version(reference) and is_digest(version):
             return Input(reference, version)
-    raise Malformed("an input is not the name of a version and its digest")
+    raise Malformed("an input is not the name of a version with its digest")

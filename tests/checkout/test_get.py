@@ -599,7 +599,7 @@ def test_nothing_is_written_into_a_repository(logged: Repository, tmp_path: Path
     (tmp_path / ".mreg").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / ".mreg")
 
-    with pytest.raises(UnsafeDestination, match="own folder"):
+    with pytest.raises(UnsafeDestination, match="inside a repository"):
         logged.get("mnist", tmp_path / inside)
 
     assert list((tmp_path / ".mreg").iterdir()) == []

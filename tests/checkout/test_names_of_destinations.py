@@ -163,7 +163,7 @@ def test_two_names_never_become_one(
     request.getfixturevalue("no_case")
 
     for take in takes(repo, tmp_path / "out"):
-        with pytest.raises(NameNotHeld, match=f"it is the same as '{other}' there"):
+        with pytest.raises(NameNotHeld, match=f"it is the same name as '{other}' there"):
             take()
         assert tree(str(tmp_path / "out")) == {"old/mine": b"mine"}
         assert os.listdir(tmp_path / "out") == ["old"]
@@ -201,7 +201,7 @@ def test_a_name_that_is_kept_as_another_is_refused(
     repo.log({"dot.": b"1", "first": b"1"}, "m")
     renames(lambda name: name.rstrip("."))
 
-    with pytest.raises(NameNotHeld, match=r"'dot\.': the file system gives it another name"):
+    with pytest.raises(NameNotHeld, match=r"'dot\.': the file system stores it under another name"):
         repo.get("m", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -103,7 +103,7 @@ def test_json_is_that_of_alias_set(moved: Any) -> None:
         (
             ["prod", "mnist", "--steps", "4"],
             3,
-            "mnist:prod cannot go back 4 (earlier places: 3)",
+            "mnist:prod cannot go back 4 (earlier versions: 3)",
             "`mreg history mnist:prod` shows where it was",
         ),
         (["none", "mnist"], 3, "'mnist' has no alias 'none'", ""),

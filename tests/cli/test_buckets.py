@@ -104,8 +104,8 @@ def test_a_folder_s_ways_are_refused(url: str, bare: Any) -> None:
     shared, rescued = bare("init", "--shared"), bare("config", "set", "--user", "safe.directory", url)
 
     assert (shared.code, rescued.code) == (2, 2)
-    assert "what a group shares is a folder" in shared.errors
-    assert "a safe directory is a folder" in rescued.errors
+    assert "what a group shares must be a folder" in shared.errors
+    assert "a safe directory must be a folder" in rescued.errors
 
 
 def test_without_the_extra_the_way_to_it_is_told(bare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_a_bucket_is_repaired_by_the_command_line_also_without_its_config(
     repaired = bare("fsck", "--repair")
 
     # then
-    assert repaired.code == 0 and "repaired config.toml: made again from the journal" in repaired.errors
+    assert repaired.code == 0 and "repaired config.toml: recreated from the journal" in repaired.errors
     assert data_of(bucket, "config.toml") == made
     monkeypatch.setenv("MREG_CACHE", str(bare.home / "another-cache"))
     assert (bare.must("resolve", "m"), bare.must("config", "get", "gc.grace")) == ("m:v0\n", "2h\n")

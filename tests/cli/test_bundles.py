@@ -48,7 +48,7 @@ def test_a_bundle_without_a_name_is_refused(place: Path) -> None:
     done = run(place, "bundle", "create", "", "m:best")
 
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"a bundle needs the name of a file" in done.stderr and b"hint:" in done.stderr
+    assert b"a bundle requires a file name" in done.stderr and b"hint:" in done.stderr
     assert not (place / ".part").exists()
 
 
@@ -56,4 +56,4 @@ def test_what_is_no_bundle_brings_nothing(place: Path) -> None:
     done = run(place, "--repo", "there", "pull", "-", stdin=b"not a bundle at all")
 
     assert (done.returncode, done.stdout) == (5, b"")
-    assert b"a stream is not a whole bundle: it does not begin like one" in done.stderr
+    assert b"a stream is not a whole bundle: it does not start like one" in done.stderr

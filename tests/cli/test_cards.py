@@ -211,7 +211,7 @@ def test_the_card_of_an_artifact_cannot_be_set(documented: Any, unchanged: Any) 
         result = documented("card", "mnist", "--file", "-", stdin=b"# x\n")
 
     assert (result.code, result.out) == (2, "")
-    assert result.errors.startswith("error: 'mnist' is an artifact: its card is the README.md among its files\nhint: ")
+    assert result.errors.startswith("error: 'mnist' is an artifact: its card is the README.md of its versions\nhint: ")
 
 
 def test_a_readme_that_is_no_text_is_refused(mreg: Any, model: Model) -> None:

@@ -41,4 +41,4 @@ def test_json_has_the_digest_beside_mregs_own(filled: Any) -> None:
 def test_another_algorithm_is_refused(filled: Any) -> None:
     result = filled("files", "digits", "--digest", "crc32")
 
-    assert (result.code, result.out, result.errors) == (2, "", "error: 'crc32' is none of blake3, sha256, md5\n")
+    assert (result.code, result.out, result.errors) == (2, "", "error: 'crc32' is not one of blake3, sha256, md5\n")

@@ -66,11 +66,11 @@ def test_one_missing_path_among_others_is_not_found(log: Any) -> None:
 def test_an_empty_folder_holds_nothing_to_log(filled: Any, log: Any) -> None:
     (filled.home / "empty" / "inner").mkdir(parents=True)
 
-    assert_refused(log("empty"), 2, "'empty' holds no file", hint="--include")
+    assert_refused(log("empty"), 2, "'empty' contains no files", hint="--include")
 
 
 def test_patterns_that_leave_nothing_are_told(log: Any) -> None:
-    assert_refused(log("bad", "--include", "*.none"), 2, "'bad' holds no file", hint="--include")
+    assert_refused(log("bad", "--include", "*.none"), 2, "'bad' contains no files", hint="--include")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
@@ -113,10 +113,10 @@ def test_links_are_followed_and_what_they_point_at_is_stored(filled: Any, model:
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("nowhere", "a symbolic link to nothing"),
+        ("nowhere", "a broken symbolic link"),
         ("thing", "a symbolic link that leads to itself"),
-        (".", "a symbolic link to a folder that holds it"),
-        ("..", "a symbolic link to a folder that holds it"),
+        (".", "a symbolic link to a folder that contains it"),
+        ("..", "a symbolic link to a folder that contains it"),
     ],
 )
 def test_dangling_links_and_loops_are_refused_by_name(filled: Any, log: Any, target: str, reason: str) -> None:
@@ -130,7 +130,7 @@ def test_dangling_links_and_loops_are_refused_by_name(filled: Any, log: Any, tar
 def test_names_that_are_not_unicode_are_refused(filled: Any, log: Any) -> None:
     Path(os.fsdecode(os.fsencode(filled.home / "bad") + b"/w\xff.bin")).write_bytes(b"x")
 
-    assert_refused(log(), 6, "w\\udcff.bin", "its name is not Unicode", hint="--exclude")
+    assert_refused(log(), 6, "w\\udcff.bin", "its name is not valid Unicode", hint="--exclude")
     with_json = filled("--json", "log", "bad", "-a", "digits")
     assert (with_json.code, with_json.error["code"]) == (6, "unsupported-file")
     assert os.fsencode(with_json.error["path"]) == b"bad/w\xff.bin"
@@ -153,7 +153,7 @@ def test_two_paths_of_one_name_are_refused(filled: Any, log: Any, model: Model) 
     model("x", {"same.bin": b"1"})
     model("y", {"same.bin": b"2"})
 
-    assert_refused(log("x/same.bin", "y/same.bin"), 6, "'same.bin'", "two of the given paths")
+    assert_refused(log("x/same.bin", "y/same.bin"), 6, "'same.bin'", "several of the given paths")
 
 
 def test_a_file_that_grows_while_it_is_read_is_a_conflict(
@@ -291,7 +291,7 @@ def test_settings_that_other_hands_wrote_are_told_and_set_right(filled: Any, unc
             ("gc", "gc.grace"),
             ("config get gc.grace", "gc.grace"),
         ):
-            words = f"the setting '{name}' an invalid value"
+            words = f"config.toml sets '{name}' to an invalid value"
             assert_refused(filled(*line.split()), 5, words, hint=f"`mreg config set {name} VALUE`")
         listed, told = filled("config", "ls"), filled("config", "ls", "--json").json
     assert listed.code == 0 and len(listed.out.splitlines()) == 12
@@ -483,7 +483,7 @@ def test_a_cache_that_cannot_be_made_is_told_to_be_the_cache(
         monkeypatch.setenv("HOME", str(filled.home / "card.md"))
 
     with unchanged():
-        assert_refused(filled("use", "digits"), 1, "the cache folder cannot be made", hint="MREG_CACHE")
+        assert_refused(filled("use", "digits"), 1, "cannot create the cache folder", hint="MREG_CACHE")
         assert filled("--json", "use", "digits").error["code"] == "unusable-cache"
         assert filled("resolve", "digits:best") == (0, "digits:v0\n", ""), "others do without"
         assert filled("cat", "digits:v0", "weights.bin") == (0, "one" * 100, "")

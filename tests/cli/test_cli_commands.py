@@ -154,7 +154,7 @@ def test_log_on_top_of_a_version_adds_replaces_and_removes(mreg: Any, model: Mod
         assert mreg("log", "-a", "digits", "b", "--remove", "a") == (
             2,
             "",
-            "error: `remove` names files of the version that `onto` names, and goes with it only\n"
+            "error: `remove` names files of the version given as `onto`, and requires it\n"
             "hint: name the version with `--onto`\n",
         )
         assert mreg("log", "-a", "digits").errors == ("error: PATH... is missing\nhint: see `mreg log --help`\n")
@@ -231,12 +231,13 @@ def test_a_repository_of_format_1_says_what_it_cannot_keep(bare: Any, model: Mod
         refused = bare("log", folder, "-a", "digits", "--input-uri", "s3://data")
         assert (refused.code, refused.out) == (6, "")
         assert refused.errors.startswith(
-            "error: a file or URI as input needs a repository of format 2; this one has format 1\nhint: `mreg upgrade`"
+            "error: a file or URI as input requires repository format 2; this repository has format 1\n"
+            "hint: `mreg upgrade`"
         )
         (bare.home / folder / "e:1").write_bytes(b"")
         refused = bare("log", folder, "-a", "digits")
         assert (refused.code, refused.out) == (6, "")
-        assert refused.errors.startswith("error: the file name 'e:1' needs a repository of format 2")
+        assert refused.errors.startswith("error: the file name 'e:1' requires repository format 2")
 
 
 def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unchanged: Unchanged) -> None:
@@ -1250,7 +1251,7 @@ def test_a_collection_may_count_from_one(mreg: Any, model: Model) -> None:
         "hint: list the versions with `mreg ls counted`\n",
     )
     assert refused[:2] == (6, "")
-    assert "'counted' cannot count from 3: v1 was given already" in refused[2]
+    assert "the numbers of 'counted' cannot start at 3: v1 was already given" in refused[2]
     assert "reserved" in mreg("history", "counted")[1]
 
 
@@ -1279,7 +1280,7 @@ def test_a_version_of_another_type_is_linked_only_by_force(mreg: Any, model: Mod
         6,
         "",
         "error: images:v0 is of type 'dataset', and registered model 'Digits' is for type 'model'\n"
-        "hint: `mreg link --force` links it all the same; `mreg model create --type` makes a model for other types\n",
+        "hint: `mreg link --force` links it anyway; `mreg model create --type` creates a model for another type\n",
     )
     assert forced[:2] == (0, "Digits:v0\n")
     assert fits[:2] == (0, "Pictures:v0\n")

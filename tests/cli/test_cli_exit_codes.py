@@ -25,8 +25,8 @@ FAILURES = [
     (2, "usage", "log one", "--artifact NAME is missing", "mreg log --help"),
     (2, "usage", "resolve digits --nope", "there is no option --nope", "mreg resolve --help"),
     (2, "invalid-time", "history --until 2026-13-01", "'2026-13-01'", "2026-01-31"),
-    (2, "invalid-message", "alias set best digits:v0 -m \udcff", "the message is not Unicode", "UTF-8"),
-    (2, "invalid-reference", "history digits:v0", "a history is that of NAME, or of NAME:ALIAS", "NAME:ALIAS"),
+    (2, "invalid-message", "alias set best digits:v0 -m \udcff", "the message is not valid Unicode", "UTF-8"),
+    (2, "invalid-reference", "history digits:v0", "write NAME or NAME:ALIAS", "NAME:ALIAS"),
     (3, "unknown-alias", "history digits:bset", "'digits' has no alias 'bset'", "did you mean `best`?"),
     (2, "unknown-command", "resolv digits", "there is no command 'resolv'", "did you mean `resolve`?"),
     (2, "unknown-command", "alias frob", "there is no command 'frob'", "mreg alias --help"),
@@ -50,8 +50,8 @@ FAILURES = [
     (2, "invalid-bucket", "ls --repo s3://", "write s3://BUCKET/FOLDER", "s3://models/vision"),
     (2, "unknown-scheme", "ls --repo ftp://models", "ftp://models", "./"),
     (2, "invalid-location", "ls --repo file://models", "three slashes", "file:///srv/models"),
-    (2, "needs-folder", "get digits -o s3://models", "what get writes to is a folder", "./"),
-    (2, "invalid-reference", "resolve digits:", "nothing stands after the colon", "NAME:vN"),
+    (2, "needs-folder", "get digits -o s3://models", "what get writes to must be a folder", "./"),
+    (2, "invalid-reference", "resolve digits:", "nothing follows the colon", "NAME:vN"),
     (2, "invalid-reference", "resolve digits:v01", "without leading zeros", "NAME:vN"),
     (2, "invalid-reference", "resolve digits:@abc", "8 to 64 hex digits", "NAME:@DIGEST"),
     (2, "invalid-expectation", "alias set best digits:v0 --expect 3", "write vN or none", ""),
@@ -64,27 +64,27 @@ FAILURES = [
     (2, "usage", "gc --keep-last -1", "--keep-last: -1 is less than 0", "mreg gc --help"),
     (2, "usage", "gc --older-than soon", "'soon'", "mreg gc --help"),
     (2, "usage", "gc --grace soon", "'soon'", "mreg gc --help"),
-    (2, "no-collection", "du digits:v0", "'digits:v0' names a version", "mreg du digits"),
+    (2, "no-collection", "du digits:v0", "'digits:v0' is a version", "mreg du digits"),
     (2, "invalid-setting", "config set gc.keep-last few", "write a whole number", ""),
-    (2, "nothing-to-log", "log void -a digits", "'void' holds no file", "--include"),
+    (2, "nothing-to-log", "log void -a digits", "'void' contains no files", "--include"),
     (2, "one-source", "card Classifier --file card.md --edit", "cannot go together", ""),
-    (2, "repair-only", "fsck --from .", "only for a repair", "--repair"),
-    (2, "path-of-project", "use ada/vision/digits:best", "a repository is one project", "write `digits:best`"),
-    (2, "path-of-project", "log one -a ada/vision/digits", "a repository is one project", "write `digits`"),
-    (2, "once-or-always", "log one -a digits --once --always", "cannot go together", "give one"),
+    (2, "repair-only", "fsck --from .", "only used by a repair", "--repair"),
+    (2, "path-of-project", "use ada/vision/digits:best", "a repository is a single project", "write `digits:best`"),
+    (2, "path-of-project", "log one -a ada/vision/digits", "a repository is a single project", "write `digits`"),
+    (2, "once-or-always", "log one -a digits --once --always", "cannot be combined", "give one"),
     (2, "invalid-expectation", "log one -a digits --expect v0", "no alias is moved", "ALIAS=vN"),
     (
         2,
         "invalid-expectation",
         "link digits:v0 Classifier --alias a --alias b --expect v0",
-        "say which alias",
+        "name the alias",
         "ALIAS=vN",
     ),
     (
         2,
         "invalid-expectation",
         "link digits:v0 Classifier --alias a --expect b=v0",
-        "moved is Classifier:a",
+        "the command moves Classifier:a",
         "ALIAS=vN",
     ),
     (3, "missing-path", "log nowhere -a digits", "'nowhere'", "check the path"),
@@ -131,8 +131,14 @@ FAILURES = [
     (5, "damaged-ref", "resolve torn:v0", "artifacts/torn/v0", "mreg fsck"),
     (5, "damaged-ref", "log one -a torn", "artifacts/torn/v0", "mreg fsck"),
     (6, "held", "rm digits:v0", "digits:v0 is held by alias 'digits:best'", "--force"),
-    (6, "given-up", "undo 7", "the files of digits:v2 are gone", "log its files again"),
-    (6, "cannot-undo", "undo 8", "it moved nothing, and what gc deletes is gone", "mreg history --since 8"),
+    (6, "given-up", "undo 7", "the files of digits:v2 are gone", "log the files again"),
+    (
+        6,
+        "cannot-undo",
+        "undo 8",
+        "it changed no refs, and what gc deletes cannot be restored",
+        "mreg history --since 8",
+    ),
     (
         6,
         "cannot-undo",
@@ -141,8 +147,8 @@ FAILURES = [
         "mreg history --since 2",
     ),
     (6, "held", "unlink Classifier:v0", "alias 'Classifier:prod'", "--force"),
-    (6, "not-empty", "artifact rm empty2", "'empty2' still holds 1 version", "--force"),
-    (6, "not-empty", "model rm Classifier", "still holds 1 link", "--force"),
+    (6, "not-empty", "artifact rm empty2", "'empty2' still contains 1 version", "--force"),
+    (6, "not-empty", "model rm Classifier", "still contains 1 link", "--force"),
     (6, "name-taken", "model create digits", "there is an artifact 'digits'", "choose another name"),
     (6, "name-taken", "artifact create DIGITS", "there is an artifact 'digits'", "choose another name"),
     (6, "name-taken", "log one -a Classifier", "there is a registered model 'Classifier'", "mreg ls"),
@@ -153,7 +159,7 @@ FAILURES = [
     (6, "not-a-folder", "init notes", "notes is not a folder", "choose another folder"),
     (6, "not-a-folder", "init notes/deep/er", "notes is not a folder", "choose another folder"),
     (6, "not-a-folder", "init claimed", "claimed/.mreg is not a folder", "choose another folder"),
-    (6, "unsafe-destination", "get digits -o card.md", "card.md", "another place"),
+    (6, "unsafe-destination", "get digits -o card.md", "card.md", "another destination"),
 ]
 
 
@@ -550,7 +556,7 @@ def test_a_change_that_cannot_be_told_is_not_said_to_be_none(filled: Any, unbuff
         result = filled.process("--json", "alias", "set", "best", "digits:v1", stdout=full, env=environment)
 
     assert (result.code, result.error["code"]) == (1, "output-failed")
-    assert "was changed before it printed" in result.error["hint"]
+    assert "made its change before printing" in result.error["hint"]
     assert filled("resolve", "digits:best") == (0, "digits:v1\n", "")
 
 

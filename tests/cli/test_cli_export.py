@@ -51,7 +51,7 @@ def test_a_folder_that_is_there_is_refused(filled: Any) -> None:
 
     assert (result.code, result.out) == (6, "")
     assert result.errors == (
-        f"error: '{filled.home}/one' is there already\nhint: name a folder that is not there, or an empty one\n"
+        f"error: '{filled.home}/one' exists already\nhint: name a folder that does not exist, or an empty one\n"
     )
 
 

@@ -61,9 +61,9 @@ def test_refs_are_mended_from_the_journal(copied: Any) -> None:
     assert (mended.code, mended.out) == (0, "")
     told = mended.errors.splitlines()
     assert told[0].startswith(
-        "repaired aliases/digits/best: made again from the journal; what was there is lost-found/"
+        "repaired aliases/digits/best: recreated from the journal; the old one is kept as lost-found/"
     )
-    assert told[1] == "repaired artifacts/digits/v1: made again from the journal"
+    assert told[1] == "repaired artifacts/digits/v1: recreated from the journal"
     assert told[2].startswith("no damage left")
     assert copied("resolve", "digits:best").out == "digits:v0\n"
     assert len(list((copied.home / ".mreg" / "lost-found").rglob("best"))) == 1
@@ -80,13 +80,13 @@ def test_records_and_packs_that_an_entry_drops_by_mistake_are_mended_here(copied
     (root / "journal" / "000000" / f"{seq + 1:09}.json").write_bytes(forged)
 
     refused = copied("gc", "--grace", "0")
-    assert refused.code == 5 and f"entry {seq + 1} dropped it, and it is needed" in refused.errors
+    assert refused.code == 5 and f"entry {seq + 1} dropped it, but it is needed" in refused.errors
     found = copied("fsck")
     assert found.code == 5 and "`mreg fsck --repair` looks for what is missing" in found.errors
     mended = copied("fsck", "--repair")
 
     assert (mended.code, mended.out) == (0, "")
-    assert "written anew into pack" in mended.errors and "put back from a key that was dropped" in mended.errors
+    assert "rewritten into pack" in mended.errors and "put back from a key that was dropped" in mended.errors
     assert copied("gc", "--grace", "0").code == 0
     assert copied("fsck", "--full").code == 0
     assert not any((root / key).exists() for key in drops)

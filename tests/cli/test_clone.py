@@ -67,7 +67,7 @@ def test_a_clone_never_overwrites_another_repository(mreg: Any, team: Path, tmp_
     refused = mreg("clone", str(team), str(tmp_path / "other"))
 
     assert (refused.code, refused.out) == (6, "")
-    assert "is an mreg repository already" in refused.errors
+    assert "is already an mreg repository" in refused.errors
     assert "hint: choose another folder; `mreg pull LOCATION --all` fetches into" in refused.errors
 
 

@@ -69,8 +69,8 @@ def test_a_field_of_versions_is_shown_of_links(filled: Any) -> None:
         ("search --kind artifact --in digits", "--kind artifact: does not go with --in"),
         ("search x --path one", "--path: does not go with TEXT"),
         ("search --path one --sort size", "--path: does not go with --sort"),
-        ("use digits:best --sort size", "cannot sort by 'size': the reference means one version"),
-        ("get digits:v0 --where size>0 --sort size", "cannot sort by 'size': the reference means one version"),
+        ("use digits:best --sort size", "cannot sort by 'size': the reference selects a single version"),
+        ("get digits:v0 --where size>0 --sort size", "cannot sort by 'size': the reference selects a single version"),
         ("ls digits --sort m.ac", "no version has the key `m.ac`"),
     ],
 )

@@ -484,7 +484,7 @@ def test_an_unknown_shell_is_refused(bare: Any) -> None:
     result = bare("completion", "tcsh")
 
     assert (result.code, result.out) == (2, "")
-    assert result.errors == "error: there is no completion for the shell 'tcsh'\nhint: bash, zsh or fish\n"
+    assert result.errors == "error: there is no completion for the shell 'tcsh'\nhint: write bash, zsh or fish\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -174,10 +174,10 @@ def test_a_layer_is_named_up_to_the_part_behind_its_last_number(log: Log, mreg: 
     ("data", "reason"),
     [
         (b"", "it is empty"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "it is a pointer of Git LFS"),
-        (save({"a": WEIGHTS})[:5], "it does not begin as a safetensors file does"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "it is a Git LFS pointer"),
+        (save({"a": WEIGHTS})[:5], "it does not start like a safetensors file"),
         (save({"a": WEIGHTS})[:30], "it contradicts its format, or itself"),
-        (b"<html>404</html>", "it does not begin as a safetensors file does"),
+        (b"<html>404</html>", "it does not start like a safetensors file"),
     ],
 )
 def test_a_file_that_is_not_what_it_is_called_is_never_told_equal(

@@ -107,16 +107,24 @@ def test_a_hint_is_made_of_facts_that_its_error_has(error: type[MregError]) -> N
 @pytest.mark.parametrize(
     ("line", "error", "hint"),
     [
-        ("log .mreg -a reg", "it is a repository's own folder", "log the folder that holds the checkpoint"),
-        ("log one one -a digits", "two of the given paths have this name", "give each path once"),
+        ("log .mreg -a reg", "it is the folder of a repository", "log the folder that contains the checkpoint"),
+        ("log one one -a digits", "several of the given paths have this name", "give each path once"),
         ("log one -a con", "Windows reserves this name for a device", "choose another name"),
-        ("model create Classifier --type dataset", "is of type", "leave --type out, or choose another name"),
+        ("model create Classifier --type dataset", "is of type", "omit --type, or choose another name"),
         ("annotate digits:v0 --unset m.nope", "there is no such key", "`mreg show REFERENCE` lists the metadata"),
-        ("log one -a digits --meta a..b=1", "a part of its key is empty", "one dot stands between two parts"),
-        ("log one -a digits --meta-file m.yaml", "a YAML file is not read", "metadata is KEY=VALUE pairs, or"),
-        ("log one -a digits --meta-file m.txt", "the file is no JSON; one that is TOML", "metadata is KEY=VALUE"),
-        ("log one -a digits --meta-file m.json", "the file is no JSON: Expecting", "metadata is KEY=VALUE pairs"),
-        ("log --remove weights.bin -a digits", "goes with it only", "name the version with `--onto`"),
+        ("log one -a digits --meta a..b=1", "a part of its key is empty", "separate two parts with a single dot"),
+        ("log one -a digits --meta-file m.yaml", "YAML is not supported", "write metadata as KEY=VALUE pairs, or"),
+        (
+            "log one -a digits --meta-file m.txt",
+            "the file is not JSON; the name of a TOML",
+            "write metadata as KEY=VALUE",
+        ),
+        (
+            "log one -a digits --meta-file m.json",
+            "the file is not JSON: Expecting",
+            "write metadata as KEY=VALUE pairs",
+        ),
+        ("log --remove weights.bin -a digits", "and requires it", "name the version with `--onto`"),
         ("log -a digits", "PATH... is missing", "see `mreg log --help`"),
         ("log m.txt/ -a digits", "there is no file or folder 'm.txt/'", "it is a file: leave out the slash at the end"),
         (

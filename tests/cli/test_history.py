@@ -232,7 +232,7 @@ def test_an_action_that_there_is_not_is_an_error_with_those_that_there_are(told:
     # then
     assert (result.code, result.out) == (2, "")
     assert (
-        f"error: no change is called {action!r}\nhint: write one of alias rm, alias rollback, alias set, "
+        f"error: there is no action {action!r}\nhint: write one of alias rm, alias rollback, alias set, "
         in result.errors
     )
 

@@ -269,7 +269,11 @@ def test_a_setting_asks_for_more_and_turns_each_off(checkout: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("no/such/python", "No such file"), ("/bin/true", "it is no Python"), ("/bin/false", "exit code 1")],
+    [
+        ("no/such/python", "No such file"),
+        ("/bin/true", "it is not a Python interpreter"),
+        ("/bin/false", "exit code 1"),
+    ],
 )
 def test_an_interpreter_that_does_not_answer_stops_the_log_before_it_begins(
     checkout: Any, text: str, reason: str
@@ -277,7 +281,7 @@ def test_an_interpreter_that_does_not_answer_stops_the_log_before_it_begins(
     result = checkout("log", "ckpt", "-a", "net", "--capture", "packages", "--python", text)
 
     assert (result.code, result.out) == (2, "")
-    assert f"the interpreter '{text}' does not tell its packages: {reason}" in result.errors
+    assert f"cannot list the packages of the interpreter '{text}': {reason}" in result.errors
     assert "--python PATH" in result.errors
     assert checkout("ls").out == ""
 
@@ -292,7 +296,7 @@ def test_a_setting_that_cannot_be_followed_does_not_stop_the_log(
     result = checkout("log", "ckpt", "-a", "net")
 
     assert (result.code, result.out) == (0, "net:v0\n")
-    assert "there is none on the PATH; recorded without (setting log.capture)" in result.errors
+    assert "there is none on PATH; recorded without (setting log.capture)" in result.errors
 
 
 def test_content_that_is_there_gets_nothing_recorded(checkout: Any) -> None:

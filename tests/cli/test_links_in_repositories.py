@@ -138,6 +138,6 @@ def test_a_link_is_named_with_what_to_do(filled: Any, victim: Path) -> None:
 
     assert (done.code, done.out) == (6, "")
     assert done.errors == (
-        f"error: '{filled.home}/.mreg/tmp' is a symbolic link, and mreg follows none inside of a repository\n"
-        "hint: put what it leads to in its place, or take it away\n"
+        f"error: '{filled.home}/.mreg/tmp' is a symbolic link, and mreg follows no links inside a repository\n"
+        "hint: replace it with its target, or remove it\n"
     )

@@ -233,7 +233,7 @@ def test_what_is_no_axis_is_refused(stepped: Any) -> None:
     result = stepped("metrics", "net", "loss", "--x", "params.stp")
 
     assert (result.code, result.out) == (3, "")
-    assert "no version of 'net' has a number called 'params.stp'" in result.errors
+    assert "no version of 'net' has a numeric value called 'params.stp'" in result.errors
     assert "did you mean `params.step`" in result.errors
 
 
@@ -297,8 +297,12 @@ def test_svg_is_written_whole(trained: Any) -> None:
     ("arguments", "code", "error"),
     [
         (["mnits"], 3, "there is no artifact or registered model 'mnits'"),
-        (["mnist", "metrics.ac"], 3, "no version of 'mnist' has a number called 'metrics.ac'\nhint: did you mean `m"),
-        (["mnist", "params.arch"], 3, "no version of 'mnist' has a number called 'params.arch'"),
+        (
+            ["mnist", "metrics.ac"],
+            3,
+            "no version of 'mnist' has a numeric value called 'metrics.ac'\nhint: did you mean `m",
+        ),
+        (["mnist", "params.arch"], 3, "no version of 'mnist' has a numeric value called 'params.arch'"),
         (["mnist", "--svg", "x.svg"], 2, "name one to four metrics to draw"),
         (["mnist", "--html", "x.svg"], 2, "name one to four metrics to draw"),
         (["mnist", *["acc"] * 5, "--svg", "x.svg"], 2, "at most 4"),
@@ -373,4 +377,6 @@ def test_the_last_part_of_a_key_is_enough_for_a_proposal(measured: Any, words: l
     result = measured("metrics", "mnist", *words)
 
     assert (result.code, result.out) == (3, "")
-    assert result.errors == ("error: no version of 'mnist' has a number called 'lr'\nhint: did you mean `params.lr`?\n")
+    assert result.errors == (
+        "error: no version of 'mnist' has a numeric value called 'lr'\nhint: did you mean `params.lr`?\n"
+    )

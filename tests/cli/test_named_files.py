@@ -280,4 +280,4 @@ def test_a_name_that_is_not_utf8_is_refused_whatever_the_locale(mreg: Any, other
     )
 
     assert done.returncode == 6
-    assert json.loads(done.stderr)["error"]["reason"] == "its name is not Unicode"
+    assert json.loads(done.stderr)["error"]["reason"] == "its name is not valid Unicode"

@@ -83,7 +83,7 @@ def test_a_look_alike_is_shown_with_its_code_points(there: Cli) -> None:
     [
         ("a\u200bb", "not U+200B ZERO WIDTH SPACE"),
         ("a\u202eb", "not U+202E RIGHT-TO-LEFT OVERRIDE"),
-        ("\u0301a", "it starts with a mark, U+0301 COMBINING ACUTE ACCENT"),
+        ("\u0301a", "it starts with a combining mark, U+0301 COMBINING ACUTE ACCENT"),
         ("é" * 101, "longer than 200 bytes in UTF-8"),
     ],
 )
@@ -102,7 +102,7 @@ def test_format_1_says_what_to_do(bare: Cli) -> None:
     result = bare("log", "weights", "--artifact", "producción")
 
     assert (result.code, result.out) == (6, "")
-    assert "the name 'producción' needs a repository of format 2; this one has format 1" in result.errors
+    assert "the name 'producción' requires repository format 2; this repository has format 1" in result.errors
     assert "hint: `mreg upgrade`" in result.errors
     assert not (bare.home / ".mreg/packs").exists()
 

@@ -118,7 +118,7 @@ def test_json_has_the_entry_that_decided(lived: Any) -> None:
         (["numbers:v2", "--at", "8"], 3, "version v2 of 'numbers' was deleted, as of entry 8", ""),
         (["digits", "--at", "2026-10-31"], 3, "no artifact or registered model 'digits', before the first entry", ""),
         (["mnits", "--at", "3"], 3, "there is no artifact or registered model 'mnits'", "did you mean `numbers`?"),
-        (["digits", "--at", "99"], 2, "the journal has no entry 99; its last is 8", ""),
+        (["digits", "--at", "99"], 2, "the journal has no entry 99; the last one is 8", ""),
         (["digits", "--at", "lately"], 2, "'lately' is not an entry number, age, date or time", "`2026-01-31`"),
         (["digits", "--at", "3", "--where", "has m.acc"], 2, "--at", ""),
     ],

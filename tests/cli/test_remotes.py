@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-REFUSED = "is in a remote: only what is in this repository can be changed, or pointed at"
+REFUSED = "is in a remote: only what is in this repository can be changed or referred to"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_remote_is_added_changed_listed_removed_and_brought_back(team: Any) ->
     taken = team("remote", "add", "team", "other")
     assert (taken.code, taken.errors) == (
         6,
-        f"error: there is a remote 'team' already: {place}\n"
+        f"error: the remote 'team' exists already: {place}\n"
         "hint: `mreg remote set team LOCATION` gives it another location\n",
     )
     assert team("remote", "set", "team", "other").errors == f"team is {other}\n"
@@ -229,8 +229,8 @@ def test_remotes_in_a_repository_of_somebody_else_are_not_followed(team: Any, mo
 
     assert (done.code, done.out) == (6, "")
     assert done.errors == (
-        "error: the remote 'team' is not followed: the account 12345 may choose it, in "
-        f"{team.home / '.mreg'}\nhint: say it in your own settings: `mreg remote add team LOCATION --user`\n"
+        "error: the remote 'team' is ignored: the account 12345 can change it, in "
+        f"{team.home / '.mreg'}\nhint: store it in your own settings: `mreg remote add team LOCATION --user`\n"
     )
     assert lines(team.must("remote", "ls")) == [["team", str(team.home / "elsewhere"), "repository", "not followed"]]
     team.must("config", "set", "--user", "safe.directory", str(team.home))

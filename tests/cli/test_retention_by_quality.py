@@ -74,12 +74,12 @@ def test_the_direction_may_come_from_the_setting(trained: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("acc", "write max:KEY:N or min:KEY:N, with spaces between several"),
-        ("max:acc", "write max:KEY:N or min:KEY:N, with spaces between several"),
-        ("top:acc:3", "write max:KEY:N or min:KEY:N, with spaces between several"),
-        ("max:acc:three", "how many to keep is a whole number above 0, not 'three'"),
-        ("max:acc:0", "how many to keep is a whole number above 0, not '0'"),
-        ("max:acc:-1", "how many to keep is a whole number above 0, not '-1'"),
+        ("acc", "write max:KEY:N or min:KEY:N; separate several with spaces"),
+        ("max:acc", "write max:KEY:N or min:KEY:N; separate several with spaces"),
+        ("top:acc:3", "write max:KEY:N or min:KEY:N; separate several with spaces"),
+        ("max:acc:three", "the number to keep must be a whole number above 0, not 'three'"),
+        ("max:acc:0", "the number to keep must be a whole number above 0, not '0'"),
+        ("max:acc:-1", "the number to keep must be a whole number above 0, not '-1'"),
     ],
 )
 def test_a_setting_that_names_no_best_versions_is_refused(mreg: Any, value: str, reason: str) -> None:

@@ -136,7 +136,7 @@ def test_a_reference_with_a_filter_is_a_gate(capsys: pytest.CaptureFixture[str],
     assert said(capsys, "resolve", "digits:production", "--where", "metrics.acc > 0.91") == (0, "mnist:v2\n", "")
     code, out, err = said(capsys, "get", "mnist:v0", "-o", "out", "--where", "metrics.acc > 0.91")
     assert (code, out) == (7, "")
-    assert err.startswith("error: mnist:v0 is no version that matches the condition: metrics.acc > 0.91\n")
+    assert err.startswith("error: mnist:v0 is not a version that matches the condition: metrics.acc > 0.91\n")
     assert not (tmp_path / "out").exists()
 
 

@@ -44,7 +44,7 @@ def test_damage_of_the_source_is_told_as_that_of_the_source(two: Any, part: str,
 
     assert (failed.code, failed.out) == (5, "")
     assert failed.errors.startswith(f"error: {two.home}/.mreg is damaged: ")
-    assert f"hint: run `mreg fsck --full --repo {two.home}/.mreg` to see all" in failed.errors
+    assert f"hint: run `mreg fsck --full --repo {two.home}/.mreg` to list all" in failed.errors
 
 
 def test_damage_of_the_side_that_is_pushed_to_is_told_as_that_of_that_side(two: Any) -> None:
@@ -58,7 +58,7 @@ def test_damage_of_the_side_that_is_pushed_to_is_told_as_that_of_that_side(two: 
 
     assert (pushed.code, pushed.out) == (5, "")
     assert pushed.errors.startswith(f"error: {two.home}/other/.mreg is damaged: ")
-    assert f"hint: run `mreg fsck --full --repo {two.home}/other/.mreg` to see all" in pushed.errors
+    assert f"hint: run `mreg fsck --full --repo {two.home}/other/.mreg` to list all" in pushed.errors
     assert two("fsck", "--full").code == 0
 
 
@@ -94,7 +94,7 @@ def test_a_login_page_in_place_of_a_repository_is_told(two: Any, monkeypatch: py
         server.shutdown()
 
     assert (failed.code, failed.out) == (1, "")
-    assert failed.errors.startswith(f"error: {url} sends a web page, such as one to log in, in place of a file\n")
+    assert failed.errors.startswith(f"error: {url} sends a web page, such as a login page, instead of a file\n")
 
 
 def test_a_location_with_a_slash_is_not_cut_in_hints(two: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_mistyped_remote_is_told_with_the_nearest_one(two: Any) -> None:
     )
     assert unlike.code == 3
     assert unlike.errors.endswith(
-        "hint: list remotes with `mreg remote ls`; `mreg remote add nowhere LOCATION` names one\n"
+        "hint: list remotes with `mreg remote ls`, or add one with `mreg remote add nowhere LOCATION`\n"
     )
 
 
@@ -156,8 +156,8 @@ def test_a_bundle_is_pulled_by_the_name_of_a_remote_and_never_pushed_to(two: Any
     assert (failed.code, failed.out, failed.errors) == (
         6,
         "",
-        "error: b is a bundle, which is not changed once it is written\n"
-        "hint: write another one: `mreg bundle create FILE REFERENCE… --since b`\n",
+        "error: b is a bundle; bundles cannot be changed\n"
+        "hint: write a new one: `mreg bundle create FILE REFERENCE… --since b`\n",
     )
     assert two("--repo", "other", "push", "stick", "--all").code == 6
     assert two.must("--repo", "other", "pull", "stick") == "mnist:v0\n"

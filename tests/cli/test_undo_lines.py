@@ -162,5 +162,5 @@ def test_what_is_undone_already_is_told_and_no_ring_of_hints(filled: Any, unchan
     assert result == (
         6,
         "",
-        "error: entry 6 is undone already, by entry 7\nhint: `mreg undo 7` makes the change again\n",
+        "error: entry 6 was already undone, by entry 7\nhint: `mreg undo 7` makes the change again\n",
     )

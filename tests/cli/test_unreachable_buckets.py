@@ -93,7 +93,7 @@ def told(bare: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         (400, xml("ExpiredToken"), 6, "the store refuses access to {}: the credentials have expired"),
         (403, xml("ExpiredToken"), 6, "the store refuses access to {}: the credentials have expired"),
         (400, xml("InvalidToken"), 6, "the store refuses access to {}: the credentials are wrong"),
-        (403, xml("AccessDenied"), 6, "the store refuses access to {}: the credentials do not permit it, or are wrong"),
+        (403, xml("AccessDenied"), 6, "the store refuses access to {}: the credentials are wrong or lack permission"),
         (404, xml("NoSuchBucket"), 3, "there is no bucket {}"),
         (301, xml("PermanentRedirect"), 6, "the bucket {} is in another region"),
         (
@@ -102,8 +102,8 @@ def told(bare: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
             6,
             "the bucket {} is in another region, eu-west-1",
         ),
-        (503, xml("SlowDown"), 1, "the store of {} answers 503: it is too busy, or out of order"),
-        (429, xml("TooManyRequests"), 1, "the store of {} answers 429: it is too busy, or out of order"),
+        (503, xml("SlowDown"), 1, "the store of {} answers 503: it is overloaded or failing"),
+        (429, xml("TooManyRequests"), 1, "the store of {} answers 429: it is overloaded or failing"),
     ],
 )
 def test_what_a_store_refuses_is_one_sentence(told: Any, status: int, body: str, code: int, sentence: str) -> None:
@@ -125,7 +125,7 @@ def test_a_redirect_tells_the_region_in_its_head(told: Any) -> None:
     ("word", "sentence"),
     [
         ("AuthenticationFailed", "the store refuses access to {}: the credentials are wrong"),
-        ("AuthorizationFailure", "the store refuses access to {}: the credentials do not permit it, or are wrong"),
+        ("AuthorizationFailure", "the store refuses access to {}: the credentials are wrong or lack permission"),
     ],
 )
 def test_what_azure_refuses_is_one_sentence(
@@ -141,7 +141,7 @@ def test_what_azure_refuses_is_one_sentence(
 @pytest.mark.parametrize(
     ("endpoint", "reason"),
     [
-        ("http://127.0.0.1:9", "the connection is refused"),
+        ("http://127.0.0.1:9", "the connection was refused"),
         ("http://no-such-host.invalid", "its host name is not known"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_folder_in_the_place_of_a_file_is_named_until_somebody_takes_it_away(c
 
     assert (found.code, mended.code, afterwards.code) == (5, 5, 0)
     assert key in found.out
-    assert "something that is no file is in its place" in found.out
+    assert "something other than a file is in its place" in found.out
     assert key in mended.out
     assert key == "journal/applied" or place.read_bytes() == before
 
@@ -115,7 +115,7 @@ def test_writers_refuse_where_a_folder_is_in_the_place_of_the_mark(copied: Any) 
     refused = copied("alias", "set", "worst", "digits:v1")
 
     assert refused.code == 5
-    assert "journal/applied is no file" in refused.errors
+    assert "journal/applied is not a file" in refused.errors
     assert copied("resolve", "digits:best").out == "digits:v0\n"
 
 

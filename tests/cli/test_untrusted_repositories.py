@@ -77,7 +77,7 @@ def foreign(people: Any) -> Any:
 
 def assert_untrusted(result: Any, owner: str = "41001") -> None:
     assert (result.code, result.out) == (6, ""), result
-    assert f".mreg belongs to the account {owner}: it can be read, but not written to" in result.errors
+    assert f".mreg belongs to the account {owner}: it is read-only until you declare it safe" in result.errors
     assert "`mreg config set --user safe.directory '" in result.errors
 
 

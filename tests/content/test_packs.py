@@ -182,7 +182,7 @@ HOSTILE_INDEXES = {
     "endless recipes": u64(0, 2**64 - 1),
     "endless pieces": u64(0, 1) + bytes(32) + u64(2**60),
     "endless chunks": u64(2**64 - 1, 0),
-    "bytes left over": u64(0, 0) + b"x",
+    "trailing bytes": u64(0, 0) + b"x",
     "half an entry": u64(1, 0) + bytes(20),
 }
 
@@ -413,4 +413,4 @@ def test_a_pack_cut_short_within_what_is_read_ahead_is_damage_of_the_chunks_behi
     found = list(reader.several(places, verified=True))
 
     assert bytes_of(iter(found)) == [*MANY[:10], *[b""] * (len(MANY) - 10)]
-    assert {data.reason for data in found if isinstance(data, DamagedChunk)} == {"the pack is cut short"}
+    assert {data.reason for data in found if isinstance(data, DamagedChunk)} == {"the pack is truncated"}

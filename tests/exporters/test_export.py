@@ -139,7 +139,7 @@ def test_a_dry_run_checks_and_writes_nothing(filled: Repository, tmp_path: Path,
 
 
 def test_what_cannot_be_exported_is_refused(filled: Repository, tmp_path: Path) -> None:
-    with pytest.raises(UnknownForm, match="'zip' is none of folder, hf, oci"):
+    with pytest.raises(UnknownForm, match="'zip' is not one of folder, hf, oci"):
         filled.export("net", tmp_path / "out", "zip")
     with pytest.raises(UnsafeDestination):
         filled.export("net", tmp_path / ".mreg" / "out")
@@ -297,7 +297,7 @@ def test_a_card_that_is_not_understood_stays_as_it_is(repo: Repository, tmp_path
     done = repo.export("net", tmp_path / "out", "hf")
 
     assert tree(tmp_path / "out") == {"README.md": text}
-    assert done.notes == ("the front matter of the card is not understood, and stays as it is",)
+    assert done.notes == ("the front matter of the card cannot be parsed, and is left as it is",)
 
 
 def test_large_files_are_marked_for_lfs(repo: Repository, tmp_path: Path) -> None:
@@ -436,5 +436,5 @@ def test_a_registered_model_goes_by_its_own_name_and_aliases(filled: Repository,
     index = json.loads((tmp_path / "out" / "index.json").read_text())
     names = [one["annotations"]["org.opencontainers.image.ref.name"] for one in index["manifests"]]
     assert names == ["v0", "prod"]
-    assert done.notes == ("alias '最良' is left out: registries know no such tags",)
+    assert done.notes == ("alias '最良' is left out: registries do not accept such tags",)
     assert manifest_of(tmp_path / "out", "prod")["annotations"]["org.opencontainers.image.title"] == "Digits"

@@ -69,7 +69,7 @@ def test_single_files_are_checkpoints_too(repo: Repository, runs: Callable[..., 
     assert messages(repo, "resnet") == ["epoch=3-val=0.1.ckpt", "epoch=12-val=0.05.ckpt"]
     assert [file.path for file in repo.files("resnet:v0")] == ["epoch=3-val=0.1.ckpt"]
     assert done.system == "checkpoints", "it was recognised"
-    assert done.notes == ("'last.ckpt' is left out: no step stands in its name",)
+    assert done.notes == ("'last.ckpt' is left out: its name contains no step",)
 
 
 def test_what_the_trainer_logged_is_in_the_metrics(repo: Repository, runs: Callable[..., Path]) -> None:

@@ -127,6 +127,9 @@ def test_an_artifact_that_is_there_is_not_added_to_by_chance(mreg: Callable[...,
     done = mreg("import", "runs")
 
     assert done.code == 6
-    assert "error: 'runs' cannot be imported as 'runs': the artifact exists, and came from elsewhere\n" in done.errors
+    assert (
+        "error: 'runs' cannot be imported as 'runs': the artifact exists and was not imported from there\n"
+        in done.errors
+    )
     assert "--artifact runs" in done.errors
     assert mreg("import", "runs", "--artifact", "runs").out == "runs:v1\nruns:v2\n"

@@ -227,7 +227,7 @@ def test_a_run_that_was_killed_is_imported_as_far_as_it_came(repo: Repository, r
     done = imported(repo, run.write(data[:-20]), home)
 
     assert done.added == ("digits:v0",)
-    assert done.notes == ("run 'abc' has no end: what it logged so far is imported",)
+    assert done.notes == ("run 'abc' is unfinished: what it has logged so far is imported",)
 
 
 def test_a_large_artifact_has_its_list_beside_the_log(repo: Repository, run: Run, home: Path) -> None:
@@ -297,7 +297,7 @@ class TestOtherDigests:
         done = imported(repo, logged.end(), home)
 
         assert done.added == ("digits:v0",)
-        assert [note for note in done.notes if "not compared" in note and "xxhash" in note] == list(done.notes)
+        assert [note for note in done.notes if "not verified" in note and "xxhash" in note] == list(done.notes)
 
     @pytest.mark.parametrize("data", [b"one", b"eno"])
     def test_with_it_they_are_compared(
@@ -381,7 +381,7 @@ def test_a_log_that_is_not_understood_is_named_and_the_others_are_imported(
 
     # then
     assert done.added == ("digits:v0",)
-    assert [note for note in done.notes if "run-abcd.wandb" in note and "no log of W&B" in note] == list(done.notes)
+    assert [note for note in done.notes if "run-abcd.wandb" in note and "not a W&B log" in note] == list(done.notes)
 
 
 class TestDownloaded:

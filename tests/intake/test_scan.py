@@ -173,7 +173,7 @@ def test_an_odd_name_needs_a_repository_of_format_2(
     with Repository.init_storage(storage, "old", format=1, cache=str(tmp_path / "cache")) as repo:
         before = content(storage)
 
-        with pytest.raises(NeedsFormat, match=r"the file name .* needs a repository of format 2; this"):
+        with pytest.raises(NeedsFormat, match=r"the file name .* requires repository format 2; this"):
             repo.log(given, "mnist")
 
         assert content(storage) == before
@@ -186,7 +186,7 @@ def test_names_that_differ_in_case_are_kept_apart_from_format_2_on(tmp_path: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     with Repository.init_storage(MemoryStorage(), "old", format=1, cache=str(tmp_path / "cache")) as repo:
-        with pytest.raises(NeedsFormat, match=r"keeping .* apart needs a repository of format 2"):
+        with pytest.raises(NeedsFormat, match=r"keeping .* apart requires repository format 2"):
             repo.log(tmp_path / "model", "mnist")
         repo.upgrade()
 
@@ -258,7 +258,7 @@ def test_an_empty_folder_alone_makes_a_new_version(repo: Repository, root: Path)
 def test_a_folder_that_two_paths_bring_is_refused(hollow: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "assets").mkdir(parents=True)
 
-    with pytest.raises(UnsupportedFile, match="two of the given paths have this name"):
+    with pytest.raises(UnsupportedFile, match="several of the given paths have this name"):
         scan([hollow / "assets", tmp_path / "other" / "assets", hollow / "a.json"])
 
 
@@ -330,10 +330,10 @@ def make_socket(path: Path) -> None:
 
 
 ODD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "dangling link": (lambda at: at.symlink_to("nowhere"), "link to nothing"),
+    "dangling link": (lambda at: at.symlink_to("nowhere"), "broken symbolic link"),
     "link to itself": (lambda at: at.symlink_to(at), "leads to itself"),
-    "link to the folder above": (lambda at: at.symlink_to(".."), "folder that holds it"),
-    "link to its own folder": (lambda at: at.symlink_to("."), "folder that holds it"),
+    "link to the folder above": (lambda at: at.symlink_to(".."), "folder that contains it"),
+    "link to its own folder": (lambda at: at.symlink_to("."), "folder that contains it"),
     "pipe": (lambda at: os.mkfifo(at), "pipe"),
     "socket": (make_socket, "socket"),
     "link to a device": (lambda at: at.symlink_to("/dev/null"), "device"),
@@ -773,15 +773,15 @@ def test_a_file_whose_place_something_else_has_taken_is_named(
 
     monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_replace)
 
-    with pytest.raises(UnsupportedFile, match=rf"{name}' cannot be logged: it stopped being a file"):
+    with pytest.raises(UnsupportedFile, match=rf"{name}' cannot be logged: it is no longer a file"):
         repo.log(root, "mnist")
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/proc/version", "it says that it is empty, and is not"),
-        ("/sys/kernel/profiling", "it holds less than it says"),
+        ("/proc/version", "its size is reported as 0, but it is not empty"),
+        ("/sys/kernel/profiling", "it is shorter than its reported size"),
     ],
 )
 def test_a_file_that_the_kernel_makes_up_is_refused(path: str, reason: str, repo: Repository) -> None:
@@ -948,7 +948,7 @@ def test_files_have_the_same_name_in_the_stat_cache_one_by_one_and_together(path
 
 @pytest.mark.skipif(not os.path.exists("/proc/version"), reason="there is no /proc")
 def test_a_file_that_only_says_that_it_is_empty_is_refused(repo: Repository) -> None:
-    with pytest.raises(UnsupportedFile, match="says that it is empty"):
+    with pytest.raises(UnsupportedFile, match="is reported as 0"):
         repo.log("/proc/version", "a")
 
     assert list(repo.artifacts()) == []

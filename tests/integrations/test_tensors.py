@@ -274,10 +274,10 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 13
     ("data", "reason"),
     [
         (b"", "it is empty"),
-        (POINTER, "it is a pointer of Git LFS, .*`git lfs pull` fetches it"),
-        (b"<!DOCTYPE html><html>404</html>", "it does not begin as a {kind} file does"),
-        (bytes(5), "it does not begin as a {kind} file does"),
-        (bytes(5000), "it does not begin as a {kind} file does"),
+        (POINTER, "it is a Git LFS pointer; `git lfs pull` fetches it"),
+        (b"<!DOCTYPE html><html>404</html>", "it does not start like a {kind} file"),
+        (bytes(5), "it does not start like a {kind} file"),
+        (bytes(5000), "it does not start like a {kind} file"),
     ],
 )
 @pytest.mark.parametrize("kind", ["safetensors", "npy", "npz"])
@@ -432,9 +432,7 @@ def test_tensors_are_listed_with_what_their_files_say(repo: Repository) -> None:
         *((name, "a.safetensors") for name in ARRAYS),
         ("", "b.npy"),
     }
-    assert [one[:3] for one in found.skipped] == [
-        ("c.safetensors", None, "it does not begin as a safetensors file does")
-    ]
+    assert [one[:3] for one in found.skipped] == [("c.safetensors", None, "it does not start like a safetensors file")]
     assert found.metadata == {"a.safetensors": {"format": "pt", "step": "100"}}
     assert repo.tensors("net", "b.npy").tensors[0].shape == (7, 5, 3)
     with pytest.raises(UnknownFile):

@@ -243,7 +243,7 @@ class Machine(Twins):
 
     @rule(data=st.data(), folder=st.sampled_from(("artifacts", "aliases", "registered", "runs", "journal/applied")))
     def lose_a_ref(self, data: st.DataObject, folder: str) -> None:
-        """It is made again from the journal."""
+        """It is recreated from the journal."""
         keys = [key for key in self.storage.list("") if key.startswith(folder)]
         if keys:
             self.storage.delete(data.draw(st.sampled_from(keys), "key"))

@@ -77,7 +77,7 @@ def test_a_folder_is_attached_whole_and_read_file_by_file(
         filled.read_attachment("mnist:v0", "plots")
     with pytest.raises(UnknownFile) as unknown:
         filled.read_attachment("mnist:v0", "plots", "b.svg")
-    assert str(several.value) == "attachment 'plots' of 'mnist:v0' holds 2 files: say which one"
+    assert str(several.value) == "attachment 'plots' of 'mnist:v0' contains 2 files: name one of them"
     assert str(unknown.value) == "attachment 'plots' of version mnist:v0 has no file 'b.svg'"
 
 
@@ -231,7 +231,7 @@ def test_a_repository_of_format_1_refuses_attachments_before_anything_is_written
 
     # then
     assert str(raised.value) == (
-        "attachment 'report' of version mnist:v0 needs a repository of format 2; this one has format 1"
+        "attachment 'report' of version mnist:v0 requires repository format 2; this repository has format 1"
     )
     assert content(store) == before
     assert repo.attachments("mnist:v0") == []

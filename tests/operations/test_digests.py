@@ -102,5 +102,5 @@ def test_progress_tells_the_bytes_that_are_read(repo: Repository, folder: Callab
 
 
 def test_an_unknown_algorithm_is_refused(repo: Repository) -> None:
-    with pytest.raises(UnknownAlgorithm, match="'crc32' is none of blake3, sha256, md5"):
+    with pytest.raises(UnknownAlgorithm, match="'crc32' is not one of blake3, sha256, md5"):
         repo.digests("mnist", "crc32")

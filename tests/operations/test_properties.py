@@ -168,7 +168,7 @@ def test_a_repository_of_format_1_refuses_properties_before_anything_is_written(
 
     # then
     assert str(raised.value) == (
-        "property 'k' of version mnist:v0 needs a repository of format 2; this one has format 1"
+        "property 'k' of version mnist:v0 requires repository format 2; this repository has format 1"
     )
     assert content(store) == before
     assert repo.properties("mnist:v0") == {}

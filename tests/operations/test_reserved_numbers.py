@@ -77,7 +77,7 @@ def test_numbers_that_were_given_are_not_taken_back(repo: Repository, log: Calla
     with pytest.raises(NumbersGiven) as raised:
         repo.create_artifact("mnist", first=first)
 
-    assert str(raised.value) == f"'mnist' cannot count from {first}: v0 was given already"
+    assert str(raised.value) == f"the numbers of 'mnist' cannot start at {first}: v0 was already given"
     assert len(repo.history()) == before
 
 
@@ -169,7 +169,7 @@ def test_a_repository_of_format_1_refuses_them(tmp_path: Any, kind: str) -> None
 
     words = "version counted:v0" if kind == "artifact" else "link 'counted:v0'"
     assert str(raised.value) == (
-        f"the reserved number of {words} needs a repository of format 2; this one has format 1"
+        f"the reserved number of {words} requires repository format 2; this repository has format 1"
     )
     assert repo.history() == []
     repo.upgrade()

@@ -45,7 +45,7 @@ def test_what_is_not_a_text_is_refused(
     before = content(storage)
 
     # when
-    with pytest.raises(NotText, match="must be a text, not of type int"):
+    with pytest.raises(NotText, match="must be a string, not int"):
         CALLS[call](repo, path)
 
     # then

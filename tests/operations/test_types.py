@@ -96,7 +96,7 @@ def test_in_a_repository_of_format_1_models_take_versions_of_any_type(
         repo.create_model("Typed", type="dataset")
 
     assert str(raised.value) == (
-        "the type of registered model 'Typed' needs a repository of format 2; this one has format 1"
+        "the type of registered model 'Typed' requires repository format 2; this repository has format 1"
     )
     assert [model.name for model in repo.models()] == ["Pictures"]
     assert repo.model("Pictures").type == "model"
@@ -108,9 +108,9 @@ def test_in_a_repository_of_format_1_models_take_versions_of_any_type(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('type = "model"\ndescription = ""\ntags = []\n', "it has not the keys description and tags"),
-        ('type = 1\ndescription = ""\ntags = []\n', "a property is of the wrong type"),
-        ('type = "x"\ntags = []\n', "it has not the keys description and tags"),
+        ('type = "model"\ndescription = ""\ntags = []\n', "its keys are not description and tags"),
+        ('type = 1\ndescription = ""\ntags = []\n', "a property has the wrong type"),
+        ('type = "x"\ntags = []\n', "its keys are not description and tags"),
     ],
 )
 def test_fsck_names_a_model_that_cannot_be(filled: Repository, storage: MemoryStorage, text: str, reason: str) -> None:

@@ -410,28 +410,28 @@ SCENES: dict[str, tuple[Scene, str]] = {
     "an alias holds the link": (_alias_on_a_link, "alias 'Digits:late' would be left without link 'Digits:v1'"),
     "the alias has no version": (
         _alias_to_a_deleted_version,
-        "alias 'mnist:best' needs version mnist:v0, which is not there",
+        "alias 'mnist:best' needs version mnist:v0, which does not exist",
     ),
     "the link has no version": (
         _link_to_a_deleted_version,
-        "link 'Digits:v0' needs version mnist:v0, which is not there",
+        "link 'Digits:v0' needs version mnist:v0, which does not exist",
     ),
     "the version was linked again": (_linked_again, "mnist:v0 would be linked twice, as Digits:v0 and Digits:v1"),
     "the version has no artifact": (
         _version_without_its_artifact,
-        "version mnist:v1 needs artifact 'mnist', which is not there",
+        "version mnist:v1 needs artifact 'mnist', which does not exist",
     ),
     "the link has no model": (
         _link_without_its_model,
-        "link 'Digits:v0' needs registered model 'Digits', which is not there",
+        "link 'Digits:v0' needs registered model 'Digits', which does not exist",
     ),
     "the card has no model": (
         _card_without_its_model,
-        "the card of 'Digits' needs registered model 'Digits', which is not there",
+        "the card of 'Digits' needs registered model 'Digits', which does not exist",
     ),
     "the annotation has no version": (
         _annotation_without_its_version,
-        "the annotation of mnist:v1 needs version mnist:v1, which is not there",
+        "the annotation of mnist:v1 needs version mnist:v1, which does not exist",
     ),
     "the artifact's name is taken": (_artifact_whose_name_is_taken, "there is a registered model 'empty'"),
     "the model's name is taken": (_model_whose_name_is_taken, "there is an artifact 'empty'"),
@@ -439,7 +439,7 @@ SCENES: dict[str, tuple[Scene, str]] = {
         _renamed_artifact_that_went_on,
         "version numbers:v2 would be left without artifact 'numbers'",
     ),
-    "the entry is a collection of garbage": (_collection, "it moved nothing, and what gc deletes is gone"),
+    "the entry is a collection of garbage": (_collection, "it changed no refs, and what gc deletes cannot be restored"),
 }
 
 

@@ -130,7 +130,7 @@ def test_a_repository_of_format_1_refuses_them(
     with pytest.raises(NeedsFormat) as raised:
         repo.add_tags("mnist:v0", ["reviewed"])
 
-    assert str(raised.value) == ("a tag of version mnist:v0 needs a repository of format 2; this one has format 1")
+    assert str(raised.value) == ("a tag of version mnist:v0 requires repository format 2; this repository has format 1")
     assert content(store) == before
     repo.annotate("mnist:v0", message="other")
     repo.annotate("mnist:v0", message="")

@@ -203,7 +203,7 @@ def test_an_entry_under_another_number_is_seen(journal: Journal, storage: Memory
     assert value is not None
     storage.put(key_of(3), value.data)
 
-    with pytest.raises(DamagedJournal, match="it says that it is entry 2"):
+    with pytest.raises(DamagedJournal, match="it claims to be entry 2"):
         list(journal.after(START))
 
 
@@ -370,7 +370,7 @@ def test_an_entry_that_is_missing_before_others_is_damage_and_not_the_end(
 ) -> None:
     lose(storage, 3)
 
-    with pytest.raises(MissingEntry, match="entry 3 is damaged: it is missing, and others follow it"):
+    with pytest.raises(MissingEntry, match="entry 3 is damaged: it is missing, but later entries exist"):
         list(journal.whole())
     with pytest.raises(MissingEntry):
         list(journal.rest(next(journal.after(START))[0]))

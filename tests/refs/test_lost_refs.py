@@ -137,9 +137,9 @@ def test_a_ref_from_another_copy_of_the_repository_is_not_built_upon(
     assert moved is not None
     storage.put("aliases/a/best", moved.data, ANY)
 
-    with pytest.raises(DamagedRef, match="not what the journal says"):
+    with pytest.raises(DamagedRef, match="differs from the journal"):
         reopen(storage).set_alias("best", "a:v1", expect="v0")
-    with pytest.raises(DamagedRef, match="not what the journal says"):
+    with pytest.raises(DamagedRef, match="differs from the journal"):
         reopen(storage).remove_alias("best", "a")
 
 

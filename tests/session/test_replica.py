@@ -149,7 +149,7 @@ def test_a_repository_that_took_the_place_of_another_is_noticed_before_anything_
     client(new, "bob", new=True).log(folder({"a": b"other"}), "other")
 
     late = client(new)
-    with pytest.raises(Replaced, match="the repository at bucket is not the one"):
+    with pytest.raises(Replaced, match="the repository at bucket is a different one"):
         late.set_alias("best", "m:v0")
 
     assert len(list(MemoryStorage.list(new, "journal"))) == 1

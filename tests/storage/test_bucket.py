@@ -151,7 +151,7 @@ def test_credentials_of_a_profile_are_found(server: Server, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("endpoint", "reason"),
-    [("http://127.0.0.1:9", "the connection is refused"), ("http://no-such-host.invalid", "host name is not known")],
+    [("http://127.0.0.1:9", "the connection was refused"), ("http://no-such-host.invalid", "host name is not known")],
 )
 def test_no_answer_is_told_within_ten_seconds(monkeypatch: pytest.MonkeyPatch, endpoint: str, reason: str) -> None:
     for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET}.items():
@@ -184,7 +184,7 @@ def test_impossible_places_are_refused(url: str, reason: str) -> None:
     [
         ("status code: 403 Forbidden: <Code>ExpiredToken</Code>", AccessDenied, "have expired"),
         ("status code: 403 Forbidden: <Code>SignatureDoesNotMatch</Code>", AccessDenied, "are wrong"),
-        ("status code: 403 Forbidden: <Code>AccessDenied</Code>", AccessDenied, "do not permit it"),
+        ("status code: 403 Forbidden: <Code>AccessDenied</Code>", AccessDenied, "lack permission"),
         ("status code: 400: <Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region>", WrongRegion, "eu-w"),
         ("Received redirect without LOCATION, this normally", WrongRegion, "another region"),
         ("status code: 503 Slow Down: <Code>SlowDown</Code>", StoreBusy, "503"),
@@ -277,7 +277,7 @@ def test_a_write_that_cannot_be_looked_for_is_called_unsure(proxied: tuple[Bucke
     bucket, proxy = proxied
     proxy.fault = lambda line: "drop"
 
-    with pytest.raises(UnsureWrite, match="whether a was written is not known: the store of s3://models/"):
+    with pytest.raises(UnsureWrite, match="it is unknown whether a was written: the store of s3://models/"):
         bucket.put("a", b"ours", ABSENT)
 
 

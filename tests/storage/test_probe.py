@@ -66,8 +66,8 @@ class HearsEachTwice(MemoryStorage):
     [
         (IgnoresConditions, "8 writers created the same key"),
         (LetsTwoWin, "8 writers created the same key"),
-        (RefusesAll, "what was written is not what is read"),
-        (ReadsTheOld, "not what is read"),
+        (RefusesAll, "a value that was read differs from what was written"),
+        (ReadsTheOld, "differs from what was written"),
         (ListsNothing, "does not list"),
     ],
 )

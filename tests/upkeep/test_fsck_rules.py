@@ -240,7 +240,7 @@ def test_a_version_whose_pack_no_entry_names_is_hurt(
     (finding,) = repo_with_two.fsck().findings
 
     assert (finding.code, finding.what, finding.hurts) == ("file", "a", ("mnist:v0",))
-    assert "no pack that the journal names" in finding.reason
+    assert "no pack named in the journal" in finding.reason
     repo_with_two.log(folder({"a": b"zero"}), "again")
     assert found(repo_with_two) == set()
 

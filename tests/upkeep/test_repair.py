@@ -535,7 +535,7 @@ def test_unfinished_work_is_dropped_when_nobody_can_be_at_it_any_more(scene: Sce
     report = scene.repo.fsck(repair=True)
 
     assert [(one.code, one.done) for one in report.repaired] == [
-        ("leftover", "10 bytes of unfinished work of long ago dropped")
+        ("leftover", "10 bytes of old unfinished work deleted")
     ]
     with pytest.raises(FileNotFoundError):
         storage.put("objects/old", old)

@@ -379,10 +379,10 @@ def test_a_file_of_another_form_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{"a": 1, "a": 2}', "the key 'a' is there twice"),
-        ('{"x": [{"b": 1, "a": 1, "a": 1}]}', "the key 'a' is there twice"),
-        (r'{"a": "\ud800"}', "not Unicode"),
-        (r'{"\ud800": 1}', "not Unicode"),
+        ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),
+        ('{"x": [{"b": 1, "a": 1, "a": 1}]}', "the key 'a' occurs twice"),
+        (r'{"a": "\ud800"}', "not valid Unicode"),
+        (r'{"\ud800": 1}', "not valid Unicode"),
     ],
 )
 def test_a_file_that_other_programs_would_read_otherwise_is_refused(text: str, reason: str) -> None:
@@ -397,8 +397,8 @@ def test_a_file_that_other_programs_would_read_otherwise_is_refused(text: str, r
         (b"a = 1 # \xff", "meta.toml", "not UTF-8"),
         (b"a." * 2000 + b"a = 1", "meta.toml", "nested too deeply"),
         (b'{"a": 1}' + b" " * (8 << 20), "meta.json", "larger than 8 MiB"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "meta.json", "the file is no JSON: a number in it has too many digits\n"),
-        (b"a = " + b"9" * 5000, "meta.toml", "the file is no TOML: a number in it has too many digits\n"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "meta.json", "the file is not JSON: a number in it has too many digits\n"),
+        (b"a = " + b"9" * 5000, "meta.toml", "the file is not TOML: a number in it has too many digits\n"),
     ],
     ids=["JSON of bytes", "TOML of bytes", "dots", "long", "JSON of digits", "TOML of digits"],
 )
@@ -409,7 +409,7 @@ def test_a_file_that_cannot_be_metadata_is_told_with_the_reason(data: bytes, nam
 
 def test_pairs_of_a_command_line_that_are_not_unicode_are_refused() -> None:
     for pair in ("k=\udcff", "\udcff=1"):
-        with pytest.raises(InvalidMetadata, match="not Unicode"):
+        with pytest.raises(InvalidMetadata, match="not valid Unicode"):
             normalise(parse_pairs([pair]))
 
 

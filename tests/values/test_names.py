@@ -100,8 +100,8 @@ BAD_NAMES = {
     "\u0378": "not U+0378",  # assigned by no version
     "\U00031350": "not U+31350",  # assigned by Unicode 15
     "\udcff": "not U+DCFF",
-    "\u0301a": "starts with a mark",
-    "\u093fa": "starts with a mark",
+    "\u0301a": "starts with a combining mark",
+    "\u093fa": "starts with a combining mark",
     "é" * 101: "longer than 200 bytes",
     "最" * 67: "longer than 200 bytes",
     ".é": "starts with",

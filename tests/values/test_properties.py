@@ -43,9 +43,9 @@ def test_any_text_without_controls_is_a_key_that_is_read_as_it_was_written(owner
     [
         ("", "the key is empty"),
         ("x" * 251, "the key is longer than 250 characters"),
-        ("a\nb", "the key holds a control character, U+000A"),
-        ("a\u200bb", "the key holds a control character, U+200B ZERO WIDTH SPACE"),
-        ("\ud800", "the key is not Unicode"),
+        ("a\nb", "the key contains a control character, U+000A"),
+        ("a\u200bb", "the key contains a control character, U+200B ZERO WIDTH SPACE"),
+        ("\ud800", "the key is not valid Unicode"),
     ],
 )
 def test_what_is_no_key_is_refused_with_the_reason(text: str, reason: str) -> None:

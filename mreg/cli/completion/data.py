@@ -378,16 +378,16 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
 }
 
 SETTINGS = {
-    'core.shared': "group: all members of the folder's group may write; umask: the umask of each writer decides",
+    'core.shared': "group: all members of the folder's group may write; umask: each writer's umask decides",
     'gc.grace': 'how long gc keeps unreachable data',
-    'gc.keep-best': 'gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, several with spaces',
+    'gc.keep-best': 'gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, separated by spaces',
     'gc.keep-last': 'gc expires versions beyond the newest N of their artifact; 0: no limit',
-    'gc.keep-where': 'gc keeps the versions that match this filter; empty: none for that',
+    'gc.keep-where': 'gc keeps the versions that match this filter; empty: no filter',
     'gc.older-than': 'gc expires only versions older than this; 0: of any age',
-    'lock.timeout': 'how long a writer waits for another one',
-    'log.capture': 'what `mreg log` records by itself: git, python, packages, argv, gpu, with commas; all; none',
+    'lock.timeout': 'how long a writer waits for another writer',
+    'log.capture': 'what `mreg log` records: git, python, packages, argv, gpu, separated by commas; or all, or none',
     'log.compress': 'whether log compresses chunks',
-    'log.exclude': 'patterns (as in .gitignore, separated by spaces) that log leaves out',
-    'metrics.direction': 'which values of metrics are better: max:KEY or min:KEY, with spaces; KEY may be a glob',
+    'log.exclude': 'patterns (as in .gitignore, separated by spaces) of files that log leaves out',
+    'metrics.direction': 'which values are better: max:KEY or min:KEY, separated by spaces; KEY may be a glob',
     'use.hard-links': 'whether ready-to-load copies share files by hard links; onnx refuses such files',
 }

@@ -75,10 +75,10 @@ def decode(codec: int, stored: Buffer, out: memoryview, base: Buffer | None = No
     right ones is for the caller to check. Raises UndecodableChunk.
     """
     if (codec == DELTA) != (base is not None) or (base is not None and len(base) != len(out)):
-        raise UndecodableChunk("its base is missing, or has another length")
+        raise UndecodableChunk("its base is missing, or has a different length")
     if codec == RAW:
         if len(stored) != len(out):
-            raise UndecodableChunk("it has another length than the index says")
+            raise UndecodableChunk("its length differs from the index")
         out[:] = stored
     elif codec in (PLANES, DELTA):
         from mreg.content.codecs import planes  # noqa: PLC0415 - loads NumPy
@@ -88,4 +88,4 @@ def decode(codec: int, stored: Buffer, out: memoryview, base: Buffer | None = No
         except struct.error as error:
             raise UndecodableChunk(str(error)) from None
     else:
-        raise UndecodableChunk(f"codec {codec} is not known to this release")
+        raise UndecodableChunk(f"codec {codec} is unknown to this release")

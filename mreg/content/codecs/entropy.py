@@ -126,7 +126,7 @@ def decompress(frame: memoryview, out: memoryview) -> None:
     except ZstdError as error:
         raise ValueError(f"a plane cannot be decompressed: {error}") from None
     if part or at != len(out) or not reader.eof or reader.unused_data:
-        raise ValueError("a plane has another length than it should")
+        raise ValueError("a plane has the wrong length")
 
 
 def _frame(way: str, data: Buffer) -> bytes:

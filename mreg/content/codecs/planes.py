@@ -70,12 +70,12 @@ def read(stored: memoryview, out: memoryview, base: Buffer | None = None) -> Non
     """Fill `out` with the chunk that `write` was given. Raises UndecodableChunk, struct.error."""
     width = stored[0] if stored else 0
     if width not in WIDTHS:
-        raise UndecodableChunk(f"elements of {width} bytes are not known")
+        raise UndecodableChunk(f"elements of {width} bytes are not supported")
     lengths = struct.unpack_from(f"<{width}I", stored, 1)
     count = len(out) // width
     *starts, end = accumulate(lengths, initial=1 + 4 * width)
     if end + len(out) % width != len(stored):
-        raise UndecodableChunk("its planes are not as long as they say")
+        raise UndecodableChunk("its planes do not have the lengths that they state")
     elements = _elements(out, width)
     scratch, other = _scratch(count, width)
     room = other.view(np.uint8)[:count]

@@ -59,7 +59,7 @@ def tensors_of(file: SeekableFile, size: int, path: str, *, inflated: bool = Fal
         if head.startswith(hdf5.MAGIC):
             return _datasets(file, 0, size, path)
         if head.startswith(torch_pickle.OLD):
-            return Listing(reason="PyTorch wrote it without its ZIP form, as before 1.6")
+            return Listing(reason="it is in PyTorch's format from before 1.6, which is not a ZIP archive")
         if head[8:9] == b"{":
             return _sound(safetensors.listed(file, size, path), size)
     except (Unmappable, struct.error, OverflowError, ValueError):
@@ -75,8 +75,8 @@ def _why_none(head: bytes, path: str) -> str:
     if not head:
         return "it is empty"
     if head.startswith(_LFS):
-        return "it is a pointer of Git LFS, which stands for the file: `git lfs pull` fetches it"
-    return f"it does not begin as a {kind} file does"
+        return "it is a Git LFS pointer; `git lfs pull` fetches the file itself"
+    return f"it does not start like a {kind} file"
 
 
 def _zipped(file: SeekableFile, size: int, path: str, inflated: bool) -> Listing:
@@ -144,7 +144,7 @@ def _sound(found: Iterable[Tensor], size: int) -> Listing:
     if len(tensors) > MOST_PARTS:
         return Listing(reason=f"it has more than {MOST_PARTS} tensors")
     good = tuple(one for one in tensors if _is_sound(one, size))
-    return Listing(good, "" if len(good) == len(tensors) else "tensors of it lie outside of the file")
+    return Listing(good, "" if len(good) == len(tensors) else "some of its tensors lie outside the file")
 
 
 def _is_sound(tensor: Tensor, size: int) -> bool:

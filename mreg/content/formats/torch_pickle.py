@@ -102,7 +102,7 @@ def listed(file: SeekableFile, path: str, members: Sequence[Member], pickle: Mem
     try:
         whole = _Walk(read_at(file, pickle.start, pickle.size)).result()
     except Unreadable as error:
-        return [], f"its pickle cannot be understood: {error}"
+        return [], f"its pickle cannot be parsed: {error}"
     folder = pickle.name.removesuffix("data.pkl")
     storages = {member.name.removeprefix(folder + "data/"): member for member in members if member.stored}
     views = list(_named(whole))
@@ -118,7 +118,7 @@ def _tensor(name: str, view: _View, storages: dict[str, Member], path: str) -> T
     order, count = _order(view), prod(view.shape)
     begin, length = view.offset * item, (count if order else _reach(view)) * item
     if begin + length > member.size:
-        raise ValueError("a tensor lies outside of its storage")
+        raise ValueError("a tensor lies outside its storage")
     return Tensor(name, path, view.storage.dtype, view.shape, member.start + begin, count * item, order)
 
 

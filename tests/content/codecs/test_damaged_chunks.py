@@ -123,7 +123,7 @@ def test_a_base_that_is_missing_or_too_much_or_of_another_length_is_refused(code
 
 @pytest.mark.parametrize("codec", [3, 4, 255])
 def test_an_unknown_codec_is_refused(codec: int) -> None:
-    with pytest.raises(UndecodableChunk, match=f"codec {codec} is not known"):
+    with pytest.raises(UndecodableChunk, match=f"codec {codec} is unknown"):
         codecs.decode(codec, bytes(LENGTH), memoryview(bytearray(LENGTH)))
 
 

@@ -165,7 +165,9 @@ def test_files_of_other_kinds_have_no_tensors() -> None:
 def test_torch_files_of_the_old_form_are_told_as_what_cannot_be_compared() -> None:
     magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 
-    assert listed(magic + bytes(100)) == Listing(reason="PyTorch wrote it without its ZIP form, as before 1.6")
+    assert listed(magic + bytes(100)) == Listing(
+        reason="it is in PyTorch's format from before 1.6, which is not a ZIP archive"
+    )
 
 
 # Views, and whatever else a pickle of torch holds.
