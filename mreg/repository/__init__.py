@@ -1,7 +1,7 @@
-"""The facade: whatever mreg can do with a repository is a method here. The command line uses nothing else.
+"""The facade: everything that mreg can do with a repository is a method here. The command line uses nothing else.
 
-Most rooms load their modules when a method needs them (`mreg.lazy`): a question about one reference must not pay for
-all that mreg can do.
+Most rooms load their modules when a method needs them (`mreg.lazy`): resolving one reference must not pay for
+everything that mreg can do.
 """
 
 from __future__ import annotations
@@ -35,19 +35,24 @@ __all__ = [
 
 
 class Repository(Versions, Collections, Labels, Changing, Queries, Travel, Upkeep):
-    """An open repository. Make one with `open`, `find` or `init`; usable from several threads; `close` it,
-    or use it as a context manager.
+    """An open repository. Create one with `open`, `find` or `init`. It can be used from several threads. `close` it, or
+    use it as a context manager.
 
-    Where a method takes a `reference`, that is `NAME[:vN | :ALIAS | :latest | :@DIGEST-PREFIX]`, `NAME` being
-    an artifact or a registered model. All methods raise subclasses of `MregError`: InvalidInput, NotFound,
-    Conflict, Damaged, Refused or Failed, and OSError where the machine fails. A method that raised has
-    changed nothing, unless it raised Incomplete, a Failed: the change was made, and then something failed. What stays
-    in any case: packs that `gc` repacked or a transfer sent, and entries that `mirror` copied.
+    A `reference` is a string: `NAME`, `NAME:vN`, `NAME:ALIAS`, `NAME:latest` or `NAME:@DIGEST-PREFIX`, where `NAME` is
+    an artifact or a registered model. Where a method only reads, `REMOTE/` may precede it. Sizes are in bytes,
+    durations in seconds, digests in hex.
+    A `message` is the reason for the change, recorded in the history. A `progress` function is called after each step
+    with the number of bytes done and the total.
+
+    All methods raise subclasses of `MregError`: InvalidInput, NotFound, Conflict, Damaged, Refused or Failed; and
+    OSError if the machine fails. A method that raises has changed nothing, except for Incomplete (a Failed): the change
+    was made, but something failed afterwards. Packs that `gc` rewrote or a transfer sent, and entries that `mirror`
+    copied, remain in any case.
     """
 
 
 def formats() -> dict[str, int]:
-    """The numbers of the formats that this release writes."""
+    """The numbers of the formats that this release writes, by name: repository, journal, records, packs."""
     return {
         "repository": config.FORMAT,
         "journal": config.FORMAT,

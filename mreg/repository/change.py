@@ -14,8 +14,8 @@ from mreg.values.changed import Changed
 
 
 class Change(Versions, Collections, Labels):
-    """The repository while a change is being made, see `Repository.change`: what steps do is seen here at once, and by
-    nobody else before the end. result: what the change came to; nothing until its end."""
+    """The repository during a change (see `Repository.change`). The effects of its steps are visible here at once, and
+    to others only after the end. result: what was changed; empty until the end."""
 
     result = Changed(None, ())
 
@@ -25,22 +25,23 @@ class Changing(Opened):
 
     @contextmanager
     def change(self, message: str | None = None) -> Iterator[Change]:
-        """Make one change of several steps, which are methods of what `with` gives: one entry of the journal at the end
-        of the block, which `undo` takes back as a whole. Where the block is left by an exception, nothing is changed.
+        """Combine several steps into one change: a context manager that yields a `Change`, whose methods are the steps.
+        The end of the block commits one journal entry, which `undo` takes back as a whole. If the block raises, nothing
+        is changed.
 
             with repo.change("the nightly build") as change:
                 logged = change.log("ckpt", "mnist")
                 change.set_property(logged.version.name, "ci.build", 4711)
                 change.link(logged.version.name, "Digits", aliases=["nightly"])
 
-        Files are stored when they are logged, and belong to no version before the end. What `change` reads has the
-        steps so far in it, but for searches and lineage. Results of steps have no `seq`; `change.result` has it at the
-        end. message: the reason, for the history; those of the steps come after it.
+        Files are stored when they are logged, but belong to no version until the end. Reads through `change` include
+        the steps so far, except for searches and lineage. Results of steps have no `seq`; `change.result` has it at the
+        end. message: the reason, for the history; the messages of the steps follow it.
 
-        Others may write meanwhile. At the end every step is taken again on top of what they did: where all come to what
-        they came to before, that is committed. Else Overtaken (a Conflict) is raised, and nothing was changed; so too
-        where a step's own `expect` no longer holds. Whole collections are renamed and deleted, and aliases rolled back,
-        by changes of their own (NotAStep).
+        Others may commit meanwhile. At the end, every step is repeated on top of their changes; if all results are the
+        same as before, they are committed. Otherwise Overtaken (a Conflict) is raised and nothing is changed, as when
+        the `expect` of a step no longer holds. Renaming and deleting collections and rolling back aliases cannot be
+        steps (NotAStep).
         """
         context = session.change.ChangeContext(self._context, message)
         change = Change(context)

@@ -1,4 +1,4 @@
-"""What is said of versions and collections: links, aliases, tags, cards, properties, attachments."""
+"""Labels of versions and collections: links, aliases, tags, cards, properties, attachments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Labels(Opened):
-    """What can be said of versions and collections."""
+    """Methods for labels of versions and collections."""
 
     def link(
         self,
@@ -29,35 +29,43 @@ class Labels(Opened):
         message: str | None = None,
         force: bool = False,
     ) -> LinkResult:
-        """Link a version into a registered model, and move the model's `aliases` to it. A model that does not exist is
-        made, for versions of this type; a version of another type than the model's is refused, unless `force`. A model
-        links a version once; repeating it returns the link that is there. expect: where these aliases are now, see
-        `set_alias`. message: the reason, for the history."""
+        """Link a version into a registered model, and move `aliases` of the model to the link.
+
+        A missing model is created, with the type of the version. A version is linked only once per model: repeating the
+        call returns the existing link.
+
+        expect: current targets of the aliases (see `set_alias`).
+        force: link a version whose type differs from the model's.
+
+        Raises OtherType, AliasMoved, NotFound, NameTaken.
+        """
         return operations.links.link(
             self._context, reference, model, texts(aliases), expect=expect, message=message, force=force
         )
 
     def unlink(self, reference: str, *, force: bool = False, message: str | None = None) -> Unlinked:
-        """Remove the link `MODEL:vN`; the version stays. Refused while an alias of the model is on it, unless
-        `force`, which removes those too. message: the reason, for the history."""
+        """Remove the link `MODEL:vN`. The version is kept. force: also remove aliases of the model that point at the
+        link. Raises NotFound; without `force`, Held."""
         return operations.links.unlink(self._context, reference, force=force, message=message)
 
     def set_alias(
         self, alias: str, reference: str, *, expect: str | Sequence[str] | None = None, message: str | None = None
     ) -> AliasSet:
-        """Move the alias of the collection that `reference` names to that version, atomically.
+        """Move an alias atomically to the version that `reference` selects. The alias belongs to the collection in
+        `reference`.
 
-        expect: where the alias is now, `vN` or `none`; with several aliases, `ALIAS=vN` or `NAME:ALIAS=vN` for each.
-        Where one is elsewhere, AliasMoved (an Unmet) is raised and nothing changed. message: the reason, for the
-        history.
+        expect: the current target of the alias, `vN` or `none`; for several aliases, `ALIAS=vN` or `NAME:ALIAS=vN`
+            each. If one differs, AliasMoved (an Unmet) is raised and nothing is changed.
+
+        Raises AliasMoved, InvalidExpectation, AliasTaken, NotFound.
         """
         return operations.aliases.set_alias(self._context, alias, reference, expect=expect, message=message)
 
     def remove_alias(
         self, alias: str, name: str, *, expect: str | Sequence[str] | None = None, message: str | None = None
     ) -> AliasRemoved:
-        """Delete an alias of a collection. expect: where it is now, see `set_alias`. message: the reason, for the
-        history."""
+        """Delete an alias of the collection `name`. expect: its current target (see `set_alias`). Raises AliasMoved,
+        InvalidExpectation, UnknownName, UnknownAlias."""
         return operations.aliases.remove_alias(self._context, alias, name, expect=expect, message=message)
 
     def roll_back_alias(
@@ -69,60 +77,64 @@ class Labels(Opened):
         expect: str | Sequence[str] | None = None,
         message: str | None = None,
     ) -> AliasSet:
-        """Move the alias of a collection back to where it was that many places before, as the journal tells. A place
-        that a rollback or an undo left does not count, so a second call goes further back; an alias that was removed
-        comes back. expect: where it is now, see `set_alias`. message: the reason, for the history."""
+        """Move an alias of the collection `name` back to an earlier target, `steps` moves ago according to the journal.
+        Moves by rollbacks and undos do not count, so repeating the call goes back further. A deleted alias is restored.
+        expect: its current target (see `set_alias`). Raises NoEarlierPlace, InvalidSteps, AliasMoved,
+        InvalidExpectation."""
         return operations.rollback.roll_back(self._context, alias, name, steps=steps, expect=expect, message=message)
 
     def aliases(self, name: str | None = None) -> list[Alias]:
-        """The aliases of a collection, or all."""
+        """List the aliases of a collection, or of all, sorted by collection and alias. Raises UnknownName."""
         return operations.aliases.list_aliases(*(self._at(name) if name else (self._context, None)))
 
     def add_tags(self, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-        """Add tags to a registered model, or to a version where the name is a reference with a colon, such as
-        `mnist:v3`; a version's need a repository of format 2. message: the reason, for the history."""
+        """Add tags to the registered model `name`, or to a version if `name` is a reference with a colon, such as
+        `mnist:v3`. Tags of versions require repository format 2. Raises NotFound, InvalidTag, NeedsFormat."""
         return operations.links.add_tags(self._context, name, texts(tags), message=message)
 
     def remove_tags(self, name: str, tags: Sequence[str], *, message: str | None = None) -> TagsResult:
-        """Remove tags from a registered model, or from a version: all of them or none. See `add_tags`."""
+        """Remove tags from a registered model or a version (see `add_tags`): all of them or none. Raises UnknownTag,
+        NotFound."""
         return operations.links.remove_tags(self._context, name, texts(tags), message=message)
 
     def tags(self) -> dict[str, tuple[str, ...]]:
-        """Every tag in use, with the names of the registered models and versions (`artifact:vN`) that have it."""
+        """Return all tags in use, each with the names of the registered models and versions (`artifact:vN`) that have
+        it."""
         return operations.query.tags(self._context)
 
     def card(self, reference: str) -> str:
-        """The card of a registered model; of an artifact or a version, the README.md among its files. Markdown; empty
-        where there is none. `front_matter` takes it apart."""
+        """Return the card of a registered model as Markdown; of an artifact or a version, its README.md. Empty if there
+        is none. `mreg.front_matter` parses it. Raises NotFound, InvalidCard, DamagedFile."""
         return operations.links.card(*self._at(reference))
 
     def set_card(self, model: str, text: str) -> Changed:
-        """Replace the model card. Tags of its front matter become tags of the model, as part of the same change; no tag
-        is taken off."""
+        """Replace the card of a registered model. Tags in its front matter are added to the model in the same change;
+        no tag is removed. Raises UnknownModel, CardOfArtifact, InvalidCard."""
         return operations.links.set_card(self._context, model, text)
 
     def properties(self, reference: str) -> dict[str, Any]:
-        """The properties of what the reference means, sorted by key: `NAME` an artifact or a registered model,
-        `NAME:vN`, `NAME:ALIAS` and the like a version, or the link of a registered model."""
+        """Return the properties of a collection (`NAME`), a version or a link (`NAME:vN`, `NAME:ALIAS`, …), sorted by
+        key. Raises NotFound."""
         return operations.properties.get_properties(*self._at(reference))
 
     def set_property(self, reference: str, key: str, value: Any, *, message: str | None = None) -> Changed:
-        """Set one property: any text as key, a value as in metadata. It is renamed and deleted along with what it is
-        of, and each can be undone by itself. Keys that begin with `mreg.` are mreg's own. message: the reason, for the
-        history. Raises NeedsFormat in a repository of format 1."""
+        """Set a property of a collection, a version or a link (see `properties`). The key is any string, the value JSON
+        as in metadata. Keys that begin with `mreg.` are reserved. Properties are renamed and deleted with their owner.
+        Raises InvalidProperty, InvalidMetadata, NotFound; NeedsFormat in a repository of format 1."""
         return self.set_properties(reference, {key: value}, message=message)
 
     def set_properties(self, reference: str, values: Mapping[str, Any], *, message: str | None = None) -> Changed:
-        """Set these properties as one change, remove those whose value is None, and leave the others; see
+        """Set several properties as one change; those with the value None are removed, all others are kept. See
         `set_property`."""
         return operations.properties.set_properties(self._context, reference, values, message=message)
 
     def remove_property(self, reference: str, key: str, *, message: str | None = None) -> Changed:
-        """Remove one property. message: the reason, for the history."""
+        """Remove a property. Raises UnknownProperty, NotFound."""
         return operations.properties.remove_properties(self._context, reference, [key], message=message)
 
     def attachments(self, reference: str) -> list[Attachment]:
-        """The files and folders attached to what the reference means (see `properties`), sorted by name."""
+        """List the attachments of a collection, a version or a link (see `properties`), sorted by name. Raises
+        NotFound."""
         return operations.attachments.attachments(*self._at(reference))
 
     def attach(
@@ -134,18 +146,19 @@ class Labels(Opened):
         message: str | None = None,
         progress: Progress | None = None,
     ) -> Changed:
-        """Attach a file, or the contents of a folder, under a name, in the place of what has the name. The version and
-        its digest stay as they are; the attachment is renamed and deleted along with what it is of. paths: as for
-        `log`. message: the reason, for the history. Raises NeedsFormat in a repository of format 1."""
+        """Attach a file, or the contents of a folder, under a name. An attachment with this name is replaced. The
+        version's digest does not change. Attachments are renamed and deleted with their owner. paths: as for `log`.
+        Raises InvalidName, NotFound; NeedsFormat in a repository of format 1."""
         return operations.attaching.attach(
             self._context, reference, name, listed(paths), message=message, progress=progress
         )
 
     def detach(self, reference: str, name: str, *, message: str | None = None) -> Changed:
-        """Remove an attachment. message: the reason, for the history."""
+        """Remove an attachment. Raises UnknownAttachment, NotFound."""
         return operations.attachments.detach(self._context, reference, name, message=message)
 
     def read_attachment(self, reference: str, name: str, path: str | None = None) -> Iterator[bytes]:
-        """The bytes of a file of an attachment, piece by piece, each verified; the whole is right once the last piece
-        has been given out. path: within the attachment; not needed where that is one file."""
+        """Yield the bytes of a file of an attachment in verified pieces. The file as a whole is verified once the last
+        piece was yielded. path: the file in the attachment; not needed if the attachment is a single file. Raises
+        UnknownAttachment, UnknownFile, SeveralFiles; DamagedFile while reading."""
         return operations.attachments.read(*self._at(reference), name, path)

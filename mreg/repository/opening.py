@@ -1,4 +1,4 @@
-"""An open repository: made, found, opened and closed."""
+"""An open repository: create, find, open, close."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SeveralRepositories(InvalidInput):
 
 
 class Opened:
-    """What all parts of the facade share: the parts of one open repository."""
+    """What all parts of the facade share: one open repository."""
 
     def __init__(self, context: Context) -> None:
         self._opened = context
@@ -52,8 +52,8 @@ class Opened:
         return self._opened
 
     def as_one(self) -> Self:
-        """From now on take all calls for parts of one operation, as the command line does: what they have seen since it
-        began need not be asked for again. Returns itself."""
+        """Treat all further calls as one operation, as the command line does: what they have read once is not read
+        again. Returns itself."""
         self._opened.storage.begin()
         self._is_one = True
         return self
@@ -77,12 +77,12 @@ class Opened:
         return found[0][0], tuple(name for _, name in found if name)
 
     def remote(self, name: str) -> Self:
-        """The repository that a remote's name means, open to be read. It is closed with this one. Raises UnknownRemote,
-        UntrustedRemote."""
+        """Open the repository that the remote `name` refers to, for reading. It is closed together with this one.
+        Raises UnknownRemote, UntrustedRemote."""
         return type(self)(session.remotes.open_remote(self._context, name))
 
     def elsewhere(self, place: str | os.PathLike[str]) -> Self:
-        """Another repository, open: a remote by its name, or whatever lies at a location (see `open`)."""
+        """Open another repository: a remote by its name, or a location (see `open`)."""
         return type(self)(session.remotes.open_place(self._context, place))
 
     @classmethod
@@ -100,11 +100,14 @@ class Opened:
         cache: str | None = None,
         author: str | None = None,
     ) -> Self:
-        """Make the repository `location/.mreg` and open it: `location` itself, where that is its name, or the URL of a
-        folder in a bucket.
+        """Create the repository `location/.mreg` and open it. If `location` ends in `.mreg`, it is the repository
+        itself; it may also be the URL of a folder in a bucket.
 
-        shared: let the folder's group write to it, whatever the umask is. format: an older one, to share the
-        repository with an older release. Raises AlreadyInitialised, NotAFolder, UnknownFormat.
+        shared: let all members of the folder's group write, whatever their umask.
+        format: the number of an older format, to share the repository with an older release.
+        cache, author: see `open`.
+
+        Raises AlreadyInitialised, NotAFolder, UnknownFormat.
         """
         url = locations.remote_of(location)
         if url:
@@ -130,21 +133,23 @@ class Opened:
     def open(
         cls, location: str | os.PathLike[str] = ".", *, cache: str | None = None, author: str | None = None
     ) -> Self:
-        """Open the repository `location`: a `.mreg` folder, or the folder that holds one, or the file:// URL of either,
-        or the URL of a folder in a bucket (s3://BUCKET/FOLDER, gs://…, az://…).
+        """Open the repository at `location`: a `.mreg` folder, the folder that contains it, the file:// URL of either,
+        or the URL of a folder in a bucket (s3://BUCKET/FOLDER, gs://…, az://…), on an SSH server (ssh://HOST/PATH) or
+        on a web server (https://…, read-only).
 
-        cache: the folder for lookup tables and ready-to-load copies; without it `mreg.default_cache()`. One
-        in a repository is refused when it is needed (CacheInRepository).
-        author: who stands in history; without it the account's name. Raises NoRepository, NewerFormat.
+        cache: the folder for lookup tables and ready-to-load copies; default: `mreg.default_cache()`. A folder inside a
+            repository is refused when it is first needed (CacheInRepository).
+        author: recorded in the history; default: the name of the account.
 
-        Of a repository that belongs to somebody else, methods that change something raise `Untrusted` (a Refused)
-        until the user's own settings, or MREG_SAFE, list it as safe.
+        Raises NoRepository, NewerFormat. If the repository belongs to another user, methods that change it raise
+        Untrusted (a Refused) until the user's settings or MREG_SAFE list it as safe.
         """
         return cls(session.remotes.open_location(location, cache, author))
 
     @classmethod
     def find(cls, start: str | None = None, *, cache: str | None = None, author: str | None = None) -> Self:
-        """Open what the command line would: `$MREG_REPO`, or the nearest `.mreg` from `start` upwards."""
+        """Open the repository that the command line would use: `$MREG_REPO`, or the nearest `.mreg` from `start`
+        (default: the working folder) upwards. Raises NoRepository."""
         return cls.open(find_repository(start), cache=cache, author=author)
 
     @classmethod
@@ -157,8 +162,8 @@ class Opened:
         cache: str | Callable[[], str | None] | None = None,
         author: str | None = None,
     ) -> Self:
-        """Make a repository in any storage. Without a cache, lookup tables live in memory, and `use` cannot
-        be called. Raises AlreadyInitialised, UnknownFormat."""
+        """Create a repository in any storage and open it. location: its name in messages. Without a cache, lookup
+        tables are kept in memory, and `use` is unavailable. Raises AlreadyInitialised, UnknownFormat."""
         number = config.FORMAT if format is None else check_known(format)
         text = config.initial(os.urandom(16).hex(), number)
         if storage.get(CONFIG) is not None:  # also where nothing could be written
@@ -180,12 +185,12 @@ class Opened:
         cache: str | Callable[[], str] | None = None,
         author: str | None = None,
     ) -> Self:
-        """Open the repository in any storage; `location` names it for people. cache: as for `init_storage`. Raises
+        """Open the repository in any storage. location: its name in messages. cache: see `init_storage`. Raises
         NoRepository, DamagedConfig, NewerFormat."""
         return cls(Context(storage, location, cache=cache, author=author))
 
     def close(self) -> None:
-        """Let go of the lookup tables. Using the repository again opens them again."""
+        """Close the lookup tables. They are reopened if the repository is used again."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -196,22 +201,22 @@ class Opened:
 
     @property
     def location(self) -> str:
-        """Where the repository lies."""
+        """The path or URL of the repository."""
         return self._opened.location
 
     @property
     def id(self) -> str:
-        """The repository's identity, 32 hex digits; a copy has the same."""
+        """The identity of the repository, 32 hex digits. Copies have the same one."""
         return self._opened.identity.id
 
     @property
     def format(self) -> int:
-        """The number of the repository's format, as committed by now."""
+        """The number of the repository format, as currently committed."""
         return heading.of(self._context.quick_view().value(CONFIG)).format
 
     def upgrade(self) -> Upgraded:
-        """Raise the format of the repository to the newest, as one change that converts nothing, and that cannot be
-        undone. Releases that do not know that format can no longer use the repository."""
+        """Raise the repository format to the newest. Converts nothing and cannot be undone. Releases that do not know
+        this format can no longer use the repository."""
         return operations.upgrade.upgrade(self._context)
 
 

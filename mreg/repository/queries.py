@@ -1,4 +1,4 @@
-"""Questions to all versions at once: search, metrics, history, the past."""
+"""Queries across all versions: search, metrics, history, the past."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Queries(Opened):
-    """What can be asked of all versions at once."""
+    """Methods that query all versions."""
 
     @overload
     def search(
@@ -56,14 +56,20 @@ class Queries(Opened):
         told: Callable[[int], None] | None = None,
         total: Callable[[int], None] | None = None,
     ) -> tuple[list[Model], list[Artifact], list[Version]] | list[Version]:
-        """Registered models, artifacts and versions in which the text stands; with `tags`, models and
-        versions that have all of them.
+        """Find registered models, artifacts and versions that contain `text` (case-insensitive). tags: only models and
+        versions with all of these tags.
 
-        With `where`, `sort`, `limit` or `within`, versions only: those that match the filter (docs/filters.md), or all
-        of several. sort: keys, each with a minus before it for descending order; versions without the key come last.
-        Else they are in the order of their names. limit: at most so many. within: artifacts and registered models.
-        told: is told how many refs have to be read, where any have: the first search reads all. total: is told how many
-        match, whatever the limit; of those beyond it a thousand are counted at least.
+        With any of `where`, `sort`, `limit` and `within`, the result is a list of versions only.
+
+        where: a filter (docs/filters.md), or several that must all match.
+        sort: keys; a minus before a key means descending. Versions without the key come last. Default: by name.
+        limit: the maximum number of versions.
+        within: names of artifacts and registered models to search.
+        told: called with the number of refs to be read, if there are any: the first search reads all of them.
+        total: called with the number of matches regardless of `limit`; beyond the limit, counting may stop after a
+            thousand.
+
+        Raises InvalidFilter, InvalidSort, UnknownKey, UnknownName, SeveralRepositories.
         """
         if where is None and not sort and limit is None and not within:
             return operations.search.everything(self._context, text, list(texts(tags)))
@@ -79,7 +85,7 @@ class Queries(Opened):
         within: str | Sequence[str] = (),
         told: Callable[[int], None] | None = None,
     ) -> int:
-        """How many versions `search` would find."""
+        """Return the number of versions that `search` would find."""
         context, names = self._among(within)
         return operations.search.count(context, wanted(text, where, (), None, names), told)
 
@@ -90,7 +96,8 @@ class Queries(Opened):
         where: str | Filter | Sequence[str | Filter],
         within: str | Sequence[str] = (),
     ) -> list[LeftOut]:
-        """What `!=` and the other negated tests of the filter leave out, as the key is not there."""
+        """Return, for each key, how many versions `!=` and other negated tests of the filter leave out only because
+        they lack the key."""
         context, names = self._among(within)
         return operations.search.left_out(context, wanted(text, where, (), None, names))
 
@@ -103,31 +110,33 @@ class Queries(Opened):
         limit: int | None = None,
         told: Callable[[int], None] | None = None,
     ) -> list[Version]:
-        """The versions that have all the bytes of a file, or of every file in a folder, under whatever names."""
+        """Find the versions that contain the bytes of a file, or of every file in a folder, under any names. where,
+        within, limit, told: see `search`. Raises MissingPath."""
         context, names = self._among(within)
         return operations.search.holding(context, os.fspath(path), wanted("", where, (), limit, names), told)
 
     def choose(
         self, reference: str, *, where: str | Filter | Sequence[str | Filter], sort: str | Sequence[str] = ()
     ) -> Resolved:
-        """With a selector, the version meant, if the filter matches it. Of a name alone, the first version that the
-        filter matches, in the order asked for, else the latest. Raises an Unmet where there is none."""
+        """Select one version. If the reference has a selector, return that version if it matches `where`. For a name
+        alone, return the first match in the order `sort`, by default the latest. Raises NoMatch (an Unmet) if there is
+        none, UnknownKey."""
         these = wanted("", where, sort, None, ())
         context, name = self._at(reference)
         found = operations.search.choose(context, name, these.where, these.sort)
         return found._replace(remote=split_remote(reference)[0])
 
     def noted(self, reference: str | None = None, *, within: bool = True) -> dict[str, Noted]:
-        """The properties of each thing, and when it was changed last, by its name: `NAME` of collections, `NAME:vN` of
-        versions and links. reference: only of what it means, a collection with all that is in it. within: false leaves
-        out what is in collections. One look at the tables, however many there are."""
+        """Return the properties and the time of the last change, by name: `NAME` for collections, `NAME:vN` for
+        versions and links. reference: only what it selects; a collection includes its contents. within: false excludes
+        the contents of collections. This is a single query of the lookup tables."""
         context, name = self._at(reference) if reference else (self._context, None)
         return operations.noted.noted(context, name, within)
 
     def metadata_keys(
         self, *, within: str | Sequence[str] = (), told: Callable[[int], None] | None = None
     ) -> list[KeyFigures]:
-        """The keys of metadata in use, with the types and ranges of their values."""
+        """Return the metadata keys in use, with the types and ranges of their values. within, told: see `search`."""
         return operations.search.key_figures(*self._among(within), told)
 
     def metrics(
@@ -140,10 +149,18 @@ class Queries(Opened):
         x: str = "number",
         told: Callable[[int], None] | None = None,
     ) -> Metrics:
-        """The numbers in the metadata of the versions of an artifact, or of those linked in a registered model, in the
-        order of their numbers. keys: `metrics.acc`, or `acc` for short; none: all that are numbers. where: only
-        versions that match. last: only so many, the newest. x: in which order: "number", "created" (the time), or a
-        key that is a number, such as `params.step`; versions without it are left out. told: as for `search`."""
+        """Return the numbers in the metadata of an artifact's versions, or of the versions linked in a registered
+        model.
+
+        keys: such as `metrics.acc`, or `acc` for short; default: all keys with numeric values.
+        where: only versions that match (see `search`).
+        last: only the newest `last` versions.
+        x: the order: "number", "created" (time), or a numeric key such as `params.step`; versions without it are left
+            out.
+        told: see `search`.
+
+        Raises UnknownName, UnknownMetric, UnknownKey.
+        """
         filters = wanted("", where, (), None, ()).where
         context, name = self._at(name)
         return operations.metrics.metrics(context, name, texts(keys), where=filters, last=last, x=x, told=told)
@@ -158,27 +175,33 @@ class Queries(Opened):
         action: str | None = None,
         limit: int | None = None,
     ) -> list[HistoryEntry]:
-        """Committed changes, oldest first, at most the last `limit`. name: only those that concern this collection, or
-        the alias `NAME:ALIAS`. since, until: the number of an entry (after it; up to it), a time, an age such as `2h`,
-        or a date, which is meant as a whole. author: only those of this account. action: only those by commands that
-        begin so, such as `log` or `alias set`."""
+        """Return committed changes, oldest first.
+
+        name: only changes of this collection, or of the alias `NAME:ALIAS`.
+        since, until: the number of an entry (after it; up to and including it), a time, an age such as `2h`, or a date,
+            which includes the whole day.
+        author: only changes by this author.
+        action: only changes by commands that begin with this, such as `log` or `alias set`.
+        limit: only the newest `limit` changes.
+
+        Raises UnknownName, UnknownAlias, UnknownSequence, InvalidTime, UnknownAction.
+        """
         context, name = self._at(name) if name else (self._context, None)
         wanted = operations.history.Wanted(name or None, since, until, author, action)
         return operations.history.history(context, wanted, limit=limit)
 
     def html(self, out: str | os.PathLike[str], *, title: str | None = None) -> Written:
-        """Write the repository as pages for a browser: registered models, artifacts, versions with their metadata,
-        files and tensors, metrics as charts, lineage, and the journal. A page needs no server, loads nothing, and can
-        be read without its script. The same repository gives the same bytes.
+        """Write the repository as static HTML pages: registered models, artifacts, versions with metadata, files and
+        tensors, metrics as charts, lineage, and the journal. Pages need no server, load nothing from elsewhere, and are
+        readable without scripts. The same repository gives the same bytes.
 
-        out: a file, where it ends in `.html`, with everything on one page; else a folder of pages. What is there is
-        replaced if mreg wrote it, else refused (NotOurs), as is a place in a repository (UnsafeDestination). title: of
-        the pages.
+        out: if it ends in `.html`, a file with everything on a single page; otherwise a folder of pages. Existing files
+        are replaced if mreg wrote them, otherwise refused (NotOurs), as is a place inside a repository
+        (UnsafeDestination). title: the title of the pages.
         """
         return pages.report.write(self._context, os.fspath(out), title or "Model registry")
 
     def at(self, when: int | str | datetime) -> Moment:
-        """The repository as it was: after an entry of that number, or after the last entry that bears no later time
-        than `when`: a time, an age such as `2h`, or a date, which is meant to its end. Reads the journal; what it
-        answers does not change any more. Raises UnknownSequence, InvalidTime."""
+        """Return the repository as it was: after the journal entry of that number, or at a time, an age such as `2h`,
+        or the end of a date. Reads the journal. The result is immutable. Raises UnknownSequence, InvalidTime."""
         return operations.past.Moment(self._context, when)

@@ -1,4 +1,4 @@
-"""Versions between repositories: push, pull and clone."""
+"""Versions between repositories: push, pull, clone, mirror, bundle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ORIGIN = "origin"
 
 
 class Travel(Opened):
-    """What moves versions between this repository and another one."""
+    """Methods that transfer versions between this repository and another one."""
 
     def push(
         self,
@@ -37,18 +37,20 @@ class Travel(Opened):
         references: str | Sequence[str] = (),
         **options: Unpack[TransferOptions],
     ) -> Transfer:
-        """Bring versions of this repository to another one, which gets what it lacks, and all refs by one change.
+        """Copy versions of this repository to another one. Only missing data is sent; all refs change in one change
+        there.
 
-        remote: the other repository, the name of a remote, or a location. references: which versions. See
-        `TransferOptions`.
+        remote: the other repository, the name of a remote, or a location.
+        references: the versions to send.
+        options: see `TransferOptions`.
 
-        A version keeps its number. The numbers below it that are not there are reserved for what they mean here. If a
-        number means another version there, NumbersTaken is raised, and nothing changes. What was deleted there stays
-        deleted. What is said of a version (`annotate`), its properties and attachments go along; where both sides
-        changed what is said, AnnotationsDiffer is raised. An alias moves there only from where it has been here, else
-        AliasElsewhere is raised.
+        Versions keep their numbers. Lower numbers that are missing there are reserved for the versions that have them
+        here. If a number belongs to another version there, NumbersTaken is raised. Versions deleted there stay deleted.
+        Annotations, properties and attachments are sent too; if both sides changed them, AnnotationsDiffer is raised.
+        An alias moves there only from where it has been here, otherwise AliasElsewhere is raised. After any of these
+        errors, nothing has changed.
 
-        A transfer that was interrupted goes on where it was.
+        An interrupted transfer continues where it stopped.
         """
         if not isinstance(remote, Travel):
             sync.bundles.check_is_none(self._place(remote))
@@ -60,8 +62,8 @@ class Travel(Opened):
         references: str | Sequence[str] = (),
         **options: Unpack[TransferOptions],
     ) -> Transfer:
-        """Bring versions of another repository to this one: `push` with the sides exchanged. remote: also a bundle, or
-        a stream of one, of which all versions are meant where none is named."""
+        """Copy versions of another repository to this one: `push` in the other direction. remote: may also be a bundle,
+        or a binary stream of one; without references, all of its versions are copied."""
         bundle = self._bundle(remote)
         if bundle and not (references or options.get("where")):
             options["every"] = True
@@ -86,11 +88,15 @@ class Travel(Opened):
         author: str | None = None,
         progress: Progress | None = None,
     ) -> tuple[Self, Transfer]:
-        """Make a new repository with all versions, aliases, links, tags and cards of another one; it, and what was
-        done. It has an identity of its own, and a remote `origin`, where the other one was given by its location.
-        location: see `init`; without one, a folder that is called as the other one's. Again, after it was interrupted,
-        it goes on; one that fails before anything has come leaves nothing. Raises
-        AlreadyInitialised where there is another repository."""
+        """Create a new repository with all versions, aliases, links, tags and cards of another one. Returns the new
+        repository and what was transferred. It has its own id, and a remote `origin` if the other one was given by its
+        location.
+
+        location: see `init`; default: a folder named like the other one's.
+
+        An interrupted clone continues when repeated; one that fails before any data arrives leaves nothing behind.
+        Raises AlreadyInitialised if there is another repository at `location`.
+        """
         if not isinstance(remote, Travel) and not os.fspath(remote):
             raise locations.InvalidLocation(location="", reason="it is empty")
         other: Travel
@@ -133,9 +139,9 @@ class Travel(Opened):
                     os.rmdir(os.path.dirname(place))
 
     def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
-        """Bring a mirror of this repository at `location` (see `init`) up to date, or begin one: the same repository in
-        another place, with the same id and journal, to be read and to be mirrored to only. Raises NoMirror where there
-        is another repository, Diverged where something else was written to it, SameRepository where it is this one."""
+        """Create or update a mirror of this repository at `location` (see `init`): a copy with the same id and journal,
+        which must only be read and mirrored to. Raises NoMirror if another repository is there, Diverged if the mirror
+        was written to, SameRepository if `location` is this repository."""
         url = locations.remote_of(location)
         if url:
             self._check_is_another(str(url))
@@ -166,10 +172,16 @@ class Travel(Opened):
         since: Repository | str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
     ) -> Transfer:
-        """Write versions, with all that can go along, into one new file, from which `pull` takes them; `bytes` of the
-        result are those of the file. references, every, where: which versions (see `push`). since: another bundle, or a
-        repository; what that has is left out, and needed where the bundle is pulled. Again, after it was interrupted,
-        it goes on with `PATH.part`. path: also a stream, to which it is written from front to back."""
+        """Write versions, with everything that can be transferred with them, to one new file that `pull` reads. `bytes`
+        of the result is the size of the file.
+
+        path: the file, or a binary stream, which is written sequentially.
+        references, every, where: the versions (see `push`).
+        since: another bundle or a repository: what it contains is left out, and must be present where the bundle is
+            pulled.
+
+        An interrupted call continues with `PATH.part` when repeated. Raises FileExists, NoFileName, BundleBusy.
+        """
         request = sync.request.everything("bundle create")._replace(
             references=texts(references), every=every, where=wanted("", where, (), None, ()).where, doubt=False
         )

@@ -1,4 +1,4 @@
-"""The repository as a whole: undo, garbage collection, checks, repairs, usage, settings."""
+"""The repository as a whole: undo, garbage collection, checks, repairs, disk usage, settings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class Upkeep(Opened):
-    """What keeps a repository well."""
+    """Methods that maintain the repository."""
 
     def undo(self, seq: int) -> HistoryEntry:
-        """Put all that journal entry `seq` moved back to what it was before, as one change; its entry, which can be
-        undone in its turn. What the entry made is deleted, what it deleted comes back.
+        """Revert journal entry `seq`: every ref that it changed gets its earlier value, as one change. Returns the new
+        entry, which can be undone too.
 
-        Raises Conflict where something of it has been moved since, and Refused where something that came later
-        stands in the way, or `gc` has given up the data of a version.
+        Raises UnknownSequence; RefMoved (a Conflict) if one of these refs has changed since; and AlreadyUndone,
+        CannotUndo (a later change is in the way) or GivenUp (`gc` deleted the data), each a Refused.
         """
         return operations.undo.undo(self._context, seq)
 
@@ -46,23 +46,23 @@ class Upkeep(Opened):
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Swept:
-        """Delete what nothing has reached for `grace` seconds (default: the setting gc.grace).
+        """Expire versions, then delete data that has been unreachable for `grace` seconds (default: the setting
+        gc.grace).
 
-        Before that, versions expire that are not among the last `keep_last` of their artifact, and older than
-        `older_than` seconds (0: no such condition; default: the settings gc.keep-last and gc.older-than). The
-        latest one, and what an alias or a link holds, always stay. `undo` brings back what expired until its
-        data are deleted, a grace period later.
+        A version expires if it is not among the newest `keep_last` of its artifact and is older than `older_than`
+        seconds (0: no age limit). Defaults: the settings gc.keep-last and gc.older-than. The latest version, and
+        versions held by an alias or a link, never expire this way. Until their data is deleted, a grace period later,
+        `undo` restores expired versions.
 
-        keep_best, keep_where (default: the settings gc.keep-best and gc.keep-where) keep more of them: the N best of
-        each artifact by a number, as `max:KEY:N` or `min:KEY:N`, and those that a filter matches. They are judged from
-        the records; what cannot be judged stays, and a key that no version has raises UnknownKey.
+        keep_best: keep the N best versions of each artifact too: `max:KEY:N` or `min:KEY:N`. Default: gc.keep-best.
+        keep_where: keep versions that match a filter too. Default: gc.keep-where.
+        repack: then rewrite packs that are mostly unneeded, or were stored uncompressed and would become much smaller.
+        dry_run: change nothing; return what would be deleted.
 
-        An artifact may have settings of its own (`set_setting`): they count for it whatever is given here. A version
-        that was logged with a `ttl` expires when that is over, also the latest one. Raises DamagedPolicy where either
-        cannot be followed, so that nothing expires.
-
-        repack: afterwards rewrite packs of which little is still needed, or that were stored uncompressed and would
-        be much smaller.
+        A version for which `keep_best` or `keep_where` cannot be evaluated is kept; a key that no version has raises
+        UnknownKey. An artifact's own settings (see `set_setting`) take precedence over all arguments. A version logged
+        with a `ttl` expires after it, even if it is the latest one. If an artifact's setting or a ttl is invalid,
+        DamagedPolicy is raised and nothing expires.
         """
         policy = upkeep.retention.Policy(
             self.setting("gc.keep-last") if keep_last is None else keep_last,
@@ -92,11 +92,13 @@ class Upkeep(Opened):
         source: Repository | str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        """Check every invariant of the format; with `full` also the bytes of every chunk.
+        """Check every invariant of the format. full: also verify the bytes of every chunk.
 
-        repair: mend what can be proven, and tell what was done and what is left. source: a repository from which
-        damaged or missing data is taken where its digests say that it is the same; entries of the journal only from
-        one that has the same id. Its refs are never looked at. See also `rescue`.
+        repair: repair what can be proven, and report what was done and what remains.
+        source: another repository to take missing or damaged data from, if the digests match; journal entries only if
+            it has the same id. Its refs are not used.
+
+        Raises RepairOnly if `source` is given without `repair`. See also `rescue`.
         """
         if not repair:
             if source is not None:
@@ -111,28 +113,27 @@ class Upkeep(Opened):
     def rescue(
         cls, location: str | os.PathLike[str] = ".", *, source: Repository | str | os.PathLike[str] | None = None
     ) -> tuple[Repaired, ...]:
-        """Make the config.toml of a repository again from its journal where it is lost or damaged, so that the
-        repository can be opened; what was done, nothing where it can be opened. source: a copy of the repository, from
-        which entries of the journal are taken where they are missing too."""
+        """Recreate a lost or damaged config.toml from the journal, so that the repository can be opened. Returns what
+        was done; empty if it can be opened. source: a copy of the repository to take missing journal entries from."""
         other = cls._other(source)
         storage = session.remotes.storage_for_repair(location)
         return tuple(upkeep.repair_refs.rescue(storage, other._context if other else None))
 
     def usage(self, name: str | None = None) -> Usage:
-        """Where the bytes of a collection, or of all artifacts, are."""
+        """Return the disk usage of a collection, or of all artifacts, in bytes. Raises UnknownName, NoCollection."""
         return upkeep.usage.usage(self._context, name)
 
     def setting(self, name: str) -> Any:
-        """A setting's value, or its default. Raises UnknownSetting, DamagedSetting."""
+        """Return the value of a setting, or its default. Raises UnknownSetting, DamagedSetting."""
         return self._context.setting(name)
 
     def settings(self) -> dict[str, Any]:
-        """All settings with their values. Raises DamagedSetting."""
+        """Return all settings with their values. Raises DamagedSetting."""
         return {name: self._context.setting(name) for name in config.SETTINGS}
 
     def sound_settings(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Those settings that have a possible value; and why the others, which only `set_setting` can help, have
-        none."""
+        """Return the settings with valid values, and for the others the reason why their values are invalid.
+        `set_setting` corrects these."""
         sound: dict[str, Any] = {}
         faults: dict[str, str] = {}
         for name in config.SETTINGS:
@@ -143,30 +144,32 @@ class Upkeep(Opened):
         return sound, faults
 
     def set_setting(self, name: str, text: str, *, artifact: str | None = None) -> Any:
-        """Set a setting from its text; the value. artifact: set it for this artifact only (gc.keep-best, gc.keep-last,
-        gc.keep-where, gc.older-than); "inherit" takes it away, so that the repository's counts again."""
+        """Set a setting from its text, and return its value. artifact: set it for this artifact only (gc.keep-best,
+        gc.keep-last, gc.keep-where, gc.older-than); the text "inherit" removes it, so that the repository's setting
+        applies again. Raises UnknownSetting, InvalidSetting, NotOfAnArtifact."""
         if artifact is not None:
             return operations.policies.set_artifact_setting(self._context, artifact, name, text)
         return operations.settings.set_setting(self._context, name, text)
 
     def remotes(self) -> list[Remote]:
-        """The names for other repositories: this one's, and the user's own."""
+        """List the remotes: those of this repository, and the user's own."""
         return session.remotes.remotes(self._context)
 
     def add_remote(self, name: str, location: str | os.PathLike[str], *, user: bool = False) -> Changed:
-        """Keep a name for another repository: `NAME/artifact:alias` is what is in there, wherever something is read.
-        location: as for `open`, without credentials; nothing is asked there. user: keep it in the user's own settings,
-        for all repositories. Raises RemoteExists, InvalidLocation."""
+        """Add a remote: `NAME/artifact:alias` then refers to the other repository wherever a reference is read.
+        location: as for `open`, without credentials; it is not contacted. user: add it to the user's settings, for all
+        repositories. Raises RemoteExists, InvalidLocation."""
         return operations.remotes.set_remote(self._context, name, location, user, new=True)
 
     def set_remote(self, name: str, location: str | os.PathLike[str], *, user: bool = False) -> Changed:
-        """Give the remote another location. See `add_remote`. Raises UnknownRemote, InvalidLocation."""
+        """Change the location of a remote. See `add_remote`. Raises UnknownRemote, InvalidLocation."""
         return operations.remotes.set_remote(self._context, name, location, user, new=False)
 
     def remove_remote(self, name: str, *, user: bool = False) -> Changed:
-        """Forget the name. Nothing is changed in the repository that it stands for. Raises UnknownRemote."""
+        """Remove a remote. The other repository is not changed. Raises UnknownRemote."""
         return operations.remotes.remove_remote(self._context, name, user)
 
     def artifact_settings(self, artifact: str) -> dict[str, Any]:
-        """The settings that an artifact has of its own, beside those of the repository."""
+        """Return the artifact's own settings, which take precedence over the repository's. Raises UnknownArtifact,
+        DamagedPolicy."""
         return operations.policies.artifact_settings(self._context, artifact)

@@ -1,4 +1,4 @@
-"""Versions: logged, read, compared, annotated, deleted."""
+"""Versions: log, read, compare, annotate, delete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Versions(Opened):
-    """What can be done with versions."""
+    """Methods for versions."""
 
     def log(
         self,
@@ -65,28 +65,38 @@ class Versions(Opened):
         ttl: float = 0,
         progress: Progress | None = None,
     ) -> LogResult:
-        """Snapshot files as the artifact's next version, as one change together with all that is asked for.
+        """Snapshot files as the next version of an artifact, as one change together with everything else that is given.
 
-        paths: a folder (its contents, empty folders too), or files and folders (by their names), or a mapping from
-        paths in the version to what is there: the path of a file, bytes, or a binary stream, which is read to its end.
-        onto: a version whose files and empty folders the new one has too, but those that `paths` replaces (there may be
-        none) and those that `remove` names, or that lie in folders it names. aliases: words to move to the version.
-        links: registered models to link it into; `MODEL:ALIAS` also moves an alias of the model to the link. expect:
-        where these aliases are now, see `set_alias`. message, metadata (JSON-like), run: what to say of it. inputs:
-        references of the versions it was made from. sources: what else it was made from, see `data_source`. origin:
-        where it was imported from. type: of the artifact, where it is new. captured: metadata about the run, as
-        `mreg.capture` makes it: said of a new version only, never of one that has the content already, and `metadata`
-        wins over it.
-        base: the version that tensors may be stored as the difference to; else `onto`, or the artifact's latest. Of one
-        in a remote what is lacking here is fetched, and kept while a difference rests on it.
-        include, exclude: patterns as in .gitignore. dry_run: change nothing, tell what would happen. ttl: seconds from
-        now, after which `gc` may let the version go unless an alias or a link holds it; 0: it stays.
+        paths: a folder (its contents, including empty folders); files and folders (under their own names); or a mapping
+            from paths in the version to content: the path of a file, bytes, or a binary stream, which is read to its
+            end.
+        artifact: the name of the artifact, which is created if it is missing.
+        aliases: aliases to move to the version.
+        links: registered models to link it into. `MODEL:ALIAS` also moves an alias of the model to the link.
+        message, metadata, run: a description, a JSON-like mapping, and the id of the run that made the version.
+        inputs: references to the versions that it was made from.
+        type: the type of a new artifact.
+        base: a version in relation to which tensors may be stored as differences; default: `onto`, or the artifact's
+            latest version. If it is in a remote, missing data is fetched, and kept as long as a difference needs it.
+        include, exclude: patterns as in .gitignore.
+        expect: current targets of the aliases (see `set_alias`).
+        once: create no version if any version of the artifact has the same content.
+        always: create a version even if the content is the same.
+        dry_run: change nothing; return what would happen.
+        sources: other data that it was made from (see `data_source`).
+        origin: where it was imported from.
+        onto: a version whose files and empty folders the new one has too, except those replaced by `paths` (which may
+            then be empty) or named in `remove`.
+        remove: files, or folders with everything in them.
+        captured: metadata about the run from `mreg.capture`. Applies to new versions only; `metadata` takes precedence.
+        ttl: seconds from now after which `gc` may delete the version unless an alias or a link holds it; 0: no limit.
 
-        Content (paths, bytes, empty folders, and which files are executable) that equals the latest version's makes no
-        new version; aliases, links, inputs, sources, message and metadata then apply to that one, and another run is
-        recorded as one that used it. Of two expiries the later counts, and a version that was logged without one keeps
-        none. once: no version either where the content equals that of any version of the
-        artifact. always: a version in every case, as where the origin is another.
+        If the content (paths, bytes, empty folders, executable bits) equals that of the latest version, no version is
+        created: aliases, links, inputs, sources, message and metadata then apply to that version, and another run is
+        recorded as one that used it. The later of two expiry times applies; a version logged without one gets none.
+
+        Raises NothingToLog, MissingPath, UnsupportedFile, SourceChanged (a Conflict), AliasMoved, InvalidMetadata,
+        NameTaken, TypeDiffers, OtherType, NeedsFormat.
         """
         request = operations.log_request.LogRequest(
             paths=paths if isinstance(paths, Mapping) else listed(paths),
@@ -128,18 +138,20 @@ class Versions(Opened):
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Imported:
-        """Bring in what another tool keeps: its versions, with their aliases, tags, metrics and origins.
+        """Import versions from another tool, with their aliases, tags, metrics and origins.
 
-        source: a folder or a file, which is only read. kind: which tool's it is, where that cannot be told by looking:
-        one of `mreg.KINDS`. artifact: what to call it here, where it is one collection; without it, the source's names,
-        or names like them. only: the collections to import. data: folders in which files may lie besides, as where
-        they were moved. partial: also versions of which the source lacks files. dry_run: change nothing, tell what
-        would happen.
+        source: a folder or a file; it is only read.
+        kind: the tool, one of `mreg.KINDS`, if it cannot be detected.
+        artifact: the name for a single collection; default: the source's own names, adapted if necessary.
+        only: the collections to import.
+        data: further folders in which files may be, such as those they were moved to.
+        partial: also import versions with missing files.
+        dry_run: change nothing; return what would happen.
 
-        All bytes go in before any name; then each collection by one change, which `undo` takes back. What was imported
-        before is not imported again, also where it was deleted since; an alias that was moved here stays.
-        Raises WrongBytes where a file is not what the source's own digests say, PartlyImported where some collections
-        were imported and the next one failed.
+        All data is stored first, then each collection is imported by one change, which `undo` takes back. What was
+        imported before is not imported again, even if it was deleted since; an alias that was moved here stays. Raises
+        WrongBytes if a file does not match the source's own digests, PartlyImported if some collections were imported
+        before one failed.
         """
         request = importers.run.ImportRequest(
             os.fspath(source), kind, artifact, texts(only), texts(data), partial, dry_run
@@ -156,13 +168,16 @@ class Versions(Opened):
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Exported:
-        """Write a version into the new folder `destination`, in the form that another tool wants, verified; it appears
-        whole or not at all.
+        """Write a version to the new folder `destination` in the format of another tool, verified. The folder appears
+        complete or not at all.
 
         form: `folder` (the files, with `SHA256SUMS`), `hf` (for the Hugging Face Hub, with a card) or `oci` (an image
-        layout as ModelPack has it, which `import_from` reads back). The same version gives the same bytes. Files share
-        the room of a copy in the cache where the file system can. dry_run: only tell. Raises UnknownForm, NameNeeded,
-        NameNotHeld, DestinationTaken where there is more than an empty folder.
+            layout as in ModelPack, which `import_from` reads).
+        dry_run: write nothing; return what would be written.
+
+        The same version gives the same bytes. Files share disk space with a copy in the cache if the file system
+        supports it. Raises UnknownForm, NameNeeded, NameNotHeld; DestinationTaken unless the folder is missing or
+        empty.
         """
         done: Exported = exporters.run.export(
             *self._at(reference), os.fspath(destination), form, dry_run=dry_run, progress=progress
@@ -170,25 +185,25 @@ class Versions(Opened):
         return done
 
     def data_source(self, path: str | os.PathLike[str]) -> DataSource:
-        """A file or folder that a version is made from, with its size and its digest (of the bytes of a file, of the
-        manifest of a folder), for `log`. Nothing of it is kept, and what is known by its stat is not read again. Raises
-        MissingPath, Conflict where it changes while it is read."""
+        """Return a file or folder as a source for `log`: its size, and its digest (of the bytes of a file, of the
+        manifest of a folder). Its content is not stored; files whose stamp is known are not read again. Raises
+        MissingPath, SourceChanged (a Conflict)."""
         found: DataSource = intake.hashing.data_source(self._context.index, os.fspath(path))
         return found
 
     def resolve(self, reference: str) -> Resolved:
-        """The one version meant: its artifact, number and digest."""
+        """Resolve a reference to one version: its artifact, number and digest. Raises InvalidReference, NotFound."""
         return resolve_anywhere(self._context, reference)
 
     def version(self, reference: str) -> Version:
-        """All about one version."""
+        """Return everything about one version. Raises as `resolve` does."""
         context, reference = self._at(reference)
         view = context.view()
         return operations.described.load(context, view, resolve(context, reference, view))
 
     def surroundings(self, reference: str, *, told: Callable[[int], None] | None = None) -> Surroundings:
-        """What a version is connected with: its links with the models' aliases, the runs that used it, and the versions
-        that were made from it. told: see `search`."""
+        """Return what a version is connected to: its links with the models' aliases, the runs that used it, and the
+        versions made from it. told: see `search`."""
         return operations.surroundings.surroundings(*self._at(reference), told)
 
     def lineage(
@@ -200,9 +215,15 @@ class Versions(Opened):
         depth: int | None = None,
         told: Callable[[int], None] | None = None,
     ) -> Lineage:
-        """The graph of versions around one. up: what it was made from, and that from. down: what was made from it, and
-        from that. depth: the most steps away. Versions are followed by their digests: one that was renamed is found,
-        and one that was deleted told. told: see `search`."""
+        """Return the graph of versions around one version.
+
+        up: include what it was made from, directly or indirectly.
+        down: include what was made from it, directly or indirectly.
+        depth: the maximum number of steps; default: no limit.
+        told: see `search`.
+
+        Versions are identified by digest: renamed ones are found, deleted ones are marked.
+        """
         return operations.lineage.lineage(*self._at(reference), up, down, depth, told)
 
     def versions(
@@ -214,13 +235,18 @@ class Versions(Opened):
         after: int | None = None,
         before: int | None = None,
     ) -> list[Version]:
-        """The versions of an artifact, oldest first, or those linked in a registered model, in link order. newest,
-        limit: of many only so many, the last or the first ones, which takes no longer than if there were no others.
-        after, before: only numbers (of links, in a model) between these, as for the next page."""
+        """List the versions of an artifact, oldest first, or those linked in a registered model, in the order of links.
+
+        newest: return only the last `newest` versions.
+        limit: return only the first `limit` versions.
+        after, before: return only numbers between these (of links, in a model), as for the next page.
+
+        The cost depends on the number of versions returned. Raises UnknownName.
+        """
         return operations.query.versions(*self._at(name), newest, limit, after, before)
 
     def files(self, reference: str) -> tuple[File, ...]:
-        """The files of a version, sorted by path."""
+        """List the files of a version, sorted by path."""
         files: tuple[File, ...] = self._manifest(reference).files
         return files
 
@@ -229,42 +255,43 @@ class Versions(Opened):
         return operations.files.manifest_of(context, resolve(context, reference))
 
     def digests(self, reference: str, algorithm: str = "sha256", *, progress: Progress | None = None) -> dict[str, str]:
-        """The digests of a version's files by another algorithm (`sha256`, `md5`, or mreg's own `blake3`), by path, as
-        hex digits. Files are read where nobody asked before, verified, and what was worked out is remembered by their
-        own digests, for every version that has them."""
+        """Return the digests of a version's files as hex, by path. algorithm: `sha256`, `md5` or `blake3` (mreg's own).
+        Files are read and verified unless these digests were computed before; results are stored for all versions with
+        the same files. Raises UnknownAlgorithm, DamagedFile."""
         return operations.digests.digests(*self._at(reference), algorithm, progress)
 
     def folders(self, reference: str) -> tuple[str, ...]:
-        """The folders of a version that hold nothing, sorted by path."""
+        """List the empty folders of a version, sorted by path."""
         folders: tuple[str, ...] = self._manifest(reference).folders
         return folders
 
     def read(self, reference: str, path: str) -> Iterator[bytes]:
-        """The bytes of one file, piece by piece, each piece verified before it is given out."""
+        """Yield the bytes of one file in verified pieces. Raises UnknownFile; DamagedFile while reading."""
         return operations.files.read(*self._at(reference), path)
 
     def open_file(self, reference: str, path: str) -> io.BufferedReader:
-        """One file of a version, open for reading anywhere in it, as `open(path, "rb")` gives it; no copy is made.
+        """Open one file of a version for reading with random access, like `open(path, "rb")`. No copy is made.
 
-        The reference is resolved once. What is read is verified chunk by chunk (1 MiB or so); that all chunks together
-        are the file, only `read` and `get` prove. Raises UnknownFile; DamagedFile while reading.
+        The reference is resolved once. Data is verified chunk by chunk (about 1 MiB); only `read` and `get` also verify
+        the file as a whole. Raises UnknownFile; DamagedFile while reading.
         """
         opened = operations.files.open_file(*self._at(reference), path)
         return io.BufferedReader(checkout.stored_file.StoredFile(opened), io.DEFAULT_BUFFER_SIZE)
 
     def read_into(self, reference: str, path: str, buffer: Any) -> None:
-        """All bytes of one file into a writable buffer of its size, such as an array of NumPy: decoded by several
-        threads, and compared with the file's digest as a whole. Raises WrongSize, UnknownFile; DamagedFile, and what is
-        in the buffer is then worth nothing."""
+        """Read one file into a writable buffer of exactly its size, such as a NumPy array. Several threads decode it,
+        and the whole file is verified. Raises WrongSize, UnknownFile; after DamagedFile, the content of the buffer is
+        invalid."""
         operations.files.read_into(*self._at(reference), path, memoryview(buffer).cast("B"))
 
     def tensors(self, reference: str, path: str | None = None) -> Tensors:
-        """The tensors in the files of a version, or in one of them, by name, dtype and shape, and where they lie
-        (safetensors, GGUF, NPY and NPZ, PyTorch, HDF5 and Keras). Only headers are read, and no pickle is loaded."""
+        """List the tensors in the files of a version, or in one of them: name, dtype, shape and location. Formats:
+        safetensors, GGUF, NPY and NPZ, PyTorch, HDF5 and Keras. Only headers are read, and no pickle is loaded. Raises
+        NotFound."""
         return operations.tensor_lists.tensors(*self._at(reference), path)
 
     def read_range(self, reference: str, path: str, start: int = 0, stop: int | None = None) -> bytes:
-        """The bytes of one file from `start` to `stop`, as a slice of all of them would give. See `open_file`."""
+        """Return the bytes of one file from `start` to `stop`, with the meaning of a slice. See `open_file`."""
         opened = operations.files.open_file(*self._at(reference), path)
         first, end, _ = slice(start, stop).indices(opened.size)
         return bytes(opened.read_at(first, max(0, end - first)))
@@ -282,16 +309,20 @@ class Versions(Opened):
         reflink: bool = False,
         progress: Progress | None = None,
     ) -> Checkout:
-        """Write a version's files into the folder `destination` (default `./NAME-vN`), verified.
+        """Write a version's files to the folder `destination` (default: `./NAME-vN`), verified.
 
-        A new folder appears whole or not at all. Into one that exists, files are moved only when all of them have
-        been verified and flushed: those that are there and right are left, those that differ are replaced. Others
-        stay, and are named in the result. Whatever was written or right already bears one and the same time.
+        A new folder appears complete or not at all. In an existing folder, files are moved into place only after all of
+        them were verified and flushed: correct files are kept, different ones replaced. Other files stay and are listed
+        in the result. All files of the version get the same modification time.
 
-        include, exclude: patterns as in .gitignore. exact: remove what is not of the version; refused (WouldLose)
-        where a file is among it whose bytes the repository does not have, unless `force`. partial: leave out, and name
-        in the result, files that are damaged; without it, such a version is refused. reflink: clone the files from the
-        cache where the file system can, so that they take no room of their own.
+        include, exclude: patterns as in .gitignore.
+        exact: remove files that are not part of the version. Raises WouldLose if the bytes of one are not in the
+            repository.
+        force: with `exact`, remove these too.
+        partial: leave out damaged files and list them in the result. Without it, a damaged version raises DamagedFile.
+        reflink: clone files from the cache if the file system supports it, so that they take no space of their own.
+
+        Raises UnsafeDestination, NameNotHeld, NothingIncluded.
         """
         return operations.files.get(
             *self._at(reference),
@@ -306,14 +337,12 @@ class Versions(Opened):
         )
 
     def use(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> lazy.pathlib.Path:
-        """The path of a read-only, verified, ready-to-load copy in the cache, made once and shared.
-
-        run: record that this run consumed the version.
-        """
+        """Return the path of a ready copy: a read-only, verified folder in the cache, made once and shared. run: record
+        that this run used the version. Raises NoCache, DamagedFile."""
         return lazy.pathlib.Path(self.use_path(reference, run=run, progress=progress))
 
     def use_path(self, reference: str, *, run: str | None = None, progress: Progress | None = None) -> str:
-        """As `use`, but the path is a text: loading `pathlib` takes a third of the time of the answer."""
+        """Like `use`, but returns a string: loading `pathlib` takes a third of the time of the call."""
         if run is not None and "/" in reference:
             session.remotes.refuse(self._context, parse_reference(reference))
         return operations.files.use(*self._at(reference), run, progress)
@@ -329,9 +358,15 @@ class Versions(Opened):
         replace: bool = False,
         ttl: float | None = None,
     ) -> AnnotateResult:
-        """Change what is said of a version, never its files. metadata is merged in after the dotted keys in
-        `unset` were taken out. A mapping is not replaced by a single value, unless `replace`. ttl: seconds from now,
-        after which `gc` may let the version go (see `log`); 0: it stays."""
+        """Change the annotation of a version; its files never change.
+
+        metadata: merged into the existing metadata, after the dotted keys in `unset` were removed.
+        inputs: further references to versions that it was made from.
+        replace: allow a single value to replace a mapping.
+        ttl: seconds from now after which `gc` may delete the version (see `log`); 0: no limit.
+
+        Raises InvalidMetadata, WouldReplace, NotFound.
+        """
         return operations.versions.annotate(
             self._context,
             reference,
@@ -344,9 +379,9 @@ class Versions(Opened):
         )
 
     def remove(self, references: str | Sequence[str], *, force: bool = False, message: str | None = None) -> Removed:
-        """Delete versions, all of them or none, as one change. Refused while an alias or a link holds one, unless
-        `force`, which removes those too. Their numbers are never given again; their space comes back with `gc`. `undo`
-        of the entry that is told brings all of it back, until then. message: the reason, for the history."""
+        """Delete versions as one change, all of them or none. force: also remove the aliases and links that hold them.
+        Their numbers are never reused. Their space is freed by `gc`; until then, `undo` with the returned `seq`
+        restores everything. Raises NotFound; without `force`, Held."""
         return operations.versions.remove(self._context, texts(references), force=force, message=message)
 
     def diff(
@@ -360,18 +395,19 @@ class Versions(Opened):
         everything: bool = False,
         progress: Progress | None = None,
     ) -> Diff:
-        """Two versions side by side: files, metadata, and with `tensors` the tensors of the files that differ.
+        """Compare two versions: files, metadata, and optionally tensors.
 
-        Either may be a folder or a file outside of the repository: a path object, or a text that begins with `/`, `./`,
-        `../` or `~`. It is read as `log` would read it, and not logged.
+        Either side may be a folder or a file outside the repository: a path object, or a string that begins with `/`,
+        `./`, `../` or `~`. It is read as by `log`, but not stored.
 
-        tensors: true, or patterns that the names of tensors are to match (`*` stands for any characters); one that
-        matches none on either side is refused (UnmatchedPattern).
-        statistics: how much values differ (`TensorPair.statistics`), which has the tensors read that do differ. Without
-        it, little more than the headers of files is read. strip_prefix: what names are compared without, on both
-        sides, or on either. everything: also the tensors of files that are the same.
+        tensors: true to compare the tensors of files that differ; or patterns of tensor names (`*` matches any
+            characters). A pattern without a match on either side raises UnmatchedPattern.
+        statistics: compute how much values differ (`TensorPair.statistics`), which reads all tensors that differ.
+            Without it, little more than headers is read.
+        strip_prefix: a prefix to ignore in tensor names: one string for both sides, or one per side.
+        everything: compare the tensors of equal files too.
 
-        Tensors that cannot be compared are `skipped`; damage among them is told there, and not raised.
+        Tensors that cannot be compared, even because of damage, are listed as `skipped`; no error is raised.
         """
         wish = None
         if tensors:

@@ -38,8 +38,8 @@ class RefChange(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """What a method changed: each ref, and the number of the journal entry, which `undo` takes back; `seq` is None for
-    a step of a change that is not committed yet. False where all was as it was to be already."""
+    """What a method changed: the refs, and the number of the journal entry, which `undo` takes back. `seq` is None for
+    a step of a change that is not committed yet. False if nothing had to change."""
 
     seq: int | None
     changes: tuple[RefChange, ...]

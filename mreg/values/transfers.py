@@ -16,13 +16,19 @@ __all__ = ["Mirrored", "Transfer", "TransferOptions", "TravelledVersion"]
 
 
 class TransferOptions(TypedDict, total=False):
-    """What `Repository.push` and `Repository.pull` can be told.
+    """Options of `Repository.push` and `Repository.pull`.
 
-    every: all versions of the collections that are named, or of all. where: versions that match these filters.
-    aliases: those to take along, of the chosen versions; all_aliases: every one of them. links: their links in
-    registered models; tags, cards: of these models too. renumber: versions whose numbers mean others there get the next
-    free ones. restore: bring back what was deleted there. names: what collections are to be called there. dry_run:
-    change nothing, tell what would be sent. progress: told the bytes sent, and all that are to be.
+    every: all versions of the given collections, or of all collections.
+    where: versions that match these filters.
+    aliases: aliases of the chosen versions to transfer with them.
+    all_aliases: transfer all of their aliases.
+    links: transfer their links in registered models.
+    tags, cards: transfer the tags and cards of these models.
+    renumber: give the next free numbers to versions whose numbers belong to other versions there.
+    restore: restore what was deleted there.
+    names: new names there, by the names here.
+    dry_run: change nothing; return what would be sent.
+    progress: called with the bytes sent and the total.
     """
 
     every: bool
@@ -40,10 +46,10 @@ class TransferOptions(TypedDict, total=False):
 
 
 class TravelledVersion(NamedTuple):
-    """One version that was to travel. source: NAME:vN on the side that it comes from. version: NAME:vN on the other.
+    """One version of a transfer. source: NAME:vN on the side that it comes from. version: NAME:vN on the other side.
 
-    state: `new`; `there`, where the other side had it already; `deleted`, where it was deleted there, and stays so;
-    `restored`, where it was deleted there and is back. size: bytes of its files.
+    state: `new`; `there` if the other side had it already; `deleted` if it was deleted there, and remains so;
+    `restored` if it was deleted there and is back. size: bytes of its files.
     """
 
     source: str
@@ -54,7 +60,7 @@ class TravelledVersion(NamedTuple):
 
 
 class Mirrored(NamedTuple):
-    """entries: of the journal that were copied. bytes: of packs and records."""
+    """What `Repository.mirror` did. entries: the number of journal entries copied. bytes: of packs and records."""
 
     source: str
     target: str
@@ -63,10 +69,16 @@ class Mirrored(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """source, target: where the two repositories lie. chunks: how many were sent. bytes: what was written there: packs
-    and records. reserved: numbers there that are kept for versions which did not travel. ahead: versions there of which
-    more is said there already than here. seq, changes: see `Changed`; the change was made there. dry_run: nothing was
-    changed."""
+    """The result of a push, pull or clone.
+
+    source, target: the locations of the two repositories.
+    chunks: the number of chunks sent.
+    bytes: written there, in packs and records.
+    reserved: numbers reserved there for versions that were not transferred.
+    ahead: versions whose annotations there are newer than here.
+    seq, changes: the change made there (see `Changed`).
+    dry_run: nothing was changed.
+    """
 
     source: str
     target: str
