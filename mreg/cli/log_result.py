@@ -85,7 +85,8 @@ def _captured(
 
 
 def _render(state: State, out: Out, result: LogResult, dry_run: bool) -> None:
-    headline = _made(result, dry_run) if result.created else f"same content as {result.version.name}: no new version"
+    same = f"same content as {result.version.name}: {'there would be ' if dry_run else ''}no new version"
+    headline = _made(result, dry_run) if result.created else same
     if result.healed:
         headline += f"; {size_text(result.healed)} of it was damaged in the repository and has been stored again"
     others = [one for one in result.changes if one.kind not in ("version", "artifact")]

@@ -14,7 +14,7 @@ from mreg.intake.ingest import Near, ingest, packs_of, reused_by
 from mreg.intake.reuse import DamagedReuse
 from mreg.operations import expect as expectations, expiry
 from mreg.operations.aliases import set_in_draft
-from mreg.operations.changes import changed
+from mreg.operations.changes import changed, describe
 from mreg.operations.collections import check_free, check_type, ensure
 from mreg.operations.described import load
 from mreg.operations.effort import Effort
@@ -29,7 +29,7 @@ from mreg.operations.versions import check_replaced, note, said_of
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
-from mreg.refs.transaction import Draft, MissingPack, timestamp
+from mreg.refs.transaction import Draft, MissingPack, check_drafted, timestamp
 from mreg.refs.view import View
 from mreg.session import config
 from mreg.session.chunk_catalogue import WHOLE
@@ -128,7 +128,7 @@ class _Job(NamedTuple):
             view = context.view() if self.view.moved() else self.view
             same = self._same(view, record.manifest)
             if dry_run:
-                return self._foretell(view, record, contents, same)
+                return self._foretell(view, record, contents)
             reused = reused_by(index, writer, manifest)
             reuse.check(context.storage, index, reused)
             # What the tables should have had since the version was made. Else another has logged it meanwhile.
@@ -183,13 +183,16 @@ class _Job(NamedTuple):
                 return Resolved(artifact, number, digest)
         return None
 
-    def _foretell(self, view: View, record: VersionRecord, contents: PackContents, same: Resolved | None) -> LogResult:
-        if same:
-            return LogResult(load(self.context, view, same), created=False)
-        artifact = self.request.artifact
-        target = Resolved(artifact, view.next_number(artifact), digest_of(record.to_bytes()))
-        version = load(self.context, view, target, record=record)
-        return LogResult(version, created=True, new=contents.new, stored=contents.stored)
+    def _foretell(self, view: View, record: VersionRecord, contents: PackContents) -> LogResult:
+        """What the commit would come to: it is drafted, so that whatever would refuse it does, and dropped."""
+        draft = Draft(view)
+        done = self._drafted(draft, record)
+        check_drafted(draft)
+        version = load(self.context, view, done.version, record=record if done.created else None)
+        until = expiry.known(self.context, draft, done.version)
+        new, stored = (contents.new, contents.stored) if done.created else (0, 0)
+        changes = describe(self.context, view, draft.changes())
+        return LogResult(version, done.created, new, stored, done.links, done.models, changes=changes, expires=until)
 
     def _commit(
         self, record: VersionRecord, packs: tuple[str, ...], writer: SeveralPacks, *, heals: bool = False
@@ -199,22 +202,11 @@ class _Job(NamedTuple):
 
         def build(draft: Draft) -> _Done:
             draft.looked_up = self.view.head
-            expectations.check(draft, self.expected)
-            _check_types(draft.view, request)
-            ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
-            same = self._same(draft.view, record.manifest)
-            target = same or self._add_version(draft, record, packs)
-            if same:
-                draft.packs = packs if heals else ()
-                self._annotate(draft, same)
-                expiry.prolong(context, draft, same, request.ttl)
-            elif request.ttl:
-                expiry.set_ttl(context, draft, target, request.ttl)
-            models = tuple(one for one in request.models if ensure_model(context, draft, one, request.artifact))
-            numbers = {model: add_link(draft, model, target)[0] for model in request.models}
-            for key in request.moved:
-                set_in_draft(draft, key.collection, key.alias, numbers.get(key.collection, target.number))
-            return _Done(target, same is None, tuple(f"{model}:v{n}" for model, n in numbers.items()), models)
+            done = self._drafted(draft, record)
+            if done.created:
+                self._check_published(draft.view, record, done.version.digest)
+            draft.packs = packs if done.created or heals else ()
+            return done
 
         patience = config.value("lock.timeout", self.settings)
         committed = context.commit(f"log --artifact {request.artifact}", build, patience=patience)
@@ -228,11 +220,28 @@ class _Job(NamedTuple):
         self.effort.ends("commit")
         return LogResult(version, done.created, new, stored, done.links, done.models, *told, again, expires=until)
 
-    def _add_version(self, draft: Draft, record: VersionRecord, packs: tuple[str, ...]) -> Resolved:
+    def _drafted(self, draft: Draft, record: VersionRecord) -> _Done:
+        """Draft all that the request says."""
+        context, request = self.context, self.request
+        expectations.check(draft, self.expected)
+        _check_types(draft.view, request)
+        ensure(context, draft, CollectionKind.ARTIFACT, request.artifact, request.type or DEFAULT_TYPE)
+        same = self._same(draft.view, record.manifest)
+        target = same or self._add_version(draft, record)
+        if same:
+            self._annotate(draft, same)
+            expiry.prolong(context, draft, same, request.ttl)
+        elif request.ttl:
+            expiry.set_ttl(context, draft, target, request.ttl)
+        models = tuple(one for one in request.models if ensure_model(context, draft, one, request.artifact))
+        numbers = {model: add_link(draft, model, target)[0] for model in request.models}
+        for key in request.moved:
+            set_in_draft(draft, key.collection, key.alias, numbers.get(key.collection, target.number))
+        return _Done(target, same is None, tuple(f"{model}:v{n}" for model, n in numbers.items()), models)
+
+    def _add_version(self, draft: Draft, record: VersionRecord) -> Resolved:
         artifact, digest = self.request.artifact, digest_of(record.to_bytes())
         number = draft.view.next_number(artifact)
-        self._check_published(draft.view, record, digest)
-        draft.packs = packs
         draft.set(VersionKey(artifact, number), digest)
         return Resolved(artifact, number, digest)
 

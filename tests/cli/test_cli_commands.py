@@ -247,6 +247,55 @@ def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unc
     assert result == (0, "a:v0\n", "a:v0  would be 7 B in 1 file, 7 B new\n")
 
 
+def test_log_with_dry_run_names_what_would_move(mreg: Any, model: Model, unchanged: Unchanged) -> None:
+    mreg.must("log", model(), "-a", "a", "--alias", "best", "-m", "first", "--ttl", "30d")
+
+    with unchanged():
+        new = mreg("log", model("m", {"w": b"2"}), "-a", "a", "--alias", "best", "--link", "M:prod", "--dry-run")
+        same = mreg("log", model(), "-a", "a", "--alias", "last", "-m", "second", "--ttl", "2d", "--dry-run")
+
+    assert new == (
+        0,
+        "a:v1\n",
+        "a:v1  would be 1 B in 1 file, 1 B new\n"
+        "  M       new registered model\n"
+        "  M:v0    = a:v1\n"
+        "  a:best  v0 -> v1\n"
+        "  M:prod  none -> v0 (a:v1)\n",
+    )
+    assert (same.code, same.out) == (0, "a:v0\n")
+    assert same.errors.splitlines()[:3] == [
+        "same content as a:v0: there would be no new version",
+        "  message of a:v0  first -> second",
+        "  a:last           none -> v0",
+    ]
+    assert same.errors.splitlines()[3].startswith("a:v0 expires later, ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-a", "a", "--meta", "metrics=1"],
+        ["-a", "a", "--alias", "BEST"],
+        ["-a", "A"],
+        ["-a", "a", "--link", "b"],
+        ["-a", "new", "--link", "new"],
+    ],
+)
+def test_log_with_dry_run_is_refused_as_the_real_one(
+    mreg: Any, model: Model, unchanged: Unchanged, options: list[str]
+) -> None:
+    mreg.must("log", model(), "-a", "a", "--alias", "best", "--meta", "metrics.acc=0.5")
+    mreg.must("log", model(), "-a", "b")
+
+    with unchanged():
+        foretold = mreg("log", model(), *options, "--dry-run")
+    real = mreg("log", model(), *options)
+
+    assert (foretold.code, foretold.out) == (6, "")
+    assert foretold == real
+
+
 def test_ls_lists_collections_and_versions(filled: Any) -> None:
     everything = filled("ls")
 
