@@ -157,7 +157,7 @@ def _merge(filling: _Filling, wanted: Manifest, destination: str) -> Done:
         if removed or lacking or len(left_out) < len(wrong):
             present.give_time(wanted, filling.moment)
         reader.remember(present.seen)
-        rest = tuple(islice(others.named(), OTHERS))
+        rest = tuple(sorted(islice(others.named(), OTHERS)))
         return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out, filling.cloned, removed, rest)
     finally:
         os.close(root)

@@ -6,6 +6,8 @@ on a terminal.
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import (
@@ -45,5 +47,6 @@ def bar(label: str, total: int, *, color: bool) -> Progress:
 
 
 def _console(*, color: bool, stderr: bool = False) -> Console:
-    """Honours `--no-color` (and by itself NO_COLOR)."""
-    return Console(stderr=stderr, no_color=None if color else True, highlight=False)
+    """Without colours, as `--no-color` and NO_COLOR want it, there is nothing bold or underlined either."""
+    plain = not color or os.environ.get("NO_COLOR")
+    return Console(stderr=stderr, color_system=None if plain else "auto", highlight=False)

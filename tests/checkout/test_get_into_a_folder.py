@@ -46,7 +46,7 @@ def times(there: Path) -> set[int]:
 def test_files_of_another_version_stay_and_are_named(logged: Repository, there: Path, tree: Tree) -> None:
     done = logged.get("mnist:v1", there)
 
-    assert sorted(done.others) == sorted(OLD) and done.removed == ()
+    assert done.others == tuple(sorted(OLD)) and done.removed == ()
     assert tree(str(there)) == OLD | NEW
 
 
