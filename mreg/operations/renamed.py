@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from mreg.refs import keys
 from mreg.refs.journal import Entry, Journal
@@ -10,10 +11,19 @@ from mreg.refs.keys import CollectionKey, CollectionKind, LinkKey, RefKey, Versi
 from mreg.refs.view import View
 from mreg.session.context import Context
 
+_Key = TypeVar("_Key", bound=RefKey)
+
 
 def moved_to(context: Context, view: View, key: RefKey) -> RefKey | None:
     """The ref that has what `key` had (a collection, version or link, which is deleted), if renames took it along; else
-    None.
+    None. See `last_place`."""
+    place = last_place(context, view, key)
+    return place if view.value(place) is not None else None
+
+
+def last_place(context: Context, view: View, key: _Key) -> _Key:
+    """The ref to which renames took what `key` had, whether it is still there or was deleted since; `key` itself, if
+    none did.
 
     Every step leads to a later entry, so there is an end. Raises DamagedRef, DamagedJournal.
     """
@@ -21,18 +31,17 @@ def moved_to(context: Context, view: View, key: RefKey) -> RefKey | None:
     while ref.value is None and ref.seq:
         found = _taken_along(context.journal.entry(ref.seq), key)
         if found is None:
-            return None
+            break
         key, ref = found, view.ref(found)
-    return key if ref.value is not None else None
+    return key
 
 
-def _taken_along(entry: Entry, key: RefKey) -> RefKey | None:
+def _taken_along(entry: Entry, key: _Key) -> _Key | None:
     """The ref that the entry set to what it took from `key`."""
     before = next((change.old for change in entry.changes if change.ref == key), None)
     for change in entry.changes:
         other = keys.parse(change.ref)
-        fits = isinstance(other, type(key)) and _place(other) == _place(key)
-        if fits and change.new is not None and change.new == before:
+        if isinstance(other, type(key)) and _place(other) == _place(key) and before == change.new is not None:
             return other
     return None
 

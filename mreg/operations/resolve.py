@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mreg import session
-from mreg.operations.renamed import moved_to
+from mreg.operations.renamed import last_place, moved_to
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
 from mreg.refs.rules import LinkTarget, reserved
 from mreg.refs.view import View, alias_number
@@ -69,6 +69,16 @@ class RenamedVersion(DeletedVersion):
     template = "version {selector} of {name!r} was renamed: it is {now} now"
 
     now: str
+
+
+class DeletedElsewhere(DeletedVersion):
+    """The version was deleted when it had another name, by which the history tells it."""
+
+    code = "deleted-elsewhere"
+    template = "version {selector} of {name!r} was renamed to {now}, and that was deleted"
+
+    now: str
+    last: str
 
 
 class UnknownAlias(NotFound):
@@ -233,12 +243,13 @@ def _missing(context: Context, view: View, key: VersionKey | LinkKey) -> NotFoun
         return UnknownVersion(name=name, selector=selector, near=[])
     if reserved(key, view.ref(key).last):
         return NotHere(name=name, selector=selector, near=[])
-    match moved_to(context, view, key):
-        case VersionKey() as moved:
-            return RenamedVersion(name=name, selector=selector, now=moved.version, near=[])
-        case LinkKey() as moved:
-            return RenamedVersion(name=name, selector=selector, now=moved.link, near=[])
-    return DeletedVersion(name=name, selector=selector, near=[])
+    place = last_place(context, view, key)
+    if place == key:
+        return DeletedVersion(name=name, selector=selector, near=[])
+    last, now = (place.artifact, place.version) if isinstance(place, VersionKey) else (place.model, place.link)
+    if view.value(place) is None:
+        return DeletedElsewhere(name=name, selector=selector, now=now, last=last, near=[])
+    return RenamedVersion(name=name, selector=selector, now=now, near=[])
 
 
 def _nearest(context: Context, view: View, name: str, *kinds: CollectionKind) -> list[str]:

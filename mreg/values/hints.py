@@ -21,6 +21,7 @@ HINTS: dict[str, str] = {
     "not-here": "list the versions with `mreg ls {name}`",
     "numbers-given": "numbers are never reused; choose another name",
     "deleted-version": "list the versions with `mreg ls {name}`; `mreg history {name}` shows which entry to undo",
+    "deleted-elsewhere": "list the versions with `mreg ls {last}`; `mreg history {last}` shows which entry to undo",
     "renamed-version": "use {now}; `mreg history {name}` shows who renamed it",
     "unknown-alias": "list its aliases with `mreg alias ls {name}`",
     "unknown-remote": "list remotes with `mreg remote ls`; in a reference, a slash follows the remote",

@@ -94,6 +94,7 @@ FAILURES = [
     (3, "unknown-model", "card Clasifier", "no registered model 'Clasifier'", "did you mean `Classifier`?"),
     (3, "unknown-version", "show digits:v9", "'digits' has no version v9", "mreg ls digits"),
     (3, "deleted-version", "get digits:v2", "v2 of 'digits' was deleted", "mreg ls digits"),
+    (3, "deleted-elsewhere", "use before:v1", "v1 of 'before' was renamed to after:v1, and", "mreg history after`"),
     (3, "renamed-version", "resolve before:v0", "it is after:v0 now", "use after:v0; `mreg history before`"),
     (3, "unknown-version", "use digits:@00000000", "no version @00000000", "mreg ls digits"),
     (3, "unknown-alias", "use digits:bset", "'digits' has no alias 'bset'", "did you mean `best`?"),
@@ -183,7 +184,9 @@ def world(filled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     filled.must("log", "third", "-a", "empty2")
     filled.must("log", "third", "-a", "torn")
     filled.must("log", "third", "-a", "before")
+    filled.must("log", "two", "-a", "before")
     filled.must("artifact", "rename", "before", "after")
+    filled.must("rm", "after:v1")
     filled.must("artifact", "create", "before")
     ref = home / ".mreg" / "artifacts" / "torn" / "v0"
     ref.chmod(0o644)

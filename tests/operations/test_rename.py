@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mreg.operations.collections import NameTaken
-from mreg.operations.resolve import DeletedVersion, RenamedVersion, UnknownArtifact, UnknownName
+from mreg.operations.resolve import DeletedElsewhere, DeletedVersion, RenamedVersion, UnknownArtifact, UnknownName
 from mreg.repository import Repository
 from mreg.values.errors import InvalidInput
 
@@ -108,10 +108,26 @@ def test_a_version_of_a_name_given_anew_says_where_it_went(repo: Repository, log
     assert str(version.value) == "version v0 of 'old' was renamed: it is newest:v0 now"
     assert link.value.now == "Park:v0"
     assert type(deleted.value) is DeletedVersion
-    repo.remove("newest:v0", force=True)
-    with pytest.raises(DeletedVersion) as gone:
+
+
+def test_a_version_that_was_deleted_under_another_name_says_which(repo: Repository, log: Callable[..., Any]) -> None:
+    # given
+    log("old", "0")
+    repo.link("old:v0", "Zoo")
+    repo.rename_artifact("old", "new")
+    repo.rename_model("Zoo", "Park")
+    log("old", "2", links=["Zoo"])
+    repo.remove("new:v0", force=True)
+
+    # when
+    with pytest.raises(DeletedElsewhere) as version:
         repo.resolve("old:v0")
-    assert type(gone.value) is DeletedVersion
+    with pytest.raises(DeletedElsewhere) as link:
+        repo.resolve("Zoo:v0")
+
+    # then
+    assert str(version.value) == "version v0 of 'old' was renamed to new:v0, and that was deleted"
+    assert (version.value.last, link.value.last, link.value.now) == ("new", "Park", "Park:v0")
 
 
 def test_an_old_name_leads_to_the_new_one(repo: Repository, log: Callable[..., Any]) -> None:
