@@ -33,7 +33,7 @@ OTHER_CODES = [
     ("io-error", "", codes.FAILED, "the machine's own words: the disk is full, permission denied, …", ""),
     ("unexpected", "", codes.FAILED, "an unexpected error: …", "a bug in mreg; `MREG_DEBUG=1` shows the details"),
     ("usage", "", codes.USAGE, "what is wrong with the command line", "see `mreg … --help`"),
-    ("interrupted", "", codes.INTERRUPTED, "interrupted", "no change and no file is half done; run it again"),
+    ("interrupted", "", codes.INTERRUPTED, "interrupted", "no change and no file was left half-done; run it again"),
 ]
 
 ENVIRONMENT = {

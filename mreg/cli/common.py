@@ -54,7 +54,11 @@ COMMON = (
     Common(Option("--no-color", help="Print without colour."), _uncolor),
     Common(Option("-C", metavar="DIR", help="Act as if started in DIR."), _enter),
     Common(
-        Option("--repo", metavar="LOCATION", help="The repository. Default: MREG_REPO, or the nearest .mreg upwards."),
+        Option(
+            "--repo",
+            metavar="LOCATION",
+            help="The repository. Default: MREG_REPO, or the nearest .mreg in this folder or above.",
+        ),
         _choose,
     ),
 )

@@ -76,6 +76,6 @@ class ForeignScript(Refused):
 
 class NoPlace(Failed):
     code = "no-place"
-    template = "you have no home folder, and {variable} is not set"
+    template = "there is no home folder, and {variable} is not set"
 
     variable: str

@@ -20,13 +20,13 @@ MEANINGS: dict[int, str] = {
     FAILED: "failed: input or output, or an unexpected error",
     USAGE: "wrong usage",
     NOT_FOUND: "not found",
-    CONFLICT: "conflict: somebody was faster; nothing changed, the same command may succeed if repeated",
+    CONFLICT: "conflict: another writer was faster; nothing changed, the same command may succeed if repeated",
     DAMAGED: "damaged data found",
     REFUSED: "refused by a rule",
     UNMET: "a condition that you gave does not hold (`--expect`, `--where`, `--exit-code`); nothing changed, and "
     "repeating does not help",
     INTERRUPTED: "interrupted (Ctrl-C); 143 by SIGTERM, 129 by SIGHUP",
-    UNREAD: "whoever read the output went away (`mreg ls | head`)",
+    UNREAD: "the reader of the output closed it (`mreg ls | head`)",
 }
 
 _KINDS: dict[type[MregError], int] = {

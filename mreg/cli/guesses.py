@@ -134,7 +134,7 @@ def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
 
 NEEDLESS = {
     **dict.fromkeys(
-        ("login", "logout", "auth", "whoami"), "there are no accounts: who may use the folder or bucket may"
+        ("login", "logout", "auth", "whoami"), "there are no accounts: access to the folder or bucket is enough"
     ),
     **dict.fromkeys(("server", "serve", "start"), "there is no server: every command works on the repository itself"),
 }

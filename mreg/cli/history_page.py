@@ -56,7 +56,7 @@ def history(
 def _tell_older(state: State, count: int | None) -> None:
     """Say that `--limit` leaves out entries; how many, unless all would have to be read to know that."""
     if count is None:
-        state.note("older changes are left out; --limit 0 shows all")
+        state.note("older changes are not shown; --limit 0 shows all")
     else:
         tell_left_out(state, count, "older change", "older changes")
 
@@ -105,7 +105,7 @@ def _rows(entry: HistoryEntry) -> list[Row]:
     if verb in ("undo", "gc"):
         rows.insert(0, (f"entry {rest} undone" if verb == "undo" else "gc", ""))
     if not rows and verb in ("push", "pull", "clone"):
-        return [("data", f"arrived, for {entry.command}")]
+        return [("data", f"arrived for {entry.command}")]
     return rows or [(entry.command, "")]
 
 

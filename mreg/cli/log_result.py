@@ -49,7 +49,7 @@ def log(
             paths, artifact, **options, sources=sources, captured=captured, ttl=ttl, dry_run=dry_run, progress=bar
         )
     if result.fetched:
-        state.note(f"fetched {size_text(result.fetched)} of {options['base']}, to store differences to it")
+        state.note(f"fetched {size_text(result.fetched)} of {options['base']}, to store differences from it")
     state.emit(result, lambda out: _render(state, out, result, dry_run))
     if ttl and not result.created and (note := _unshortened(result, ttl)):
         state.note(note)
@@ -60,9 +60,9 @@ def _unshortened(result: LogResult, asked: float) -> str:
     name, until = result.version.name, result.expires
     change = f"`mreg annotate {name} --ttl {age_text(asked)}` changes that"
     if until is None:
-        return f"{name} was logged without an expiry before, and keeps none: {change}"
+        return f"{name} was logged without an expiry before, and still has none: {change}"
     later = until.timestamp() > time.time() + asked + 60
-    return f"{name} expires later, {time_text(until)}, and keeps that: {change}" if later else ""
+    return f"{name} keeps its later expiry, {time_text(until)}: {change}" if later else ""
 
 
 def _captured(
@@ -73,14 +73,14 @@ def _captured(
     what = captures.parse(repository.setting("log.capture")) if wanted is None else wanted
     if what in ((), ("git",)):
         if python:
-            raise BadUsage("it is asked for with --capture python, packages or gpu", name="--python")
+            raise BadUsage("it is only used with --capture python, packages or gpu", name="--python")
         return mreg.capture(*what)
     try:
         return mreg.capture(*what, python=python or True)
     except mreg.CannotAsk as error:
         if wanted is not None or python:
             raise
-        state.warn(f"{error}; recorded without (setting log.capture)")
+        state.warn(f"{error}; logged without that information (setting log.capture)")
         return mreg.capture(*(one for one in what if one == "git"))
 
 
@@ -116,8 +116,8 @@ def _left_out(folders: Sequence[str]) -> str:
 def _tell_effort(state: State, result: LogResult) -> None:
     read = f"read {size_text(result.bytes_read)} in {count_text(result.files_read, 'file', 'files')}"
     known = result.version.files - result.files_read
-    looks = count_text(known, "file looks as it did when it was", "files look as they did when they were")
-    state.note(f"{read}; {looks} logged before" if known else read)
+    looks = count_text(known, "file unchanged since it was", "files unchanged since they were")
+    state.note(f"{read}; {looks} last logged" if known else read)
     state.note(f"{size_text(result.new)} new to the repository, stored in {size_text(result.stored)}")
     phases = ", ".join(f"{phase} {spent / 1000:.2f} s" for phase, spent in result.milliseconds.items())
     state.note(f"{sum(result.milliseconds.values()) / 1000:.2f} s: {phases}")
@@ -131,10 +131,10 @@ def _tell_unwanted(state: State, noticed: tuple[Noticed, ...]) -> None:
             state.note(f"{meaning}: {', '.join(shown)}")
     exclude = [f"--exclude {quote(one.pattern)}" for one in noticed if one.kind != "reserved"]
     if exclude:
-        state.note(f"leave them out: {' '.join(exclude)}")
+        state.note(f"to leave them out: {' '.join(exclude)}")
     kept_out = [_shown(one) for one in noticed if one.kind == "reserved"]
     if kept_out:
-        state.note(f"left out, as no version may hold it: {', '.join(kept_out)}")
+        state.note(f"left out, as versions cannot contain it: {', '.join(kept_out)}")
 
 
 def _shown(one: Noticed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-ONLY_READ = "nothing was changed; repeat the command where what it prints can be written"
+ONLY_READ = "nothing was changed; repeat the command with a writable standard output"
 _READING = {
     *("", "ls", "show", "search", "history", "diff", "lineage", "metrics", "files", "cat", "resolve", "du"),
     *("help", "version", "completion", "cache ls", "config get", "config ls", "alias ls", "tag ls"),
@@ -15,10 +15,10 @@ _CHANGING_WITH = {"card": {"--file", "--edit"}, "fsck": {"--repair"}}
 """Commands that only read without these options."""
 
 _ASK_OWNER = (
-    "ask the folder's owner for access, or set MREG_CACHE if it is the cache; `mreg config set core.shared group`, "
-    "run by the owner of a repository, shares it with the folder's group"
+    "ask the folder's owner for access, or set MREG_CACHE if it is the cache; the owner of a repository "
+    "shares it with the folder's group by `mreg config set core.shared group`"
 )
-_CHECK_PATH = "check the path: the folder of a file must be there, and no file may stand where a folder should be"
+_CHECK_PATH = "check the path: its folder must exist, and no file may be in the place of a folder"
 MACHINE: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space, then repeat the command; nothing was changed"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then repeat the command; nothing was changed"),
@@ -27,8 +27,11 @@ MACHINE: dict[int, tuple[str, str]] = {
         "reading works; to change something, mount it writable, or set MREG_CACHE if it is the cache",
     ),
     errno.EACCES: ("permission denied", _ASK_OWNER),
-    errno.EPERM: ("the system does not permit it", _ASK_OWNER),
-    errno.ENOSYS: ("", "the file system lacks what mreg needs; put the repository on another, such as ext4 or xfs"),
+    errno.EPERM: ("the operation is not permitted", _ASK_OWNER),
+    errno.ENOSYS: (
+        "",
+        "the file system does not support what mreg requires; put the repository on another one, such as ext4 or XFS",
+    ),
     errno.ENOENT: ("", _CHECK_PATH),
     errno.ENOTDIR: ("", _CHECK_PATH),
     errno.EEXIST: ("", _CHECK_PATH),

@@ -13,7 +13,7 @@ _KEY = r"[^\s<>=!~]+"
 _VALUE = r"=.*|[-+]?\.?\d[\w.+-]*"
 """Names of files that people hardly choose, and shells make of an operator and a number."""
 
-NOTE = "the shell takes < and > for itself: quote the expression"
+NOTE = "the shell interprets < and >: quote the expression"
 
 
 def unquoted(arguments: Sequence[str]) -> str:
@@ -28,7 +28,7 @@ def unquoted(arguments: Sequence[str]) -> str:
     rest = "".join(arguments[place + 1 : place + 2]) if name == "=" else ""
     meant = f">{name} {rest}" if name.startswith("=") else f"> {name}"
     quoted = lazy.shlex.quote(f"{arguments[place]} {meant}".rstrip())
-    return f"{NOTE}, --where {quoted}; the output went into the file {name!r}"
+    return f"{NOTE}, --where {quoted}; the output went to the file {name!r}"
 
 
 def _name_of_output() -> str:

@@ -134,7 +134,7 @@ def _explain(error: BaseException, arguments: list[str]) -> _Told:
     if isinstance(error, MregError):
         return _Told(error.code, str(error), hint_of(error, path_text), exit_codes.of(type(error)), error.facts)
     if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
-        hint = "no change and no file is half done; run it again"
+        hint = "no change and no file was left half-done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
     if isinstance(error, BadUsage) or _is_of_parser(error, "TyperException"):
         message, hint = cli.usage.explain(error, arguments)

@@ -63,7 +63,7 @@ def _nearest_option(typed: str, context: Any) -> str:
         return ""
     parameters = context.command.get_params(context)
     if typed == "--at" and any(one.name == "reference" for one in parameters):
-        return "`mreg resolve REFERENCE --at TIME` tells which version it was then"
+        return "`mreg resolve REFERENCE --at TIME` prints the version at that time"
     known = [name for one in parameters for name in one.opts if name.startswith("-")]
     found = near(typed, known)
     return "did you mean " + " or ".join(f"`{name}`" for name in found) + "?" if found else ""
@@ -73,5 +73,5 @@ def _reason(text: str) -> str:
     """A sentence of the parser as the part of a sentence."""
     if found := _RANGE.match(text):
         return f"{found[1]} is less than {found[2]}"
-    text = _NUMBER.sub(" is no whole number", text).removesuffix(".")
+    text = _NUMBER.sub(" is not a whole number", text).removesuffix(".")
     return text[:1].lower() + text[1:]

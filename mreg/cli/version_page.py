@@ -95,7 +95,7 @@ def _links(around: Surroundings) -> list[str]:
 
 def _derived(around: Surroundings) -> Sequence[str]:
     if around.derived is None:
-        return ["cannot be told: records of other versions are damaged, see `mreg fsck`"]
+        return ["unknown, as records of other versions are damaged; see `mreg fsck`"]
     return around.derived
 
 

@@ -59,7 +59,7 @@ def test_prune_tells_what_went_and_what_stayed(used: Any) -> None:
         "8192\n",
         "8.0 KiB freed: 1 copy\n"
         "  digits:v0  8.0 KiB  used 2 d ago\n"
-        "1 copy stays, used within the last 24 hours: digits:v1\n"
+        "1 copy was kept, used within the last 24 hours: digits:v1\n"
         "`mreg cache prune --force` deletes them too\n",
     )
 

@@ -56,7 +56,7 @@ def test_a_tag_that_a_new_card_has_not_stays_and_is_told(carded: Any) -> None:
     assert result.errors == (
         "card of Classifier  +1 -1 line\n"
         "`mreg undo 7` takes it back\n"
-        "Classifier keeps the tag on device: `mreg tag rm Classifier 'on device'` takes it off\n"
+        "Classifier keeps the tag on device: `mreg tag rm Classifier 'on device'` removes it\n"
     )
     assert carded.must("tag", "ls", "Classifier") == "nlp\non device\nvision\n"
 
@@ -87,7 +87,7 @@ def test_front_matter_that_is_not_understood_changes_no_tags_and_is_told(carded:
     assert (result.code, result.out) == (0, "")
     assert result.errors.endswith(
         "`mreg undo 7` takes it back\n"
-        "the front matter is not understood, and shown as text: the tags of Classifier stay as they are\n"
+        "the front matter cannot be parsed, and is shown as text; the tags of Classifier are unchanged\n"
     )
     assert "tags of Classifier  " not in result.errors
     assert carded.must("tag", "ls", "Classifier") == "nlp\non device\nvision\n"
@@ -194,7 +194,7 @@ def test_a_model_without_a_card_is_offered_the_readme_of_its_newest_link(documen
         0,
         "",
         "digits has no card yet; set one with `mreg card digits --file README.md`\n"
-        "mnist:v0 has a README.md: `mreg card mnist:v0 | mreg card digits --file -` takes that\n",
+        "mnist:v0 has a README.md: `mreg card mnist:v0 | mreg card digits --file -` uses it as the card\n",
     )
     documented("card", "digits", "--file", "-", stdin=documented.must("card", "mnist:v0").encode())
     assert documented.must("card", "digits") == CARD
@@ -203,7 +203,7 @@ def test_a_model_without_a_card_is_offered_the_readme_of_its_newest_link(documen
 def test_an_artifact_without_a_readme_says_so(mreg: Any, model: Model) -> None:
     mreg.must("log", model(), "-a", "mnist")
 
-    assert mreg("card", "mnist") == (0, "", "mnist:v0 has no README.md, which would be its card\n")
+    assert mreg("card", "mnist") == (0, "", "mnist:v0 has no README.md to show as its card\n")
 
 
 def test_the_card_of_an_artifact_cannot_be_set(documented: Any, unchanged: Any) -> None:

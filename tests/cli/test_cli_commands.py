@@ -269,7 +269,7 @@ def test_log_with_dry_run_names_what_would_move(mreg: Any, model: Model, unchang
         "  message of a:v0  first -> second",
         "  a:last           none -> v0",
     ]
-    assert same.errors.splitlines()[3].startswith("a:v0 expires later, ")
+    assert same.errors.splitlines()[3].startswith("a:v0 keeps its later expiry, ")
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def _timeless(shown: str) -> str:
         (["ls", "Classifier", "--limit", "1"], ["v1"], "1 older link; --limit 0 shows all\n"),
         (["search", "--in", "digits", "--limit", "1"], ["digits:v1"], "1 older version; --limit 0 shows all\n"),
         (["history", "--limit", "1"], ["7"], "6 older changes; --limit 0 shows all\n"),
-        (["history", "digits", "--limit", "1"], ["6"], "older changes are left out; --limit 0 shows all\n"),
+        (["history", "digits", "--limit", "1"], ["6"], "older changes are not shown; --limit 0 shows all\n"),
         (["history", "newer", "--limit", "1"], ["7"], ""),
     ],
 )
@@ -387,7 +387,7 @@ def test_ls_lists_a_version_whose_record_is_damaged_without_a_size(filled: Any) 
     assert (result.code, result.errors) == (0, "")
     assert result.out.split("\t")[:6] == ["digits", "artifact", "model", "v1", "2", ""]
     assert (page.code, page.errors) == (0, "")
-    assert "derived:  cannot be told: records of other versions are damaged, see `mreg fsck`" in page.out.splitlines()
+    assert "derived:  unknown, as records of other versions are damaged; see `mreg fsck`" in page.out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -656,9 +656,9 @@ def test_unlink_removes_the_bookmark_and_never_the_version(filled: Any) -> None:
     assert filled("unlink", "Classifier:v0", "--force") == (
         0,
         "Classifier:v0\n",
-        "removed Classifier:v0; digits:v0 stays; with it went\n"
+        "removed Classifier:v0; digits:v0 stays, and with it\n"
         "  Classifier:prod  was v0 (digits:v0)\n"
-        "`mreg undo 6` brings it back\n",
+        "`mreg undo 6` restores it\n",
     )
     assert filled("resolve", "Classifier:prod").code == 3
     assert filled("resolve", "digits:v0").code == 0
@@ -715,7 +715,7 @@ def test_tags_are_added_listed_and_removed(filled: Any, unchanged: Unchanged) ->
 
 def test_card_is_set_from_file_input_and_editor(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert filled("card", "Classifier") == (0, "# Classifier\n\nTells *digits*.\n", "")
-    assert filled("card", "Classifier", "--file", "card.md").errors == "the card of Classifier is the same as before\n"
+    assert filled("card", "Classifier", "--file", "card.md").errors == "the card of Classifier is unchanged\n"
     assert filled("card", "Classifier", "--file", "-", stdin=b"# From a pipe\n").code == 0
     assert filled("card", "Classifier").out == "# From a pipe\n"
     monkeypatch.setenv("EDITOR", "echo edited >>")
@@ -746,7 +746,7 @@ def test_a_collection_is_made_described_renamed_and_removed(mreg: Any, kind: str
     assert mreg(kind, "rm", "y") == (
         0,
         "y\n",
-        f"deleted {noun} y, and with it\n  description of y  what it is -> none\n`mreg undo 4` brings it back\n",
+        f"deleted {noun} y, and with it\n  description of y  what it is -> none\n`mreg undo 4` restores it\n",
     )
     assert mreg(kind, "ls") == (0, "", "")
 
@@ -781,7 +781,7 @@ def test_rm_is_refused_for_what_is_held_and_latest_steps_back(filled: Any, uncha
     assert filled("rm", "digits:v1") == (
         0,
         "digits:v1\n",
-        "deleted digits:v1\n`mreg undo 6` brings it back for 14d (gc.grace)\n",
+        "deleted digits:v1\n`mreg undo 6` restores it during the next 14d (gc.grace)\n",
     )
     assert filled("resolve", "digits").out == "digits:v0\n"
     assert filled("rm", "digits:v1").code == 3
@@ -945,7 +945,7 @@ def test_gc_says_what_is_free_now_and_what_later_and_how_it_comes_back(mreg: Any
         "2 versions of digits expired: v2 v3",
         "0 B freed: 0 packs, 0 records",
         f"{kept / 1024:.1f} KiB more will be freed after the grace period",
-        "until then `mreg undo 8` brings back what expired",
+        "until then, `mreg undo 8` restores the expired versions",
     ]
     assert disk_use(mreg.home) == before
     assert mreg("undo", "8").code == 0
@@ -1249,11 +1249,11 @@ def test_get_names_what_is_not_of_the_version_and_removes_it(filled: Any, home: 
     removed = filled("get", "digits:v0", "-o", "out", "--exact")
 
     assert (named.code, named.out) == (0, f"{home / 'out'}\n")
-    assert "not of digits:v0, and is still there: old.bin\n" in named.errors
-    assert "`mreg get --exact` removes what is not of the version\n" in named.errors
-    assert quiet.errors == "not of digits:v0, and is still there: old.bin\n"
+    assert "not part of digits:v0, but still there: old.bin\n" in named.errors
+    assert "`mreg get --exact` removes files that are not part of the version\n" in named.errors
+    assert quiet.errors == "not part of digits:v0, but still there: old.bin\n"
     assert (removed.code, removed.out) == (0, f"{home / 'out'}\n")
-    assert "removed, not of digits:v0: old.bin\n" in removed.errors
+    assert "removed, as not part of digits:v0: old.bin\n" in removed.errors
     assert not (home / "out" / "old.bin").exists()
 
 
@@ -1349,7 +1349,7 @@ def test_versions_have_tags_of_their_own(mreg: Any, model: Model) -> None:
     unknown = mreg("tag", "rm", "digits:v0", "revewed")
 
     assert added == (0, "reviewed\nvision\n", "tags of digits:v0  + reviewed, + vision\n`mreg undo 3` takes it back\n")
-    assert again == (0, "reviewed\nvision\n", "the tags of digits:v0 are the same as before\n")
+    assert again == (0, "reviewed\nvision\n", "the tags of digits:v0 are unchanged\n")
     assert listed == (0, "reviewed\tdigits:v0\nvision\tClassifier, digits:v0\n", "")
     assert of_one == (0, "reviewed\nvision\n", "")
     assert found[:2] == (0, "1\n")

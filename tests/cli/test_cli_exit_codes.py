@@ -67,7 +67,7 @@ FAILURES = [
     (2, "no-collection", "du digits:v0", "'digits:v0' is a version", "mreg du digits"),
     (2, "invalid-setting", "config set gc.keep-last few", "write a whole number", ""),
     (2, "nothing-to-log", "log void -a digits", "'void' contains no files", "--include"),
-    (2, "one-source", "card Classifier --file card.md --edit", "cannot go together", ""),
+    (2, "one-source", "card Classifier --file card.md --edit", "cannot be combined", ""),
     (2, "repair-only", "fsck --from .", "only used by a repair", "--repair"),
     (2, "path-of-project", "use ada/vision/digits:best", "a repository is a single project", "write `digits:best`"),
     (2, "path-of-project", "log one -a ada/vision/digits", "a repository is a single project", "write `digits`"),

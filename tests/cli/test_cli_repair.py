@@ -55,7 +55,7 @@ def test_refs_are_mended_from_the_journal(copied: Any) -> None:
 
     found = copied("fsck")
     assert found.code == 5
-    assert "`mreg fsck --repair` mends what the journal tells" in found.errors
+    assert "`mreg fsck --repair` restores data from the journal" in found.errors
     mended = copied("fsck", "--repair")
 
     assert (mended.code, mended.out) == (0, "")
@@ -82,7 +82,7 @@ def test_records_and_packs_that_an_entry_drops_by_mistake_are_mended_here(copied
     refused = copied("gc", "--grace", "0")
     assert refused.code == 5 and f"entry {seq + 1} dropped it, but it is needed" in refused.errors
     found = copied("fsck")
-    assert found.code == 5 and "`mreg fsck --repair` looks for what is missing" in found.errors
+    assert found.code == 5 and "`mreg fsck --repair` looks for missing data" in found.errors
     mended = copied("fsck", "--repair")
 
     assert (mended.code, mended.out) == (0, "")

@@ -438,10 +438,10 @@ def test_the_script_is_printed(bare: Any, shell: str) -> None:
         (
             "bash",
             ".local/share/bash-completion/completions/mreg",
-            "new shells have it, if bash-completion is installed",
+            "active in new shells if bash-completion is installed",
         ),
-        ("zsh", ".local/share/zsh/site-functions/_mreg", "before compinit in ~/.zshrc there must be: fpath=("),
-        ("fish", ".config/fish/completions/mreg.fish", "new shells have it"),
+        ("zsh", ".local/share/zsh/site-functions/_mreg", "add this to ~/.zshrc, before compinit: fpath=("),
+        ("fish", ".config/fish/completions/mreg.fish", "active in new shells"),
     ],
 )
 def test_the_script_is_installed_and_installed_again(

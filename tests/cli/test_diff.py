@@ -347,7 +347,7 @@ def test_files_outside_have_no_metadata_to_compare(log: Log, mreg: Any) -> None:
     result = mreg("diff", "net:v0", "./model-0", "--metadata", "--exit-code")
 
     assert (result.code, result.out) == (2, "")
-    assert "./model-0 is no version and has no metadata" in result.errors
+    assert "./model-0 is not a version and has no metadata" in result.errors
 
 
 @pytest.mark.parametrize("options", [("--tensors",), ("--stat",), ("--tensors", "--files", "--exit-code")])
@@ -386,7 +386,7 @@ def test_a_prefix_is_proposed(log: Log, mreg: Any) -> None:
     log({"module.a": WEIGHTS * 2})
 
     assert mreg("diff", "net:v0", "net:v1", "--tensors").errors == (
-        "all names of net:v1 begin with module.; they match with --strip-prefix-b module.\n"
+        "all tensor names of net:v1 begin with module.; to match them, add --strip-prefix-b module.\n"
     )
     assert mreg("diff", "net:v0", "net:v1", "--tensors", "--strip-prefix-b", "module.").out.startswith(
         "~\ta -> module.a\t[5000]\tF32\t1\t"
@@ -418,15 +418,15 @@ def test_a_damaged_tensor_is_named_the_rest_is_shown_and_the_exit_code_is_5(log:
     assert result.code == 5
     assert [line.split("\t")[:2] for line in result.out.splitlines()] == [["~", "b"], ["x", "a"]]
     assert "do not match its digest" in result.out
-    assert result.errors == "1 tensor or file cannot be read: `mreg fsck --full` shows all that is damaged\n"
+    assert result.errors == "1 tensor or file cannot be read: `mreg fsck --full` lists all damage\n"
     assert mreg("diff", "net:v0", "net:v1", "--tensors", "--json").json["tensors"]["skipped"][0]["damaged"] is True
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--sort", "colour"), "is none of relative, name, size, max"),
-        (("a.*",), "patterns go with --tensors or --stat"),
+        (("--sort", "colour"), "is not one of relative, name, size, max"),
+        (("a.*",), "patterns require --tensors or --stat"),
         (("--limit", "-1"), "-1"),
     ],
 )

@@ -35,7 +35,8 @@ def test_content_that_is_to_stay_says_that_it_keeps_no_expiry(mreg: Any, model: 
     assert (again.code, again.out) == (0, "mnist:v0\n")
     assert again.errors == (
         "same content as mnist:v0: no new version\n"
-        "mnist:v0 was logged without an expiry before, and keeps none: `mreg annotate mnist:v0 --ttl 1d` changes that\n"
+        "mnist:v0 was logged without an expiry before, and still has none: "
+        "`mreg annotate mnist:v0 --ttl 1d` changes that\n"
     )
 
 
@@ -46,7 +47,7 @@ def test_content_with_a_later_expiry_says_that_it_keeps_that(mreg: Any, model: C
     again = mreg("log", path, "-a", "mnist", "--ttl", "1d")
 
     assert again.code == 0
-    assert "mnist:v0 expires later, " in again.errors
+    assert "mnist:v0 keeps its later expiry, " in again.errors
 
 
 def test_logging_the_content_to_stay_takes_its_expiry_away_and_says_so(mreg: Any, model: Callable[..., str]) -> None:

@@ -156,7 +156,7 @@ def test_a_reference_in_the_form_of_mreg_is_not_rewritten(filled: Any, line: str
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("ls --limit x", "--limit: 'x' is no whole number"),
+        ("ls --limit x", "--limit: 'x' is not a whole number"),
         ("ls --limit -1", "--limit: -1 is less than 0"),
         ("ls --limit", "--limit needs a value"),
         ("ls --limt 3", "there is no option --limt"),
@@ -165,7 +165,7 @@ def test_a_reference_in_the_form_of_mreg_is_not_rewritten(filled: Any, line: str
         ("resolve", "REFERENCE is missing"),
         ("log one", "--artifact NAME is missing"),
         ("-x ls", "there is no option -x"),
-        ("search --kind nope", "--kind: 'nope' is none of model, artifact, version"),
+        ("search --kind nope", "--kind: 'nope' is not one of model, artifact, version"),
     ],
 )
 def test_the_parser_speaks_as_mreg_does(filled: Any, line: str, told: str) -> None:
@@ -182,7 +182,7 @@ def test_a_time_is_asked_of_resolve(filled: Any, command: str) -> None:
     assert filled(command, "digits:best", "--at", "3") == (
         2,
         "",
-        "error: there is no option --at\nhint: `mreg resolve REFERENCE --at TIME` tells which version it was then\n",
+        "error: there is no option --at\nhint: `mreg resolve REFERENCE --at TIME` prints the version at that time\n",
     )
 
 
@@ -206,7 +206,7 @@ def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
     [
         ("lsit", "did you mean `ls`?"),
         ("dowload digits", "did you mean `get`?"),
-        ("login", "there are no accounts: who may use the folder or bucket may"),
+        ("login", "there are no accounts: access to the folder or bucket is enough"),
         ("serve", "there is no server: every command works on the repository itself"),
         ("alias best digits:v0", "write `mreg alias set best digits:v0`"),
         ("alias digits:v0 best", "write `mreg alias set best digits:v0`"),

@@ -296,7 +296,7 @@ def test_a_setting_that_cannot_be_followed_does_not_stop_the_log(
     result = checkout("log", "ckpt", "-a", "net")
 
     assert (result.code, result.out) == (0, "net:v0\n")
-    assert "there is none on PATH; recorded without (setting log.capture)" in result.errors
+    assert "there is none on PATH; logged without that information (setting log.capture)" in result.errors
 
 
 def test_content_that_is_there_gets_nothing_recorded(checkout: Any) -> None:

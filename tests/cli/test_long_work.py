@@ -132,7 +132,7 @@ def test_verbose_log_says_what_was_read_what_was_new_and_where_the_time_went(mre
     second = mreg("log", folder, "-a", "m", "-v")
 
     assert "read 3.0 KiB in 2 files\n" in first.errors
-    assert "read 3.0 KiB in 1 file; 1 file looks as it did when it was logged before" in second.errors
+    assert "read 3.0 KiB in 1 file; 1 file unchanged since it was last logged" in second.errors
     assert re.search(r"^3\.0 KiB new to the repository, stored in \d+ B$", second.errors, re.MULTILINE)
     phases = r"^\d+\.\d\d s: scan \d+\.\d\d s, read \d+\.\d\d s, write \d+\.\d\d s, commit \d+\.\d\d s$"
     assert re.search(phases, second.errors, re.MULTILINE)
@@ -165,14 +165,14 @@ def test_secrets_and_clutter_are_named_with_what_leaves_them_out(mreg: Any, mode
         "m:v0  10 B in 7 files, 10 B new\n"
         "may hold secrets: .env, keys/id_rsa, tls.pem\n"
         "seldom wanted: .DS_Store, __pycache__/ (2 files)\n"
-        "leave them out: --exclude .env --exclude id_rsa --exclude '*.pem' "
+        "to leave them out: --exclude .env --exclude id_rsa --exclude '*.pem' "
         "--exclude .DS_Store --exclude __pycache__/\n",
     )
 
 
 def test_the_options_that_are_shown_leave_them_out(mreg: Any, model: Model) -> None:
     folder = model("m", CARELESS)
-    options = mreg("log", folder, "-a", "m").errors.splitlines()[-1].removeprefix("leave them out: ")
+    options = mreg("log", folder, "-a", "m").errors.splitlines()[-1].removeprefix("to leave them out: ")
 
     result = mreg("log", folder, "-a", "m", *(word.strip("'") for word in options.split()))
 

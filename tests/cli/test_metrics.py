@@ -214,7 +214,7 @@ def test_versions_are_drawn_over_a_key(stepped: Any) -> None:
 
     assert result.code == 0
     assert result.out == "v2\t0\t0\nv0\t100\t1\nv1\t400\t4\nv4\t400\t5\n"
-    assert result.errors == "1 version has no params.step, and no place on the axis\n"
+    assert result.errors == "not shown: 1 version without params.step\n"
     assert (document["x"], document["at"], document["left_out"]) == ("params.step", [0, 100, 400, 400], 1)
     assert document["metrics"][0]["last"] == {"value": 5, "version": "v4"}
 
@@ -323,7 +323,7 @@ def test_a_logarithmic_axis_refuses_what_has_no_place_on_it(trained: Any) -> Non
     result = trained("metrics", "mnist", "acc", "--log")
 
     assert (result.code, result.out) == (2, "")
-    assert "metrics.acc is 0 at v2, which has no place on a logarithmic axis" in result.errors
+    assert "metrics.acc is 0 at v2, which a logarithmic axis cannot show" in result.errors
 
 
 def test_nothing_is_said_of_versions_without_numbers(mreg: Any, model: Callable[..., str]) -> None:

@@ -54,7 +54,7 @@ def test_what_was_in_production_on_that_day(lived: Any) -> None:
     assert lived("resolve", "digits:production", "--at", "2026-11-04") == (
         0,
         "numbers:v0\n",
-        "decided by entry 4, 2026-11-04T10:00:00.000000Z, ada: alias set production digits:v0; canary was clean\n"
+        "set by entry 4, 2026-11-04T10:00:00.000000Z, ada: alias set production digits:v0; canary was clean\n"
         "mnist:v0 is called numbers:v0 now\n",
     )
 
@@ -146,8 +146,8 @@ def test_a_clock_that_ran_backwards_is_told(mreg: Any, model: Callable[..., str]
 
     assert (result.code, result.out) == (0, "mnist:v1\n")
     assert (
-        "entry 3 counts, though it bears a later time, 2026-11-05T10:00:00.000000Z: a clock ran backwards\n"
-        "`--at 2` leaves them out, `mreg history` shows all\n"
+        "entry 3 is included, although its time is later, 2026-11-05T10:00:00.000000Z: a clock ran backwards\n"
+        "`--at 2` excludes them, `mreg history` lists all entries\n"
     ) in result.errors
     assert mreg("--json", "alias", "ls", "--at", "2026-11-03").json["at"]["ahead"] == [
         {"seq": 3, "time": "2026-11-05T10:00:00.000000Z"}
@@ -232,7 +232,7 @@ def test_a_version_whose_record_is_gone_has_its_name(lived: Any) -> None:
     result = lived("ls", "mnist", "--at", "3")
 
     assert result.out.splitlines()[2].startswith("v2\t\t\t\t\t3\t")
-    assert "of 1 version gc has deleted all but the name" in result.errors
+    assert "gc has deleted all but the name of 1 version" in result.errors
     assert lived("--json", "ls", "mnist", "--at", "3").json["versions"][2]["version"] is None
     assert lived.must("resolve", "mnist", "--at", "3") == "mnist:v2\n"
 
@@ -297,5 +297,7 @@ def test_a_time_that_has_not_come_is_told(lived: Any) -> None:
     # then
     assert resolved.out == lived.must("resolve", "numbers")
     for result in (resolved, listed):
-        assert result.code == 0 and "that time is in the future: this is how it is now" in result.errors.splitlines()
+        assert (
+            result.code == 0 and "that time is in the future: showing the current state" in result.errors.splitlines()
+        )
     assert today.code == 0 and "future" not in today.errors

@@ -147,7 +147,7 @@ def test_a_repository_and_a_cache_without_the_right_to_write(people: Any, cached
         if not line.startswith("get"):
             assert bob(*line.split()).code == 0, line
     for line in WRITING:
-        assert_fails(bob(*line.split()), "permission denied", "the system does not permit it")
+        assert_fails(bob(*line.split()), "permission denied", "the operation is not permitted")
     if cached:
         assert bob("use", "digits:best") == (0, ready, "")
     else:

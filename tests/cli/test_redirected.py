@@ -29,7 +29,7 @@ def test_quotes_are_spoken_of(filled: Any, line: str, code: int, file: str, mean
     done = shell(filled, line)
 
     assert (done.returncode, done.stdout) == (code, "")
-    assert f"quote the expression, --where {meant}; the output went into the file '{file}'" in done.stderr
+    assert f"quote the expression, --where {meant}; the output went to the file '{file}'" in done.stderr
     assert (filled.home / file).exists()
 
 

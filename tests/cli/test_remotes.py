@@ -47,7 +47,7 @@ def test_a_remote_is_added_changed_listed_removed_and_brought_back(team: Any) ->
     )
     assert team("remote", "set", "team", "other").errors == f"team is {other}\n"
     gone = team("remote", "rm", "team")
-    assert (gone.code, gone.out, gone.errors) == (0, "", "team is no remote any more\n`mreg undo 3` brings it back\n")
+    assert (gone.code, gone.out, gone.errors) == (0, "", "removed the remote team\n`mreg undo 3` restores it\n")
     assert team("remote", "ls").errors == "no remotes yet: add one with `mreg remote add NAME LOCATION`\n"
     team.must("undo", "3")
     assert lines(team.must("remote", "ls")) == [["team", other, "repository", ""]]

@@ -33,7 +33,7 @@ def test_rules_that_only_keep_let_nothing_expire_and_say_so(trained: Any) -> Non
 
     assert (result.code, result.out) == (0, "0\n")
     assert result.errors.startswith(
-        "nothing expires without --keep-last or --older-than: the other options only keep\n"
+        "nothing expires without --keep-last or --older-than; the other options only keep versions\n"
     )
 
 

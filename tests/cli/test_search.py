@@ -121,7 +121,7 @@ def test_counts_keys_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_kind_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, "search", "--kind", "run")
     assert (code, out) == (2, "")
-    assert "'run' is none of model, artifact, version" in err
+    assert "'run' is not one of model, artifact, version" in err
 
 
 def test_a_name_with_a_filter_means_the_first_that_matches(capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,7 +255,7 @@ def test_references_are_compared_by_what_differs(capsys: pytest.CaptureFixture[s
 def test_references_to_be_compared_are_not_chosen_from(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys, "ls", "mnist:v1", "mnist:v0", "--sort", "arch")
     assert (code, out) == (2, "")
-    assert "references are compared as they are: no --where, --tag, --sort or --count" in err
+    assert "references are compared as given, without --where, --tag, --sort and --count" in err
 
 
 @pytest.mark.parametrize(

@@ -216,4 +216,4 @@ def test_each_entry_of_a_push_says_something_in_the_history(two: Any) -> None:
 
     rows = [row.split("\t") for row in two.must("--repo", "other", "history").splitlines()]
 
-    assert [row[4:6] for row in rows if row[0] == "1"] == [["data", "arrived, for push mnist:v0"]]
+    assert [row[4:6] for row in rows if row[0] == "1"] == [["data", "arrived for push mnist:v0"]]

@@ -47,7 +47,7 @@ def test_the_tags_and_the_description_of_a_deleted_model_are_named(filled: Any) 
         "  card of Classifier         +0 -3 lines\n"
         "  description of Classifier  of digits -> none\n"
         "  tags of Classifier         - vision\n"
-        "`mreg undo 7` brings it back\n"
+        "`mreg undo 7` restores it\n"
     )
     rows = [row.split("\t")[4:6] for row in filled.must("history", "--since", "6").splitlines()]
     assert rows[-3:] == [
@@ -99,7 +99,7 @@ def test_what_is_left_out_for_its_name_is_told(mreg: Any, model: Callable[..., s
 
     # then
     assert (result.code, result.out) == (0, "mnist:v0\n")
-    assert result.errors.endswith("left out, as no version may hold it: sub/.GIT, .git\n")
+    assert result.errors.endswith("left out, as versions cannot contain it: sub/.GIT, .git\n")
     assert [one["kind"] for one in with_json.json["noticed"]] == ["reserved", "reserved"]
     assert "left out" not in excluded.errors
     assert [row.split("\t")[2] for row in mreg.must("files", "mnist").splitlines()] == ["sub/x", "w"]

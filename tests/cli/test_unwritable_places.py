@@ -57,7 +57,7 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused(measured: Any, command:
 
     assert (result.code, result.out) == (1, "")
     assert "No such file or directory (" in result.errors
-    assert "hint: check the path: the folder of a file must be there" in result.errors
+    assert "hint: check the path: its folder must exist" in result.errors
     assert not (measured.home / "mistyped").exists()
 
 

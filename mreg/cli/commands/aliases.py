@@ -53,8 +53,8 @@ def rollback(
 ) -> None:
     """Move an alias back to the version it pointed at before.
 
-    A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was
-    removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.
+    Versions that a rollback or an undo moved away from do not count: a second rollback goes further back. An alias
+    that was removed is restored. With --expect: exit code 7, and no change, if the alias is elsewhere.
     """
     done = state.repository().roll_back_alias(alias, name, steps=steps, expect=expect, message=message)
     changes.tell(state, done.changes, done.seq)
@@ -68,7 +68,7 @@ def ls(
 ) -> None:
     """List aliases: collection, alias, number, and version.
 
-    With --at: where they were, and the entry that had moved them there.
+    With --at: where they were, and the entry that moved them there.
     """
     if at is None:
         found = state.repository().aliases(name)

@@ -17,7 +17,7 @@ from mreg.values.words import count_text, size_text
 def ls(state: State) -> None:
     """Show the contents of the cache: the size of each part, and all ready-to-load copies.
 
-    The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.
+    The cache is MREG_CACHE, or the platform's cache folder. All repositories share it; this command needs none.
     """
     found = mreg.Cache().contents()
     state.emit(found, lambda out: _render(out, found))
@@ -46,11 +46,11 @@ def prune(
         bool, Option("--dry-run", help="Change nothing; show what would be deleted, with sizes.")
     ] = False,
 ) -> None:
-    """Delete ready-to-load copies, which `mreg use` can make again. Print the number of bytes freed.
+    """Delete ready-to-load copies, which `mreg use` can recreate. Print the number of bytes freed.
 
-    Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by
-    the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force
-    deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.
+    Without options, delete all copies that were not used within the last 24 hours; with --older-than and --size,
+    those that exceed either limit. Copies used within the last 24 hours are kept, as a program may still be reading
+    them; --force deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.
     """
     done = mreg.Cache().prune(
         older_than=parsed("--older-than", older_than, parse_seconds),
@@ -62,11 +62,11 @@ def prune(
     state.note(f"{size_text(done.bytes)} {'would be freed' if dry_run else 'freed'}: {copies}")
     state.note_rows([[_name(one), size_text(one.size), f"used {age_text(one.used)}"] for one in done.removed])
     if done.held:
-        held = count_text(len(done.held), "copy stays", "copies stay")
+        held = count_text(len(done.held), "copy was kept", "copies were kept")
         state.note(f"{held}, used within the last 24 hours: {' '.join(map(_name, done.held))}")
         state.note("`mreg cache prune --force` deletes them too")
     if done.busy:
-        state.note("files for hard links stay, as a copy is being made of them; prune again later")
+        state.note("files used for hard links were kept, as a copy is being made from them; prune again later")
     state.emit(done, lambda out: out.line(str(done.bytes)))
 
 

@@ -36,7 +36,7 @@ class EditorFailed(Failed):
 
 class OneSource(InvalidInput):
     code = "one-source"
-    template = "--file and --edit cannot go together"
+    template = "--file and --edit cannot be combined"
 
 
 def card(
@@ -50,8 +50,8 @@ def card(
 ) -> None:
     """Show a registered model's card, or set it with --file or --edit.
 
-    A card may begin with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of
-    the model, and `license` and `base_model` can be searched. In a pipe the card is printed as it is. The card of an
+    A card may start with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of
+    the model, and `license` and `base_model` can be searched. In a pipe, the card is printed unchanged. The card of an
     artifact or a version is the README.md among its files.
     """
     if file is not None and edit:
@@ -64,7 +64,7 @@ def card(
     name = composed(name)
     text = _read(file) if file is not None else _edit(repository.card(name))
     done = repository.set_card(name, text)
-    tell(state, done.changes, done.seq, "" if done else f"the card of {name} is the same as before")
+    tell(state, done.changes, done.seq, "" if done else f"the card of {name} is unchanged")
     before = next((one.old for one in done.changes if one.kind == "card"), None) or text
     _tell_of_tags(state, repository, name, before, text)
     state.emit({"model": name, "changed": bool(done), **done._asdict()}, _nothing)
@@ -85,18 +85,18 @@ def _show(state: State, repository: "Repository", name: str) -> None:
 
 def _how_to_get_one(repository: "Repository", name: str, model: "Model | None", version: str | None) -> Iterator[str]:
     if model is None:
-        yield f"{version} has no README.md, which would be its card"
+        yield f"{version} has no README.md to show as its card"
         return
     yield f"{name} has no card yet; set one with `mreg card {name} --file README.md`"
     newest = model.links[-1].version if model.links else None
     if newest and repository.card(newest):
-        yield f"{newest} has a README.md: `mreg card {newest} | mreg card {name} --file -` takes that"
+        yield f"{newest} has a README.md: `mreg card {newest} | mreg card {name} --file -` uses it as the card"
 
 
 def _tell_of_tags(state: State, repository: "Repository", name: str, before: str, text: str) -> None:
     """Say which tags of the card the model has not, and which it keeps though the card has them no more."""
     if not is_understood(text):
-        state.note(f"the front matter is not understood, and shown as text: the tags of {name} stay as they are")
+        state.note(f"the front matter cannot be parsed, and is shown as text; the tags of {name} are unchanged")
         return
     tags, present = facts_of(text).tags, repository.model(name).tags
     strange = [tag for tag in tags if composed(tag) not in present]
@@ -104,7 +104,7 @@ def _tell_of_tags(state: State, repository: "Repository", name: str, before: str
         state.note(f"no tags of {name}, as a tag is letters, digits, `_`, `-` and single spaces: {', '.join(strange)}")
     gone = {composed(tag) for tag in facts_of(before).tags} - {composed(tag) for tag in tags}
     for tag in sorted(gone.intersection(present)):
-        state.note(f"{name} keeps the tag {tag}: `mreg tag rm {name} {shlex.quote(tag)}` takes it off")
+        state.note(f"{name} keeps the tag {tag}: `mreg tag rm {name} {shlex.quote(tag)}` removes it")
 
 
 def _nothing(out: Out) -> None:

@@ -120,14 +120,14 @@ def rm(
 ) -> None:
     """Delete versions, all or none. If an alias or a link holds one, this requires --force.
 
-    Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the
+    Their numbers are never reused. `mreg gc` frees the space; until then, `mreg undo` restores the
     versions, with the aliases and links that --force removed.
     """
     repository = state.repository()
     gone = repository.remove(references, force=force, message=message)
     held = [one for one in gone.changes if one.kind in ("alias", "link")]
     headline = f"deleted {' '.join(gone.versions)}{', and with it' if held else ''}"
-    back = f"brings {'all of it' if held else 'it'} back for {repository.setting('gc.grace')} (gc.grace)"
+    back = f"restores {'all of it' if held else 'it'} during the next {repository.setting('gc.grace')} (gc.grace)"
     tell(state, held, gone.seq, headline, back)
 
     def render(out: Out) -> None:
@@ -158,5 +158,5 @@ def _removed(state: State, kind: str, name: str, done: "Changed") -> None:
     others = [
         one._replace(new="") if one.kind == kind else one for one in done.changes if one.kind != kind or one.details
     ]
-    tell(state, others, done.seq, f"deleted {kind} {name}{', and with it' if others else ''}", "brings it back")
+    tell(state, others, done.seq, f"deleted {kind} {name}{', and with it' if others else ''}", "restores it")
     state.emit({"name": name, **done._asdict()}, lambda out: out.line(name))

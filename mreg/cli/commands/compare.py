@@ -58,10 +58,10 @@ def diff(
     (s), renamed (r), added, removed, and those that could not be compared (x).
     """
     if sort not in SORTS:
-        raise BadUsage(f"{sort!r} is none of {', '.join(SORTS)}", name="--sort")
+        raise BadUsage(f"{sort!r} is not one of {', '.join(SORTS)}", name="--sort")
     listed = tensors or stat
     if globs and not listed:
-        raise BadUsage("patterns go with --tensors or --stat", name="GLOB")
+        raise BadUsage("patterns require --tensors or --stat", name="GLOB")
     whole = not (listed or files or metadata)
     with Bar("comparing", state) as bar:
         found = state.repository().diff(
@@ -75,7 +75,7 @@ def diff(
         )
     for side in (found.before, found.after) if metadata else ():
         if isinstance(side, LocalFiles):
-            raise BadUsage(f"{side.name} is no version and has no metadata", name="--metadata")
+            raise BadUsage(f"{side.name} is not a version and has no metadata", name="--metadata")
     names = _called(before, found.before), _called(after, found.after)
     shown = _Shown(names, files or whole, metadata or whole, tensors, stat, globs or ())
     table = cli.tensor_table.Table(found, sort, limit, everything) if found.tensors else None
@@ -130,11 +130,13 @@ def _ended(state: State, found: "Diff", shown: _Shown, exit_code: bool) -> int:
         return UNMET if exit_code and differs else DONE
     for option, prefix, name in zip("ab", found.tensors.prefixes, shown.names, strict=True):
         if prefix:
-            state.note(f"all names of {name} begin with {prefix}; they match with --strip-prefix-{option} {prefix}")
+            state.note(
+                f"all tensor names of {name} begin with {prefix}; to match them, add --strip-prefix-{option} {prefix}"
+            )
     damaged = sum(one.damaged for one in found.tensors.skipped)
     if damaged:
         what = count_text(damaged, "tensor or file", "tensors or files")
-        state.warn(f"{what} cannot be read: `mreg fsck --full` shows all that is damaged")
+        state.warn(f"{what} cannot be read: `mreg fsck --full` lists all damage")
         return DAMAGED
     if shown.files and not shown.tensors and differs and found.tensors.differs:
         state.note("--tensors lists the tensors")

@@ -23,8 +23,8 @@ def completion(
 ) -> None:
     """Print the script for shell completion.
 
-    With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial,
-    `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.
+    With --install, write it to a file of its own; the shell's startup files are never edited. To try it,
+    run `source <(mreg completion bash)` (or zsh), or `mreg completion fish | source`.
     """
     if shell not in SHELLS:
         raise cli.errors.UnknownShell(name=shell)
@@ -72,8 +72,8 @@ def _write(path: Path, script: str) -> None:
 
 def _next_step(shell: str, path: Path) -> str:
     if shell == "zsh":
-        return f"before compinit in ~/.zshrc there must be: fpath=({shlex.quote(str(path.parent))} $fpath)"
+        return f"add this to ~/.zshrc, before compinit: fpath=({shlex.quote(str(path.parent))} $fpath)"
     if shell == "bash":
         without = f"source {shlex.quote(str(path))}"
-        return f"new shells have it, if bash-completion is installed; else ~/.bashrc needs: {without}"
-    return "new shells have it"
+        return f"active in new shells if bash-completion is installed; otherwise add this to ~/.bashrc: {without}"
+    return "active in new shells"

@@ -27,7 +27,7 @@ def export(
 ) -> None:
     """Write a version into a new folder, in the layout that another tool expects; print its path.
 
-    Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg
+    Every byte is verified, and the folder appears complete or not at all. The same version gives the same bytes. `mreg
     import` reads an OCI layout back.
     """
     chosen = {"folder": folder, "hf": hub, "oci": layout}

@@ -66,18 +66,18 @@ def get(
 ) -> int:
     """Write a version's files into a folder, verified; print the folder.
 
-    A new folder is there whole or not at all. In one that exists, files that are right are not written again, those
-    that differ are replaced one after the other, each at once, and others stay, but are named. All files and folders
-    of the version then bear the same time.
+    A new folder appears complete or not at all. In an existing folder, files with the right content are not written
+    again, files that differ are replaced atomically, one after the other, and other files are kept, but named.
+    Afterwards, all files and folders of the version have the same modification time.
 
-    With --exact, files that are not of the version are removed, with folders that hold nothing else. It is refused,
-    with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository
-    or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.
+    With --exact, files that are not part of the version are removed, and so are folders left empty. It is refused,
+    with nothing changed, if the content of one of these files is in no version (--force removes it anyway), or if DIR
+    contains a repository or another file system. Files of the version that --include or --exclude leave out are kept.
 
     With --partial, damaged files are left out and named; exit code 5 if there are any.
     """
     if force and not exact:
-        raise BadUsage("it says what --exact may remove, and goes with that only", name="--force")
+        raise BadUsage("only valid with --exact", name="--force")
     reference = chosen(state, reference, where, sort)
     repository = state.repository()
     with Bar("writing", state) as bar:
@@ -103,12 +103,11 @@ def _tell(state: State, done: "Checkout", location: str) -> None:
     cloned = f" ({done.cloned} as clones)" if done.cloned else ""
     state.note(f"{done.version}: {count_text(done.written, 'file', 'files')} written{cloned}{kept}")
     if done.removed:
-        state.note(f"removed, not of {done.version}: {_some(done.removed, state.verbose)}")
+        state.note(f"removed, as not part of {done.version}: {_some(done.removed, state.verbose)}")
     if done.others:
-        verb = "is" if len(done.others) == 1 else "are"
-        state.warn(f"not of {done.version}, and {verb} still there: {_some(done.others, state.verbose)}")
+        state.warn(f"not part of {done.version}, but still there: {_some(done.others, state.verbose)}")
         if not _holds_more(done.path, location):
-            state.note("`mreg get --exact` removes what is not of the version")
+            state.note("`mreg get --exact` removes files that are not part of the version")
     for path in done.damaged:
         state.warn(f"damaged, not written: {path_text(path)}")
 

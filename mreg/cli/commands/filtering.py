@@ -89,7 +89,7 @@ def list_versions(state: State, names: Sequence[str], asked: Listing) -> int:
     compared = ":" in "".join(names) or (len(names) > 1 and not filters and not asked.only_count)
     if compared:
         if asked.sort or filters or asked.only_count:
-            raise BadUsage("references are compared as they are: no --where, --tag, --sort or --count")
+            raise BadUsage("references are compared as given, without --where, --tag, --sort and --count")
         versions = [repository.version(name) for name in names][: asked.limit or None]
         columns = cli.columns.asked(repository, asked.columns, versions)
         tables.emit_chosen(state, versions, {"versions": versions}, columns, only_changed=not columns)

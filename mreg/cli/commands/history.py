@@ -28,10 +28,10 @@ def history(
         int | None, Option("--limit", metavar="N", least=0, help="Show at most N entries (0: all): the newest.")
     ] = None,
 ) -> None:
-    """Show the changes, oldest first: author, time, old and new values, reason.
+    """Show changes, oldest first: author, time, old and new values, reason.
 
     For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
-    date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.
+    date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.
     """
     history_page.history(state, name, since=since, until=until, author=author, action=action, limit=limit)
 
@@ -42,9 +42,9 @@ def undo(
 ) -> None:
     """Revert a whole change by a new change; print the new change's number.
 
-    What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code
-    4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg
-    gc` has given up the files of a version.
+    What the change created is deleted; what it deleted is restored. Undoing the undo makes the change again. Nothing is
+    changed if a ref has been moved again since (exit code 4), or if later changes depend on this one or `mreg gc` has
+    deleted the files of a version (exit code 6).
     """
     made = state.repository().undo(seq)
     tell(state, made.changes, made.seq, f"entry {seq} is undone", "makes the change again")

@@ -12,9 +12,9 @@ def html(
     out: Annotated[str, Argument(metavar="OUT", help="A file FILE.html, or a folder.")],
     title: Annotated[str | None, Option("--title", metavar="TEXT", help="Title of the pages.")] = None,
 ) -> None:
-    """Write a report of the repository as self-contained HTML, for a browser without a server.
+    """Write a report of the repository as self-contained HTML, which needs no server.
 
-    One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages
+    If OUT ends in .html, it is a single page; otherwise a folder of pages, which suits thousands of versions. Pages
     that mreg wrote there before are replaced; anything else is refused. Print the path to open.
 
     The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files

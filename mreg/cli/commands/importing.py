@@ -53,7 +53,7 @@ def import_(
 ) -> None:
     """Import versions from another tool's files, and print the new ones.
 
-    What was imported before is not imported again. Names that do not fit here get one that does. Each model is one
+    What was imported before is not imported again. Names that are not valid here are changed. Each model is one
     change, which `mreg undo` takes back.
     """
     if layout and kind not in (None, "oci"):

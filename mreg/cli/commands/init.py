@@ -27,7 +27,7 @@ def init(
         Option("--format", metavar="N", help="Repository format, for older releases. Default: the newest."),
     ] = None,
 ) -> None:
-    """Create the repository DIR/.mreg. If there is one already, say so and change nothing."""
+    """Create the repository DIR/.mreg. If it already exists, say so and change nothing."""
     place = directory or state.repo or os.environ.get("MREG_REPO") or "."
     try:
         repository, created = Repository.init(place, shared=shared, format=format_), True
@@ -38,7 +38,7 @@ def init(
         state.note("`mreg config set core.shared group` shares it")
     elif shared:
         where = shell_word(repository.location)
-        state.note(f"the others say `mreg config set --user safe.directory {where}` once, as it is not theirs")
+        state.note(f"each other member must run `mreg config set --user safe.directory {where}` once")
     body = {"location": repository.location, "id": repository.id, "created": created}
     state.emit(body, lambda out: out.path(repository.location))
 

@@ -25,5 +25,5 @@ def lineage(
     are those of the version's files.
     """
     if form not in FORMATS:
-        raise BadUsage(f"{form!r} is none of {', '.join(FORMATS)}", name="--format")
+        raise BadUsage(f"{form!r} is not one of {', '.join(FORMATS)}", name="--format")
     lineage_views.show(state, reference, up=up or not down, down=down or not up, depth=depth, form=form)

@@ -43,6 +43,6 @@ def unlink(
     """Remove a link from a registered model; the version stays."""
     done = state.repository().unlink(reference, force=force, message=message)
     others = [one for one in done.changes if one.kind != "link"]
-    headline = f"removed {done.link.name}; {done.link.version} stays{'; with it went' if others else ''}"
-    tell(state, others, done.seq, headline, "brings it back")
+    headline = f"removed {done.link.name}; {done.link.version} stays{', and with it' if others else ''}"
+    tell(state, others, done.seq, headline, "restores it")
     state.emit(done, lambda out: out.line(done.link.name))

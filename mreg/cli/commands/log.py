@@ -51,12 +51,12 @@ def log(
         Option(
             "--input-file",
             metavar="PATH",
-            help="File or folder that it was made from (digest and size). Repeatable.",
+            help="File or folder that the version was made from (digest and size). Repeatable.",
         ),
     ] = None,
     input_uris: Annotated[
         list[str] | None,
-        Option("--input-uri", metavar="URI", help="Address of data that it was made from. Repeatable."),
+        Option("--input-uri", metavar="URI", help="Address of data that the version was made from. Repeatable."),
     ] = None,
     type_: Annotated[str | None, Option("--type", help="Type of the artifact, if it is new.")] = None,
     onto: Annotated[
@@ -110,12 +110,13 @@ def log(
 ) -> None:
     """Snapshot files as an artifact's next version, and print `NAME:vN`.
 
-    One folder stands for its contents; of several paths the names are kept. Content that equals the latest
-    version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another
-    run is recorded as one that used it.
-    Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.
+    A single folder stands for its contents; several paths keep their names. If the content equals that of the latest
+    version, no new version is made: aliases, links, inputs, message and metadata then apply to the latest one, and
+    another run is recorded as having used it.
 
-    With --onto, no PATH... is needed where --remove says what changes.
+    Patterns are those of .gitignore; a `.mregignore` file in the folder adds more.
+
+    With --onto and --remove, PATH... may be omitted.
     """
     if not paths and onto is None and not remove:  # what --remove lacks is --onto
         raise NoPaths()

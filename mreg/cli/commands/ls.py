@@ -72,9 +72,9 @@ def ls(
 ) -> int:
     """List collections, or the versions of one.
 
-    Of each collection its latest version, how many there are, the size of the latest, and when anything of it was
-    changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model
-    its links. With --at: as it was, with the entry that made each row so.
+    For each collection: its latest version, the number of versions, the size of the latest, and the time of the last
+    change. For an artifact: number, aliases, size, files, age, the metadata selected by --columns, message. For a
+    registered model: its links. With --at: the state at that time, and the entry behind each row.
     """
     wanted = split(columns)
     if names and len(names) == 1:
@@ -82,7 +82,7 @@ def ls(
     asked = Listing(where or [], tag or [], sort, wanted, only_changed, limit, count, keys, exit_code)
     if at is not None:
         if asked.is_search(names or ()) or sort:
-            raise BadUsage("with --at one name, --columns and --limit may be given, and nothing else")
+            raise BadUsage("--at can only be combined with one name, --columns and --limit")
         commands.past.ls(state, names[0] if names else None, wanted, limit or None, at)
         return 0
     if asked.is_search(names or ()):
@@ -90,7 +90,7 @@ def ls(
     if not names:
         if wanted or sort:
             raise BadUsage(
-                "needs the name of an artifact or a model; `mreg search` lists the versions of all",
+                "requires the name of an artifact or a model; `mreg search` lists versions of all",
                 name="--columns" if wanted else "--sort",
             )
         tables.list_collections(state, limit or None)

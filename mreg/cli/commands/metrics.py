@@ -28,7 +28,7 @@ MOST = 4
 
 class NotLogarithmic(InvalidInput):
     code = "not-logarithmic"
-    template = "{metric} is {value} at {version}, which has no place on a logarithmic axis"
+    template = "{metric} is {value} at {version}, which a logarithmic axis cannot show"
 
     metric: str
     value: float
@@ -57,7 +57,7 @@ def metrics(
 ) -> None:
     """Show numeric metadata over versions: a table, or a chart of one to four metrics.
 
-    The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each
+    The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, one line per
     version, with the values of the metrics.
     """
     state, drawn = state, bool(svg or html) or (bool(keys) and state.terminal)
@@ -82,11 +82,9 @@ def metrics(
         lambda out: _render(out, found, bool(keys), log, ascii_, [*files.values()]),
     )
     if found.left_out:
-        state.note(
-            f"{count_text(found.left_out, 'version has', 'versions have')} no {found.x}, and no place on the axis"
-        )
+        state.note(f"not shown: {count_text(found.left_out, 'version', 'versions')} without {found.x}")
     if not keys and state.terminal and not any(one.direction for one in found.metrics):
-        state.note("`mreg config set metrics.direction 'max:*acc min:*loss'` has the best shown")
+        state.note("`mreg config set metrics.direction 'max:*acc min:*loss'` adds the best values")
 
 
 def _render(out: Out, found: "Metrics", named: bool, log: bool, ascii_: bool, files: list[str]) -> None:

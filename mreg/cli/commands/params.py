@@ -89,7 +89,7 @@ def refuse_beside(option: str, given: Mapping[str, object]) -> None:
     """Refuse options, or arguments, that `option` would leave without effect."""
     idle = [name for name, value in given.items() if value not in (None, False, "", 0) and value != []]
     if idle:
-        raise BadUsage(f"does not go with {' or '.join(idle)}", name=option)
+        raise BadUsage(f"cannot be combined with {' or '.join(idle)}", name=option)
 
 
 def chosen(state: State, reference: str, where: Sequence[str] | None, sort: str | None) -> str:

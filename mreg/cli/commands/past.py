@@ -29,7 +29,7 @@ def resolve(state: State, reference: str, at: str) -> None:
     found = moment.resolve(reference)
     by = found.entry
     why = f"; {by.message}" if by.message else ""
-    state.note(f"decided by entry {by.seq}, {_when(state, by.time)}, {by.who}: {by.command}{why}")
+    state.note(f"set by entry {by.seq}, {_when(state, by.time)}, {by.who}: {by.command}{why}")
     _tell_ahead(state, moment)
     if found.now is None:
         state.note(f"{found.name} has been deleted since")
@@ -71,7 +71,7 @@ def ls(state: State, name: str | None, columns: Sequence[str], limit: int | None
     gone = sum(one.version is None for one in found)
     _tell(state, moment)
     if gone:
-        state.note(f"of {count_text(gone, 'version', 'versions')} gc has deleted all but the name")
+        state.note(f"gc has deleted all but the name of {count_text(gone, 'version', 'versions')}")
     state.emit(
         {"at": _said(moment), "name": name, "kind": kind, "versions": found}, lambda out: out.table(headings, rows)
     )
@@ -126,15 +126,15 @@ def _tell(state: State, moment: "Moment") -> None:
 def _tell_ahead(state: State, moment: "Moment") -> None:
     """Why the time does not say what it seems to: it has not come, or clocks ran backwards."""
     if moment.in_future:
-        state.note("that time is in the future: this is how it is now")
+        state.note("that time is in the future: showing the current state")
     for one in moment.ahead[:_MOST]:
         state.note(
-            f"entry {one.seq} counts, though it bears a later time, {_when(state, one.time)}: a clock ran backwards"
+            f"entry {one.seq} is included, although its time is later, {_when(state, one.time)}: a clock ran backwards"
         )
     if len(moment.ahead) > _MOST:
         state.note(f"and {len(moment.ahead) - _MOST} more such entries")
     if moment.ahead:
-        state.note(f"`--at {moment.ahead[0].seq - 1}` leaves them out, `mreg history` shows all")
+        state.note(f"`--at {moment.ahead[0].seq - 1}` excludes them, `mreg history` lists all entries")
 
 
 def _when(state: State, time: "datetime") -> str:

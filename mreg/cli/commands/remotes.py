@@ -23,8 +23,8 @@ _WHOSE = {True: "yours", False: "repository"}
 def add(state: State, name: RemoteArgument, location: LocationArgument, user: UserOption = False) -> None:
     """Define a name for another repository.
 
-    NAME/artifact:alias then means what is in there, in every command that reads. The name stands for a location only:
-    credentials stay where the tools of each store, or ssh, look for them. Nothing is asked there yet.
+    NAME/artifact:alias then refers to that repository, in every command that reads. The name stands for the location
+    only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.
     """
     _kept(state, name, user, state.repository().add_remote(name, location, user=user))
 
@@ -37,14 +37,14 @@ def set_(state: State, name: RemoteArgument, location: LocationArgument, user: U
 def rm(state: State, name: RemoteArgument, user: UserOption = False) -> None:
     """Remove a remote. The repository that it refers to does not change."""
     done = state.repository().remove_remote(name, user=user)
-    tell(state, (), done.seq, f"{name} is no remote any more", "brings it back")
+    tell(state, (), done.seq, f"removed the remote {name}", "restores it")
     state.emit({"name": name, "seq": done.seq}, lambda out: None)
 
 
 def ls(state: State) -> None:
     """List remotes: name, location, and the settings that define them.
 
-    Those in the settings of a repository that others can change are not followed, and listed as such.
+    Remotes in the settings of a repository that others can change are ignored, and listed as such.
     """
     found = state.repository().remotes()
     rows = [

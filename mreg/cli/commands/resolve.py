@@ -18,8 +18,8 @@ def resolve(
 ) -> None:
     """Print the version that a reference selects, as `NAME:vN` of its artifact.
 
-    The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference
-    meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.
+    The name always refers to the same version, wherever aliases move later. With --at, print what the reference
+    selected then, according to the journal, under its current name; the entry that set it is printed too.
     """
     if at is not None:
         if where or sort:

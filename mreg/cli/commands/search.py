@@ -57,11 +57,11 @@ def search(
 ) -> int:
     """Find registered models, artifacts and versions by name, text, tag, alias and metadata.
 
-    With --where and the options after it, only versions: with -q their names, one per line. --tag finds versions
-    by their own tags and by those of the models that link them.
+    With --where or the options after it, only versions are found; with -q, only their names are printed, one per line.
+    --tag finds versions by their own tags and by those of the models that link them.
     """
     if kind is not None and kind not in _KINDS:
-        raise BadUsage(f"{kind!r} is none of {', '.join(_KINDS)}", name="--kind")
+        raise BadUsage(f"{kind!r} is not one of {', '.join(_KINDS)}", name="--kind")
     state, names = state, split(within)
     shaping = {"--sort": sort, "--columns": columns, "--only-changed": only_changed, "--limit": limit}
     places = {"--where": where, "--in": within, "--path": path}

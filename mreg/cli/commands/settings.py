@@ -37,10 +37,11 @@ def set_(
 ) -> None:
     """Change a setting of the repository, or of one artifact.
 
-    An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which count for it
-    in place of the repository's and of options of `mreg gc`; the value `inherit` takes one away.
-    `core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a
-    repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.
+    An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which override those of
+    the repository and the options of `mreg gc`; the value `inherit` removes one.
+
+    `core.shared group` also gives the group access to existing files. `--user safe.directory PATH` adds a repository
+    to those of other users that you may write to; `*` stands for all, and an empty PATH clears the list.
     """
     _check_whose(artifact, user)
     if user:
@@ -71,7 +72,7 @@ def ls(state: State, artifact: ArtifactOption = None, user: UserOption = False) 
 
 def _check_whose(artifact: str | None, user: bool) -> None:
     if artifact is not None and user:
-        raise BadUsage("--user are your own settings, in all repositories", name="--artifact")
+        raise BadUsage("--user selects your own settings, which apply to all repositories", name="--artifact")
 
 
 def _text(value: Any) -> str:

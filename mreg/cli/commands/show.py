@@ -61,7 +61,7 @@ def files(
 
     On a terminal the digests are shortened.
 
-    Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are
+    Empty folders end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are
     read once, and their checksums remembered.
     """
     repository = state.repository()

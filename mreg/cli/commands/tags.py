@@ -28,7 +28,7 @@ def rm(state: State, reference: TaggedArgument, tags: TagsArgument, message: Rea
 
 
 def _changed(state: State, done: "TagsResult") -> None:
-    tell(state, done.changes, done.seq, "" if done.changes else f"the tags of {done.model} are the same as before")
+    tell(state, done.changes, done.seq, "" if done.changes else f"the tags of {done.model} are unchanged")
     state.emit(done, lambda out: out.table(["tag"], [[tag] for tag in done.tags]))
 
 

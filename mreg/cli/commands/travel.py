@@ -60,9 +60,9 @@ def push(
 ) -> None:
     """Send versions to another repository, and print those that are new there.
 
-    Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means
-    another version there, nothing changes. An alias moves there only from where it has been here. A push that was
-    interrupted goes on where it was.
+    Only data that the other side lacks is sent, and verified on the way. Versions keep their numbers; if a number
+    belongs to another version there, nothing changes. An alias moves there only from a version at which it has been
+    here. An interrupted push resumes where it stopped.
     """
     with Bar("sending", state) as bar:
         done = state.repository().push(
@@ -107,8 +107,8 @@ def pull(
 ) -> None:
     """Fetch versions from another repository, and print those that are new here.
 
-    As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an
-    alias moves here only from where it has been there.
+    Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an
+    alias moves here only from a version at which it has been there.
     """
     remote, wanted = _split(references)
     with Bar("fetching", state) as bar:
@@ -142,7 +142,7 @@ def _split(given: list[str]) -> tuple[str, list[str]]:
     for text in others:
         name, slash, reference = text.partition("/")
         if not slash or name != remote:
-            raise InvalidReference(text=text, reason=f"it is not of {remote!r}, as the first one is")
+            raise InvalidReference(text=text, reason=f"it is not in {remote!r}, unlike the first one")
         wanted.append(reference)
     return remote, wanted
 
@@ -169,8 +169,8 @@ def clone(
 ) -> None:
     """Create a repository with all versions, aliases, links, tags and cards of another; print its path.
 
-    It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was
-    interrupted goes on where it was.
+    The clone is an independent repository; its remote `origin` is the other one, so that changes can be pushed back.
+    An interrupted clone resumes where it stopped.
     """
     with Bar("fetching", state) as bar:
         made, done = Repository.clone(remote, folder, author=os.environ.get("MREG_AUTHOR"), progress=bar)
@@ -184,8 +184,8 @@ def mirror(
 ) -> None:
     """Create or update a mirror of this repository, and print its location.
 
-    A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a
-    mirror that was written to is refused. One that was interrupted goes on where it was.
+    A mirror is the same repository in another place, with the same id, journal and data. Write only to the original:
+    a mirror that was written to is refused. An interrupted run resumes where it stopped.
     """
     with Bar("copying", state) as bar:
         done = state.repository().mirror(location, progress=bar)
@@ -206,15 +206,16 @@ def bundle_create(
         Option("--since", metavar="FILE", help="Leave out data that this bundle or repository has."),
     ] = None,
 ) -> None:
-    """Write versions into a file for `mreg pull`, and print its name.
+    """Write versions to a file for `mreg pull`, and print its name.
 
-    All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called
-    FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.
+    The bundle contains everything that can be transferred with the versions; `mreg pull FILE` selects from it. While it
+    is being written, it is called FILE.part, and an interrupted run resumes from that file. `-` is standard output;
+    `mreg pull -` reads it.
     """
     streamed = file == "-"
     if streamed and (state.json or sys.stdout.isatty()):
-        reason = "beside --json" if state.json else "on a terminal"
-        raise BadUsage(f"a bundle has no place {reason}: write it to a file, or into a pipe")
+        reason = "beside --json" if state.json else "to a terminal"
+        raise BadUsage(f"a bundle cannot be written {reason}: write it to a file or a pipe")
     with Bar("writing", state) as bar:
         done = state.repository().create_bundle(
             sys.stdout.buffer if streamed else file,
@@ -237,8 +238,8 @@ def _tell(state: State, done: "Transfer", verb: str, where: str) -> None:
     tell(state, changes, None, second)
     rows = [(old, f"is {new}") for old, new in done.renumbered.items()]
     rows += [(one.version, "was deleted, and stays deleted; --restore brings it back") for one in _of(done, "deleted")]
-    rows += [(name, "more is said of it on the other side") for name in done.ahead]
-    rows += [(name, "is not there: its number is kept for it") for name in done.reserved]
+    rows += [(name, "the other side has more annotations") for name in done.ahead]
+    rows += [(name, "is not there; its number is reserved") for name in done.reserved]
     state.note_rows(rows)
 
 

@@ -24,8 +24,8 @@ def du(
 ) -> None:
     """Show sizes: of all files, after deduplication, and as stored on disk.
 
-    For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is
-    over, and what its own chunks take, which nothing else needs.
+    For a collection, also for each version: what `mreg gc` frees once the version is deleted and the grace period is
+    over, and the size of the chunks that nothing else needs.
     """
     found = state.repository().usage(name)
     state.emit(found, lambda out: _render_usage(out, found))
@@ -94,23 +94,23 @@ def gc(
 ) -> None:
     """Expire versions by the retention rules, then delete unreachable data.
 
-    Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs
-    meanwhile may have to read its files several times.
+    Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a concurrent
+    `log` may have to read its files again.
 
     Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the
-    settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of
-    an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number,
-    or with NaN there. A key that no version has is an error.
+    settings gc.keep-last and gc.older-than. A version that an alias or a link holds never expires, nor does the latest
+    version of an artifact. --keep-best and --keep-where keep more versions, including those that they cannot judge
+    because the number is missing or NaN. A key that no version has is an error.
 
-    For an artifact with settings of its own (`mreg config set --artifact`) these count, whatever the options say. A
-    version with an expiry (`mreg log --ttl`) expires when that is over, even if it is the latest.
+    An artifact's own settings (`mreg config set --artifact`) take precedence over the options. A version with an
+    expiry time (`mreg log --ttl`) expires at that time, even if it is the latest.
 
-    An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.
+    Expired versions are deleted as by `mreg rm`, and `mreg undo` restores them within the grace period.
     """
     seconds = parsed("--grace", grace, parse_seconds)
     age = parsed("--older-than", older_than, parse_seconds)
     if seconds == 0 and not dry_run:
-        state.note("grace 0: a `log` that runs now may have to read its files again")
+        state.note("grace 0: a concurrent `log` may have to read its files again")
     repository = state.repository()
     with Bar("repacking", state) as bar:
         found = repository.gc(
@@ -124,7 +124,7 @@ def gc(
             progress=bar,
         )
     if (keep_best or keep_where) and not (keep_last or age or _expires(repository)):
-        state.note("nothing expires without --keep-last or --older-than: the other options only keep")
+        state.note("nothing expires without --keep-last or --older-than; the other options only keep versions")
     verb = "would expire" if dry_run else "expired"
     for (artifact, why), gone in _by_artifact(found).items():
         count = count_text(len(gone), "version", "versions")
@@ -140,7 +140,7 @@ def gc(
     if found.kept:
         state.note(f"{size_text(found.kept)} more will be freed after the grace period")
         if found.seq is not None:
-            state.note(f"until then `mreg undo {found.seq}` brings back what expired")
+            state.note(f"until then, `mreg undo {found.seq}` restores the expired versions")
     state.emit(found, lambda out: out.line(str(found.bytes)))
 
 
@@ -190,10 +190,10 @@ def fsck(
 
     Exit code 5 if anything is damaged; with --repair, if any damage is left.
 
-    --repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into
-    `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any
-    repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage
-    to the bytes of files is found, and mended, with --full.
+    --repair restores refs, settings and the applied mark from the journal, and moves foreign files to `lost-found/`.
+    --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository or remote,
+    and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of
+    files is only found and repaired with --full.
     """
     other = None if source is None else _source(state.location(), source)
     rescued = Repository.rescue(state.location(), source=other) if repair else ()
@@ -220,7 +220,9 @@ def fsck(
     state.note(f"{f'damage {word}' if found.findings else f'no damage {word}'}; looked at {looked}")
     if found.unfinished:
         size = size_text(found.unfinished)
-        state.note(f"{size} of unfinished work; `mreg gc` drops what dead processes left, and what is a day old")
+        state.note(
+            f"{size} of unfinished work; `mreg gc` deletes what dead processes left, and anything older than a day"
+        )
     if found.findings and source is None:
         state.note(_advice(found, repair))
     return DAMAGED if found.findings else 0
@@ -231,11 +233,11 @@ def _advice(found: "Report", repaired: bool) -> str:
     codes = {one.code for one in found.findings}
     if not repaired and codes & {"ref", "config", "applied-mark", "foreign-file", "derived"}:
         return (
-            "`mreg fsck --repair` mends what the journal tells; with `--from LOCATION` also what another repository has"
+            "`mreg fsck --repair` restores data from the journal, with `--from LOCATION` also from another repository"
         )
     if not repaired and codes & {"record", "file"}:
         return (
-            "`mreg fsck --repair` looks for what is missing among what was dropped, and in the cache; "
+            "`mreg fsck --repair` looks for missing data in dropped packs and in the cache; "
             "with `--from LOCATION`, also in another repository"
         )
     return "`mreg fsck --full --repair --from LOCATION` restores data from another repository"

@@ -21,7 +21,7 @@ COMMON: Options = {
     '-v': ('', 'Print more.'),
     '--no-color': ('', 'Print without colour.'),
     '-C': ('folders', 'Act as if started in DIR.'),
-    '--repo': ('folders', 'The repository. Default: MREG_REPO, or the nearest .mreg upwards.'),
+    '--repo': ('folders', 'The repository. Default: MREG_REPO, or the nearest .mreg in this folder or above.'),
     '--help': ('', 'Show this message and exit.'),
     '-h': ('', 'Show this message and exit.'),
 }
@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     '': ('', {
         '--version': ('', 'Print the version.'),
     }, ()),
-    'init': ('Make a repository.', {
+    'init': ('Create a repository.', {
         '--shared': ('', "Let all members of the folder's group write to it, regardless of the umask."),
         '--format': ('-', 'Repository format, for older releases. Default: the newest.'),
     }, ('folders',)),
@@ -48,8 +48,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--run': ('run', 'ID of the training or serving run.'),
         '--input': ('reference', 'Version that it was made from. Repeatable.'),
-        '--input-file': ('files', 'File or folder that it was made from (digest and size). Repeatable.'),
-        '--input-uri': ('-', 'Address of data that it was made from. Repeatable.'),
+        '--input-file': ('files', 'File or folder that the version was made from (digest and size). Repeatable.'),
+        '--input-uri': ('-', 'Address of data that the version was made from. Repeatable.'),
         '--type': ('-', 'Type of the artifact, if it is new.'),
         '--onto': ('reference', 'Start from the files of this version; PATH... adds or replaces files.'),
         '--remove': ('files', 'With --onto: leave out this file or folder. Repeatable.'),
@@ -63,7 +63,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--ttl': ('-', 'Let `mreg gc` delete it after AGE (30d) unless something holds it.'),
         '--dry-run': ('', 'Change nothing; show what would happen.'),
     }, ('files*',)),
-    'import': ('Bring in versions that another tool keeps.', {
+    'import': ('Import versions from another tool.', {
         '--from': ('-', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: detected.'),
         '--oci': ('', 'Same as --from oci.'),
         '--artifact': ('name', 'Name of the artifact. Default: from the source.'),
@@ -90,13 +90,13 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--where': ('expression', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
         '--sort': ('sort key', 'With --where: order of matches. Default: the latest first.'),
     }, ('reference',)),
-    'export': ('Write a version as another tool wants it.', {
+    'export': ("Write a version in another tool's layout.", {
         '--folder': ('folders', 'Write the files with SHA256SUMS.'),
         '--hf': ('folders', 'Write the files with a card, for the Hugging Face Hub.'),
         '--oci': ('folders', 'Write an OCI image layout (ModelPack), for registries.'),
         '--dry-run': ('', 'Write nothing; check that the export is possible.'),
     }, ('reference',)),
-    'resolve': ('Print the one version that a reference means.', {
+    'resolve': ('Print the version that a reference selects.', {
         '--where': ('expression', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
         '--sort': ('sort key', 'With --where: order of matches. Default: the latest first.'),
         '--at': ('-', 'Show the state at this entry, time, date or age (2h).'),
@@ -113,7 +113,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--limit': ('-', 'Show at most N (0: all): the newest, or the first by --sort.'),
         '--at': ('-', 'Show the state at this entry, time, date or age (2h).'),
     }, ('name*',)),
-    'show': ('Show all about a version, an artifact or a model.', {
+    'show': ('Show details of a version, an artifact or a model.', {
     }, ('reference',)),
     'files': ("List a version's files.", {
         '--digest': ('-', 'List checksums only: blake3, sha256, md5.'),
@@ -149,7 +149,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--depth': ('-', 'Show at most N steps.'),
         '--format': ('-', 'tree, mermaid, cyclonedx. Default: `tree`.'),
     }, ('reference',)),
-    'html': ('Write the repository as pages for a browser.', {
+    'html': ('Write the repository as HTML pages.', {
         '--title': ('-', 'Title of the pages.'),
     }, ('-',)),
     'annotate': ("Change a version's message and metadata.", {
@@ -263,7 +263,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'remote set': ('Change the location of a remote.', {
         '--user': ('', 'Store it in your own settings, for all repositories.'),
     }, ('remote name', 'folders')),
-    'remote rm': ('Forget a remote.', {
+    'remote rm': ('Remove a remote.', {
         '--user': ('', 'Store it in your own settings, for all repositories.'),
     }, ('remote name',)),
     'remote ls': ('List remotes.', {
@@ -282,7 +282,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--keys': ('', 'List the metadata keys, with types and ranges.'),
         '--exit-code': ('', 'Exit with 7 if nothing is found.'),
     }, ('-',)),
-    'push': ('Bring versions to another repository.', {
+    'push': ('Send versions to another repository.', {
         '--all': ('', 'Select all versions (of the named collections).'),
         '--where': ('expression', 'Select versions that match (`mreg help filters`). Repeatable.'),
         '--alias': ('side', 'Also transfer this alias. Repeatable.'),
@@ -295,7 +295,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--as': ('-', 'Name of the collection in the other repository. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan and its size.'),
     }, ('remote', 'reference*')),
-    'pull': ('Bring versions of another repository to this one.', {
+    'pull': ('Fetch versions from another repository.', {
         '--all': ('', 'Select all versions (of the named collections).'),
         '--where': ('expression', 'Select versions that match (`mreg help filters`). Repeatable.'),
         '--alias': ('side', 'Also transfer this alias. Repeatable.'),
@@ -317,7 +317,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--where': ('expression', 'Select versions that match (`mreg help filters`). Repeatable.'),
         '--since': ('files', 'Leave out data that this bundle or repository has.'),
     }, ('files', 'reference*')),
-    'clone': ('Make a repository with all that is in another one.', {
+    'clone': ('Create a copy of another repository.', {
     }, ('folders', 'folders')),
     'history': ('Show who changed what, and when.', {
         '--since': ('-', 'Only changes after this entry, or since this age or date.'),
@@ -326,9 +326,9 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--action': ('-', 'Only changes by this command: log, alias set, …'),
         '--limit': ('-', 'Show at most N entries (0: all): the newest.'),
     }, ('-',)),
-    'undo': ('Take a change back.', {
+    'undo': ('Revert a change.', {
     }, ('-',)),
-    'du': ('Show where the bytes are.', {
+    'du': ('Show disk usage.', {
     }, ('name',)),
     'gc': ('Delete unreachable data.', {
         '--dry-run': ('', 'Change nothing; show what would be deleted, with sizes.'),

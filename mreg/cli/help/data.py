@@ -18,7 +18,7 @@ COMMON: Rows = (
     ('-v, --verbose', 'Print more.'),
     ('    --no-color', 'Print without colour.'),
     ('-C DIR', 'Act as if started in DIR.'),
-    ('    --repo LOCATION', 'The repository. Default: MREG_REPO, or the nearest .mreg upwards.'),
+    ('    --repo LOCATION', 'The repository. Default: MREG_REPO, or the nearest .mreg in this folder or above.'),
     ('-h, --help', 'Show this message and exit.'),
     ('    --version', 'Print the version.'),
 )
@@ -27,7 +27,7 @@ PAGES: dict[str, Page] = {
     'init': (
         'mreg init [DIR] [OPTIONS]',
         (
-            'Create the repository DIR/.mreg. If there is one already, say so and change nothing.',
+            'Create the repository DIR/.mreg. If it already exists, say so and change nothing.',
         ),
         (),
         (
@@ -59,8 +59,9 @@ PAGES: dict[str, Page] = {
         'mreg log PATH... --artifact NAME [OPTIONS]',
         (
             "Snapshot files as an artifact's next version, and print `NAME:vN`.",
-            "One folder stands for its contents; of several paths the names are kept. Content that equals the latest version's makes no new version: the aliases, links, inputs, message and metadata then apply to that one; another run is recorded as one that used it. Patterns are those of .gitignore; a `.mregignore` file in the folder holds more of them.",
-            'With --onto, no PATH... is needed where --remove says what changes.',
+            'A single folder stands for its contents; several paths keep their names. If the content equals that of the latest version, no new version is made: aliases, links, inputs, message and metadata then apply to the latest one, and another run is recorded as having used it.',
+            'Patterns are those of .gitignore; a `.mregignore` file in the folder adds more.',
+            'With --onto and --remove, PATH... may be omitted.',
         ),
         (),
         (
@@ -76,8 +77,8 @@ PAGES: dict[str, Page] = {
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
             ('    --run ID', 'ID of the training or serving run.'),
             ('    --input REFERENCE', 'Version that it was made from. Repeatable.'),
-            ('    --input-file PATH', 'File or folder that it was made from (digest and size). Repeatable.'),
-            ('    --input-uri URI', 'Address of data that it was made from. Repeatable.'),
+            ('    --input-file PATH', 'File or folder that the version was made from (digest and size). Repeatable.'),
+            ('    --input-uri URI', 'Address of data that the version was made from. Repeatable.'),
             ('    --type TYPE', 'Type of the artifact, if it is new.'),
             ('    --onto REFERENCE', 'Start from the files of this version; PATH... adds or replaces files.'),
             ('    --remove PATH', 'With --onto: leave out this file or folder. Repeatable.'),
@@ -101,7 +102,7 @@ PAGES: dict[str, Page] = {
         'mreg import SOURCE [OPTIONS]',
         (
             "Import versions from another tool's files, and print the new ones.",
-            'What was imported before is not imported again. Names that do not fit here get one that does. Each model is one change, which `mreg undo` takes back.',
+            'What was imported before is not imported again. Names that are not valid here are changed. Each model is one change, which `mreg undo` takes back.',
         ),
         (),
         (
@@ -144,8 +145,8 @@ PAGES: dict[str, Page] = {
         'mreg get REFERENCE [OPTIONS]',
         (
             "Write a version's files into a folder, verified; print the folder.",
-            'A new folder is there whole or not at all. In one that exists, files that are right are not written again, those that differ are replaced one after the other, each at once, and others stay, but are named. All files and folders of the version then bear the same time.',
-            'With --exact, files that are not of the version are removed, with folders that hold nothing else. It is refused, with nothing changed, if one of them has bytes that no version has (--force removes them too), or if a repository or another file system lies in DIR. Files that --include or --exclude leave out are of the version, and stay.',
+            'A new folder appears complete or not at all. In an existing folder, files with the right content are not written again, files that differ are replaced atomically, one after the other, and other files are kept, but named. Afterwards, all files and folders of the version have the same modification time.',
+            'With --exact, files that are not part of the version are removed, and so are folders left empty. It is refused, with nothing changed, if the content of one of these files is in no version (--force removes it anyway), or if DIR contains a repository or another file system. Files of the version that --include or --exclude leave out are kept.',
             'With --partial, damaged files are left out and named; exit code 5 if there are any.',
         ),
         (),
@@ -172,7 +173,7 @@ PAGES: dict[str, Page] = {
         'mreg export REFERENCE [OPTIONS]',
         (
             'Write a version into a new folder, in the layout that another tool expects; print its path.',
-            'Every byte is verified, and the folder appears whole or not at all. The same version gives the same bytes. `mreg import` reads an OCI layout back.',
+            'Every byte is verified, and the folder appears complete or not at all. The same version gives the same bytes. `mreg import` reads an OCI layout back.',
         ),
         (),
         (
@@ -193,7 +194,7 @@ PAGES: dict[str, Page] = {
         'mreg resolve REFERENCE [OPTIONS]',
         (
             'Print the version that a reference selects, as `NAME:vN` of its artifact.',
-            'The answer always means the same version, whatever happens to aliases later. With --at, it is what the reference meant then, as the journal tells, by the name that it has now; the entry that decided is told with it.',
+            'The name always refers to the same version, wherever aliases move later. With --at, print what the reference selected then, according to the journal, under its current name; the entry that set it is printed too.',
         ),
         (),
         (
@@ -213,7 +214,7 @@ PAGES: dict[str, Page] = {
         'mreg ls [NAME...] [OPTIONS]',
         (
             'List collections, or the versions of one.',
-            'Of each collection its latest version, how many there are, the size of the latest, and when anything of it was changed last. Of an artifact number, aliases, size, files, age, metadata asked for, message. Of a registered model its links. With --at: as it was, with the entry that made each row so.',
+            'For each collection: its latest version, the number of versions, the size of the latest, and the time of the last change. For an artifact: number, aliases, size, files, age, the metadata selected by --columns, message. For a registered model: its links. With --at: the state at that time, and the entry behind each row.',
         ),
         (),
         (
@@ -258,7 +259,7 @@ PAGES: dict[str, Page] = {
         (
             "List a version's files with size and digest. The digest is that of `b3sum FILE`.",
             'On a terminal the digests are shortened.',
-            'Folders that hold nothing end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are read once, and their checksums remembered.',
+            'Empty folders end with a slash. With --digest, print lines for `sha256sum -c` (md5sum, b3sum): files are read once, and their checksums remembered.',
         ),
         (),
         (
@@ -324,7 +325,7 @@ PAGES: dict[str, Page] = {
         'mreg metrics NAME [METRIC...] [OPTIONS]',
         (
             'Show numeric metadata over versions: a table, or a chart of one to four metrics.',
-            'The best value is told of metrics whose direction the setting metrics.direction gives. In a pipe, a line for each version, with the values of the metrics.',
+            'The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, one line per version, with the values of the metrics.',
         ),
         (),
         (
@@ -369,8 +370,8 @@ PAGES: dict[str, Page] = {
     'html': (
         'mreg html OUT [OPTIONS]',
         (
-            'Write a report of the repository as self-contained HTML, for a browser without a server.',
-            'One page with everything where OUT ends in .html; else a folder of pages, which suits thousands of versions. Pages that mreg wrote there before are replaced; anything else is refused. Print the path to open.',
+            'Write a report of the repository as self-contained HTML, which needs no server.',
+            'If OUT ends in .html, it is a single page; otherwise a folder of pages, which suits thousands of versions. Pages that mreg wrote there before are replaced; anything else is refused. Print the path to open.',
             'The pages show registered models with their cards, aliases with their history, versions with metadata, sizes, files and tensors, metrics as charts, lineage, and the journal. The same repository gives the same bytes.',
         ),
         (),
@@ -411,7 +412,7 @@ PAGES: dict[str, Page] = {
         'mreg rm REFERENCE... [OPTIONS]',
         (
             'Delete versions, all or none. If an alias or a link holds one, this requires --force.',
-            'Their numbers are never reused. `mreg gc` frees the space; until then `mreg undo` brings back the versions, with the aliases and links that --force removed.',
+            'Their numbers are never reused. `mreg gc` frees the space; until then, `mreg undo` restores the versions, with the aliases and links that --force removed.',
         ),
         (),
         (
@@ -522,7 +523,7 @@ PAGES: dict[str, Page] = {
         'mreg alias rollback ALIAS NAME [OPTIONS]',
         (
             'Move an alias back to the version it pointed at before.',
-            'A place that a rollback or an undo left does not count: a second rollback goes further back. An alias that was removed comes back. With --expect: exit code 7, and nothing changed, if the alias is elsewhere now.',
+            'Versions that a rollback or an undo moved away from do not count: a second rollback goes further back. An alias that was removed is restored. With --expect: exit code 7, and no change, if the alias is elsewhere.',
         ),
         (),
         (
@@ -542,7 +543,7 @@ PAGES: dict[str, Page] = {
         'mreg alias ls [NAME] [OPTIONS]',
         (
             'List aliases: collection, alias, number, and version.',
-            'With --at: where they were, and the entry that had moved them there.',
+            'With --at: where they were, and the entry that moved them there.',
         ),
         (),
         (
@@ -623,7 +624,7 @@ PAGES: dict[str, Page] = {
         'mreg card NAME [OPTIONS]',
         (
             "Show a registered model's card, or set it with --file or --edit.",
-            'A card may begin with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of the model, and `license` and `base_model` can be searched. In a pipe the card is printed as it is. The card of an artifact or a version is the README.md among its files.',
+            'A card may start with YAML front matter, as on the Hugging Face Hub: it is shown as fields, its tags become tags of the model, and `license` and `base_model` can be searched. In a pipe, the card is printed unchanged. The card of an artifact or a version is the README.md among its files.',
         ),
         (),
         (
@@ -861,7 +862,7 @@ PAGES: dict[str, Page] = {
         (
             ('add', 'Define a name for another repository.'),
             ('set', 'Change the location of a remote.'),
-            ('rm', 'Forget a remote.'),
+            ('rm', 'Remove a remote.'),
             ('ls', 'List remotes.'),
         ),
         (),
@@ -872,7 +873,7 @@ PAGES: dict[str, Page] = {
         'mreg remote add NAME LOCATION [OPTIONS]',
         (
             'Define a name for another repository.',
-            'NAME/artifact:alias then means what is in there, in every command that reads. The name stands for a location only: credentials stay where the tools of each store, or ssh, look for them. Nothing is asked there yet.',
+            "NAME/artifact:alias then refers to that repository, in every command that reads. The name stands for the location only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.",
         ),
         (),
         (
@@ -924,7 +925,7 @@ PAGES: dict[str, Page] = {
         'mreg remote ls',
         (
             'List remotes: name, location, and the settings that define them.',
-            'Those in the settings of a repository that others can change are not followed, and listed as such.',
+            'Remotes in the settings of a repository that others can change are ignored, and listed as such.',
         ),
         (),
         (),
@@ -937,7 +938,7 @@ PAGES: dict[str, Page] = {
         'mreg search [TEXT] [OPTIONS]',
         (
             'Find registered models, artifacts and versions by name, text, tag, alias and metadata.',
-            'With --where and the options after it, only versions: with -q their names, one per line. --tag finds versions by their own tags and by those of the models that link them.',
+            'With --where or the options after it, only versions are found; with -q, only their names are printed, one per line. --tag finds versions by their own tags and by those of the models that link them.',
         ),
         (),
         (
@@ -968,7 +969,7 @@ PAGES: dict[str, Page] = {
         'mreg push REMOTE [REFERENCE]... [OPTIONS]',
         (
             'Send versions to another repository, and print those that are new there.',
-            'Only what the other side lacks is sent, verified on its way. Versions keep their numbers; where a number means another version there, nothing changes. An alias moves there only from where it has been here. A push that was interrupted goes on where it was.',
+            'Only data that the other side lacks is sent, and verified on the way. Versions keep their numbers; if a number belongs to another version there, nothing changes. An alias moves there only from a version at which it has been here. An interrupted push resumes where it stopped.',
         ),
         (),
         (
@@ -997,7 +998,7 @@ PAGES: dict[str, Page] = {
         'mreg pull REMOTE[/REFERENCE]... [OPTIONS]',
         (
             'Fetch versions from another repository, and print those that are new here.',
-            'As `mreg push`, with the sides exchanged: what is here already is not fetched, versions keep their numbers, and an alias moves here only from where it has been there.',
+            'Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an alias moves here only from a version at which it has been there.',
         ),
         (),
         (
@@ -1025,7 +1026,7 @@ PAGES: dict[str, Page] = {
         'mreg mirror LOCATION',
         (
             'Create or update a mirror of this repository, and print its location.',
-            'A mirror is the same repository in another place: its id, its journal, all its data. Write to this one only; a mirror that was written to is refused. One that was interrupted goes on where it was.',
+            'A mirror is the same repository in another place, with the same id, journal and data. Write only to the original: a mirror that was written to is refused. An interrupted run resumes where it stopped.',
         ),
         (),
         (
@@ -1051,8 +1052,8 @@ PAGES: dict[str, Page] = {
     'bundle create': (
         'mreg bundle create FILE [REFERENCE]... [OPTIONS]',
         (
-            'Write versions into a file for `mreg pull`, and print its name.',
-            'All that can go along with the versions is in it; `mreg pull FILE` chooses. While it is written it is called FILE.part; a bundle that was interrupted goes on with that. `-` is standard output: `mreg pull -` reads it.',
+            'Write versions to a file for `mreg pull`, and print its name.',
+            'The bundle contains everything that can be transferred with the versions; `mreg pull FILE` selects from it. While it is being written, it is called FILE.part, and an interrupted run resumes from that file. `-` is standard output; `mreg pull -` reads it.',
         ),
         (),
         (
@@ -1073,7 +1074,7 @@ PAGES: dict[str, Page] = {
         'mreg clone LOCATION [DIR]',
         (
             'Create a repository with all versions, aliases, links, tags and cards of another; print its path.',
-            'It is a repository of its own, which can be pushed back: its remote `origin` is the other one. A clone that was interrupted goes on where it was.',
+            'The clone is an independent repository; its remote `origin` is the other one, so that changes can be pushed back. An interrupted clone resumes where it stopped.',
         ),
         (),
         (
@@ -1088,8 +1089,8 @@ PAGES: dict[str, Page] = {
     'history': (
         'mreg history [NAME[:ALIAS]] [OPTIONS]',
         (
-            'Show the changes, oldest first: author, time, old and new values, reason.',
-            'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and UTC elsewhere.',
+            'Show changes, oldest first: author, time, old and new values, reason.',
+            'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.',
         ),
         (),
         (
@@ -1112,7 +1113,7 @@ PAGES: dict[str, Page] = {
         'mreg undo N',
         (
             "Revert a whole change by a new change; print the new change's number.",
-            'What the change created is deleted; what it deleted comes back. Undoing the undo makes the change again. Exit code 4, and nothing changed, if something of it has been moved since; 6 if what came later stands in the way, or `mreg gc` has given up the files of a version.',
+            'What the change created is deleted; what it deleted is restored. Undoing the undo makes the change again. Nothing is changed if a ref has been moved again since (exit code 4), or if later changes depend on this one or `mreg gc` has deleted the files of a version (exit code 6).',
         ),
         (),
         (
@@ -1127,7 +1128,7 @@ PAGES: dict[str, Page] = {
         'mreg du [NAME]',
         (
             'Show sizes: of all files, after deduplication, and as stored on disk.',
-            'For a collection also version by version: what `mreg gc` frees when the version is deleted and the grace period is over, and what its own chunks take, which nothing else needs.',
+            'For a collection, also for each version: what `mreg gc` frees once the version is deleted and the grace period is over, and the size of the chunks that nothing else needs.',
         ),
         (),
         (
@@ -1143,10 +1144,10 @@ PAGES: dict[str, Page] = {
         'mreg gc [OPTIONS]',
         (
             'Expire versions by the retention rules, then delete unreachable data.',
-            'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a `log` that runs meanwhile may have to read its files several times.',
-            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. What an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more, and what they cannot judge stays: a version without the number, or with NaN there. A key that no version has is an error.',
-            'For an artifact with settings of its own (`mreg config set --artifact`) these count, whatever the options say. A version with an expiry (`mreg log --ttl`) expires when that is over, even if it is the latest.',
-            'An expired version is deleted as by `mreg rm`, and `mreg undo` brings it back within the grace period.',
+            'Deleted versions stay on disk until the grace period (setting gc.grace) is over. With `--grace 0`, a concurrent `log` may have to read its files again.',
+            'Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the settings gc.keep-last and gc.older-than. A version that an alias or a link holds never expires, nor does the latest version of an artifact. --keep-best and --keep-where keep more versions, including those that they cannot judge because the number is missing or NaN. A key that no version has is an error.',
+            "An artifact's own settings (`mreg config set --artifact`) take precedence over the options. A version with an expiry time (`mreg log --ttl`) expires at that time, even if it is the latest.",
+            'Expired versions are deleted as by `mreg rm`, and `mreg undo` restores them within the grace period.',
         ),
         (),
         (),
@@ -1169,7 +1170,7 @@ PAGES: dict[str, Page] = {
         (
             'Verify the repository; list damage and the affected versions.',
             'Exit code 5 if anything is damaged; with --repair, if any damage is left.',
-            '--repair restores refs, settings and the applied mark from the journal, and moves foreign files out of the way, into `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is found, and mended, with --full.',
+            '--repair restores refs, settings and the applied mark from the journal, and moves foreign files to `lost-found/`. --from LOCATION restores records, packs and chunks with the same digests; LOCATION may be any repository or remote, and is only read. Journal entries are restored only from a copy of the same repository. Damage to the bytes of files is only found and repaired with --full.',
         ),
         (),
         (),
@@ -1200,7 +1201,7 @@ PAGES: dict[str, Page] = {
         'mreg cache ls',
         (
             'Show the contents of the cache: the size of each part, and all ready-to-load copies.',
-            "The cache is MREG_CACHE, or the platform's cache folder. It belongs to no repository; this command needs none.",
+            "The cache is MREG_CACHE, or the platform's cache folder. All repositories share it; this command needs none.",
         ),
         (),
         (),
@@ -1212,8 +1213,8 @@ PAGES: dict[str, Page] = {
     'cache prune': (
         'mreg cache prune [OPTIONS]',
         (
-            'Delete ready-to-load copies, which `mreg use` can make again. Print the number of bytes freed.',
-            'Without options, all copies that were not used within the last 24 hours. With --older-than and --size, copies go by the one or by the other. Those used within the last 24 hours stay, as a program may be reading them still; --force deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.',
+            'Delete ready-to-load copies, which `mreg use` can recreate. Print the number of bytes freed.',
+            'Without options, delete all copies that were not used within the last 24 hours; with --older-than and --size, those that exceed either limit. Copies used within the last 24 hours are kept, as a program may still be reading them; --force deletes them too. Repositories and lookup tables are not touched. Other commands may run meanwhile.',
         ),
         (),
         (),
@@ -1262,7 +1263,8 @@ PAGES: dict[str, Page] = {
         'mreg config set NAME VALUE [OPTIONS]',
         (
             'Change a setting of the repository, or of one artifact.',
-            "An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which count for it in place of the repository's and of options of `mreg gc`; the value `inherit` takes one away. `core.shared group` also gives the group its rights to existing files. `--user safe.directory PATH` adds a repository to those of other people that may be written to; `*` stands for all, and an empty PATH clears the list.",
+            'An artifact may have its own gc.keep-last, gc.older-than, gc.keep-best and gc.keep-where, which override those of the repository and the options of `mreg gc`; the value `inherit` removes one.',
+            '`core.shared group` also gives the group access to existing files. `--user safe.directory PATH` adds a repository to those of other users that you may write to; `*` stands for all, and an empty PATH clears the list.',
         ),
         (),
         (
@@ -1296,7 +1298,7 @@ PAGES: dict[str, Page] = {
         'mreg completion bash|zsh|fish [OPTIONS]',
         (
             'Print the script for shell completion.',
-            'With --install, write it to a file of its own; a startup file of the shell is never edited. For a trial, `source <(mreg completion bash)` (or zsh), `mreg completion fish | source`.',
+            "With --install, write it to a file of its own; the shell's startup files are never edited. To try it, run `source <(mreg completion bash)` (or zsh), or `mreg completion fish | source`.",
         ),
         (),
         (
