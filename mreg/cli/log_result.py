@@ -51,6 +51,8 @@ def log(
     if result.fetched:
         state.note(f"fetched {size_text(result.fetched)} of {options['base']}, to store differences from it")
     state.emit(result, lambda out: _render(state, out, result, dry_run))
+    if capture and not result.created:
+        state.note(f"{result.version.name} keeps what was recorded when it was made: --capture is for new versions")
     if ttl and not result.created and (note := _unshortened(result, ttl)):
         state.note(note)
 

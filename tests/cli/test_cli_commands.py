@@ -247,6 +247,20 @@ def test_log_with_dry_run_tells_and_changes_nothing(mreg: Any, model: Model, unc
     assert result == (0, "a:v0\n", "a:v0  would be 7 B in 1 file, 7 B new\n")
 
 
+def test_log_tells_that_equal_content_keeps_what_was_captured(mreg: Any, model: Model) -> None:
+    asked, unasked = ["log", model(), "-a", "a", "--capture", "python"], ["log", model(), "-a", "a"]
+    first = mreg(*asked)
+
+    assert first.errors == "a:v0  7 B in 1 file, 7 B new\n"
+    assert mreg(*asked).errors.splitlines() == [
+        "same content as a:v0: no new version",
+        "a:v0 keeps what was recorded when it was made: --capture is for new versions",
+    ]
+    assert (
+        mreg(*unasked, "--capture", "none").errors == mreg(*unasked).errors == "same content as a:v0: no new version\n"
+    )
+
+
 def test_log_with_dry_run_names_what_would_move(mreg: Any, model: Model, unchanged: Unchanged) -> None:
     mreg.must("log", model(), "-a", "a", "--alias", "best", "-m", "first", "--ttl", "30d")
 
