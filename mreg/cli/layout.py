@@ -13,6 +13,12 @@ from mreg.values.named_tuple import NamedTuple
 
 GAP = "  "
 INDENT = 4
+_COPIED = r"`[^`]*`|(?<!\w)'[^']*'(?!\w)|\(/[^)]*\)"
+"""Text that is kept on one line: commands, quoted text and paths."""
+
+_KEPT = "\xa0"
+"""Stands for a space within such text; `one_line` escapes any that the text itself contains."""
+
 LEAST_CUT = 8
 """Columns below which a text is not cut beside its row, but below it: so little says nothing."""
 
@@ -212,6 +218,15 @@ def wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
         else:
             line = f"{line} {word}" if line else word
     yield " " * indent + line
+
+
+def unbroken(text: str, width: int, indent: int) -> str:
+    """Wrap one line; further lines are indented. The first line starts at `indent`, after a prefix that the caller
+    prints. No line ends within a command, a quoted text or a path, which people copy."""
+    import re  # noqa: PLC0415 - only long lines on a terminal need it
+
+    kept = re.sub(_COPIED, lambda found: found[0].replace(" ", _KEPT), text)
+    return "\n".join(wrapped(kept, width, indent)).replace(_KEPT, " ").lstrip(" ")
 
 
 def _width(column: Column, cells: Sequence[str]) -> int:

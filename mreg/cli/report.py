@@ -24,13 +24,6 @@ _OF_SEVERAL_LINES = ("invalid-filter", "unknown-key")
 """The codes of errors that mark a place in a text on the lines below."""
 
 
-_COPIED = r"`[^`]*`|(?<!\w)'[^']*'(?!\w)|\(/[^)]*\)"
-"""What is not broken where a line is wrapped."""
-
-_KEPT = "\xa0"
-"""A blank within such a text; `one_line` lets none pass that was there before."""
-
-
 class _Told(NamedTuple):
     code: str
     message: str
@@ -168,16 +161,8 @@ def _print(told: _Told, *, color: bool) -> None:
     if sys.stderr.isatty():
         width = width_of_terminal(2)
         several = told.code in _OF_SEVERAL_LINES
-        text = layout.excerpt(text, width) if several else _wrapped(text, width, len("error: "))
-        hint = _wrapped(hint, width, len("hint: "))
+        text = layout.excerpt(text, width) if several else layout.unbroken(text, width, len("error: "))
+        hint = layout.unbroken(hint, width, len("hint: "))
     print(f"{paint('error:', 'refused')} {text}", file=sys.stderr)
     if hint:
         print(f"{paint('hint:', 'hint')} {hint}", file=sys.stderr)
-
-
-def _wrapped(text: str, width: int, indent: int) -> str:
-    """One line as several, none of which ends within a command, a quoted text or a path: people copy these."""
-    import re  # noqa: PLC0415 - reporting alone loads it, and only on a terminal
-
-    kept = re.sub(_COPIED, lambda found: found[0].replace(" ", _KEPT), text)
-    return "\n".join(layout.wrapped(kept, width, indent)).replace(_KEPT, " ").lstrip(" ")

@@ -10,7 +10,7 @@ from typing import Any
 import mreg
 from mreg import cli
 from mreg.cli import layout
-from mreg.cli.output import Out
+from mreg.cli.output import Out, width_of_terminal
 from mreg.cli.text import one_line
 from mreg.values.errors import MregError
 from mreg.values.names import split_remote
@@ -91,15 +91,25 @@ class State:
     def note(self, text: str) -> None:
         """Print a note: something for people that is not data."""
         if self.talkative:
-            print(one_line(text), file=sys.stderr)
+            _print_note(one_line(text))
 
     def note_rows(self, rows: Sequence[Sequence[str]], indent: int = 2) -> None:
         """Print what a note is about, one row per line, aligned (`layout.aligned`)."""
         if rows and self.talkative:
             for line in layout.aligned([[one_line(cell) for cell in row] for row in rows], indent):
-                print(line, file=sys.stderr)
+                _print_note(line)
 
     def warn(self, text: str) -> None:
         """Print what must not be missed, also with --quiet. With --json it is part of the document."""
         if not self.json:
-            print(one_line(text), file=sys.stderr)
+            _print_note(one_line(text))
+
+
+def _print_note(line: str) -> None:
+    """Print one line to standard error; on a terminal that is narrower, wrap it and indent the further lines."""
+    if sys.stderr.isatty() and layout.width_of(line) > (width := width_of_terminal(2)):
+        text = line.lstrip(" ")
+        start = len(line) - len(text)
+        line = " " * start + layout.unbroken(text, width, start + len(layout.GAP))
+        line = "\n".join(part.rstrip(" ") for part in line.split("\n"))
+    print(line, file=sys.stderr)

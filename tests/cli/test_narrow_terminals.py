@@ -176,3 +176,29 @@ def test_a_quoted_text_is_not_broken(filled: Any) -> None:
 
     assert shown.code == 2
     assert name in shown.out
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+@pytest.mark.parametrize("command", ["fsck", "gc --keep-best max:m.acc:1", "log two -a digits --ttl 1d"])
+def test_notes_are_wrapped_between_words(filled: Any, width: int, command: str) -> None:
+    # given
+    piped = filled(*command.split(" "))
+
+    # when
+    shown = filled.terminal(*command.split(" "), environment={"COLUMNS": str(width), "NO_COLOR": "1"})
+
+    # then
+    notes = [line for line in shown.out.splitlines() if line not in piped.out.splitlines()]
+    assert shown.code == piped.code == 0
+    assert re.sub(r"\n +", " ", "\n".join(notes)) == piped.errors.strip("\n"), "in a pipe nothing is wrapped"
+    assert all(width_of(line) <= width or line.lstrip().startswith("`") for line in notes), notes
+    assert len(notes) > piped.errors.count("\n") or max(map(width_of, piped.errors.splitlines())) <= width
+
+
+def test_the_rest_of_a_wrapped_row_of_notes_is_indented(filled: Any) -> None:
+    filled.must("alias", "set", "a-name-that-takes-most-of-the-line", "digits:v1")
+
+    shown = filled.terminal("rm", "digits:v1", "--force", environment={"COLUMNS": "44", "NO_COLOR": "1"})
+
+    assert shown.code == 0
+    assert "\n  digits:a-name-that-takes-most-of-the-line\n    was v1\n" in shown.out
