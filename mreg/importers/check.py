@@ -135,7 +135,7 @@ def _faults(version: PlannedVersion) -> Iterator[str]:
     for path, file in version.files.items():
         for algorithm, digest in file.digests.items():
             if algorithm not in ALGORITHMS or not re.fullmatch("[0-9a-f]{32,64}", digest):
-                yield f"file {path!r}: {digest!r} is no {algorithm}"
+                yield f"file {path!r}: {digest!r} is not a valid {algorithm} digest"
 
 
 class Verifier:

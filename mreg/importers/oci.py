@@ -84,7 +84,7 @@ def _manifests(tree: Tree, omitted: Omissions) -> Iterator[_Found]:
     for entry in _listed(index, "manifests", tree.path("index.json")):
         digest, name = str(entry.get("digest")), _texts(entry.get("annotations")).get(_REF)
         if entry.get("mediaType") not in _MANIFESTS:
-            omitted.notes.append(f"{digest} is left out: it is no manifest of files ({entry.get('mediaType')})")
+            omitted.notes.append(f"{digest} is left out: it is not a manifest of files ({entry.get('mediaType')})")
             continue
         refs.setdefault(digest, []).extend([name] if name else [])
     for digest, names in refs.items():

@@ -255,7 +255,7 @@ def _fault_of_name(path: str) -> str | None:
 def check_together(paths: Sequence[str], folders: Sequence[str]) -> None:
     """Raises UnsupportedFile where no version may hold these files and empty folders, both sorted, side by side."""
     if len(paths) + len(folders) > MAX_FILES:
-        raise UnsupportedFile(path=paths[-1], reason=f"a version holds at most {MAX_FILES} files and folders")
+        raise UnsupportedFile(path=paths[-1], reason=f"a version can contain at most {MAX_FILES} files and folders")
     for first, second in (*pairwise(paths), *pairwise(folders)):
         if first == second:
             raise UnsupportedFile(path=second, reason="several of the given paths have this name")

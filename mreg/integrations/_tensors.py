@@ -144,7 +144,7 @@ def _index(repository: Repository, version: str, path: str) -> tuple[dict[str, s
         said = found.get("metadata") or {}
         return files, {str(key): str(value) for key, value in said.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UnreadableTensors(path=path, version=version, reason="it is no index of safetensors files") from None
+        raise UnreadableTensors(path=path, version=version, reason="it is not an index of safetensors files") from None
 
 
 def whole(repository: Repository, version: str, path: str) -> np.ndarray[Any, Any]:

@@ -22,7 +22,7 @@ def first_rank() -> bool:
 def no_ranks() -> list[str]:
     """What is wrong with variables that should tell the rank, and do not: they are not heeded."""
     return [
-        f"{name} is {os.environ[name]!r}, which is no rank, and is not heeded"
+        f"{name} is {os.environ[name]!r}, which is not a rank, and is ignored"
         for name in _RANKS
         if os.environ.get(name, "").strip() and _rank(name) is None
     ]

@@ -103,7 +103,9 @@ class SafeTensors:
         tensor = self.tensor(name)
         bits(tensor, self.version)
         if tensor.order != "C":
-            raise UnreadableTensors(path=tensor.file, version=self.version, reason=f"{name!r} lies in columns")
+            raise UnreadableTensors(
+                path=tensor.file, version=self.version, reason=f"{name!r} is stored in column-major order"
+            )
         return Slice(self, tensor)
 
     def close(self) -> None:

@@ -224,7 +224,7 @@ def fault(name: str, value: Any) -> str | None:
     """Why this value, found in config.toml, is not valid for the setting, or None."""
     known = SETTINGS[name]
     if type(value) is not type(known.default):
-        return f"it is no {type(known.default).__name__}"
+        return f"it is not of type {type(known.default).__name__}"
     if isinstance(value, list):
         return None if all(isinstance(one, str) for one in value) else "not all elements of the list are strings"
     try:

@@ -194,7 +194,7 @@ def test_the_raise_is_not_undone(old: Repository) -> None:
     seq = old.upgrade().seq
     assert seq is not None
 
-    with pytest.raises(CannotUndo, match="never lowered"):
+    with pytest.raises(CannotUndo, match="cannot be lowered"):
         old.undo(seq)
 
     assert (old.format, old.history()[-1].seq) == (2, seq)

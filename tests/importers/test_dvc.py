@@ -430,7 +430,7 @@ class TestGtoInGit:
         project.write("dvc.yaml", "{")
         project.commit("bad")
 
-        with pytest.raises(MalformedSource, match="no YAML"):
+        with pytest.raises(MalformedSource, match="not YAML"):
             repo.import_from(project.folder)
 
     def test_a_pointer_of_git_lfs_is_no_model(self, repo: Repository, project: GitRepo) -> None:

@@ -244,7 +244,7 @@ class TestFiles:
         done = repo.import_from(files.root)
 
         assert done.added == tuple(f"digits:v{n}" for n in ((1,) if "version" in what else (1, 2)))
-        assert [note for note in done.notes if repr(what) in note and "no YAML" in note] == list(done.notes)
+        assert [note for note in done.notes if repr(what) in note and "not YAML" in note] == list(done.notes)
         assert len(done.notes) == 1
 
     def test_an_empty_store_is_refused(self, repo: Repository, files: Files) -> None:

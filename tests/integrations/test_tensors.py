@@ -274,7 +274,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 13
     ("data", "reason"),
     [
         (b"", "it is empty"),
-        (POINTER, "it is a Git LFS pointer; `git lfs pull` fetches it"),
+        (POINTER, "it is a Git LFS pointer; `git lfs pull` fetches the file itself"),
         (b"<!DOCTYPE html><html>404</html>", "it does not start like a {kind} file"),
         (bytes(5), "it does not start like a {kind} file"),
         (bytes(5000), "it does not start like a {kind} file"),

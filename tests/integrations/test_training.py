@@ -227,7 +227,7 @@ def test_a_rank_that_is_no_number_is_told_and_not_heeded(
     with Checkpoints("m", repository=repository) as checkpoints:
         checkpoints.save(checkpoint)
 
-    assert caplog.messages == ["m: RANK is 'x', which is no rank, and is not heeded"]
+    assert caplog.messages == ["m: RANK is 'x', which is not a rank, and is ignored"]
     assert len(repository.versions("m")) == 1
     with pytest.raises(ValueError, match="RANK is 'x'"):
         Checkpoints("m", repository=repository, strict=True)
