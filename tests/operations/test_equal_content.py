@@ -96,7 +96,7 @@ def test_a_group_is_not_replaced_by_one_value(repo: Repository, log: Log) -> Non
 def test_keys_with_dots_can_be_unset(repo: Repository, log: Log) -> None:
     log("mnist", "1", metadata={"a.b": 1, "a": {"b": 2, "c.d": {"e": 3}}, "x.y": {"z": 4}})
 
-    with pytest.raises(InvalidMetadata, match=r'say "a"\."b" or "a\.b"'):
+    with pytest.raises(InvalidMetadata, match=r'write "a"\."b" or "a\.b"'):
         repo.annotate("mnist", unset=["a.b"])
     repo.annotate("mnist", unset=['"a.b"', "a.c.d.e", "x.y"])
     assert repo.version("mnist").metadata == {"a": {"b": 2}}

@@ -121,7 +121,7 @@ def test_a_search_that_sorts_or_limits_finds_versions_without_a_filter_too(
 
 
 def test_limits_below_zero_and_filters_that_are_no_texts_are_refused(repo: Repository) -> None:
-    with pytest.raises(ValueError, match="limit is -1"):
+    with pytest.raises(ValueError, match="limit must not be negative"):
         repo.search(where=(), limit=-1)
     with pytest.raises(TypeError, match="a filter is a string"):
         Filter(None)  # type: ignore[arg-type]
