@@ -15,7 +15,7 @@ from mreg.intake.reuse import DamagedReuse
 from mreg.operations import expect as expectations, expiry
 from mreg.operations.aliases import set_in_draft
 from mreg.operations.changes import changed, describe
-from mreg.operations.collections import check_free, check_type, ensure
+from mreg.operations.collections import check_type, ensure
 from mreg.operations.described import load
 from mreg.operations.effort import Effort
 from mreg.operations.expect import Expected
@@ -27,7 +27,7 @@ from mreg.operations.resolve import Resolved, resolve, resolve_anywhere
 from mreg.operations.types import check_link, ensure_model, type_of_artifact
 from mreg.operations.versions import check_replaced, note, said_of
 from mreg.refs import heading
-from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, ModelKey, RunKey, VersionKey
+from mreg.refs.keys import CONFIG, ArtifactKey, CollectionKind, RunKey, VersionKey
 from mreg.refs.properties import DEFAULT_TYPE
 from mreg.refs.transaction import Draft, MissingPack, check_drafted, timestamp
 from mreg.refs.view import View
@@ -285,7 +285,7 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     expected = expectations.parse(request.expect, request.moved)
     expectations.check(view, expected)
     _check_types(view, request)
-    _check_collections(view, request)
+    _check_collections(context, view, request)
     found = [resolve_anywhere(context, reference, view)._replace(remote=None) for reference in request.inputs]
     base = None if request.base is None else resolve_anywhere(context, request.base, view)
     job = _Job(
@@ -321,13 +321,17 @@ def _onto(context: Context, reference: str | None, view: View) -> Onto | None:
     return Onto(found.name, found.digest, manifest_of(context, found))
 
 
-def _check_collections(view: View, request: LogRequest) -> None:
-    """Raises NameTaken where one that is wanted cannot be made, NeedsFormat where a name cannot be kept."""
+def _check_collections(context: Context, view: View, request: LogRequest) -> None:
+    """Raises NameTaken where a collection or an alias that is wanted cannot be made, NeedsFormat where a name cannot be
+    kept."""
     named = (request.artifact, *request.models, *(key.alias for key in request.moved), request.run or "")
     heading.check_names(view.value(CONFIG), named)
-    for key in (ArtifactKey(request.artifact), *map(ModelKey, request.models)):
-        if view.value(key) is None:
-            check_free(view, key)
+    draft = Draft(view)
+    ensure(context, draft, CollectionKind.ARTIFACT, request.artifact)
+    for model in request.models:
+        ensure(context, draft, CollectionKind.MODEL, model)
+    for key in request.moved:
+        set_in_draft(draft, key.collection, key.alias, 0)
 
 
 def _check_types(view: View, request: LogRequest) -> None:

@@ -113,24 +113,28 @@ def test_racing_writers_with_other_contents_get_a_number_each(
     ],
 )
 def test_one_log_does_not_make_two_collections_of_one_name(
-    repo: Repository, log: Callable[..., Any], options: dict[str, Any]
+    repo: Repository, log: Callable[..., Any], storage: MemoryStorage, options: dict[str, Any]
 ) -> None:
     repo.create_artifact("letters")
-    before = repo.history()
+    before, stored = repo.history(), list(storage.list(""))
 
     with pytest.raises(NameTaken):
         log("mnist", "0", **options)
 
     assert repo.history() == before
     assert repo.kind("mnist") is None
+    assert list(storage.list("")) == stored  # refused before anything was read
 
 
-def test_one_change_does_not_make_two_aliases_that_differ_in_case(repo: Repository, log: Callable[..., Any]) -> None:
+def test_one_change_does_not_make_two_aliases_that_differ_in_case(
+    repo: Repository, log: Callable[..., Any], storage: MemoryStorage
+) -> None:
     log("mnist", "0")
-    before = repo.history()
+    before, stored = repo.history(), list(storage.list(""))
 
     with pytest.raises(AliasTaken, match="'best'"):
         log("mnist", "1", aliases=["best", "BEST"])
+    assert list(storage.list("")) == stored  # refused before anything was read
     with pytest.raises(AliasTaken, match="'best'"):
         repo.link("mnist:v0", "Digits", aliases=["best", "Best"])
 
