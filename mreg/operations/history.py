@@ -24,7 +24,7 @@ from mreg.values.records import VersionRecord
 
 ACTIONS = (
     *("alias rm", "alias rollback", "alias set", "annotate", "artifact create", "artifact rename", "artifact rm"),
-    *("attach", "card", "clone", "config set", "describe", "detach", "fsck", "gc", "import", "link", "log"),
+    *("attach", "card", "change", "clone", "config set", "describe", "detach", "fsck", "gc", "import", "link", "log"),
     *("model create", "model rename", "model rm", "property rm", "property set", "pull", "push", "remote add"),
     *("remote rm", "remote set", "rm", "tag add", "tag rm"),
     *("undo", "unlink", "upgrade", "use"),

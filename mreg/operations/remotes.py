@@ -29,7 +29,8 @@ def set_remote(context: Context, name: str, location: str | os.PathLike[str], us
             _require(name, kept)
         kept[name] = place
 
-    return _change(context, f"remote {'add' if new else 'set'} {name} {place}", user, change)
+    command = "remote add" if new else "remote set"
+    return _change(context, f"{command} {name} {place}", user, change)
 
 
 def remove_remote(context: Context, name: str, user: bool) -> Changed:
