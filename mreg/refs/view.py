@@ -201,6 +201,11 @@ class View(Refs):
             lambda: {key.name for key in self._said() if isinstance(key, CollectionKey)},
         )
 
+    def collections(self, kind: CollectionKind) -> list[CollectionKey]:
+        """The existing collections of this kind, sorted by name. Raises DamagedRef."""
+        ever = map(kind.key, sorted(self.names_ever()))
+        return [key for key in ever if self.value(key) is not None]
+
     def other_alias(self, key: AliasKey) -> str | None:
         """An alias of the collection, be it a deleted one, that differs from this one only in case."""
         if key.collection not in self._aliases:

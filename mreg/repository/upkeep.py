@@ -64,25 +64,24 @@ class Upkeep(Opened):
         with a `ttl` expires after it, even if it is the latest one. If an artifact's setting or a ttl is invalid,
         DamagedPolicy is raised and nothing expires.
         """
+        view = self._context.view()  # an old config.toml must not decide what expires
+
+        def setting(name: str) -> Any:
+            return self._context.setting(name, view)
+
+        directions = tuple(setting("metrics.direction"))
+        best = texts(setting("gc.keep-best") if keep_best is None else keep_best)
         policy = upkeep.retention.Policy(
-            self.setting("gc.keep-last") if keep_last is None else keep_last,
-            values.ages.parse_seconds(self.setting("gc.older-than")) if older_than is None else older_than,
-            self._best(self.setting("gc.keep-best") if keep_best is None else keep_best),
-            wanted("", self._kept() if keep_where is None else keep_where, (), None, ()).where,
-            tuple(self.setting("metrics.direction")),
+            setting("gc.keep-last") if keep_last is None else keep_last,
+            values.ages.parse_seconds(setting("gc.older-than")) if older_than is None else older_than,
+            tuple(upkeep.quality.parse_best(text, directions) for text in best if text),
+            wanted("", (setting("gc.keep-where") or ()) if keep_where is None else keep_where, (), None, ()).where,
+            directions,
         )
-        seconds = values.ages.parse_seconds(self.setting("gc.grace")) if grace is None else grace
+        seconds = values.ages.parse_seconds(setting("gc.grace")) if grace is None else grace
         return upkeep.gc.gc(
             self._context, grace=seconds, policy=policy, repack=repack, dry_run=dry_run, progress=progress
         )
-
-    def _best(self, wished: str | Sequence[str]) -> tuple[upkeep.quality.Best, ...]:
-        directions = self.setting("metrics.direction")
-        return tuple(upkeep.quality.parse_best(text, directions) for text in texts(wished) if text)
-
-    def _kept(self) -> list[str]:
-        where = self.setting("gc.keep-where")
-        return [where] if where else []
 
     def fsck(
         self,

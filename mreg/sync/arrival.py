@@ -27,7 +27,6 @@ from mreg.refs.ref_files import DamagedRef
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
 from mreg.session.context import Context
-from mreg.session.listing import listed_collections
 from mreg.sync import past
 from mreg.sync.faults import AnnotationsDiffer, NameUnfit, NumbersTaken
 from mreg.sync.names import proposed
@@ -90,8 +89,7 @@ class Arrival:
 
     def _empty(self, draft: Draft, others: Set[str]) -> Iterator[str]:
         """Artifacts of which no version is left, if they were asked for; the numbers that were given in them."""
-        index = self.source.index
-        for origin in listed_collections(index, CollectionKind.ARTIFACT) if self.request.collections else ():
+        for origin in self.view.collections(CollectionKind.ARTIFACT) if self.request.collections else ():
             if origin.name not in others:
                 name = self.request.called(origin.name)
                 self.collection(draft, origin, ArtifactKey(name))

@@ -20,7 +20,6 @@ from mreg.refs.keys import (
 from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View, link_target
-from mreg.session.listing import listed_collections
 from mreg.sync import past
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import AliasElsewhere, NumbersTaken, UnknownTravelAlias
@@ -63,7 +62,7 @@ class _Labels:
         if self._request.links:
             numbers |= self._links()
         if self._request.collections:
-            for model in listed_collections(self._arrival.source.index, CollectionKind.MODEL):
+            for model in self._view.collections(CollectionKind.MODEL):
                 if model not in numbers:
                     self._empty(model.name)
         wanted = [one for origin, there in numbers.items() for one in self._aliases(origin, there)]
@@ -77,12 +76,11 @@ class _Labels:
     def _links(self) -> dict[CollectionKey, dict[int, int]]:
         """Draft them; the numbers of each model."""
         places = {one.source.name: one for one in self._places}
-        found = self._arrival.source.index.links_to(places.keys())
         by_model: dict[str, dict[LinkKey, Place]] = defaultdict(dict)
-        for key in map(keys.parse, found):
-            value = self._view.value(key)
-            if isinstance(key, LinkKey) and value is not None:
-                by_model[key.model][key] = places[link_target(key, value).version]
+        for key, value in self._view.live(keys.ALL_MODELS, LinkKey).items():
+            place = places.get(link_target(key, value).version)
+            if place:
+                by_model[key.model][key] = place
         return {ModelKey(model): self._links_of(model, links) for model, links in sorted(by_model.items())}
 
     def _links_of(self, model: str, links: Mapping[LinkKey, Place]) -> dict[int, int]:

@@ -9,7 +9,6 @@ from mreg.operations.resolve import Resolved, resolve
 from mreg.refs.keys import CollectionKind, ModelKey
 from mreg.refs.view import View
 from mreg.session.context import Context
-from mreg.session.listing import listed_collections
 from mreg.sync.faults import UnknownTravelName
 from mreg.sync.request import NothingChosen, Request
 from mreg.values.names import near
@@ -48,8 +47,7 @@ def _matching(source: Context, request: Request) -> list[Resolved]:
 def _all(source: Context, view: View, names: tuple[str, ...]) -> list[Resolved]:
     """All versions of these collections; of all artifacts where none is named."""
     if not names:
-        index = source.tables(view.look)
-        names = tuple(key.name for key in listed_collections(index, CollectionKind.ARTIFACT))
+        names = tuple(key.name for key in view.collections(CollectionKind.ARTIFACT))
     found = []
     for name in names:
         if operations.resolve.require_kind(source, view, name) is CollectionKind.ARTIFACT:

@@ -5,27 +5,96 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 
+from mreg.cli import registry
 from mreg.repository import Repository
+from mreg.session import remotes
 from mreg.session.context import Context
 from mreg.storage.memory import MemoryStorage
+from mreg.sync.mirror import mirror
 from mreg.values.errors import MregError
 
 Act = Callable[[Repository, Path], object]
 
 
-def _elsewhere(source: Path, name: str = "mnist") -> Repository:
-    """Another repository, with one version."""
-    other = Repository.init_storage(MemoryStorage(), "elsewhere")
-    other.log(source, name, aliases=["best"])
+def _empty() -> Repository:
+    return Repository.init_storage(MemoryStorage(), "elsewhere")
+
+
+def _moved(repo: Repository) -> str:
+    """All that ever happened to the refs of this repository."""
+    return str([(change.ref, change.old, change.new) for entry in repo.history() for change in entry.changes])
+
+
+def _pushed(repo: Repository, other: Repository, *references: str, **options: Any) -> str:
+    repo.push(other, references, **options)
+    return _moved(other)
+
+
+def _mirrored(repo: Repository, _: Path) -> str:
+    storage = MemoryStorage()
+    mirror(repo._context, storage, "twin")
+    return _moved(Repository.open_storage(storage, "twin"))
+
+
+def _cloned(repo: Repository, source: Path) -> str:
+    with TemporaryDirectory(dir=source.parent) as folder:
+        clone, _ = Repository.clone(repo, folder)
+        with clone:
+            return _moved(clone)
+
+
+def _bundled(repo: Repository, _: Path) -> str:
+    bundle, other = BytesIO(), _empty()
+    repo.create_bundle(bundle, ["mnist:best", "Digits:v1"])
+    other.pull(BytesIO(bundle.getvalue()))
+    return _moved(other)
+
+
+def _swept(repo: Repository, **options: Any) -> str:
+    """The data that gc leaves, when a version is held no longer."""
+    repo.unlink("Digits:v1")
+    repo.gc(grace=0, **options)
+    return str([key for folder in ("packs", "objects") for key in repo._context.storage.list(folder)])
+
+
+def _repaired(repo: Repository, _: Path) -> str:
+    """The ref files that a repair leaves."""
+    repo.fsck(repair=True)
+    storage = repo._context.storage
+    found = [(key, storage.get(key)) for key in storage.list("") if key.startswith(REF_FILES)]
+    return str([(key, value and value.data) for key, value in found])
+
+
+def _with_remotes(act: Callable[[Repository], object]) -> Act:
+    """They are in the settings of repositories in folders only."""
+
+    def patched(repo: Repository, _: Path) -> object:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remotes, "is_local", lambda _: True)
+            return act(repo)
+
+    return patched
+
+
+def _elsewhere(source: Path, name: str = "mnist", versions: int = 1) -> Repository:
+    """Another repository, with one version or several."""
+    other = _empty()
+    for number in range(versions):
+        other.log(source.parent / "3" if number else source, name, aliases=["best"])
     return other
 
+
+REF_FILES = ("artifacts", "registered", "aliases", "runs", "config.toml")
 
 COMMANDS: dict[str, Act] = {
     "rm of what an alias holds": lambda repo, _: repo.remove("mnist:v1"),
@@ -68,7 +137,10 @@ COMMANDS: dict[str, Act] = {
     "model rename": lambda repo, _: repo.rename_model("Digits", "Numbers"),
     "tag add": lambda repo, _: repo.add_tags("Digits", ["vision"]),
     "card": lambda repo, _: repo.set_card("Digits", "new"),
-    "describe": lambda repo, _: repo.describe("mnist", "what it is"),
+    "artifact describe": lambda repo, _: repo.describe("mnist", "what it is"),
+    "model describe": lambda repo, _: repo.describe("Digits", "what it is"),
+    "model create": lambda repo, _: repo.create_model("Digits"),
+    "tag rm": lambda repo, _: repo.remove_tags("Digits", ["digits"]),
     "annotate": lambda repo, _: repo.annotate("mnist:v2", metadata={"f1": 1}),
     "property set": lambda repo, _: repo.set_properties("mnist:v2", {"k": 2, "new": 1}),
     "property set to what it is": lambda repo, _: repo.set_property("Digits:v0", "k", 1),
@@ -86,31 +158,78 @@ COMMANDS: dict[str, Act] = {
     "use by a run": lambda repo, _: Path(repo.use("mnist:best", run="run-2")).name,
     "undo of a log": lambda repo, _: repo.undo(2),
     "undo of a deletion": lambda repo, _: repo.undo(7),
-    "gc with a policy": lambda repo, _: repo.gc(keep_last=1, grace=0),
+    "gc": lambda repo, _: _swept(repo),
+    "gc with a policy": lambda repo, _: _swept(repo, keep_last=1),
+    "gc with the settings' policy": lambda repo, _: _swept(repo, older_than=0),
+    "fsck --repair": _repaired,
+    "push": lambda repo, _: _pushed(repo, _empty(), "mnist:best", "Digits:v0", all_aliases=True, links=True),
+    "push of all": lambda repo, _: _pushed(repo, _empty(), every=True, all_aliases=True, links=True, tags=True),
+    "push to a number that is taken": lambda repo, source: repo.push(_elsewhere(source, versions=2), "mnist:v1"),
+    "bundle create": _bundled,
+    "mirror": _mirrored,
+    "clone": _cloned,
+    "config set": lambda repo, _: repo.set_setting("gc.grace", "3d"),
+    "config set to what it is": lambda repo, _: repo.set_setting("gc.keep-last", "1"),
+    "config set of an artifact": lambda repo, _: repo.set_setting("gc.keep-last", "3", artifact="mnist"),
+    "remote add": _with_remotes(lambda repo: repo.add_remote("new", "/srv/new")),
+    "remote add of what is there": _with_remotes(lambda repo: repo.add_remote("hub", "/srv/new")),
+    "remote set": _with_remotes(lambda repo: repo.set_remote("hub", "/srv/new")),
+    "remote set of what is not there": _with_remotes(lambda repo: repo.set_remote("gone", "/srv/new")),
+    "remote rm": _with_remotes(lambda repo: repo.remove_remote("hub")),
+    "upgrade of the newest format": lambda repo, _: str(repo.upgrade()),
     "resolve latest": lambda repo, _: repo.resolve("mnist"),
     "resolve latest of a model": lambda repo, _: repo.resolve("Digits"),
     "resolve an alias": lambda repo, _: repo.resolve("mnist:best"),
 }
 
 
+OF_FORMAT_1: dict[str, Act] = {
+    "upgrade": lambda repo, _: str(repo.upgrade()),
+    "property set, which needs format 2": lambda repo, _: repo.set_property("mnist:v2", "k", 2),
+}
+
+READ_ONLY = "reads only"
+OUTSIDE = "writes nothing into a repository"
+DECIDES_NOTHING = {
+    **dict.fromkeys(["ls", "show", "files", "cat", "diff", "metrics", "lineage", "search", "history", "du"], READ_ONLY),
+    **dict.fromkeys(["alias ls", "tag ls", "artifact ls", "artifact show", "model ls", "model show"], READ_ONLY),
+    **dict.fromkeys(["remote ls", "config get", "config ls"], READ_ONLY),
+    **dict.fromkeys(["get", "export", "html", "completion", "help", "version", "cache ls", "cache prune"], OUTSIDE),
+    "init": "nothing is there yet",
+}
+
+
 class Scene(NamedTuple):
-    """storage, cache: of the repository as it is. old: its lookup tables of before the last entries."""
+    """storage, cache: of the repository as it is. old: its lookup tables of before the last entries. config: its
+    config.toml of before these."""
 
     storage: MemoryStorage
     cache: Path
     old: Path
     source: Path
+    config: bytes
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    root = tmp_path_factory.mktemp("decisions")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Scene]:
+    """By the format of the repository."""
+    return {number: _scene(tmp_path_factory.mktemp("decisions"), number) for number in (1, 2)}
+
+
+@pytest.fixture
+def scene(scenes: dict[int, Scene], command: str) -> Scene:
+    return scenes[1 if command in OF_FORMAT_1 else 2]
+
+
+def _scene(root: Path, number: int) -> Scene:
     storage = MemoryStorage()
-    with Repository.init_storage(storage, "memory", cache=str(root / "cache"), author="ann") as repo:
-        for number, options in enumerate(({}, {"aliases": ["best"], "links": ["Digits"]}, {"links": ["Digits"]}, {})):
-            source = root / str(number)
+    with Repository.init_storage(storage, "memory", format=number, cache=str(root / "cache"), author="ann") as repo:
+        written = storage.get("config.toml")
+        assert written is not None
+        for content, options in enumerate(({}, {"aliases": ["best"], "links": ["Digits"]}, {"links": ["Digits"]}, {})):
+            source = root / str(content)
             source.mkdir()
-            (source / "weights").write_text(f"weights {number}")
+            (source / "weights").write_text(f"weights {content}")
             repo.log(source, "mnist", **options)
         repo.set_alias("prod", "Digits:v0")  # 5
         repo.set_alias("gone", "mnist:v0")
@@ -123,28 +242,33 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
         repo.create_artifact("empty")
         repo.set_card("Digits", "# Digits\n")
         repo.use("mnist:v1", run="run-1")
-        for owner in ("mnist", "mnist:v2", "Digits:v0"):
-            repo.set_property(owner, "k", 1)
-        repo.set_property("Digits", "gone", 1)
-        repo.remove_property("Digits", "gone")
-        repo.attach("mnist:v2", "report", root / "0")
+        if number > 1:
+            for owner in ("mnist", "mnist:v2", "Digits:v0"):
+                repo.set_property(owner, "k", 1)
+            repo.set_property("Digits", "gone", 1)
+            repo.remove_property("Digits", "gone")
+            repo.attach("mnist:v2", "report", root / "0")
         repo.set_alias("best", "mnist:v1")
+        repo.add_tags("Digits", ["digits"])
+        repo.set_setting("gc.keep-last", "1")
+        _with_remotes(lambda repo: repo.add_remote("hub", "/srv/hub"))(repo, root)
         repo.artifacts()
     (root / "new").mkdir()
     (root / "runs" / "checkpoint-10").mkdir(parents=True)
     (root / "runs" / "checkpoint-10" / "weights").write_text("imported")
     (root / "new" / "weights").write_text("new")
-    return Scene(storage, root / "cache", root / "old", root / "new")
+    return Scene(storage, root / "cache", root / "old", root / "new", written.data)
 
 
-def outcome(scene: Scene, act: Act, tmp_path: Path, cache: Path, hidden: str | None = None) -> object:
-    """What the command answers, and what the journal says of it: by whom and when does not count."""
+def outcome(scene: Scene, act: Act, cache: Path, seen: Mapping[str, bytes | None] = MappingProxyType({})) -> object:
+    """What the command answers, and what the journal says of it: by whom and when does not count. seen: what files are
+    seen as, None where they cannot be seen."""
     storage = MemoryStorage()
     for key in scene.storage.list(""):
         value = scene.storage.get(key)
         assert value is not None
-        if key != hidden:
-            storage.put(key, value.data)
+        if (data := seen.get(key, value.data)) is not None:
+            storage.put(key, data)
     with Repository(Context(storage, "memory", cache=str(cache), author="ann")) as repo:
         before = len(repo.history())
         try:
@@ -162,6 +286,8 @@ def outcome(scene: Scene, act: Act, tmp_path: Path, cache: Path, hidden: str | N
 
 def _settled(answer: object) -> object:
     """The answer, of a new version only its name: its record has the time in it."""
+    if isinstance(answer, str):
+        return answer
     return getattr(getattr(answer, "version", answer), "name", None) or type(answer).__name__
 
 
@@ -187,9 +313,9 @@ def _forge(db: sqlite3.Connection) -> None:
 
 
 @pytest.fixture(scope="module")
-def tampered(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+def tampered(scenes: dict[int, Scene], tmp_path_factory: pytest.TempPathFactory) -> dict[Scene, list[tuple[str, Path]]]:
     """Caches whose tables are wrong, each in one way; to be copied."""
-    return list(_tampered(scene, tmp_path_factory.mktemp("tampered")))
+    return {one: list(_tampered(one, tmp_path_factory.mktemp("tampered"))) for one in scenes.values()}
 
 
 def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
@@ -227,24 +353,39 @@ def _copy(cache: Path, to: Path) -> Path:
     return to
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *OF_FORMAT_1])
 def test_tables_that_are_wrong_do_not_change_what_is_decided(
-    command: str, scene: Scene, tampered: list[tuple[str, Path]], tmp_path: Path
+    command: str, scene: Scene, tampered: dict[Scene, list[tuple[str, Path]]], tmp_path: Path
 ) -> None:
-    wanted = outcome(scene, COMMANDS[command], tmp_path, _copy(scene.cache, tmp_path / "right"))
+    act = (COMMANDS | OF_FORMAT_1)[command]
+    wanted = outcome(scene, act, _copy(scene.cache, tmp_path / "right"))
 
-    for number, (what, cache) in enumerate(tampered):
+    for number, (what, cache) in enumerate(tampered[scene]):
         copy = _copy(cache, tmp_path / str(number))
-        assert outcome(scene, COMMANDS[command], tmp_path, copy) == wanted, what
+        assert outcome(scene, act, copy) == wanted, what
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *OF_FORMAT_1])
 def test_a_ref_file_that_cannot_be_seen_does_not_change_what_is_decided(
     command: str, scene: Scene, tmp_path: Path
 ) -> None:
-    wanted = outcome(scene, COMMANDS[command], tmp_path, _copy(scene.cache, tmp_path / "right"))
-    files = [key for key in scene.storage.list("") if key.startswith(("artifacts", "registered", "aliases", "runs"))]
+    act = (COMMANDS | OF_FORMAT_1)[command]
+    wanted = outcome(scene, act, _copy(scene.cache, tmp_path / "right"))
+    files = {key: None for key in scene.storage.list("") if key.startswith(REF_FILES) and key != "config.toml"}
 
-    for number, key in enumerate(files):
+    for number, (key, data) in enumerate((files | {"config.toml": scene.config}).items()):
         cache = _copy(scene.cache, tmp_path / str(number))
-        assert outcome(scene, COMMANDS[command], tmp_path, cache, hidden=key) == wanted, key
+        assert outcome(scene, act, cache, {key: data}) == wanted, key
+
+
+def test_every_command_stands_here() -> None:
+    named = {
+        path
+        for name, entry in registry.COMMANDS.items()
+        for path in ([f"{name} {sub}" for sub in entry.group] if entry.group else [name])
+    }
+
+    shown = {path for path in named for one in [*COMMANDS, *OF_FORMAT_1] if f"{one} ".startswith(f"{path} ")}
+
+    assert shown.isdisjoint(DECIDES_NOTHING)
+    assert shown | set(DECIDES_NOTHING) == named
