@@ -71,9 +71,9 @@ column: line breaks, tabs and other control characters in names, messages and me
 `\\x1b`. `--json` gives such texts exactly; it escapes control characters and bidirectional marks as `\\uXXXX`.
 [json.md](json.md) describes what `--json` prints.
 
-A folder that is named for output (`get -o`, `export`, `html`, `clone`, `mirror`, `init`) is made with those above it,
-as by `mkdir -p`. The folder of a file (`html report.html`, `metrics --svg`, `bundle create`) must be there, as for `>`
-in a shell.
+An output folder (`get -o`, `export`, `html`, `clone`, `mirror`, `init`) is created together with its parents, as
+`mkdir -p` does. The parent folder of an output file (`html report.html`, `metrics --svg`, `bundle create`) must exist,
+as with `>` in a shell.
 """
 
 GRAMMAR = f"""\
@@ -86,7 +86,7 @@ GRAMMAR = f"""\
 | --- | --- |
 | `NAME` | of an artifact, a registered model or a run: letters and digits of any script, `.`, `_` and `-`, at most \
 {names.MAX_LENGTH} characters and {names.MAX_BYTES} bytes of UTF-8 ([which exactly](format.md#2-names)); the first \
-is not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is no name that Windows reserves (`con`, \
+is not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is not a name that Windows reserves (`con`, \
 `nul`, `com1`, …, also before a dot). What is typed in another form is brought to NFC. Artifacts and registered \
 models share one namespace, in which names that differ only in case are the same. In a repository of format 1 the \
 letters are `A-Z a-z` |
@@ -101,7 +101,8 @@ model: its link of this number |
 | `AGE` | a number and a unit: `90s`, `15m`, `2h`, `14d`, `1w`; without a unit, seconds |
 | `GLOB` | a pattern as in `.gitignore` |
 
-`REMOTE/NAME` is reserved for repositories elsewhere, which do not exist yet.
+`REMOTE/NAME` and `REMOTE/NAME:SELECTOR` refer to versions in a [remote](remotes.md); commands that only
+read accept them.
 """
 
 AFTER_FAILURE = """\
@@ -251,7 +252,7 @@ def errors() -> str:
     text = (
         "## Error codes\n\nWith `--json`, an error is one JSON document on standard error, "
         '`{"error": {"code", "message", "hint", …}}`; the other keys are the facts of the message, here in capitals. '
-        "Codes do not change between releases; words may. In Python each is an exception of the kind shown, "
+        "Codes do not change between releases; messages may. In Python each is an exception of the kind shown, "
         "with the facts as attributes. Where an unknown name has near ones, the hint is `did you mean …?`.\n\n"
     )
     return text + table(("code", "exit", "kind", "message", "hint"), cells)

@@ -1,4 +1,4 @@
-"""Small files outside of a repository, which people name or leave about: they may be anything."""
+"""Small files outside of a repository, whose content cannot be trusted."""
 
 from __future__ import annotations
 

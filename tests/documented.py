@@ -160,7 +160,9 @@ class Shell:
 
 
 def unwrapped(text: str) -> str:
-    """With each error and each hint on one line: where they are wrapped depends on the length of the home folder."""
+    """With each error and each hint on one line, and what names the home folder: where they are wrapped depends on its
+    length."""
+    text = re.sub(r"\n {2}(?=\S)", " ", text) if HOME in text else text
     return re.sub(
         r"^(?:error|hint): .*(?:\n {6,7}\S.*)+",
         lambda found: re.sub(r"\n {6,7}", " ", found[0]),

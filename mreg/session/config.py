@@ -130,7 +130,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "gc.keep-last": Setting(0, _count, "gc expires versions beyond the newest N of their artifact; 0: no limit"),
     "gc.keep-where": Setting("", _expression, "gc keeps the versions that match this filter; empty: no filter"),
-    "gc.older-than": Setting("0", _age, "gc expires only versions older than this; 0: of any age"),
+    "gc.older-than": Setting("0", _age, "gc expires versions older than this; 0: no limit"),
     "lock.timeout": Setting("30s", _age, "how long a writer waits for another writer"),
     "log.capture": Setting(
         "git",

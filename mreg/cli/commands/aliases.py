@@ -15,6 +15,7 @@ ExpectOption = Annotated[
     str | None,
     Option("--expect", metavar="vN|none", help="Move the alias only from vN (none: only if it is new)."),
 ]
+AtOnlyOption = Annotated[str | None, Option("--expect", metavar="vN", help="Change the alias only if it points at vN.")]
 
 
 def set_(
@@ -35,7 +36,7 @@ def set_(
 
 
 def rm(
-    state: State, alias: AliasArgument, name: NameArgument, expect: ExpectOption = None, message: ReasonOption = None
+    state: State, alias: AliasArgument, name: NameArgument, expect: AtOnlyOption = None, message: ReasonOption = None
 ) -> None:
     """Remove an alias from a collection; the version stays."""
     done = state.repository().remove_alias(alias, name, expect=expect, message=message)
@@ -48,7 +49,7 @@ def rollback(
     alias: AliasArgument,
     name: NameArgument,
     steps: Annotated[int, Option("--steps", metavar="N", least=1, help="Number of moves to go back.")] = 1,
-    expect: ExpectOption = None,
+    expect: AtOnlyOption = None,
     message: ReasonOption = None,
 ) -> None:
     """Move an alias back to the version it pointed at before.

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption
+from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption, WholeForceOption
 from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.show_page import show_artifact, show_model
@@ -58,7 +58,7 @@ def artifact_rename(state: State, name: ArtifactArgument, new: NewNameArgument) 
     _renamed(state, name, new, state.repository().rename_artifact(name, new))
 
 
-def artifact_rm(state: State, name: ArtifactArgument, force: ForceOption = False) -> None:
+def artifact_rm(state: State, name: ArtifactArgument, force: WholeForceOption = False) -> None:
     """Delete an artifact. If it has versions, this requires --force."""
     _removed(state, "artifact", name, state.repository().remove_artifact(name, force=force))
 
@@ -107,7 +107,7 @@ def model_rename(state: State, name: ModelArgument, new: NewNameArgument) -> Non
     _renamed(state, name, new, state.repository().rename_model(name, new))
 
 
-def model_rm(state: State, name: ModelArgument, force: ForceOption = False) -> None:
+def model_rm(state: State, name: ModelArgument, force: WholeForceOption = False) -> None:
     """Delete a registered model. If it has links, this requires --force. Versions are not affected."""
     _removed(state, "model", name, state.repository().remove_model(name, force=force))
 

@@ -25,7 +25,7 @@ def export(
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Write nothing; check that the export is possible.")] = False,
 ) -> None:
-    """Write a version into a new folder, in the layout that another tool expects; print its path.
+    """Write a version into a new or empty folder, in the layout that another tool expects; print its path.
 
     Every byte is verified, and the folder appears complete or not at all. The same version gives the same bytes. `mreg
     import` reads an OCI layout back.

@@ -32,7 +32,7 @@ def use(
 ) -> None:
     """Print the path of a read-only, verified, ready-to-load copy, made once and shared.
 
-    With --run, record that this run consumed the version.
+    With --run, record that this run used the version.
     """
     reference = chosen(state, reference, where, sort)
     with Bar("preparing", state) as bar:

@@ -18,6 +18,9 @@ ModelArgument = Annotated[str, Argument(metavar="MODEL", help="The registered mo
 ForceOption = Annotated[
     bool, Option("--force", help="Delete it even if aliases or links hold it, and remove those too.")
 ]
+WholeForceOption = Annotated[
+    bool, Option("--force", help="Also delete its versions or links, its aliases, and links to its versions.")
+]
 ExpectOption = Annotated[
     list[str] | None,
     Option(
@@ -32,7 +35,7 @@ AtOption = Annotated[
 ]
 RunOption = Annotated[str | None, Option("--run", metavar="ID", help="ID of the training or serving run.")]
 ReasonOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help="Reason, recorded in the history.")]
-MessageOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help="Description of this version.")]
+MessageOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help="Message of this version.")]
 MetaOption = Annotated[
     list[str] | None,
     Option(

@@ -57,7 +57,8 @@ def search(
 ) -> int:
     """Find registered models, artifacts and versions by name, text, tag, alias and metadata.
 
-    With --where or the options after it, only versions are found; with -q, only their names are printed, one per line.
+    With --where, --in, --path, --sort, --columns, --only-changed, --count or --keys, only versions are found; with -q,
+    only their names are printed, one per line.
     --tag finds versions by their own tags and by those of the models that link them.
     """
     if kind is not None and kind not in _KINDS:

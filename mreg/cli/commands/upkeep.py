@@ -76,7 +76,7 @@ def gc(
     ] = None,
     older_than: Annotated[
         str | None,
-        Option("--older-than", metavar="AGE", help="Expire only versions older than AGE (0: any)."),
+        Option("--older-than", metavar="AGE", help="Expire versions older than AGE (0: no limit)."),
     ] = None,
     keep_best: Annotated[
         list[str] | None,

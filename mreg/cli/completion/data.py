@@ -42,8 +42,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--alias': ('alias', 'Move this alias to the version. Repeatable.'),
         '--link': ('model alias', "Link the version to this model and move the model's alias. Repeatable."),
         '--expect': ('-', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
-        '--message': ('-', 'Description of this version.'),
-        '-m': ('-', 'Description of this version.'),
+        '--message': ('-', 'Message of this version.'),
+        '-m': ('-', 'Message of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--run': ('run', 'ID of the training or serving run.'),
@@ -153,8 +153,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--title': ('-', 'Title of the pages.'),
     }, ('-',)),
     'annotate': ("Change a version's message and metadata.", {
-        '--message': ('-', 'Description of this version.'),
-        '-m': ('-', 'Description of this version.'),
+        '--message': ('-', 'Message of this version.'),
+        '-m': ('-', 'Message of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
         '--meta-file': ('files', 'Metadata from a JSON or TOML file.'),
         '--unset': ('key', 'Metadata key to remove. Repeatable.'),
@@ -187,13 +187,13 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '-m': ('-', 'Reason, recorded in the history.'),
     }, ('alias', 'reference')),
     'alias rm': ('Remove an alias.', {
-        '--expect': ('|none', 'Move the alias only from vN (none: only if it is new).'),
+        '--expect': ('-', 'Change the alias only if it points at vN.'),
         '--message': ('-', 'Reason, recorded in the history.'),
         '-m': ('-', 'Reason, recorded in the history.'),
     }, ('alias', 'name')),
     'alias rollback': ('Move an alias back to where it was.', {
         '--steps': ('-', 'Number of moves to go back. Default: `1`.'),
-        '--expect': ('|none', 'Move the alias only from vN (none: only if it is new).'),
+        '--expect': ('-', 'Change the alias only if it points at vN.'),
         '--message': ('-', 'Reason, recorded in the history.'),
         '-m': ('-', 'Reason, recorded in the history.'),
     }, ('alias', 'name')),
@@ -233,7 +233,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'artifact rename': ('Rename an artifact.', {
     }, ('artifact', '-')),
     'artifact rm': ('Delete an artifact.', {
-        '--force': ('', 'Delete it even if aliases or links hold it, and remove those too.'),
+        '--force': ('', 'Also delete its versions or links, its aliases, and links to its versions.'),
     }, ('artifact',)),
     'model': ('Manage registered models.', {
     }, ()),
@@ -253,7 +253,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'model rename': ('Rename a registered model.', {
     }, ('model', '-')),
     'model rm': ('Delete a registered model.', {
-        '--force': ('', 'Delete it even if aliases or links hold it, and remove those too.'),
+        '--force': ('', 'Also delete its versions or links, its aliases, and links to its versions.'),
     }, ('model',)),
     'remote': ('Name other repositories.', {
     }, ()),
@@ -334,7 +334,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--dry-run': ('', 'Change nothing; show what would be deleted, with sizes.'),
         '--grace': ('-', 'Keep data that was reachable within AGE (14d, 2h, 0).'),
         '--keep-last': ('-', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
-        '--older-than': ('-', 'Expire only versions older than AGE (0: any).'),
+        '--older-than': ('-', 'Expire versions older than AGE (0: no limit).'),
         '--keep-best': ('-', 'Keep the N best of each artifact (min: for losses). Repeatable.'),
         '--keep-where': ('expression', 'Keep versions that match (`mreg help filters`). Repeatable.'),
         '--repack': ('', 'Rewrite packs that are mostly unneeded or could be much smaller.'),
@@ -383,7 +383,7 @@ SETTINGS = {
     'gc.keep-best': 'gc keeps the N best versions of each artifact: max:KEY:N or min:KEY:N, separated by spaces',
     'gc.keep-last': 'gc expires versions beyond the newest N of their artifact; 0: no limit',
     'gc.keep-where': 'gc keeps the versions that match this filter; empty: no filter',
-    'gc.older-than': 'gc expires only versions older than this; 0: of any age',
+    'gc.older-than': 'gc expires versions older than this; 0: no limit',
     'lock.timeout': 'how long a writer waits for another writer',
     'log.capture': 'what `mreg log` records: git, python, packages, argv, gpu, separated by commas; or all, or none',
     'log.compress': 'whether log compresses chunks',

@@ -72,7 +72,7 @@ PAGES: dict[str, Page] = {
             ('    --alias ALIAS', 'Move this alias to the version. Repeatable.'),
             ('    --link MODEL[:ALIAS]', "Link the version to this model and move the model's alias. Repeatable."),
             ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
-            ('-m, --message TEXT', 'Description of this version.'),
+            ('-m, --message TEXT', 'Message of this version.'),
             ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
             ('    --run ID', 'ID of the training or serving run.'),
@@ -125,7 +125,7 @@ PAGES: dict[str, Page] = {
         'mreg use REFERENCE [OPTIONS]',
         (
             'Print the path of a read-only, verified, ready-to-load copy, made once and shared.',
-            'With --run, record that this run consumed the version.',
+            'With --run, record that this run used the version.',
         ),
         (),
         (
@@ -172,7 +172,7 @@ PAGES: dict[str, Page] = {
     'export': (
         'mreg export REFERENCE [OPTIONS]',
         (
-            'Write a version into a new folder, in the layout that another tool expects; print its path.',
+            'Write a version into a new or empty folder, in the layout that another tool expects; print its path.',
             'Every byte is verified, and the folder appears complete or not at all. The same version gives the same bytes. `mreg import` reads an OCI layout back.',
         ),
         (),
@@ -395,7 +395,7 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('-m, --message TEXT', 'Description of this version.'),
+            ('-m, --message TEXT', 'Message of this version.'),
             ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
             ('    --unset KEY', 'Metadata key to remove. Repeatable.'),
@@ -512,7 +512,7 @@ PAGES: dict[str, Page] = {
             ('NAME', 'An artifact or a registered model.'),
         ),
         (
-            ('    --expect vN|none', 'Move the alias only from vN (none: only if it is new).'),
+            ('    --expect vN', 'Change the alias only if it points at vN.'),
             ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
@@ -532,7 +532,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --steps N', 'Number of moves to go back. Default: `1`.'),
-            ('    --expect vN|none', 'Move the alias only from vN (none: only if it is new).'),
+            ('    --expect vN', 'Change the alias only if it points at vN.'),
             ('-m, --message TEXT', 'Reason, recorded in the history.'),
         ),
         (
@@ -740,7 +740,7 @@ PAGES: dict[str, Page] = {
             ('ARTIFACT', "The artifact's name."),
         ),
         (
-            ('    --force', 'Delete it even if aliases or links hold it, and remove those too.'),
+            ('    --force', 'Also delete its versions or links, its aliases, and links to its versions.'),
         ),
         (
             'mreg artifact rm mnist --force',
@@ -848,7 +848,7 @@ PAGES: dict[str, Page] = {
             ('MODEL', "The registered model's name."),
         ),
         (
-            ('    --force', 'Delete it even if aliases or links hold it, and remove those too.'),
+            ('    --force', 'Also delete its versions or links, its aliases, and links to its versions.'),
         ),
         (
             'mreg model rm digits --force',
@@ -938,7 +938,7 @@ PAGES: dict[str, Page] = {
         'mreg search [TEXT] [OPTIONS]',
         (
             'Find registered models, artifacts and versions by name, text, tag, alias and metadata.',
-            'With --where or the options after it, only versions are found; with -q, only their names are printed, one per line. --tag finds versions by their own tags and by those of the models that link them.',
+            'With --where, --in, --path, --sort, --columns, --only-changed, --count or --keys, only versions are found; with -q, only their names are printed, one per line. --tag finds versions by their own tags and by those of the models that link them.',
         ),
         (),
         (
@@ -1155,7 +1155,7 @@ PAGES: dict[str, Page] = {
             ('    --dry-run', 'Change nothing; show what would be deleted, with sizes.'),
             ('    --grace AGE', 'Keep data that was reachable within AGE (14d, 2h, 0).'),
             ('    --keep-last N', 'Expire versions beyond the newest N of their artifact (0: no limit).'),
-            ('    --older-than AGE', 'Expire only versions older than AGE (0: any).'),
+            ('    --older-than AGE', 'Expire versions older than AGE (0: no limit).'),
             ('    --keep-best max:KEY:N', 'Keep the N best of each artifact (min: for losses). Repeatable.'),
             ('    --keep-where EXPR', 'Keep versions that match (`mreg help filters`). Repeatable.'),
             ('    --repack', 'Rewrite packs that are mostly unneeded or could be much smaller.'),

@@ -66,7 +66,7 @@ A script can select a version by its metadata with --where (`mreg help filters`)
 JSON = """\
 With --json, before or after its name, every command prints one JSON document on
 standard output, and nothing on standard error unless it fails. Keys are
-documented in docs/json.md and do not change between releases.
+documented in docs/json.md; a removed or renamed key is listed in the changelog.
 
   mreg resolve mnist:best --json | jq -r .name
   mreg ls mnist --json | jq '.versions[] | [.number, .metadata.metrics.acc]'
@@ -101,8 +101,9 @@ equal tensors are stored once. All files are returned byte for byte.
 
 _AFTER = """\
 After 4, the same command may succeed if repeated; after 7, it does not. A
-command that exits with 2, 3, 4, 6 or 7 has changed nothing; what `gc --repack`
-rewrote, a transfer sent or `mirror` copied before stays.
+command that exits with 2, 3, 4, 6 or 7 has changed nothing. Three kinds of
+finished work are kept: packs that `gc --repack` has rewritten, packs that a
+transfer has sent, and entries that `mirror` has copied.
 
 More: docs/reference.md
 """
