@@ -18,7 +18,7 @@ import mreg
 from mreg.cli import exit_codes as codes
 from mreg.cli.options import common_options
 from mreg.cli.parser import root
-from mreg.session import config
+from mreg.session import config, trust
 from mreg.values import names
 from mreg.values.digest import HEX_LENGTH, MIN_PREFIX
 from mreg.values.errors import Conflict, Damaged, Failed, Incomplete, InvalidInput, MregError, NotFound, Refused, Unmet
@@ -87,10 +87,10 @@ GRAMMAR = f"""\
 | `NAME` | of an artifact, a registered model or a run: letters and digits of any script, `.`, `_` and `-`, at most \
 {names.MAX_LENGTH} characters and {names.MAX_BYTES} bytes of UTF-8 ([which exactly](format.md#2-names)); the first \
 is not `.` or `-`, the last is not `.`; it does not end in `.lock`, and is not a name that Windows reserves (`con`, \
-`nul`, `com1`, …, also before a dot). What is typed in another form is brought to NFC. Artifacts and registered \
+`nul`, `com1`, …, also before a dot). Names are normalized to NFC. Artifacts and registered \
 models share one namespace, in which names that differ only in case are the same. In a repository of format 1 the \
 letters are `A-Z a-z` |
-| `ALIAS` | a name that is not `latest`, and not `v` and digits, in upper or lower case, wide or narrow. Two aliases \
+| `ALIAS` | a name that is not `latest`, and not `v` or `V` (also full-width) followed by digits. Two aliases \
 of a collection never differ only in case |
 | `vN` | a small v and a number without leading zeros. Of an artifact: its version of this number. Of a registered \
 model: its link of this number |
@@ -106,10 +106,11 @@ read accept them.
 """
 
 AFTER_FAILURE = """\
-A command that exits with 2, 3, 4, 6 or 7 has changed nothing, except for what `gc --repack` had finished before. A
-command that failed or was interrupted has made its change completely or not at all. An error of the kind `Incomplete`
-says that the change was made, and what failed afterwards: `uncertain`, it may not survive a power failure;
-`unfinished`, gc could not delete everything. `fsck` exits with 5 if it finds damage.
+A command that exits with 2, 3, 4, 6 or 7 has changed nothing. Three kinds of finished work are kept: packs that
+`gc --repack` has rewritten, packs that a transfer has sent, and entries that `mirror` has copied. A command that failed
+or was interrupted has made its change completely or not at all. An error of the kind `Incomplete` says that the change
+was made, and what failed afterwards, such as `uncertain` (it may not survive a power failure) or `unfinished` (gc could
+not delete everything). `fsck` exits with 5 if it finds damage.
 """
 
 
@@ -222,14 +223,19 @@ def help_of(option: Any) -> str:
 
 def settings() -> str:
     rows = [
-        (f"`{name}`", f"`{value_text(setting.default)}`" if setting.default else "none", setting.meaning)
+        (f"`{name}`", f"`{text}`" if (text := value_text(setting.default)) else "none", setting.meaning)
         for name, setting in sorted(config.SETTINGS.items())
     ]
     text = "## Settings\n\nOf the repository; read and changed with `mreg config`.\n\n"
-    return text + table(("setting", "default", "meaning"), rows)
+    own = [(f"`{name}`", meaning) for name, meaning in trust.USER_SETTINGS.items()]
+    yours = "\n## Your own settings\n\nRead and changed with `mreg config --user`.\n\n"
+    return text + table(("setting", "default", "meaning"), rows) + yours + table(("setting", "meaning"), own)
 
 
 def value_text(value: Any) -> str:
+    """As `mreg config set` takes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return " ".join(value) if isinstance(value, list) else str(value)
 
 

@@ -97,11 +97,11 @@ def test_gc_names_what_lets_versions_expire(logged: Any, unchanged: Callable[[],
     done = logged("gc", "--keep-last", "1")
 
     assert would.errors.startswith(
-        "1 version of letters would expire: v0\n1 version of mnist would expire by the artifact's own policy: v0\n"
+        "1 version of letters would expire: v0\n1 version of mnist would expire by the artifact's own rule: v0\n"
     )
     assert told["reasons"] == {"letters:v0": "repository", "mnist:v0": "artifact"}
     assert done.errors.startswith(
-        "1 version of letters expired: v0\n1 version of mnist expired by the artifact's own policy: v0\n"
+        "1 version of letters expired: v0\n1 version of mnist expired by the artifact's own rule: v0\n"
     )
 
 

@@ -67,7 +67,7 @@ def get(
     """Write a version's files into a folder, verified; print the folder.
 
     A new folder appears complete or not at all. In an existing folder, files with the right content are not written
-    again, files that differ are replaced atomically, one after the other, and other files are kept, but named.
+    again, files that differ are replaced atomically, one after the other, and other files are kept, and listed.
     Afterwards, all files and folders of the version have the same modification time.
 
     With --exact, files that are not part of the version are removed, and so are folders left empty. It is refused,

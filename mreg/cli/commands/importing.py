@@ -48,7 +48,7 @@ def import_(
         list[str] | None,
         Option("--data", metavar="DIR", help="Also look for files in this folder. Repeatable."),
     ] = None,
-    partial: Annotated[bool, Option("--partial", help="Import incomplete versions too.")] = False,
+    partial: Annotated[bool, Option("--partial", help="Leave out missing files, instead of failing.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Change nothing; print the plan.")] = False,
 ) -> None:
     """Import versions from another tool's files, and print the new ones.

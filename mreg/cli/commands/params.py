@@ -33,7 +33,7 @@ AtOption = Annotated[
     str | None,
     Option("--at", metavar="TIME|SEQ", help="Show the state at this entry, time, date or age (2h)."),
 ]
-RunOption = Annotated[str | None, Option("--run", metavar="ID", help="ID of the training or serving run.")]
+RunOption = Annotated[str | None, Option("--run", metavar="ID", help="Name of the training or serving run.")]
 ReasonOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help="Reason, recorded in the history.")]
 MessageOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help="Message of this version.")]
 MetaOption = Annotated[

@@ -152,8 +152,8 @@ def _expires(repository: "Repository") -> bool:
 def _reason(why: str, versions: int) -> str:
     """What lets them go, unless it is what the options and settings of the repository say."""
     if why == "ttl":
-        return f" as {'its' if versions == 1 else 'their'} time is over"
-    return " by the artifact's own policy" if why == "artifact" else ""
+        return f" because {'its TTL has' if versions == 1 else 'their TTLs have'} passed"
+    return " by the artifact's own rule" if why == "artifact" else ""
 
 
 def _by_artifact(found: "Swept") -> dict[tuple[str, str], list[str]]:

@@ -75,7 +75,7 @@ PAGES: dict[str, Page] = {
             ('-m, --message TEXT', 'Message of this version.'),
             ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
-            ('    --run ID', 'ID of the training or serving run.'),
+            ('    --run ID', 'Name of the training or serving run.'),
             ('    --input REFERENCE', 'Version that it was made from. Repeatable.'),
             ('    --input-file PATH', 'File or folder that the version was made from (digest and size). Repeatable.'),
             ('    --input-uri URI', 'Address of data that the version was made from. Repeatable.'),
@@ -114,7 +114,7 @@ PAGES: dict[str, Page] = {
             ('-a, --artifact NAME', 'Name of the artifact. Default: from the source.'),
             ('    --only NAME', 'Import only this model. Repeatable.'),
             ('    --data DIR', 'Also look for files in this folder. Repeatable.'),
-            ('    --partial', 'Import incomplete versions too.'),
+            ('    --partial', 'Leave out missing files, instead of failing.'),
             ('    --dry-run', 'Change nothing; print the plan.'),
         ),
         (
@@ -132,7 +132,7 @@ PAGES: dict[str, Page] = {
             ('REFERENCE', 'NAME, NAME:vN, NAME:ALIAS, NAME:latest or NAME:@DIGEST.'),
         ),
         (
-            ('    --run ID', 'ID of the training or serving run.'),
+            ('    --run ID', 'Name of the training or serving run.'),
             ('    --where EXPR', 'For NAME: select the first match. For a version: require a match, else exit 7.'),
             ('    --sort KEY[,KEY]', 'With --where: order of matches. Default: the latest first.'),
         ),
@@ -145,7 +145,7 @@ PAGES: dict[str, Page] = {
         'mreg get REFERENCE [OPTIONS]',
         (
             "Write a version's files into a folder, verified; print the folder.",
-            'A new folder appears complete or not at all. In an existing folder, files with the right content are not written again, files that differ are replaced atomically, one after the other, and other files are kept, but named. Afterwards, all files and folders of the version have the same modification time.',
+            'A new folder appears complete or not at all. In an existing folder, files with the right content are not written again, files that differ are replaced atomically, one after the other, and other files are kept, and listed. Afterwards, all files and folders of the version have the same modification time.',
             'With --exact, files that are not part of the version are removed, and so are folders left empty. It is refused, with nothing changed, if the content of one of these files is in no version (--force removes it anyway), or if DIR contains a repository or another file system. Files of the version that --include or --exclude leave out are kept.',
             'With --partial, damaged files are left out and named; exit code 5 if there are any.',
         ),
