@@ -285,9 +285,11 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
     expected = expectations.parse(request.expect, request.moved)
     expectations.check(view, expected)
     _check_types(view, request)
-    _check_collections(context, view, request)
+    draft = _check_collections(context, view, request)
     found = [resolve_anywhere(context, reference, view)._replace(remote=None) for reference in request.inputs]
     base = None if request.base is None else resolve_anywhere(context, request.base, view)
+    for key in request.moved:  # raises AliasTaken
+        set_in_draft(draft, key.collection, key.alias, 0)
     job = _Job(
         context=context,
         request=request,
@@ -321,17 +323,16 @@ def _onto(context: Context, reference: str | None, view: View) -> Onto | None:
     return Onto(found.name, found.digest, manifest_of(context, found))
 
 
-def _check_collections(context: Context, view: View, request: LogRequest) -> None:
-    """Raises NameTaken where a collection or an alias that is wanted cannot be made, NeedsFormat where a name cannot be
-    kept."""
+def _check_collections(context: Context, view: View, request: LogRequest) -> Draft:
+    """A draft with the collections. Raises NameTaken where one that is wanted cannot be made, NeedsFormat where a name
+    cannot be kept."""
     named = (request.artifact, *request.models, *(key.alias for key in request.moved), request.run or "")
     heading.check_names(view.value(CONFIG), named)
     draft = Draft(view)
     ensure(context, draft, CollectionKind.ARTIFACT, request.artifact)
     for model in request.models:
         ensure(context, draft, CollectionKind.MODEL, model)
-    for key in request.moved:
-        set_in_draft(draft, key.collection, key.alias, 0)
+    return draft
 
 
 def _check_types(view: View, request: LogRequest) -> None:

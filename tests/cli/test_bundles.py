@@ -41,7 +41,7 @@ def test_what_has_no_place_on_standard_output_is_refused(place: Path) -> None:
     done = run(place, "--json", "bundle", "create", "-", "m:best")
 
     assert done.returncode == 2
-    assert b"MREGBNDL" not in done.stdout and b"no place beside --json" in done.stdout + done.stderr
+    assert b"MREGBNDL" not in done.stdout and b"cannot be written beside --json" in done.stdout + done.stderr
 
 
 def test_a_bundle_without_a_name_is_refused(place: Path) -> None:
