@@ -120,7 +120,7 @@ def test_get_makes_no_folder_of_a_url(here: Path) -> None:
 def test_a_cache_at_a_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MREG_CACHE", "s3://bucket/cache")
 
-    with pytest.raises(NeedsFolder, match="the cache is a folder"):
+    with pytest.raises(NeedsFolder, match="the cache must be a folder"):
         default_cache()
 
 

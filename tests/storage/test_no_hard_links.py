@@ -94,7 +94,7 @@ def test_a_disk_without_hard_links(disk: Path) -> None:
         # Neither hard links nor a rename that never replaces: that is said, and nothing is left.
         assert first.returncode == 1
         assert "the file system supports neither hard links nor exclusive renames" in first.stderr
-        assert "hint: the file system lacks what mreg needs" in first.stderr
+        assert "hint: the file system does not support what mreg requires" in first.stderr
         assert not (disk / ".mreg" / "config.toml").exists()
         return
     shutil.rmtree(disk / ".mreg")
