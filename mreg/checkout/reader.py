@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
@@ -97,6 +98,8 @@ class Reader:
         self._storage = context.storage
         self._version = version
         self._journal = context.journal
+        self._looking = Lock()
+        self._looks = 0
         self._looked: Mark | None = None
 
     def read(self, file: File) -> Iterator[bytes]:
@@ -130,13 +133,14 @@ class Reader:
                     whole, failed = blake3(), False
 
     def chunk(self, file: File, piece: Piece, kept: Kept | None = None) -> memoryview:
-        """The bytes of a chunk of the file, verified, from wherever they may be found. kept: see
+        """The bytes of a chunk of the file, verified, from wherever they may be found. In any thread. kept: see
         `ChunkReader.verified`. Raises DamagedFile."""
         while True:
+            looks = self._looks
             try:
                 return self._chunks.verified(self._locate(piece), kept)
             except DamagedChunk as error:
-                if not self._look_again():
+                if not self._look_again(looks):
                     raise self._damaged(file, str(error)) from None
 
     def pieces(self, file: File) -> tuple[Piece, ...]:
@@ -216,7 +220,7 @@ class Reader:
                 found = list(self._located(batch))
             self._will_read(step for steps in found for step in steps)
             for file, steps in zip(batch, found, strict=True):
-                if not steps and self._look_again():
+                if not steps and self._look_again(self._looks):
                     (steps,) = self._located([file])
                 yield from steps or [_Step(file, Piece(b"", 0), None, known=False)]
 
@@ -253,17 +257,21 @@ class Reader:
             raise DamagedChunk(digest=piece.digest.hex(), pack=pack, reason=fault)
         return located
 
-    def _look_again(self) -> bool:
+    def _look_again(self, looks: int) -> bool:
         """Make the tables anew: since they were made, a pack may have been put back, or its chunks logged again, or a
-        gc have moved them. False where that was done already, and nobody has committed since."""
-        if self._index.read_packs():
+        gc have moved them. looks: how many there had been when what failed began; another thread may have looked
+        since. False where that was done already, and nobody has committed since."""
+        with self._looking:
+            if self._looks != looks:
+                return True
+            if not self._index.read_packs_again():
+                if self._looked is not None and not self._journal.has(self._looked.seq + 1):
+                    return False
+                look = self._journal.look()
+                self._index.start_anew(look)
+                self._looked = look.head
+            self._looks += 1
             return True
-        if self._looked is not None and not self._journal.has(self._looked.seq + 1):
-            return False
-        look = self._journal.look()
-        self._index.start_anew(look)
-        self._looked = look.head
-        return True
 
     def _damaged(self, file: File, reason: str) -> DamagedFile:
         return DamagedFile(path=file.path, version=self._version, reason=reason)

@@ -47,8 +47,9 @@ class ChunkCatalogue(Database):
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same for several chunks; those that are not stored are left out."""
-        self.read_packs()
-        return self.chunks_read(names)
+        with self._guard:  # no other thread starts the tables anew between the two
+            self.read_packs()
+            return self.chunks_read(names)
 
     def chunks_read(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same, of the packs that were read."""
@@ -65,8 +66,9 @@ class ChunkCatalogue(Database):
 
     def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The chunks of each of the files with these digests (raw) that is stored in several."""
-        self.read_packs()
-        return self.recipes_read(names)
+        with self._guard:
+            self.read_packs()
+            return self.recipes_read(names)
 
     def recipes_read(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The same, of the packs that were read."""
@@ -76,11 +78,12 @@ class ChunkCatalogue(Database):
     def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
         """Those of these files (digests, raw, with their sizes) of which every chunk is stored. A gc may have deleted
         chunks, and left the recipe."""
-        recipes = self.recipes(sizes)
-        wanted = {name: {piece.digest for piece in pieces} for name, pieces in recipes.items() if pieces}
-        query = "SELECT DISTINCT digest FROM chunks WHERE digest IN (?)"
-        chunks = set().union(sizes.keys() - wanted.keys(), *wanted.values())
-        present = {name for (name,) in self._fetch_in(query, chunks)}
+        with self._guard:
+            recipes = self.recipes(sizes)
+            wanted = {name: {piece.digest for piece in pieces} for name, pieces in recipes.items() if pieces}
+            query = "SELECT DISTINCT digest FROM chunks WHERE digest IN (?)"
+            chunks = set().union(sizes.keys() - wanted.keys(), *wanted.values())
+            present = {name for (name,) in self._fetch_in(query, chunks)}
         return {
             name
             for name, size in sizes.items()
@@ -89,9 +92,10 @@ class ChunkCatalogue(Database):
 
     def recipe_homes(self, names: Collection[bytes]) -> dict[bytes, str]:
         """The pack of the recipe of each of the files with these digests (raw) that has one."""
-        self.read_packs()
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
-        return dict(self._fetch_in(query, names))
+        with self._guard:
+            self.read_packs()
+            return dict(self._fetch_in(query, names))
 
     def unread(self, names: Collection[str]) -> set[str]:
         """Those of the packs that the tables have not read."""
@@ -120,6 +124,12 @@ class ChunkCatalogue(Database):
             self._read_indexes(wanted)
             self._is_whole = len(wanted) == len(unread)
         return bool(wanted)
+
+    def read_packs_again(self) -> bool:
+        """The same, whatever is known: another process may have started the tables anew."""
+        with self._guard:
+            self._is_whole = False
+            return self.read_packs()
 
     @contextmanager
     def _paused(self) -> Iterator[None]:

@@ -116,6 +116,9 @@ class PendingIndex(Index):
     def read_packs(self, names: Collection[str] | None = None) -> bool:
         return self._base().read_packs(names)
 
+    def read_packs_again(self) -> bool:
+        return self._base().read_packs_again()
+
     def asked(self, records: Records, ask: Callable[[sqlite3.Connection], _T]) -> _T:
         return self._base().asked(records, ask)
 
