@@ -56,6 +56,8 @@ ENVIRONMENT = {
     "TERM": "`dumb`: no colour.",
     "NO_COLOR": "Set to anything: no colour, as with `--no-color`.",
     "VISUAL, EDITOR": "The editor that `mreg card --edit` starts; without both, `vi`.",
+    "TMPDIR": "Where temporary files go, such as a bundle that arrives through a pipe. Default: `/tmp`.",
+    "AWS_*, GOOGLE_*, AZURE_*": "Credentials, region and address of a bucket: see [buckets](buckets.md).",
 }
 
 INTRODUCTION = """\

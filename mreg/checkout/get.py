@@ -158,7 +158,8 @@ def _merge(filling: _Filling, wanted: Manifest, destination: str) -> Done:
             present.give_time(wanted, filling.moment)
         reader.remember(present.seen)
         rest = tuple(sorted(islice(others.named(), OTHERS)))
-        return Done(len(wrong) - len(left_out), len(files) - len(wrong), left_out, filling.cloned, removed, rest)
+        written, kept = len(wrong) - len(left_out) + present.modes, len(files) - len(wrong) - present.modes
+        return Done(written, kept, left_out, filling.cloned, removed, rest)
     finally:
         os.close(root)
 
@@ -189,7 +190,8 @@ def _open_destination(path: str) -> int:
 
 
 class _Present:
-    """What lies in the destination, whose handle is `root`, already. seen: what the stat cache may keep of it."""
+    """What lies in the destination, whose handle is `root`, already. modes: how many files were right but for their
+    executable bit, which was set. seen: what the stat cache may keep of it."""
 
     def __init__(self, reader: Reader, root: int, destination: str, steps: Steps) -> None:
         self._reader = reader
@@ -197,6 +199,7 @@ class _Present:
         self._destination = destination
         self._steps = steps
         self._right: list[tuple[File, os.stat_result]] = []
+        self.modes = 0
         self.seen: list[tuple[bytes, str, str]] = []
 
     def give_time(self, wanted: Manifest, moment: int) -> None:
@@ -232,6 +235,7 @@ class _Present:
             if bool(os.fstat(descriptor).st_mode & stat.S_IXUSR) != file.executable:
                 with suppress(OSError):  # a read-only disk: the bytes are right
                     set_mode(descriptor, published_modes()[file.executable])
+                    self.modes += 1
             self._right.append((file, os.fstat(descriptor)))
         finally:
             os.close(descriptor)

@@ -127,7 +127,7 @@ def shards(repository: Repository, version: str, path: str | None) -> Shards:
         plain = [name for name in names if name.endswith(".safetensors")]
         found = indexes if len(indexes) == 1 else plain
         if len(found) != 1:
-            reason = f"the version has {len(found)} safetensors files: say which one" if found else "it has none"
+            reason = f"the version has {len(found)} safetensors files; name one of them" if found else "it has none"
             raise UnreadableTensors(path="*.safetensors", version=version, reason=reason)
         path = found[0]
     if not path.endswith(INDEX):

@@ -52,7 +52,7 @@ def _only_array(repository: Repository, version: str) -> str | None:
         return None
     arrays = [name for name in files if name.endswith(_ARRAYS)]
     if len(arrays) != 1:
-        reason = f"the version has {len(arrays)} files of arrays: say which one" if arrays else "it has none"
+        reason = f"the version has {len(arrays)} files with arrays; name one of them" if arrays else "it has none"
         raise UnreadableTensors(path="*.npy", version=version, reason=reason)
     return arrays[0]
 

@@ -39,7 +39,7 @@ class UnknownTag(NotFound):
 
 class CardOfArtifact(InvalidInput):
     code = "card-of-artifact"
-    template = "{name!r} is an artifact: its card is the README.md of its versions"
+    template = "{name!r} is not a registered model: the card of an artifact or a version is its README.md"
 
     name: str
 
@@ -140,6 +140,8 @@ def readme(context: Context, version: Resolved) -> str:
 def set_card(context: Context, model: str, text: str) -> Changed:
     """Replace the model card. Tags that its front matter has, and the card before had not, become tags of the model. No
     tag is removed: nothing tells whether a person gave it too. Raises UnknownModel, CardOfArtifact, InvalidCard."""
+    if ":" in model:
+        raise CardOfArtifact(name=model)
     model = names.check_name(model, "model name")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_CARD:
         raise InvalidCard(reason=f"it is larger than {MAX_CARD >> 20} MiB")

@@ -47,7 +47,7 @@ _OWN: Final = "journal/applied"
 
 class DamagedBundle(Damaged):
     code = "damaged-bundle"
-    template = "{path} is not a whole bundle: {reason}"
+    template = "{path} is not a complete bundle: {reason}"
 
     path: str
 

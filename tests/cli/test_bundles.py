@@ -56,4 +56,4 @@ def test_what_is_no_bundle_brings_nothing(place: Path) -> None:
     done = run(place, "--repo", "there", "pull", "-", stdin=b"not a bundle at all")
 
     assert (done.returncode, done.stdout) == (5, b"")
-    assert b"a stream is not a whole bundle: it does not start like one" in done.stderr
+    assert b"a stream is not a complete bundle: it does not start like one" in done.stderr

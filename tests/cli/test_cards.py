@@ -70,10 +70,10 @@ def test_a_tag_that_a_person_gave_stays_when_cards_have_it_and_then_not(filled: 
 
 
 def test_the_card_of_what_can_be_no_model_is_refused_by_its_name(filled: Any) -> None:
-    result = filled("card", "nope:v0", "--file", "-", stdin=b"text\n")
+    result = filled("card", "a b", "--file", "-", stdin=b"text\n")
 
     assert (result.code, result.out) == (2, "")
-    assert result.errors.startswith("error: 'nope:v0' is not a valid model name")
+    assert result.errors.startswith("error: 'a b' is not a valid model name")
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,15 @@ def test_an_artifact_without_a_readme_says_so(mreg: Any, model: Model) -> None:
     assert mreg("card", "mnist") == (0, "", "mnist:v0 has no README.md to show as its card\n")
 
 
-def test_the_card_of_an_artifact_cannot_be_set(documented: Any, unchanged: Any) -> None:
+@pytest.mark.parametrize("name", ["mnist", "mnist:v0", "digits:v0"])
+def test_the_card_of_an_artifact_or_a_version_cannot_be_set(documented: Any, unchanged: Any, name: str) -> None:
     with unchanged():
-        result = documented("card", "mnist", "--file", "-", stdin=b"# x\n")
+        result = documented("card", name, "--file", "-", stdin=b"# x\n")
 
     assert (result.code, result.out) == (2, "")
-    assert result.errors.startswith("error: 'mnist' is an artifact: its card is the README.md of its versions\nhint: ")
+    assert result.errors.startswith(
+        f"error: {name!r} is not a registered model: the card of an artifact or a version is its README.md\nhint: "
+    )
 
 
 def test_a_readme_that_is_no_text_is_refused(mreg: Any, model: Model) -> None:

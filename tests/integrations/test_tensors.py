@@ -397,7 +397,7 @@ def test_numpys_own_files_are_loaded(repo: Repository) -> None:
     for name in ("objects.npy", "broken.npy"):
         with pytest.raises(UnreadableTensors):
             mreg_numpy.load("net", name, repo=repo)
-    with pytest.raises(UnreadableTensors, match="7 files of arrays: say which one"):
+    with pytest.raises(UnreadableTensors, match="7 files with arrays; name one of them"):
         mreg_numpy.load("net", repo=repo)
 
 
