@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.shell import shell_word
 from mreg.values import names
+from mreg.values.import_kinds import meant as _kinds
 
 CODES = {
     "invalid-name",
     "invalid-reference",
     "unknown-alias",
     "unknown-command",
+    "unknown-kind",
     "unknown-model",
     "unknown-name",
     "unknown-remote",
@@ -108,7 +110,17 @@ _IN_GROUPS = {
 
 OTHER_OPTIONS = {
     "alias ls": {"--name": ""},
+    "export": {
+        **dict.fromkeys(("--dest", "--dir", "--local-dir", "--output", "--output-dir", "--to", "-o"), "--folder"),
+        **dict.fromkeys(("--hub", "--huggingface"), "--hf"),
+        **dict.fromkeys(("--kitops", "--modelpack"), "--oci"),
+    },
     "get": dict.fromkeys(("--to", "--dest", "--dir", "--local-dir", "--output-dir", "--root"), "--output"),
+    "import": {
+        **dict.fromkeys(("--format", "--kind", "--tool", "--type"), "--from"),
+        **dict.fromkeys(("--model", "--name"), "--artifact"),
+        **dict.fromkeys(("--dir", "--input", "--path", "--source"), ""),
+    },
     "link": {"--name": "", "--model": ""},
     "log": {"--name": "--artifact", "--model": "--artifact"},
     "ls": {"--filter": "--where", "--order-by": "--sort"},
@@ -135,6 +147,9 @@ def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
         return [OTHER_WORDS[folded]]
     if not group:
         found = names.near(word, [*among, *OTHER_WORDS])
+        first, _, rest = folded.partition("-")
+        if not found and rest and first in among:  # import-hf
+            return [first]
         return list(dict.fromkeys(OTHER_WORDS.get(one, one) for one in found))
     known = [one for one in _IN_GROUPS.get(folded, ()) if one in among] if group else []
     return known[:1] or names.near(word, list(among))
@@ -154,8 +169,14 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if code not in CODES:
         return ""
     typed = list(arguments)
+    if command_of(typed) == "export":
+        arguments = _with_forms(typed)
     if code == "usage":
-        arguments = _with_own_options(typed)
+        arguments = _with_own_options(arguments)
+    if command_of(arguments) == "import":
+        arguments = _with_kinds(arguments)
+        if code == "usage" and arguments != typed and not _positionals(arguments)[1]:
+            arguments = [*arguments, "SOURCE"]
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
     better = _in_other_places(words, texts, kind_of)
@@ -190,6 +211,12 @@ _IN_LOCATION = re.compile(r"([^?#@]*[^/?#@])/([^/:?#@]+:[^/:?#@]+)")
 def command_of(arguments: Sequence[str]) -> str:
     """The words of the command, as far as there is one."""
     return _positionals(arguments)[0]
+
+
+def is_source(arguments: Sequence[str], path: str) -> bool:
+    """Is it what `import` was to read?"""
+    words, places = _positionals(arguments)
+    return words == "import" and path in [arguments[place] for place in places]
 
 
 def reference(text: str, kind_of: KindOf = lambda name: "") -> str:
@@ -231,6 +258,10 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             return [alias, named]
         case ["alias set", name, alias, number] if _is_number(number):
             return [alias, f"{name}:v{number.removeprefix('v')}"]
+        case ["import", one, other] if meant := _kind_and_source(one, other):
+            return meant
+        case ["export", named, folder] if not folder.startswith("-"):
+            return [named, "--folder", folder]
         case ["remote add" | "remote set" | "push" | "pull" | "clone" | "mirror" | "log" | "import", *_]:
             return texts  # locations and paths have slashes
         case ["get", named, folder] if ":" in named and not _is_number(folder):
@@ -291,6 +322,57 @@ def _with_own_options(arguments: list[str]) -> list[str]:
         else:
             result.append(word)
     return result
+
+
+def _with_kinds(arguments: Sequence[str]) -> list[str]:
+    """Those of `import`, with the kind of the source as it is called here: `--from hf`, `--hf`."""
+    result: list[str] = []
+    own = [*COMMON, *COMMANDS["import"][1]]
+    for word, before in zip(arguments, ["", *arguments], strict=False):
+        option, equals, value = word.partition("=")
+        if before == "--from":
+            result.append((_kinds(word) or [word])[0])
+        elif option == "--from" and equals:
+            result += ["--from", (_kinds(value) or [value])[0]]
+        elif word.startswith("--") and not names.near(word, own) and (found := _kinds(word)):
+            result += ["--from", found[0]]
+        else:
+            result.append(word)
+    return result
+
+
+_FORMS = {"checkpoints": "--folder", "huggingface": "--hf", "oci": "--oci"}
+"""The option of `export` for each kind of source that it writes."""
+
+
+def _with_forms(arguments: Sequence[str]) -> list[str]:
+    """Those of `export`, with the option for the form that was given as a value: `--format oci DIR`."""
+    result: list[str] = []
+    for word, before in zip(arguments, ["", *arguments], strict=False):
+        option, equals, value = word.partition("=")
+        if before in _FORM_OPTIONS and (form := _form(word)):
+            result[-1] = form
+        elif option in _FORM_OPTIONS and equals and (form := _form(value)):
+            result.append(form)
+        else:
+            result.append(word)
+    return result
+
+
+_FORM_OPTIONS = {"--as", "--form", "--format", "--kind", "--to", "--type"}
+
+
+def _form(text: str) -> str:
+    found = _kinds(text)
+    return _FORMS.get(found[0], "") if found else ""
+
+
+def _kind_and_source(one: str, other: str) -> list[str] | None:
+    """The arguments of `import` where the kind of the source was given as one."""
+    for kind, source in ((one, other), (other, one)):
+        if not os.path.exists(kind) and (found := _kinds(kind)):
+            return [source, "--from", found[0]]
+    return None
 
 
 def _is_number(text: str) -> bool:

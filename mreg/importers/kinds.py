@@ -10,6 +10,7 @@ from mreg import lazy
 from mreg.importers.faults import SeveralKinds, UnknownKind, UnknownSource
 from mreg.importers.plan import Options, Plan
 from mreg.values.errors import MissingPath
+from mreg.values.import_kinds import meant
 
 __all__ = ["KINDS"]
 
@@ -33,7 +34,7 @@ def read(source: str, kind: str | None, options: Options) -> Plan:
 
 def _importer(source: str, kind: str | None) -> ModuleType:
     if kind is not None and kind not in KINDS:
-        raise UnknownKind(kind=kind, kinds=", ".join(KINDS))
+        raise UnknownKind(kind=kind, kinds=", ".join(KINDS), near=meant(kind))
     if not os.path.exists(source):
         raise MissingPath(path=source)
     if kind is not None:

@@ -13,6 +13,7 @@ import pytest
 from mreg.cli import guesses
 from mreg.cli.guesses import _IN_GROUPS, OTHER_WORDS
 from mreg.cli.help.data import PAGES
+from mreg.cli.report import NOT_ON_DISK
 from mreg.values.names import edits, near
 
 Unchanged = Callable[[], Any]
@@ -48,6 +49,8 @@ Unchanged = Callable[[], Any]
         ("config show", "ls"),
         ("help serach", "search"),
         ("help exitcodes", "exit-codes"),
+        ("import-hf one", "import"),
+        ("import_wandb one", "import"),
     ],
 )
 def test_words_of_other_tools_lead_to_the_command(filled: Any, unchanged: Unchanged, line: str, meant: str) -> None:
@@ -115,6 +118,31 @@ def test_every_word_of_other_tools_leads_to_a_command() -> None:
         ("link digits Classifier:prod", "link digits Classifier --alias prod"),
         ("link digits:best google/bert", "link digits:best bert"),
         ("link digits:best --model Classifier", "link digits:best Classifier"),
+        ("import one --from hf", "import one --from huggingface"),
+        ("import one --from HuggingFace", "import one --from huggingface"),
+        ("import one --from=hugging_face --dry-run", "import one --from huggingface --dry-run"),
+        ("import one --from mlfow", "import one --from mlflow"),
+        ("import one --from W&B", "import one --from wandb"),
+        ("import one --from git", "import one --from gto"),
+        ("import one --from checkpoint", "import one --from checkpoints"),
+        ("import one --from folder", "import one --from checkpoints"),
+        ("import one --from modelpack", "import one --from oci"),
+        ("import one --hf --dry-run", "import one --from huggingface --dry-run"),
+        ("import --wandb one", "import one --from wandb"),
+        ("import one --kind hf", "import one --from huggingface"),
+        ("import one --type=DVC", "import one --from dvc"),
+        ("import one --name digits", "import one --artifact digits"),
+        ("import --path one", "import one"),
+        ("import hf one", "import one --from huggingface"),
+        ("import one wandb --dry-run", "import one --from wandb --dry-run"),
+        ("import --from hf", "import SOURCE --from huggingface"),
+        ("export digits out", "export digits --folder out"),
+        ("export digits -o out", "export digits --folder out"),
+        ("export digits --huggingface out", "export digits --hf out"),
+        ("export digits --modelpack=out --dry-run", "export digits --oci out --dry-run"),
+        ("export digits --format oci out", "export digits --oci out"),
+        ("export digits --to=huggingface out", "export digits --hf out"),
+        ("export digits --to out", "export digits --folder out"),
         ("log one --name digits", "log one --artifact digits"),
         ("log one --name=digits", "log one --artifact digits"),
         ("tag add digits x", "tag add digits:vN x"),
@@ -231,6 +259,10 @@ def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
         ("alias ls --name digits", "write `mreg alias ls digits`"),
         ("use s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
         ("alias set best s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
+        ("import one --from csv", "write one of huggingface, dvc, gto, mlflow, oci, wandb, checkpoints"),
+        ("import one --dryrun", "did you mean `--dry-run`?"),
+        ("import hf://google/bert", NOT_ON_DISK),
+        ("import google/bert", NOT_ON_DISK),
         ("log s3://bucket/m -a x", "give the path of a file or folder; `mreg log --input-uri` records an address"),
     ],
 )
