@@ -264,7 +264,7 @@ class Reader:
         with self._looking:
             if self._looks != looks:
                 return True
-            if not self._index.read_packs_again():
+            if not self._index.read_packs():
                 if self._looked is not None and not self._journal.has(self._looked.seq + 1):
                     return False
                 look = self._journal.look()

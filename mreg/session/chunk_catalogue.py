@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from mreg import content, session
 from mreg.session.database import AT_ONCE, Database
@@ -17,6 +17,8 @@ from mreg.storage import Storage
 
 if TYPE_CHECKING:
     from mreg.content.packs import Located, PackIndex, Piece
+
+_T = TypeVar("_T")
 
 TABLES = (
     "CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER, read INTEGER)",
@@ -47,9 +49,7 @@ class ChunkCatalogue(Database):
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same for several chunks; those that are not stored are left out."""
-        with self._guard:  # no other thread starts the tables anew between the two
-            self.read_packs()
-            return self.chunks_read(names)
+        return self._of_all_packs(self.chunks_read, names)
 
     def chunks_read(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """The same, of the packs that were read."""
@@ -66,9 +66,7 @@ class ChunkCatalogue(Database):
 
     def recipes(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The chunks of each of the files with these digests (raw) that is stored in several."""
-        with self._guard:
-            self.read_packs()
-            return self.recipes_read(names)
+        return self._of_all_packs(self.recipes_read, names)
 
     def recipes_read(self, names: Collection[bytes]) -> dict[bytes, tuple[Piece, ...]]:
         """The same, of the packs that were read."""
@@ -93,9 +91,23 @@ class ChunkCatalogue(Database):
     def recipe_homes(self, names: Collection[bytes]) -> dict[bytes, str]:
         """The pack of the recipe of each of the files with these digests (raw) that has one."""
         query = "SELECT digest, name FROM recipes JOIN packs ON id = pack WHERE digest IN (?) ORDER BY pack"
-        with self._guard:
+        return self._of_all_packs(lambda names: dict(self._fetch_in(query, names)), names)
+
+    def _of_all_packs(
+        self, ask: Callable[[Collection[bytes]], dict[bytes, _T]], names: Collection[bytes]
+    ) -> dict[bytes, _T]:
+        """What is known of these names when the indexes of all packs have been read."""
+        with self._guard:  # no other thread starts the tables anew meanwhile
             self.read_packs()
-            return dict(self._fetch_in(query, names))
+            found = ask(names)
+            while len(found) < len(names) and self._started_anew():  # by another process
+                found = ask(names)
+            return found
+
+    def _started_anew(self) -> bool:
+        """Whether indexes had to be read again, though they had been."""
+        self._is_whole = False
+        return self.read_packs()
 
     def unread(self, names: Collection[str]) -> set[str]:
         """Those of the packs that the tables have not read."""
@@ -124,12 +136,6 @@ class ChunkCatalogue(Database):
             self._read_indexes(wanted)
             self._is_whole = len(wanted) == len(unread)
         return bool(wanted)
-
-    def read_packs_again(self) -> bool:
-        """The same, whatever is known: another process may have started the tables anew."""
-        with self._guard:
-            self._is_whole = False
-            return self.read_packs()
 
     @contextmanager
     def _paused(self) -> Iterator[None]:

@@ -116,9 +116,6 @@ class PendingIndex(Index):
     def read_packs(self, names: Collection[str] | None = None) -> bool:
         return self._base().read_packs(names)
 
-    def read_packs_again(self) -> bool:
-        return self._base().read_packs_again()
-
     def asked(self, records: Records, ask: Callable[[sqlite3.Connection], _T]) -> _T:
         return self._base().asked(records, ask)
 
@@ -135,6 +132,9 @@ class PendingIndex(Index):
 
     def close(self) -> None:
         self._base().close()
+
+    def _started_anew(self) -> bool:
+        return self._base()._started_anew()
 
     def _catch_up(self) -> None:
         self._base()._catch_up()
