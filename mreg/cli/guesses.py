@@ -172,7 +172,7 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if command_of(typed) == "export":
         arguments = _with_forms(typed)
     if code == "usage":
-        arguments = _with_own_options(arguments)
+        arguments = _with_own_options([*arguments])
     if command_of(arguments) == "import":
         arguments = _with_kinds(arguments)
         if code == "usage" and arguments != typed and not _positionals(arguments)[1]:

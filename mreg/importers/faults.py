@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mreg.values.errors import Failed, Incomplete, InvalidInput, NotFound, Refused
 
 
@@ -27,6 +29,7 @@ class UnknownKind(InvalidInput):
 
     kind: str
     kinds: str
+    near: Sequence[str] = ()
 
 
 class NothingToImport(NotFound):
