@@ -14,9 +14,10 @@ import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Final
 
 from mreg.refs import journal as journals
@@ -36,15 +37,21 @@ _MOST: Final = 64 << 20
 _HEAD: Final = 9
 _KEY = re.compile(re.escape(FOLDER) + r"/(?P<seq>[0-9]{9})\.(?P<shard>[0-9]{4})")
 
-_TABLES: Final = (
-    ("SELECT key, value, seq FROM refs ORDER BY key", "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)"),
-    ("SELECT key, digest FROM reserved ORDER BY key", "INSERT OR REPLACE INTO reserved VALUES (?, ?)"),
-    ("SELECT seq, time FROM times ORDER BY seq", "INSERT OR REPLACE INTO times VALUES (?, ?)"),
+_WRONG: Final = (
+    *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
+    *(sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.IntegrityError),
+)
+"""What a checkpoint with digests that fit may cause, if whoever made it wrote other JSON than we do."""
+
+_TABLES: Final = (  # what to read; what to write, where ?1 is the number of the table
+    ("SELECT key, value, seq FROM refs ORDER BY key", "INSERT OR REPLACE INTO refs VALUES (?2, ?3, ?4)"),
+    ("SELECT key, digest FROM reserved ORDER BY key", "INSERT OR REPLACE INTO reserved VALUES (?2, ?3)"),
+    ("SELECT seq, time FROM times ORDER BY seq", "INSERT OR REPLACE INTO times VALUES (?2, ?3)"),
     (
         "SELECT name, seq FROM packs WHERE seq ORDER BY seq, name",
-        "INSERT OR IGNORE INTO packs (name, seq, read) VALUES (?, ?, 0)",
+        "INSERT OR IGNORE INTO packs (name, seq, read) VALUES (?2, ?3, 0)",
     ),
-    ("SELECT folder, keys, proof FROM dead ORDER BY folder", "INSERT OR REPLACE INTO dead VALUES (?, ?, ?)"),
+    ("SELECT folder, keys, proof FROM dead ORDER BY folder", "INSERT OR REPLACE INTO dead VALUES (?2, ?3, ?4)"),
 )
 
 
@@ -96,7 +103,15 @@ def load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int) 
     """Fill the tables, which are empty, from the newest checkpoint; the entry that it is of, None where there is none
     up to entry `most` that this journal agrees with: the tables may then be filled in part."""
     keys = newest(storage)
-    head = _head(storage, keys[-1]) if keys else None
+    try:
+        return _load(storage, journal, db, most, keys) if keys else None
+    except _WRONG:
+        return None
+
+
+def _load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int, keys: list[str]) -> Mark | None:
+    """The same; raises what is in `_WRONG` where something is not of the kind that it should be."""
+    head = _head(storage, keys[-1])
     if head is None or head[0] != journal.origin or not 0 < head[1] <= most or len(head[3]) != len(keys) - 1:
         return None
     mark = Mark(head[1], head[2])
@@ -111,28 +126,20 @@ def load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int) 
 
 def _head(storage: Storage, key: str) -> list[Any] | None:
     """Origin, number and digest of the entry, and the digests of all shards but the last, which is verified here."""
-    try:
-        *rows, last = json.loads(_unpacked(storage, key))
-        number, origin, seq, name, digests, proof = last
-        head = [number, origin, seq, name, digests]
-        sound = number == _HEAD and proof == digest(json.dumps([rows, head]).encode())
-    except (ValueError, TypeError):
-        return None
-    return head[1:] if sound else None
+    *rows, last = json.loads(_unpacked(storage, key))
+    number, origin, seq, name, digests, proof = last
+    head = [number, origin, seq, name, digests]
+    return head[1:] if number == _HEAD and proof == digest(json.dumps([rows, head]).encode()) else None
 
 
 def _insert(db: sqlite3.Connection, data: bytes, proof: str | None) -> bool:
     """proof: the digest of the shard; None for the last, which is verified already."""
     if proof is not None and digest(data) != proof:
         return False
-    rows: list[list[Any]] = json.loads(data)
-    for number, (_, statement) in enumerate(_TABLES):
-        db.executemany(statement, _of_table(rows, number))
+    for number, rows in groupby(json.loads(data), itemgetter(0)):
+        if number != _HEAD:
+            db.executemany(_TABLES[number][1], rows)
     return True
-
-
-def _of_table(rows: Iterable[list[Any]], number: int) -> Iterator[list[Any]]:
-    return (row[1:] for row in rows if row[0] == number)
 
 
 def place_of(key: str) -> tuple[int, int] | None:

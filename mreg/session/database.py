@@ -21,6 +21,9 @@ ROOM: Final = 16 << 20
 """Bytes that the tables leave free on their disk: it may be the repository's too, and what can be made anew must not
 take the last room from what cannot."""
 
+BULK_MEMORY: Final = 64 << 20
+"""Bytes of the file that are kept in memory, at most, while many rows are written."""
+
 _ENDING = ".sqlite"
 _META = "CREATE TABLE meta (schema INTEGER, origin TEXT, seq INTEGER, digest TEXT)"
 OWN: Final = "own"
@@ -115,6 +118,23 @@ class Database(ABC):
             if self._db.in_transaction:  # SQLite may have rolled back by itself, on a full disk
                 self._db.execute("ROLLBACK")
             raise
+
+    @contextlib.contextmanager
+    def _in_bulk(self) -> Iterator[None]:
+        """Within `_transaction`, for a block that writes many rows: indexes and triggers cost each row several times as
+        much as they do when they are made afterwards, and random keys need more of the file in memory."""
+        query = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+        made = self._db.execute(query).fetchall()
+        for kind, name, _ in made:
+            self._db.execute(f"DROP {kind} {name}")
+        (usual,) = self._db.execute("PRAGMA cache_size").fetchone()
+        self._db.execute(f"PRAGMA cache_size = {-BULK_MEMORY // 1024}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA cache_size = {usual}")
+        for _, _, statement in made:
+            self._db.execute(statement)
 
     def _open(self, path: str | None) -> sqlite3.Connection:
         if path is not None:

@@ -76,7 +76,10 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         if here is not None and here.seq >= look.head.seq:
             return
         with self._transaction():
-            self._read(self._position(look) or self._beginning(look), look)
+            start = self._position(look)
+            is_long = look.head.seq - (start.seq if start else 0) >= journals.CHECKPOINT_EVERY
+            with self._in_bulk() if is_long else contextlib.nullcontext():
+                self._read(start or self._beginning(look), look)
 
     def _position(self, look: Look) -> Mark | None:
         """The place in the journal that the tables have reached; None if this journal has no such place."""
@@ -96,7 +99,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         start = self._reset()
         if distrusted or look.head.seq < journals.CHECKPOINT_EVERY:
             return start
-        with contextlib.suppress(OSError, MregError, ValueError, sqlite3.ProgrammingError):
+        with contextlib.suppress(OSError, MregError):
             mark = session.checkpoints.load(self._storage, self._journal, self._db, look.head.seq)
             if mark is not None:
                 return mark

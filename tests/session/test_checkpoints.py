@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,27 +76,39 @@ def test_tables_that_contradict_the_journal_are_made_from_its_start(filled: Path
     with opened(filled, "new") as repo:
         whole = rows(repo)
         index = repo._context.index
-        forge(filled, lambda rows: [[*row[:-1], "v1" if row[1].startswith("aliases/m/a") else row[-1]] for row in rows])
+        forge(filled, list)
 
         index.start_anew(repo._context.journal.look())
 
         assert rows(repo) == whole
 
 
-def forge(place: Path, change: Callable[[list[list[object]]], list[list[object]]]) -> None:
-    """Change the checkpoint, with digests that fit."""
+def test_tables_filled_from_a_checkpoint_have_the_indexes_and_triggers_of_all_others(filled: Path) -> None:
+    def made(repo: Repository) -> list[tuple[object, ...]]:
+        return sorted(repo._context.index._db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall())
+
+    with opened(filled, "new") as repo, Repository.init(filled.parent / "two", cache=str(filled / "two")) as fresh:
+        assert len(rows(repo)[0]) > 20
+        assert made(repo) == made(fresh)
+
+
+def forge(place: Path, change: Callable[[list[Any]], list[Any]], at: Callable[[list[Any]], list[Any]] = list) -> None:
+    """Change the checkpoint, with digests that fit. at: changes its head: id, entry, digest of that."""
     storage = LocalStorage(place / ".mreg")
     read = [json.loads(checkpoints.unpacked(storage.get(key).data)) for key in keys(place)]  # type: ignore[union-attr]
     *last, head = read.pop()
     found = [row for shard in [*read, last] for row in shard]
-    refs = [
-        [row[0], row[1], "v1" if str(row[1]).startswith("aliases/m/") else row[2], row[3]] if row[0] == 0 else row
-        for row in found
-    ]
+    refs = change(
+        [
+            [row[0], row[1], "v1" if str(row[1]).startswith("aliases/m/") else row[2], row[3]] if row[0] == 0 else row
+            for row in found
+        ]
+    )
     for key in keys(place):
         storage.delete(key)
-    proof = checkpoints.digest(json.dumps([refs, [*head[:-2], []]]).encode())
-    data = json.dumps([*refs, [*head[:-2], [], proof]], separators=(",", ":")).encode()
+    head = [head[0], *at(head[1:-2]), []]
+    proof = checkpoints.digest(json.dumps([refs, head]).encode())
+    data = json.dumps([*refs, [*head, proof]], separators=(",", ":")).encode()
     storage.put(checkpoints.key_of(20, 0), zlib.compress(data))
 
 
@@ -113,7 +126,41 @@ def test_a_forged_checkpoint_decides_nothing_and_fsck_finds_it(filled: Path) -> 
         assert repo.fsck(full=True).findings == ()
 
 
-@pytest.mark.parametrize("spoilt", ["cut", "nonsense", "missing", "swapped"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        [0, "aliases/m/best", ["v1"], 3],
+        [0, "aliases/m/best", "v1"],
+        [0, "aliases/m/best", "v1", 3, 4],
+        [0, None, "v1", 3],
+        [0, "aliases/m/\ud800", "v1", 3],
+        [2, "second", "2026-01-01T00:00:00.000000Z"],
+        [2, 1 << 70, "2026-01-01T00:00:00.000000Z"],
+        [5, "of another table"],
+        ["0", "aliases/m/best", "v1", 3],
+        [],
+        {"0": 0},
+        0,
+        None,
+    ],
+    ids=str,
+)
+def test_a_forged_checkpoint_with_rows_of_another_shape_is_not_used(filled: Path, row: object) -> None:
+    forge(filled, lambda rows: [row, *rows])
+
+    with opened(filled, "new") as repo, opened(filled, "cache") as old:
+        assert rows(repo) == rows(old)
+
+
+@pytest.mark.parametrize("head", [["20", "x"], [None, "x"], [20, None], [20], [20, "x", "y"], [[20], "x"]], ids=str)
+def test_a_forged_checkpoint_with_another_head_is_not_used(filled: Path, head: list[object]) -> None:
+    forge(filled, list, lambda of: [of[0], *head])
+
+    with opened(filled, "new") as repo, opened(filled, "cache") as old:
+        assert rows(repo) == rows(old)
+
+
+@pytest.mark.parametrize("spoilt", ["cut", "nonsense", "missing", "swapped", "deep"])
 def test_a_damaged_checkpoint_is_not_used(filled: Path, spoilt: str) -> None:
     storage = LocalStorage(filled / ".mreg")
     first, *_, last = keys(filled)
@@ -121,6 +168,8 @@ def test_a_damaged_checkpoint_is_not_used(filled: Path, spoilt: str) -> None:
     bad = {"cut": data[:-30], "nonsense": b"nonsense", "swapped": storage.get(last).data}  # type: ignore[union-attr]
     if spoilt == "missing":
         storage.delete(first)
+    elif spoilt == "deep":
+        storage.put(last, zlib.compress(b"[" * 100_000))
     else:
         storage.put(first, bad[spoilt])
 
