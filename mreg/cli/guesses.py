@@ -169,14 +169,7 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if code not in CODES:
         return ""
     typed = list(arguments)
-    if command_of(typed) == "export":
-        arguments = _with_forms(typed)
-    if code == "usage":
-        arguments = _with_own_options([*arguments])
-    if command_of(arguments) == "import":
-        arguments = _with_kinds(arguments)
-        if code == "usage" and arguments != typed and not _positionals(arguments)[1]:
-            arguments = [*arguments, "SOURCE"]
+    arguments = _with_better_options(typed, code)
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
     better = _in_other_places(words, texts, kind_of)
@@ -308,6 +301,18 @@ def _in_model(version: str, place: str, kind_of: KindOf) -> list[str] | None:
     return [reference(version, kind_of) or version, found[1], *alias]
 
 
+def _with_better_options(typed: list[str], code: str) -> list[str]:
+    """With those that the command has, in words that it knows."""
+    words = command_of(typed)
+    better = _with_forms(typed) if words == "export" else typed
+    better = _with_own_options(better) if code == "usage" else better
+    if words != "import":
+        return better
+    better = _with_kinds(better)
+    lacks_source = code == "usage" and better != typed and not _positionals(better)[1]
+    return [*better, "SOURCE"] if lacks_source else better
+
+
 def _with_own_options(arguments: list[str]) -> list[str]:
     """With the options of mreg in the place of those of other tools."""
     words = command_of(arguments)
@@ -324,7 +329,7 @@ def _with_own_options(arguments: list[str]) -> list[str]:
     return result
 
 
-def _with_kinds(arguments: Sequence[str]) -> list[str]:
+def _with_kinds(arguments: list[str]) -> list[str]:
     """Those of `import`, with the kind of the source as it is called here: `--from hf`, `--hf`."""
     result: list[str] = []
     own = [*COMMON, *COMMANDS["import"][1]]
@@ -345,7 +350,7 @@ _FORMS = {"checkpoints": "--folder", "huggingface": "--hf", "oci": "--oci"}
 """The option of `export` for each kind of source that it writes."""
 
 
-def _with_forms(arguments: Sequence[str]) -> list[str]:
+def _with_forms(arguments: list[str]) -> list[str]:
     """Those of `export`, with the option for the form that was given as a value: `--format oci DIR`."""
     result: list[str] = []
     for word, before in zip(arguments, ["", *arguments], strict=False):

@@ -147,6 +147,8 @@ class Verifier:
     def source(self, path: str, file: PlannedFile, version: str) -> Source:
         """The file, as it is now, to be read as `path`. version: what to call it. Raises WrongBytes, MissingPath,
         UnsupportedFile, UnreadableFile, MalformedSource."""
+        if file.write is not None and not os.path.exists(file.file):
+            file.write(file.file)
         if os.path.isdir(file.file):
             raise MalformedSource(path=file.file, reason="it is a link to a folder; only links to files are followed")
         source = source_of(path, file.file)

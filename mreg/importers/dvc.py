@@ -45,7 +45,6 @@ class _Reader:
     """notes: what is left out, as far as `collections` has come."""
 
     def __init__(self, tree: Tree, git: Git, options: Options) -> None:
-        self._scratch = options.scratch
         self._cache = Cache(tree)
         self._git = git if git.is_there() else None
         self._options = options
@@ -68,10 +67,10 @@ class _Reader:
         here = {self._history.artifacts[path].name for path in wanted if path in self._history.artifacts}
         if self._git:
             rest = {one.name: one for one in self._history.artifacts.values() if one.name not in here}
-            for collection in gto.collections(self._git, rest, self._tags, self._scratch):
+            for collection in gto.collections(self._git, rest, self._tags, self._options):
                 here.add(collection.name)
                 yield collection
-        self.notes += gto.left_out(self._tags, here)
+        self.notes += gto.left_out(filter(self._options.wanted, self._tags), here)
 
     def _depth(self, path: str) -> tuple[int, str]:
         """How many steps made it: inputs come first."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from mreg.importers.faults import MalformedSource
 from mreg.importers.words import time_of
+from mreg.storage.posix import set_mode
 from mreg.values.named_tuple import NamedTuple
 
 MAX_BLOB: Final = 16 << 20
@@ -48,10 +49,12 @@ class Tag(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A file of a commit."""
+    """A file of a commit. size: None where the repository lacks it, as a partial clone may."""
 
     path: str
     blob: str
+    size: int | None
+    executable: bool
 
 
 class Git:
@@ -87,11 +90,12 @@ class Git:
     def files(self, commit: str, path: str) -> list[Entry]:
         """The files of a commit that are `path`, or lie in it. Links and submodules are left out."""
         found = []
-        for row in self._run("ls-tree", "-r", "-z", commit, "--", path).decode("utf-8", "surrogateescape").split("\0"):
-            told, tab, name = row.partition("\t")
-            mode, _, blob = (told.split(" ") + [""] * 3)[:3]
+        told = self._run("ls-tree", "-r", "-l", "-z", commit, "--", path).decode("utf-8", "surrogateescape")
+        for row in told.split("\0"):
+            facts, tab, name = row.partition("\t")
+            mode, _, blob, size = (facts.split() + [""] * 4)[:4]
             if tab and mode in ("100644", "100755"):
-                found.append(Entry(name, blob))
+                found.append(Entry(name, blob, int(size) if size.isdigit() else None, mode == "100755"))
         return found
 
     def blobs(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -101,10 +105,11 @@ class Git:
         small = [name for name, told in zip(wanted, sizes, strict=False) if _is_small(told)]
         return dict(zip(small, _contents(self._run("cat-file", "--batch", given=_lines(small))), strict=False))
 
-    def write(self, blob: str, path: str) -> None:
-        """Write a blob of whatever size into the new file `path`."""
+    def write(self, entry: Entry, path: str) -> None:
+        """Write a file of whatever size as the new file `path`."""
         with open(path, "xb") as file:
-            self._run("cat-file", "blob", blob, into=file.fileno())
+            self._run("cat-file", "blob", entry.blob, into=file.fileno())
+            set_mode(file.fileno(), 0o755 if entry.executable else 0o644)
 
     def _run(self, *arguments: str, given: bytes = b"", into: int = subprocess.PIPE) -> bytes:
         """Raises MalformedSource."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from mreg.importers.dvc_files import Artifact, artifacts_in
 from mreg.importers.faults import NothingToImport
-from mreg.importers.git import Git, Tag
+from mreg.importers.git import Entry, Git, Tag
 from mreg.importers.gto_tags import Registered, registered
 from mreg.importers.omissions import Omissions
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
@@ -21,6 +22,8 @@ from mreg.values.errors import MregError
 SYSTEM = "gto"
 
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
+_LFS_MOST: Final = 1024
+"""Bytes of a pointer: git LFS takes nothing larger for one."""
 
 
 def recognises(source: str) -> bool:
@@ -38,12 +41,12 @@ def read(source: str, options: Options) -> Plan:
     told = registered(git.tags())
     omitted = Omissions()
     artifacts = {one.name: one for one in declared(git, omitted)}
-    found = tuple(collections(git, artifacts, told, options.scratch))
+    found = tuple(collections(git, artifacts, told, options))
     if not found:
         omitted.refuse()
         raise NothingToImport(source=source, what="no version that GTO registered for an artifact with a path")
     here = {one.name for one in found}
-    return Plan(SYSTEM, source, found, (*omitted.notes, *left_out(told, here)))
+    return Plan(SYSTEM, source, found, (*omitted.notes, *left_out(filter(options.wanted, told), here)))
 
 
 def declared(git: Git, omitted: Omissions) -> Iterator[Artifact]:
@@ -65,11 +68,14 @@ def left_out(told: Iterable[str], here: Iterable[str]) -> Iterator[str]:
 
 
 def collections(
-    git: Git, artifacts: Mapping[str, Artifact], told: Mapping[str, Registered], scratch: Scratch
+    git: Git, artifacts: Mapping[str, Artifact], told: Mapping[str, Registered], options: Options
 ) -> Iterator[PlannedCollection]:
     """The artifacts of which versions are registered and whose files git has."""
     for name in sorted(artifacts.keys() & told.keys()):
-        versions = [_version(git, artifacts[name], *one, scratch) for one in told[name].versions.items()]
+        if not options.wanted(name):
+            yield PlannedCollection(name, ())
+            continue
+        versions = [_version(git, artifacts[name], *one, options.scratch) for one in told[name].versions.items()]
         present = tuple(one for one in versions if one.files or one.missing)
         by_commit = {tag.commit: version for version, tag in told[name].versions.items()}
         stages = {stage: by_commit[tag.commit] for stage, tag in told[name].stages.items() if tag.commit in by_commit}
@@ -100,14 +106,15 @@ def _version(git: Git, artifact: Artifact, version: str, tag: Tag, scratch: Scra
     files: dict[str, PlannedFile] = {}
     missing = []
     inner = f"{artifact.path}/"
-    for entry in git.files(tag.commit, artifact.path):
+    entries = git.files(tag.commit, artifact.path)
+    pointers = _pointers(git, entries)
+    for entry in entries:
         path = entry.path.removeprefix(inner) if entry.path.startswith(inner) else entry.path.rpartition("/")[2]
-        place = scratch.path()
-        git.write(entry.blob, place)
-        if _is_pointer(place):
+        if entry.size is None or entry.blob in pointers:
             missing.append(path)
         else:
-            files[path] = PlannedFile(place, None, {"git-sha1": entry.blob} if len(entry.blob) == 40 else {})
+            digests = {"git-sha1": entry.blob} if len(entry.blob) == 40 else {}
+            files[path] = PlannedFile(scratch.path(), entry.size, digests, partial(git.write, entry))
     metadata = {"git": {"commit": tag.commit}, "meta": mapping(artifact.said.get("meta"))}
     return PlannedVersion(
         id=version,
@@ -121,7 +128,7 @@ def _version(git: Git, artifact: Artifact, version: str, tag: Tag, scratch: Scra
     )
 
 
-def _is_pointer(path: str) -> bool:
-    """To a file that git LFS keeps elsewhere."""
-    with open(path, "rb") as file:
-        return file.read(len(_LFS)) == _LFS
+def _pointers(git: Git, entries: Iterable[Entry]) -> set[str]:
+    """Those of the blobs that point to files that git LFS keeps elsewhere."""
+    small = [one.blob for one in entries if one.size is not None and one.size <= _LFS_MOST]
+    return {blob for blob, data in git.blobs(small).items() if data.startswith(_LFS)}

@@ -10,15 +10,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mreg.importers.faults import MalformedSource, NothingToImport, WrongBytes
 from mreg.importers.omissions import Omissions
-from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
+from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.tree import MAX_MANIFEST, Tree, is_folder, parse_json
 from mreg.importers.unpacked import Unpacked
 from mreg.importers.words import tags_of, time_in
+from mreg.storage.posix import set_mode
 from mreg.values.errors import MissingPath
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
@@ -64,16 +66,23 @@ def read(source: str, options: Options) -> Plan:
     tree = Tree(source, options.data)
     unpacked = Unpacked()
     collections: dict[str, list[tuple[_Found, PlannedVersion]]] = {}
+    others: set[str] = set()
     omitted = Omissions()
     for found in _manifests(tree, omitted):
         with omitted.left_out(found.called):
             name = found.said.get(f"{_OWN}name") or found.said.get("org.opencontainers.image.title")
-            version = _version(tree, unpacked, found)
-            collections.setdefault(name or os.path.basename(tree.root), []).append((found, version))
+            name = name or os.path.basename(tree.root)
+            if not options.wanted(name):
+                others.add(name)
+                continue
+            version = _version(tree, options.scratch, unpacked, found)
+            collections.setdefault(name, []).append((found, version))
     if not collections:
         omitted.refuse()
+    if not collections and not others:
         raise NothingToImport(source=source, what="no model")
     planned = tuple(_collection(name, every) for name, every in collections.items())
+    planned += tuple(PlannedCollection(name, ()) for name in sorted(others))
     return Plan(SYSTEM, source, planned, tuple(omitted.notes), unpacked)
 
 
@@ -107,12 +116,12 @@ def _collection(name: str, every: list[tuple[_Found, PlannedVersion]]) -> Planne
     return PlannedCollection(name, tuple(versions), aliases, types.pop() if len(types) == 1 else "model")
 
 
-def _version(tree: Tree, unpacked: Unpacked, found: _Found) -> PlannedVersion:
+def _version(tree: Tree, scratch: Scratch, unpacked: Unpacked, found: _Found) -> PlannedVersion:
     said, descriptor = found.said, _descriptor(tree, found)
     files: dict[str, PlannedFile] = {}
     folders = set(_texts_in(said.get(f"{_OWN}folders")))
     for layer in _listed(found.manifest, "layers", found.digest):
-        for path, file in _layer(tree, unpacked, layer):
+        for path, file in _layer(tree, scratch, unpacked, layer):
             if path in files:
                 raise MalformedSource(path=found.digest, reason=f"{path!r} is in two layers")
             if file is not None:
@@ -144,7 +153,9 @@ def _descriptor(tree: Tree, found: _Found) -> dict[str, Any]:
     return descriptor if isinstance(descriptor, dict) else {}
 
 
-def _layer(tree: Tree, unpacked: Unpacked, layer: Mapping[str, Any]) -> Iterator[tuple[str, PlannedFile | None]]:
+def _layer(
+    tree: Tree, scratch: Scratch, unpacked: Unpacked, layer: Mapping[str, Any]
+) -> Iterator[tuple[str, PlannedFile | None]]:
     """The files in a layer, and its folders (None)."""
     digest, kind, said = str(layer.get("digest")), str(layer.get("mediaType")), _texts(layer.get("annotations"))
     place = _place(tree, digest)
@@ -163,10 +174,20 @@ def _layer(tree: Tree, unpacked: Unpacked, layer: Mapping[str, Any]) -> Iterator
     facts = _json_in(next((said[key] for key in _FACTS if key in said), None))
     mode = facts.get("mode") if isinstance(facts, dict) else None
     size = layer.get("size")
+    file = PlannedFile(place, size if isinstance(size, int) else None, {"sha256": digest.partition(":")[2]})
     if isinstance(mode, int) and mode & 0o100:
-        with open(place, "rb") as file:
-            place = unpacked.copy(file, os.fstat(file.fileno()).st_size, executable=True)
-    yield path, PlannedFile(place, size if isinstance(size, int) else None, {"sha256": digest.partition(":")[2]})
+        file = file._replace(file=scratch.path(), size=file.size or os.path.getsize(place), write=_executable(place))
+    yield path, file
+
+
+def _executable(place: str) -> Callable[[str], None]:
+    """Makes an executable copy of the file there."""
+
+    def write(path: str) -> None:
+        shutil.copyfile(place, path)
+        set_mode(path, 0o755)
+
+    return write
 
 
 def _place(tree: Tree, digest: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -49,11 +49,13 @@ class Options(NamedTuple):
 
 class PlannedFile(NamedTuple):
     """Where the bytes of a file lie, and what the source says of them. digests: hex, by the name of the algorithm
-    (`importers/check.py::ALGORITHMS`)."""
+    (`importers/check.py::ALGORITHMS`). write: makes the file, where the source does not have it as one; it is called
+    only if the file has to be read, which is not so for a version that is here."""
 
     file: str
     size: int | None = None
     digests: Mapping[str, str] = {}
+    write: Callable[[str], None] | None = None
 
 
 class PlannedInput(NamedTuple):

@@ -12,7 +12,7 @@ from mreg.importers.drafting import is_kept
 from mreg.importers.faults import PartlyImported
 from mreg.importers.intake import Intake
 from mreg.importers.numbers import Numbers
-from mreg.importers.plan import Options, Plan, PlannedVersion, Scratch
+from mreg.importers.plan import Options, Plan, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.prepared import Prepared
 from mreg.importers.targets import Target
 from mreg.importers.words import sayable
@@ -99,12 +99,14 @@ def _counter(plan: Plan, progress: Progress | None) -> Told:
 
 def _size(version: PlannedVersion) -> int:
     """As its files are now."""
-    return sum(_size_of(file.file) for file in version.files.values())
+    return sum(_size_of(file) for file in version.files.values())
 
 
-def _size_of(file: str) -> int:
+def _size_of(file: PlannedFile) -> int:
+    if file.write is not None:
+        return file.size or 0
     try:
-        return os.stat(file).st_size
+        return os.stat(file.file).st_size
     except OSError:
         return 0
 

@@ -24,7 +24,7 @@ from mreg.importers.faults import (
     PartialVersion,
     WrongBytes,
 )
-from mreg.importers.git import Tag
+from mreg.importers.git import Entry, Git, Tag
 from mreg.importers.gto_tags import registered
 from mreg.repository import Repository
 
@@ -440,6 +440,67 @@ class TestGtoInGit:
 
         with pytest.raises(PartialVersion, match=r"big\.bin"):
             repo.import_from(project.folder)
+
+    def test_only_files_of_new_versions_that_were_asked_for_are_read(
+        self, repo: Repository, project: GitRepo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given
+        project.write("dvc.yaml", "artifacts: {digits: {path: models/digits}, other: {path: other.bin}}")
+        project.write("other.bin", "other")
+        project.commit("other")
+        project.tag("other@v2.0.0")
+        written: list[str] = []
+        write = Git.write
+
+        def recording(git: Git, entry: Entry, path: str) -> None:
+            written.append(entry.path)
+            write(git, entry, path)
+
+        monkeypatch.setattr(Git, "write", recording)
+
+        # when
+        planned = repo.import_from(project.folder, dry_run=True)
+        after_plan = list(written)
+        repo.import_from(project.folder, only=["digits"])
+        after_one = sorted({*written})
+        written.clear()
+        rest = repo.import_from(project.folder)
+
+        # then
+        assert [(one.name, one.versions[-1].size) for one in planned.collections] == [("digits", 11), ("other", 5)]
+        assert after_plan == []
+        assert after_one == ["models/digits/sub/config.json", "models/digits/weights.bin"]
+        assert (rest.added, written) == (("other:v0",), ["other.bin"])
+
+    def test_what_is_wrong_with_another_artifact_keeps_nobody_from_importing_one(
+        self, repo: Repository, project: GitRepo
+    ) -> None:
+        # given
+        project.write("dvc.yaml", "artifacts: {digits: {path: models/digits}, other: {path: other.bin}}")
+        project.write("other.bin", "other")
+        project.commit("other")
+        project.tag("other@v2.0.0")
+        project.tag("third@v1.0.0")
+        blob = project.git("rev-parse", "HEAD:other.bin")
+        (project.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+
+        # when
+        done = repo.import_from(project.folder, only=["digits"])
+
+        # then
+        assert (done.added, done.notes) == (("digits:v0", "digits:v1"), ())
+        with pytest.raises(PartialVersion, match=r"other v2.0.0 is incomplete: 'other.bin' is not there"):
+            repo.import_from(project.folder)
+
+    def test_files_stay_executable(self, repo: Repository, project: GitRepo) -> None:
+        project.write("models/digits/run.sh", "#!/bin/sh\n")
+        (project.folder / "models/digits/run.sh").chmod(0o755)
+        project.commit("a script")
+        project.tag("digits@v3.0.0")
+
+        repo.import_from(project.folder)
+
+        assert [one.path for one in repo.files("digits") if one.executable] == ["run.sh"]
 
 
 def test_tags_of_gto_are_understood() -> None:

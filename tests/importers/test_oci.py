@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, WrongBytes
+from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, UnknownCollection, WrongBytes
 from mreg.repository import Repository
 from mreg.values.errors import MissingPath, MregError
 
@@ -195,3 +196,47 @@ def test_a_header_that_claims_gigabytes_takes_no_memory(repo: Repository, layout
 
     with pytest.raises(MalformedSource, match="a header is too long"):
         repo.import_from(layout.folder)
+
+
+def test_of_models_that_were_not_asked_for_only_the_manifest_is_read(repo: Repository, layout: Layout) -> None:
+    # given
+    layout.model(layout.raw("x", b"one"), names=("v0",), **{"io.mreg.name": "one"})
+    archive = layout.tar(("y", b"two"))
+    layout.model(archive, names=("v1",), **{"io.mreg.name": "two"})
+    (layout.folder / "blobs" / "sha256" / archive["digest"].partition(":")[2]).write_bytes(b"damaged")
+
+    # when
+    done = repo.import_from(layout.folder, only=["one"])
+
+    # then
+    assert done.added == ("one:v0",)
+    with pytest.raises(WrongBytes):
+        repo.import_from(layout.folder)
+    with pytest.raises(UnknownCollection):
+        repo.import_from(layout.folder, only=["three"])
+
+
+def test_a_plan_copies_no_executable_file(repo: Repository, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    layer = layout.raw("run.sh", b"#!/bin/sh\n")
+    layer["annotations"]["org.cncf.model.file.metadata+json"] = json.dumps({"mode": 0o755})
+    layout.model(layer)
+    copied: list[str] = []
+    copy = shutil.copyfile
+
+    def recording(source: str, target: str) -> None:
+        copied.append(target)
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", recording)
+
+    # when
+    planned = repo.import_from(layout.folder, dry_run=True)
+    after_plan = list(copied)
+    done = repo.import_from(layout.folder)
+    repo.import_from(layout.folder)
+
+    # then
+    assert planned.collections[0].versions[0].size == 10
+    assert (after_plan, len(copied)) == ([], 1)
+    assert [(one.path, one.executable) for one in repo.files(done.added[0])] == [("run.sh", True)]
