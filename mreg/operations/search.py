@@ -14,7 +14,7 @@ from mreg.refs import properties
 from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context
 from mreg.session.fact_queries import EVERY, FIRST, Condition, Held, Order, Query, both, can_be_best, fits_statement
-from mreg.session.facts import Records, words_of
+from mreg.session.facts import Records, folded, words_of
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_card, listed_collections, listed_links
 from mreg.values import names
@@ -224,10 +224,10 @@ class Search:
             and limit * 10 <= FIRST
             and self._order
             and can_be_best(self._order[0].key)
-            and not self._are_few(query)
+            and not self._is_small(query)
         ):
             bounds = query.bounds(self._wanted.where, self._order[0].key)
-            best = query.best(self._condition(query, few=True), self._order, limit, bounds)
+            best = query.best(self._condition(query, few=True, text_last=True), self._order, limit, bounds)
             if best is not None:
                 self.total = query.count(where, limit + MOST_COUNTED + 1) if counts else None
                 return [Resolved(*row) for row in best]
@@ -245,15 +245,19 @@ class Search:
 
     def _are_few(self, query: Query) -> bool:
         """Whether few versions are left to be looked at by the text or the collections that are searched."""
-        wanted = self._wanted
-        return bool(wanted.text or (wanted.within and query.count(self.within(query), FIRST + 1) <= FIRST))
+        return bool(self._wanted.text) or self._is_small(query)
 
-    def _condition(self, query: Query, *, few: bool) -> Condition:
+    def _is_small(self, query: Query) -> bool:
+        """Whether the collections that are searched have few versions."""
+        return bool(self._wanted.within and query.count(self.within(query), FIRST + 1) <= FIRST)
+
+    def _condition(self, query: Query, *, few: bool, text_last: bool = False) -> Condition:
+        """few: as in `Query.condition`. text_last: whether this is so of the text too."""
         parts = [query.condition(self._wanted.where, self._now, few=few), self.within(query)]
         if self._wanted.text:
-            needle = self._wanted.text.casefold().replace("\0", "\n")
-            named = [(one.artifact, one.number) for one in own_aliases(self.index) if needle in one.word.casefold()]
-            parts.append(query.containing(needle, named))
+            needle = folded(self._wanted.text)
+            named = [(one.artifact, one.number) for one in own_aliases(self.index) if needle in folded(one.word)]
+            parts.append(query.containing(needle, named, few=text_last))
         return both(*parts)
 
     def matches(self, version: Version) -> bool:

@@ -10,9 +10,21 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from mreg.session.facts import FALSE, INPUTS, NAN, NO_VALUE, TAGS, TRUE
+from mreg.session.facts import (
+    DIGITS,
+    FALSE,
+    INPUTS,
+    LONGEST_FIGURE,
+    NAN,
+    NO_VALUE,
+    TAGS,
+    TRUE,
+    folded,
+    letters,
+)
 from mreg.values.filters.filter import Filter
 from mreg.values.filters.meaning import elements_fit, needed, positive
 from mreg.values.filters.texts import OPERATORS
@@ -29,6 +41,9 @@ records."""
 
 FIRST: Final = 1000
 """So many versions are looked at one by one before all of them are."""
+
+SAMPLE: Final = 200
+"""So many versions tell how many are likely to fit. What is found does not depend on it."""
 
 _COLUMNS = {"name": "(v.artifact || ':v' || v.number)"} | {
     name: f"v.{name}"
@@ -50,6 +65,10 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LARGEST = 2**63 - 1
 _NUMBERS, _TEXTS = "{0} < ''", "{0} >= '' AND {0} < x''"
 """How SQLite orders types: numbers, texts, blobs."""
+_CHOSEN = "IN (SELECT value FROM chosen WHERE test = ?)"
+"""Among the values that `Query._choose` kept under the number."""
+_GOLDEN = (5**0.5 - 1) / 2
+"""Its multiples, less their whole parts, are spread evenly, however many there are."""
 _LONGEST_PATTERN = 10_000
 """Characters; SQLite takes 50,000 bytes."""
 _RANK = "CASE WHEN {0} < '' THEN 0 WHEN {0} < x'' THEN 1 WHEN {0} IS NULL THEN 3 ELSE 2 END"
@@ -82,6 +101,12 @@ class Condition(NamedTuple):
     def origin(self) -> str:
         """Where the versions come from."""
         return f"({self.ids}) d CROSS JOIN versions v ON v.id = d.id" if self.ids else "versions v"
+
+    @property
+    def origin_of_ids(self) -> str:
+        """The same for a query that is about ids only."""
+        by_id_only = "v." not in self.text.replace("v.id", "")
+        return f"({self.ids}) v" if self.ids and by_id_only else self.origin
 
 
 EVERY: Final = Condition("1")
@@ -123,9 +148,7 @@ class Query:
             query = f"SELECT created, id FROM versions ORDER BY created {'DESC' if newest else 'ASC'} LIMIT ?"
             rows = self._db.execute(query, (FIRST,)).fetchall()
         else:
-            ordered = "AND value < '' ORDER BY value DESC" if descending else "AND value < x'' ORDER BY value"
-            query = f"SELECT value, version FROM facts WHERE key = ? AND item = 0 AND {bounds.text} {ordered} LIMIT ?"
-            rows = self._db.execute(query, (self.key(key.name), *bounds.values, FIRST)).fetchall()
+            rows = self._first(key, bounds, descending=descending)
         for most in sorted({min(limit * 5, FIRST), FIRST}):
             some = rows[:most]
             if len(some) == most:  # there may be more with the value of the last one
@@ -139,6 +162,36 @@ class Query:
             if len(rows) <= most:
                 break
         return None
+
+    def _first(self, key: Key, bounds: Condition, *, descending: bool) -> list[tuple[Any, int]]:
+        """The first FIRST values of a key, by their order, with the versions that have them."""
+        ordered = "AND value < '' ORDER BY value DESC" if descending else "AND value < x'' ORDER BY value"
+        where = f"key = ? AND item = 0 AND {bounds.text} {ordered}"
+        values = self.key(key.name), *bounds.values
+        if self._sample:  # passing over the values behind an edge is twice as fast as sorting them in
+            query = f"SELECT value FROM facts WHERE version IN ({self._sample}) AND {where}"
+            sampled = self._db.execute(query, values).fetchall()
+            place = 2 * SAMPLE * FIRST // self._top + 4
+            if place < len(sampled):
+                side = ">=" if descending else "<="
+                query = f"SELECT value, version FROM facts WHERE value {side} ? AND {where} LIMIT ?"
+                rows = self._db.execute(query, (*sampled[place], *values, FIRST)).fetchall()
+                if len(rows) == FIRST:
+                    return rows
+        query = f"SELECT value, version FROM facts WHERE {where} LIMIT ?"
+        return self._db.execute(query, (*values, FIRST)).fetchall()
+
+    @cached_property
+    def _top(self) -> int:
+        """The largest id."""
+        return int(self._db.execute("SELECT max(id) FROM versions").fetchone()[0] or 0)
+
+    @cached_property
+    def _sample(self) -> str:
+        """Ids spread over all of them, for a statement; "" if they are few anyway."""
+        if self._top <= 4 * FIRST:
+            return ""
+        return ", ".join(str(1 + int(n * _GOLDEN % 1 * self._top)) for n in range(SAMPLE))
 
     def _ordered(
         self, where: Condition, order: Sequence[Order], limit: int | None, join: str
@@ -168,14 +221,14 @@ class Query:
         """The same condition, looked up once for several questions."""
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS matched (id INTEGER PRIMARY KEY)")
         self._db.execute("DELETE FROM matched")
-        query = f"INSERT INTO matched SELECT v.id FROM {where.origin} WHERE {where.text} ORDER BY v.id"
+        query = f"INSERT INTO matched SELECT v.id FROM {where.origin_of_ids} WHERE {where.text} ORDER BY v.id"
         self._db.execute(query, (*where.ids_values, *where.values))
         return Condition("1", ids="SELECT id FROM matched")
 
     def count(self, where: Condition, most: int | None = None) -> int:
         """How many versions fit, or `most` if there are more."""
         alone = where.ids and where.text == EVERY.text  # then it need not be looked at what they are
-        query = where.ids if alone else f"SELECT 1 FROM {where.origin} WHERE {where.text}"
+        query = where.ids if alone else f"SELECT 1 FROM {where.origin_of_ids} WHERE {where.text}"
         query = f"SELECT count(*) FROM ({query}{'' if most is None else f' LIMIT {most}'})"
         return int(self._db.execute(query, (*where.ids_values, *where.values)).fetchone()[0])
 
@@ -240,23 +293,54 @@ class Query:
 
     def among(self, artifacts: Iterable[str], links: Iterable[tuple[str, int]]) -> Condition:
         """Versions of these artifacts, or among these."""
-        chosen = "IN (SELECT value FROM chosen WHERE test = ?)"
         values = [self._choose(artifacts), self._choose_versions(links)]
-        return Condition(f"(v.artifact {chosen} OR v.id {chosen})", values)
+        return Condition(f"(v.artifact {_CHOSEN} OR v.id {_CHOSEN})", values)
 
-    def containing(self, needle: str, versions: Iterable[tuple[str, int]]) -> Condition:
-        """Versions whose words contain the text, or that are among these."""
-        pattern = f"*{''.join(f'[{char}]' if char in '*?[' else char for char in needle)}*"
-        short = len(pattern) <= _LONGEST_PATTERN
-        found, looked_for = ("text GLOB ?", pattern) if short else ("instr(text, ?)", needle)  # GLOB is the faster one
-        query = f"SELECT id FROM words WHERE {found} UNION SELECT value FROM chosen WHERE test = ?"
-        return Condition("1", ids=query, ids_values=[looked_for, self._choose_versions(versions)])
+    def containing(self, needle: str, versions: Iterable[tuple[str, int]], *, few: bool = False) -> Condition:
+        """Versions whose words contain the text, or that are among these. few: as for `condition`."""
+        needle = folded(needle)
+        found, looked_for = _holds("text", needle)
+        names = [row for (row,) in self._db.execute(f"SELECT id FROM names WHERE {found}", (looked_for,))]
+        places, values = [("id", "words", found)], list[Any]([looked_for])
+        if names:
+            places = [("id", "words", f"({found} OR names {_CHOSEN})")]
+            values.append(self._choose(names))
+        patterns = self._figures_with(needle)
+        if len(patterns) == 1:
+            places.append(("id", "figures", "text GLOB ?"))
+            values += patterns
+        elif patterns:
+            places.append(("id", "figures", "EXISTS (SELECT 1 FROM chosen WHERE test = ? AND text GLOB value)"))
+            values.append(self._choose(patterns))
+        if versions := [*versions]:
+            places.append(("value", "chosen", "test = ?"))
+            values.append(self._choose_versions(versions))
+        if few:
+            texts = (f"EXISTS (SELECT 1 FROM {table} WHERE {id_} = v.id AND {test})" for id_, table, test in places)
+            return Condition(f"({' OR '.join(texts)})", values)
+        queries = (f"SELECT {id_} AS id FROM {table} WHERE {test}" for id_, table, test in places)
+        # In order, they are merged as they are found: the first ones do not wait for all others.
+        return Condition(EVERY.text, ids=f"{' UNION '.join(queries)} ORDER BY 1", ids_values=values)
+
+    def _figures_with(self, needle: str) -> list[str]:
+        """Patterns for the texts of figures that hold the text, or its end behind a key that ends as it begins."""
+        head, equals, tail = needle.rpartition("=")
+        if not tail or len(tail) > LONGEST_FIGURE or not DIGITS.issuperset(tail):
+            return []
+        if not head:
+            return [f"*{equals}{tail}*"]
+        return [f"*\n{letters(key)}={tail}*" for key in self._keys_ending(head)]
+
+    def _keys_ending(self, text: str) -> list[int]:
+        """The keys of metadata that end so, when folded."""
+        rows = self._db.execute("SELECT id, name FROM keys")
+        return [key for key, name in rows if folded(name).endswith(text)]
 
     def condition(self, filters: Iterable[Filter], now: datetime, *, few: bool = False) -> Condition:
         """The filters, but for those that are too large for a statement. few: facts are looked up version by version,
         which is faster where few versions are looked at, instead of once for all."""
         parts = [(tree, one) for one in filters if fits_statement(one.tree) for tree in _conjuncts(one.tree)]
-        scanned = None if few else min((tree for tree, _ in parts if _can_scan(tree)), key=_breadth, default=None)
+        scanned = None if few else self._narrowest([(tree, one) for tree, one in parts if _can_scan(tree)])
         self._probes = few or scanned is not None
         ids, ids_values = "", list[Any]()
         texts, values = list[str](), list[Any]()
@@ -270,6 +354,20 @@ class Query:
             texts.append(text)
             values += more
         return Condition(" AND ".join(texts) or EVERY.text, values, ids, ids_values)
+
+    def _narrowest(self, parts: Sequence[tuple[Test, Filter]]) -> Test | None:
+        """The test that the fewest versions are likely to pass."""
+        if len(parts) < 2 or not self._sample:
+            return min((test for test, _ in parts), key=_breadth, default=None)
+        return min(parts, key=lambda part: (self._passing(*part), _breadth(part[0])))[0]
+
+    def _passing(self, test: Test, found: Filter) -> int:
+        """How many versions of the sample pass."""
+        if test.op in OPERATORS:  # to tell, all texts of the key would have to be looked at
+            return SAMPLE // 3
+        text, values = self._of_facts(test, found)
+        query = f"SELECT count(DISTINCT version) FROM facts WHERE version IN ({self._sample}) AND key = ?{text}"
+        return int(self._db.execute(query, (self.key(test.key.name), *values)).fetchone()[0])
 
     def bounds(self, filters: Iterable[Filter], key: Key) -> Condition:
         """What the filters ask of one key of metadata: a test of `value`, the only one of a version."""
@@ -306,7 +404,7 @@ class Query:
             return ("1" if elements_fit(test, ["version"], found.matchers) else "0"), []
         if key.name == "type":
             fitting = [name for name, type_ in self._types().items() if elements_fit(test, [type_], found.matchers)]
-            return "v.artifact IN (SELECT value FROM chosen WHERE test = ?)", [self._choose(fitting)]
+            return f"v.artifact {_CHOSEN}", [self._choose(fitting)]
         if key.name == "age":
             test = _as_created(test, now)
         column = _COLUMNS[test.key.name]
@@ -349,7 +447,7 @@ class Query:
         if op in OPERATORS:
             fits = found.matchers[op, str(wanted[0].value)]
             number = self._choose([text for (text,) in self._db.execute(texts, parameters) if fits(text)])
-            return f"({column} IN (SELECT value FROM chosen WHERE test = ?))", [number]
+            return f"({column} {_CHOSEN})", [number]
         values = [_stored(value) for value in wanted]
         numbers, words = _NUMBERS.format(column), _TEXTS.format(column)
         if op == "is":
@@ -380,6 +478,14 @@ class Query:
         query = "INSERT INTO held SELECT ?, ?, id FROM versions WHERE artifact = ? AND number = ?"
         self._db.executemany(query, self._held())
         self._db.execute("INSERT INTO held SELECT 'tag', value, version FROM facts WHERE key = ?", (TAGS,))
+
+
+def _holds(column: str, needle: str) -> tuple[str, str]:
+    """A condition that the column holds the text, and its parameter."""
+    pattern = f"*{''.join(f'[{char}]' if char in '*?[' else char for char in needle)}*"
+    if len(pattern) <= _LONGEST_PATTERN:
+        return f"{column} GLOB ?", pattern  # the faster one
+    return f"instr({column}, ?)", needle
 
 
 def can_be_best(key: Key) -> bool:

@@ -37,11 +37,23 @@ TABLES = (
     "CREATE TABLE facts (key INTEGER, version INTEGER, item INTEGER, value, PRIMARY KEY (key, version, item)) "
     "WITHOUT ROWID",
     f"CREATE INDEX facts_inputs ON facts (value) WHERE key = {INPUT_DIGESTS}",  # for whoever names that very number
-    "CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT)",  # apart, so that scans of versions stay short
+    # What texts are looked for in: apart, so that scans of versions stay short, and numbers apart from all else, which
+    # most texts cannot stand in. names: the row of `names` with the keys of the version's numbers.
+    "CREATE TABLE words (id INTEGER PRIMARY KEY, names INTEGER, text TEXT)",
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT UNIQUE)",
+    "CREATE TABLE figures (id INTEGER PRIMARY KEY, text TEXT)",
 )
 
 FALSE, TRUE, NO_VALUE, NAN = b"\x00", b"\x01", b"\x02", b"\x03"
 """What is neither a number nor a text, so that it equals none. An element without a value keeps its key known."""
+
+DIGITS: Final = frozenset("0123456789.e+-")
+"""What numbers are written with."""
+
+LONGEST_FIGURE: Final = 30
+"""Characters: no number of metadata takes more."""
+
+_LETTERS: Final = "ABCDFGHIJKLMNOPQ"
 
 _AT_ONCE = 1000
 """Versions per transaction: who writes to the tables meanwhile need not wait long."""
@@ -128,6 +140,7 @@ class Facts(RefMirror):
         ).fetchone()
         if row is not None:
             self._db.execute("DELETE FROM words WHERE id = ?", row)
+            self._db.execute("DELETE FROM figures WHERE id = ?", row)
             query = "DELETE FROM facts WHERE (key IN (?, ?) OR key IN (SELECT id FROM keys)) AND version = ?"
             self._db.execute(query, (INPUTS, INPUT_DIGESTS, *row))
 
@@ -146,15 +159,30 @@ class Facts(RefMirror):
         number = cursor.lastrowid
         flat = flatten(said.metadata)
         assert number is not None
-        text = "\n".join(words_of(said.message, record.run, flat))
-        self._db.execute("INSERT INTO words VALUES (?, ?)", (number, text.casefold().replace("\0", "\n")))
         for name in flat:
             if name not in known:
                 known[name] = self._key(name)
+        self._keep_texts(number, said.message, record.run, flat, known)
+        for name in flat:
             yield from ((known[name], number, item, value) for item, value in stored(flat[name]))
         yield from ((INPUTS, number, item, entry.reference) for item, entry in enumerate(said.inputs, 1))
         yield from ((INPUT_DIGESTS, number, item, entry.version) for item, entry in enumerate(said.inputs, 1))
         yield from ((TAGS, number, item, tag) for item, tag in enumerate(said.tags, 1))
+
+    def _keep_texts(
+        self, number: int, message: str, run: str | None, flat: dict[str, Any], known: dict[str, int]
+    ) -> None:
+        """Keep `words_of` these, folded; of keys with a number, the keys and the numbers each by themselves."""
+        texts = {key: f"{value}" for key, value in flat.items() if type(value) in (float, int)}
+        figures = {key: text for key, text in texts.items() if len(text) <= LONGEST_FIGURE and DIGITS.issuperset(text)}
+        words = words_of(message, run, {key: value for key, value in flat.items() if key not in figures})
+        names = folded("\n".join(f"{key}=" for key in figures))
+        row = self._db.execute("SELECT id FROM names WHERE text = ?", (names,)).fetchone()
+        if row is None:
+            row = self._db.execute("INSERT INTO names (text) VALUES (?) RETURNING id", (names,)).fetchone()
+        self._db.execute("INSERT INTO words VALUES (?, ?, ?)", (number, *row, folded("\n".join(words))))
+        text = "".join(f"\n{letters(known[key])}={figure}" for key, figure in figures.items())
+        self._db.execute("INSERT INTO figures VALUES (?, ?)", (number, text))
 
     def _key(self, name: str) -> int:
         row = self._db.execute("SELECT id FROM keys WHERE name = ?", (name,)).fetchone()
@@ -186,6 +214,19 @@ def stored_element(element: Any) -> Any:
     if isinstance(element, int) and not -(2**63) <= element < 2**63:
         return float(element)
     return element
+
+
+def folded(text: str) -> str:
+    """As texts are kept, and looked for. A search for one with either of these two characters asks the records too."""
+    return text.casefold().replace("\0", "\n")
+
+
+def letters(key: int) -> str:
+    """What stands for a key in the table of figures: nothing that a folded text could have."""
+    return f"{key:x}".translate(_TO_LETTERS)
+
+
+_TO_LETTERS: Final = str.maketrans("0123456789abcdef", _LETTERS)
 
 
 def words_of(message: str, run: str | None, flat: dict[str, Any]) -> list[str]:

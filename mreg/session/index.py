@@ -33,7 +33,7 @@ from mreg.storage import Storage
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
-SCHEMA = 12
+SCHEMA = 13
 """To be raised with every change of the tables."""
 
 _TABLES = (

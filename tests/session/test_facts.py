@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from mreg import Filter, Input, Version
+from mreg.operations.search import mentions
 from mreg.session import facts, ref_mirror
 from mreg.session.fact_queries import EVERY, Held, Order, Query
 from mreg.session.facts import Facts, Records
@@ -225,6 +228,142 @@ def test_a_text_is_found_as_it_is_written(needle: str) -> None:
 
     # then
     assert found == right
+
+
+_needles = st.sampled_from(
+    ["=", "a", "a=", "a=1", "=1", "m.x", ".x=0.", "x=-1", "0", "5", "0.5", "e", "1e", "-", "=-", "+3",
+     "9223372036854775808", "=9223372036854775807", "true", "nan", "=inf", "best", "och", "r", "[1", "0" * 31,
+     "m/`x`=1", 'q"=0', "ä ö=1", "=x"]
+) | _text  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(_described, min_size=1, max_size=5), _needles)
+@example([({"k=1": 2.5}, "", None, 0, [], [], False, False)], "=1=2")
+@example([({"ab": 12, "b": 3}, "", None, 0, [], [], False, False)], "b=1")
+@example([({"ab": 31, "b": 3}, "", None, 0, [], [], False, False)], "b=31")
+@example([({"k": 1e22, "l": -0.0}, "", None, 0, [], [], False, False)], "e+2")
+@example([({"K\0": 7}, "", None, 0, [], [], False, False)], "k\0=7")
+def test_texts_are_found_in_words_keys_and_numbers(described: list[Any], needle: str) -> None:
+    # given
+    versions = [version(number, one) for number, one in enumerate(described)]
+    tables, records = filled(versions)
+    needle = needle.casefold()
+    named = [(one.artifact, one.number) for one, _, _ in versions if any(needle in alias for alias in one.aliases)]
+
+    # when
+    def ask(db: Any) -> Any:
+        query = Query(db, list, dict)
+        ways = [query.containing(needle, named, few=few) for few in (False, True)]
+        return [(query.find(way, [], None), query.count(way), query.count(way, 1)) for way in ways]
+
+    answers = tables.asked(records, ask)
+
+    # then
+    right = {(one.artifact, one.number) for one, _, _ in versions if mentions(one, needle)}
+    for rows, number, at_most_one in answers:
+        found = {(artifact, number) for artifact, number, _ in rows}
+        assert found == right or (right <= found and "\n" in needle.replace("\0", "\n"))
+        assert (number, at_most_one) == (len(found), min(len(found), 1))
+
+
+def _touched(tables: Tables, records: Records, ask: Callable[[Query], Any]) -> tuple[set[str], int]:
+    """Which tables a question reads, and how many steps SQLite takes."""
+    read, steps = set[str](), 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def authorise(action: int, table: str | None, *_: Any) -> int:
+        if action == sqlite3.SQLITE_READ and table:
+            read.add(table)
+        return sqlite3.SQLITE_OK
+
+    def asked(db: sqlite3.Connection) -> None:
+        query = Query(db, list, dict)
+        db.set_authorizer(authorise)
+        db.set_progress_handler(step, 1)
+        ask(query)
+
+    tables.asked(records, asked)
+    return read, steps
+
+
+def test_a_word_is_not_looked_for_in_numbers() -> None:
+    # given
+    tables, records = filled([version(n, ({"k": n}, "epoch 9", None, 0, [], [], False, False)) for n in range(3)])
+
+    # when
+    read = {
+        needle: _touched(tables, records, lambda query, needle=needle: query.count(query.containing(needle, [])))[0]
+        for needle in ("epoch", "k=", "9", "k=9", "l=9")
+    }
+
+    # then
+    assert {needle for needle, names in read.items() if "figures" in names} == {"9", "k=9"}
+
+
+def test_a_count_by_keys_reads_facts_only() -> None:
+    # given
+    tables, records = filled([version(n, ({"k": n}, "", None, 0, [], [], False, False)) for n in range(3)])
+    filters = [Filter("k >= 1 and not k = 2")]
+
+    # when
+    read, _ = _touched(tables, records, lambda query: query.count(query.condition(filters, NOW)))
+
+    # then
+    assert "facts" in read
+    assert "versions" not in read
+
+
+@pytest.mark.parametrize("sample", [40, 100])
+@pytest.mark.parametrize("order", ["shuffled", "rising", "equal"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_best_are_the_same_whatever_a_sample_says(
+    sample: int, order: str, descending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    monkeypatch.setattr("mreg.session.fact_queries.FIRST", 5)
+    values = {"shuffled": lambda n: n * 37 % 200, "rising": lambda n: n, "equal": lambda n: n // 50}[order]
+    every = [version(n, ({"k": values(n), "l": n % 2}, "", None, 0, [], [], False, False)) for n in range(200)]
+    tables, records = filled(every)
+    filters, sort = [Filter("k >= 1 and l = 1")], [Order(Key("k"), descending)]
+
+    def best(query: Query) -> Any:
+        return query.best(query.condition(filters, NOW, few=True), sort, 1, query.bounds(filters, Key("k")))
+
+    # when
+    found, steps = [], []
+    for size in (0, sample):
+        monkeypatch.setattr("mreg.session.fact_queries.SAMPLE", size)
+        found.append(tables.asked(records, lambda db: best(Query(db, list, dict))))
+        steps.append(_touched(tables, records, best)[1])
+
+    # then
+    assert found[0] == found[1]
+    assert order == "equal" or found[0] is not None
+    assert order == "equal" or sample > 40 or steps[1] < steps[0]
+
+
+@pytest.mark.parametrize("where", ["k >= 0 and l > 190", "l > 190 and k >= 0"])
+def test_the_test_that_few_pass_is_asked_first(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    monkeypatch.setattr("mreg.session.fact_queries.FIRST", 5)
+    monkeypatch.setattr("mreg.session.fact_queries.SAMPLE", 20)
+    every = [version(n, ({"k": n, "l": n}, "", None, 0, [], [], False, False)) for n in range(200)]
+    tables, records = filled(every)
+
+    # when
+    def ask(db: Any) -> Any:
+        query = Query(db, list, dict)
+        return query.condition([Filter(where)], NOW), query.key("l")
+
+    condition, key = tables.asked(records, ask)
+
+    # then
+    assert condition.ids_values[0] == key
 
 
 def test_versions_without_the_key_come_last_in_both_directions() -> None:
