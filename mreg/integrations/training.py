@@ -21,9 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from mreg.integrations import metrics as told_metrics, snapshot
+from mreg.integrations import metrics as told_metrics
 from mreg.integrations.metrics import Goal, InvalidGoal, number, numbers
 from mreg.integrations.ranks import first_rank, no_ranks
+from mreg.integrations.snapshot import Snapshot
 from mreg.repository import Repository
 from mreg.repository.given import texts
 from mreg.values import names
@@ -46,7 +47,7 @@ _logger = logging.getLogger("mreg")
 
 
 class _Save(NamedTuple):
-    folder: str
+    files: Snapshot | _Written
     metadata: dict[str, Any]
     message: str | None
 
@@ -119,15 +120,16 @@ class Checkpoints:
     ) -> None:
         """Log the folder (its contents) or the file as the next version.
 
-        It may be changed or deleted as soon as this returns: what is logged is a folder of hard links to its files
-        (copies, where there can be none), which is made here. Files must be replaced, not written to. step, metrics
+        It may be deleted, and files in it replaced, as soon as this returns: what is logged is a folder with copies of
+        its files, or, of those over 16 MiB, hard links where there can be any. One of these that is written to before
+        it is logged is noticed (snapshot.Overwritten), and the checkpoint is not logged. step, metrics
         (numbers, or tensors of one element): stored as `step` and `metrics` in the version's metadata. name: what a
         file is called in the version.
 
         Where the last checkpoint is still being logged, this waits: at most one is under way.
         """
         told = self._told(step, metrics, metadata)
-        self._save(lambda: snapshot.of(os.fspath(path), name), told, message)
+        self._save(lambda: Snapshot(os.fspath(path), name), told, message)
 
     def save_by(
         self,
@@ -141,7 +143,7 @@ class Checkpoints:
         """Log what `write(folder)` writes into a temporary folder, called at once if this process logs at all. The
         other arguments are those of `save`."""
         told = self._told(step, metrics, metadata)
-        self._save(lambda: _written(write), told, message)
+        self._save(lambda: _Written(write), told, message)
 
     def flush(self) -> Version | None:
         """Wait until what was saved is logged; the version that was made last. With `strict`, raises what failed."""
@@ -187,7 +189,7 @@ class Checkpoints:
             self._warned.add(kind or fault)
             _logger.warning("%s: %s", self.artifact, fault)
 
-    def _save(self, make: Callable[[], str], metadata: dict[str, Any], message: str | None) -> None:
+    def _save(self, make: Callable[[], Snapshot | _Written], metadata: dict[str, Any], message: str | None) -> None:
         if self._closed and self._logs:
             self.missed += 1
             self._complain("a checkpoint was not logged: it was saved after close", "closed")
@@ -201,7 +203,7 @@ class Checkpoints:
         try:
             self.flush()
         except BaseException:
-            shutil.rmtree(save.folder, ignore_errors=True)
+            save.files.delete()
             raise
         if self._thread is None:
             self._settle(save)
@@ -214,7 +216,7 @@ class Checkpoints:
         except Exception as error:
             self._failed(error)
         finally:
-            shutil.rmtree(save.folder, ignore_errors=True)
+            save.files.delete()
 
     def _failed(self, error: Exception) -> None:
         if self.strict:
@@ -229,8 +231,9 @@ class Checkpoints:
         for _ in range(TRIES):
             place, better = self._compare(save.metadata.get("metrics", {}))
             try:
+                save.files.check()
                 return self._repository.log(
-                    save.folder,
+                    save.files.folder,
                     self.artifact,
                     aliases=[LAST, BEST] if better else [LAST],
                     links=self._links,
@@ -240,6 +243,7 @@ class Checkpoints:
                     exclude=self._exclude,
                     always=True,  # one checkpoint is one version: what was said of an earlier one stays as it is
                     expect=f"{self.artifact}:{BEST}={place}" if better else None,
+                    progress=save.files.check,  # the last call comes when all has been read
                 ).version
             except Unmet as error:
                 met = error
@@ -271,14 +275,22 @@ def _links(given: Sequence[str]) -> tuple[str, ...]:
     return texts(given)
 
 
-def _written(write: Callable[[str], object]) -> str:
-    folder = tempfile.mkdtemp(prefix="mreg-")
-    try:
-        write(folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return folder
+class _Written:
+    """Files that were written for this purpose. See `Snapshot`."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self.folder = tempfile.mkdtemp(prefix="mreg-")
+        try:
+            write(self.folder)
+        except BaseException:
+            self.delete()
+            raise
+
+    def check(self, *_: object) -> None:
+        """Nobody else knows of them."""
+
+    def delete(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _open(given: Repository | StrPath | None) -> Repository:

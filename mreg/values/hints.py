@@ -105,6 +105,7 @@ HINTS: dict[str, str] = {
     "nothing-to-log": "add files, or check whether --include, --exclude or .mregignore leaves all of them out",
     "unsupported-file": "remove it, or leave it out with `--exclude`",
     "unreadable-file": "check its permissions, or leave it out with `--exclude`",
+    "overwritten": "write each checkpoint to a new file, or pass `background=False`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "name another destination",
     "no-paths": "see `mreg log --help`",

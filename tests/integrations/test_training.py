@@ -10,12 +10,13 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mreg.integrations import snapshot
+from mreg.integrations.snapshot import COPIED, Overwritten, Snapshot
 from mreg.integrations.training import Checkpoints, Goal, InvalidGoal, first_rank, numbers
 from mreg.repository import Repository
 from mreg.values.errors import InvalidInput, NotFound
@@ -430,12 +431,12 @@ def test_metrics_are_numbers_and_arrays_of_one_element() -> None:
 
 def test_snapshot_of_a_process_that_died_is_deleted_by_the_next_one(checkpoint: Path) -> None:
     # given
-    code = f"import os; from mreg.integrations import snapshot; snapshot.of({str(checkpoint)!r}); os._exit(0)"
+    code = f"import os; from mreg.integrations.snapshot import Snapshot; Snapshot({str(checkpoint)!r}); os._exit(0)"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert len(os.listdir(checkpoint.parent)) == 2
 
     # when
-    made = snapshot.of(str(checkpoint))
+    made = Snapshot(str(checkpoint)).folder
 
     # then
     assert sorted(os.listdir(checkpoint.parent)) == sorted(["ckpt", os.path.basename(made)])
@@ -446,10 +447,83 @@ def test_snapshot_copies_where_files_cannot_be_linked(checkpoint: Path, monkeypa
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refused)
+    (checkpoint / "long").write_bytes(bytes(COPIED + 1))
 
-    made = snapshot.of(str(checkpoint))
+    made = Snapshot(str(checkpoint))
+    (checkpoint / "long").write_bytes(b"")
 
-    assert Path(made, "weights").read_bytes() == b"1"
+    made.check()
+    assert Path(made.folder, "weights").read_bytes() == b"1"
+    assert Path(made.folder, "long").read_bytes() == bytes(COPIED + 1)
+
+
+def test_a_short_file_may_be_written_to_as_soon_as_save_returns(repository: Repository, checkpoint: Path) -> None:
+    with Checkpoints("m", repository=repository, strict=True) as checkpoints, held(checkpoints):
+        checkpoints.save(checkpoint)
+        (checkpoint / "weights").write_bytes(b"2")
+
+    assert b"".join(repository.read("m:v0", "weights")) == b"1"
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("when", ["before it is logged", "while it is logged"])
+def test_a_long_file_that_is_written_to_before_it_is_logged_is_noticed(
+    repository: Repository,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    when: str,
+    strict: bool,
+) -> None:
+    (checkpoint / "weights").write_bytes(bytes(COPIED + 1))
+    log = repository.log
+
+    def overwrite() -> None:
+        os.utime(checkpoint / "weights", ns=(1, 1))  # as the next checkpoint's bytes would
+        with open(checkpoint / "weights", "r+b") as file:
+            file.write(b"2")
+
+    def logged(*arguments: Any, **options: Any) -> Any:
+        overwrite()
+        return log(*arguments, **options)
+
+    if when == "while it is logged":
+        monkeypatch.setattr(repository, "log", logged)
+    checkpoints = Checkpoints("m", repository=repository, strict=strict)
+    with held(checkpoints):
+        checkpoints.save(checkpoint)
+        if when == "before it is logged":
+            overwrite()
+    if strict:
+        with pytest.raises(Overwritten, match="weights"):
+            checkpoints.close()
+    else:
+        checkpoints.close()
+        assert "weights' was overwritten while it was being logged" in caplog.text
+    assert not repository.artifacts()
+    assert not list(checkpoint.parent.glob(".mreg-snapshot-*"))
+
+
+def test_a_long_file_that_is_replaced_as_soon_as_save_returns_is_logged_as_it_was(
+    repository: Repository, checkpoint: Path
+) -> None:
+    (checkpoint / "weights").write_bytes(bytes(COPIED + 1))
+    with Checkpoints("m", repository=repository, strict=True) as checkpoints, held(checkpoints):
+        checkpoints.save(checkpoint)
+        (checkpoint / "weights").unlink()
+        (checkpoint / "weights").write_bytes(b"2")
+
+    assert b"".join(repository.read("m:v0", "weights")) == bytes(COPIED + 1)
+
+
+@contextmanager
+def held(checkpoints: Checkpoints) -> Iterator[None]:
+    """Its thread does nothing until the end."""
+    assert checkpoints._thread
+    free = threading.Event()
+    checkpoints._thread.submit(free.wait)
+    yield
+    free.set()
 
 
 def test_importing_mreg_loads_no_framework() -> None:
