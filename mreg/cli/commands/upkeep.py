@@ -98,9 +98,9 @@ def gc(
     `log` may have to read its files again.
 
     Versions expire by --keep-last, by --older-than, or, if both are given, if they meet both. The defaults are the
-    settings gc.keep-last and gc.older-than. A version that an alias or a link holds never expires, nor does the latest
-    version of an artifact. --keep-best and --keep-where keep more versions, including those that they cannot judge
-    because the number is missing or NaN. A key that no version has is an error.
+    settings gc.keep-last and gc.older-than. A version that an alias or a link holds never expires, and
+    by these rules the latest version of an artifact does not either. --keep-best and --keep-where keep more versions,
+    including those that they cannot judge because the number is missing or NaN. A key that no version has is an error.
 
     An artifact's own settings (`mreg config set --artifact`) take precedence over the options. A version with an
     expiry time (`mreg log --ttl`) expires at that time, even if it is the latest.
