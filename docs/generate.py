@@ -37,8 +37,8 @@ OTHER_CODES = [
 ]
 
 ENVIRONMENT = {
-    "MREG_REPO": "The repository, unless `--repo` is given. No `.mreg` is then searched for upwards from the working "
-    "directory. Also where `mreg init` creates one, unless it is given a folder.",
+    "MREG_REPO": "The repository, unless `--repo` is given. mreg then does not look for a `.mreg` in the "
+    "working folder or above. Also where `mreg init` creates one, unless it is given a folder.",
     "MREG_CACHE": "The cache folder. Default: `$XDG_CACHE_HOME/mreg` or `~/.cache/mreg`; on macOS "
     "`~/Library/Caches/mreg`.",
     "MREG_AUTHOR": "Author recorded in the history and in new versions. Default: the account's name.",
@@ -103,16 +103,16 @@ model: its link of this number |
 | `AGE` | a number and a unit: `90s`, `15m`, `2h`, `14d`, `1w`; without a unit, seconds |
 | `GLOB` | a pattern as in `.gitignore` |
 
-`REMOTE/NAME` and `REMOTE/NAME:SELECTOR` refer to versions in a [remote](remotes.md); commands that only
-read accept them.
+`REMOTE/NAME` and `REMOTE/NAME:SELECTOR` refer to versions in a [remote](remotes.md); many commands that
+only read accept them.
 """
 
 AFTER_FAILURE = """\
-A command that exits with 2, 3, 4, 6 or 7 has changed nothing. Three kinds of finished work are kept: packs that
+A command that exits with 2, 3, 4, 6 or 7 has changed nothing, but these pieces of finished work are kept: packs that
 `gc --repack` has rewritten, packs that a transfer has sent, and entries that `mirror` has copied. A command that failed
 or was interrupted has made its change completely or not at all. An error of the kind `Incomplete` says that the change
-was made, and what failed afterwards, such as `uncertain` (it may not survive a power failure) or `unfinished` (gc could
-not delete everything). `fsck` exits with 5 if it finds damage.
+was made (with `unsure-write`: may have been made), and what failed afterwards, such as `uncertain` (it may not survive
+a power failure) or `unfinished` (gc could not delete everything). `fsck` exits with 5 if it finds damage.
 """
 
 

@@ -16,9 +16,9 @@ import pytest
 PROPERTY = "figure"
 
 ROWS = {
-    "deaths in memory": "a command dies at the n-th operation on its store, for every n",
-    "deaths in memory, then again": "a command dies, and so does the same command when it is repeated",
-    "failures in memory": "the n-th operation fails, or its reply is lost: EIO, ENOSPC, EDQUOT, EACCES",
+    "simulated deaths": "a command dies at the n-th operation on a store in memory, for every n",
+    "simulated deaths, then again": "a command dies, and so does the same command when it is repeated",
+    "simulated failures": "the n-th operation fails, or its reply is lost: EIO, ENOSPC, EDQUOT, EACCES",
     "kills": "SIGKILL at the n-th system call that changes a file, for every n",
     "failing calls": "that system call fails: EIO (fsync too), ENOSPC, EDQUOT",
     "full disk": "the disk is full from the n-th write on, for every n",
@@ -26,9 +26,9 @@ ROWS = {
     "power losses, ext4 writeback": "the same with `data=writeback,noauto_da_alloc`",
     "power losses, xfs": "the same on XFS",
     "operations in races": "of many processes at once; the histories are linearizable",
-    "alias reads in races": "whole, never older than one that ended before",
-    "steps of the state machine": "each compared with a model of dicts, some of them failing or killed",
-    "damaged and hostile bytes": "inputs of the parsers: a clear error, or a value that is written as the same bytes",
+    "alias reads in races": "whole, and never older than the result of a read that had already ended",
+    "random commands in sequence": "each compared with a simple model; some are made to fail, or are killed",
+    "damaged and hostile bytes": "inputs of the parsers: a clear error, or a value that gives the same bytes again",
     "hostile repositories": "`get` stays in its destination and within the space that there is",
 }
 """Every figure that there is, and what it says."""
@@ -83,5 +83,5 @@ class Adder:
         for name, meaning in ROWS.items():
             tried = self._sums[name]
             lines.append(f"| {name} | {tried:,} | {0 if tried else '-'} | {meaning} |")
-        lines += ["", *(f"Not tried here: {reason}." for reason in sorted(self._skipped))]
+        lines += ["", *(f"Skipped here: {reason}." for reason in sorted(self._skipped))]
         return "\n".join(lines).rstrip("\n") + "\n"

@@ -84,7 +84,7 @@ class OnlyHere(Refused):
     """What would change something names a version in a remote."""
 
     code = "only-here"
-    template = "{reference!r} is in a remote: only what is in this repository can be changed or referred to"
+    template = "{reference!r} is in a remote: this command needs a version of this repository"
 
     reference: str
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -402,13 +403,19 @@ entry()
 """
 
 
-@pytest.mark.parametrize("module", ["signal", "mreg.cli.streams", "mreg.cli.plain", "mreg.cli.commands.ls"])
-@SIGNALS
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [
+        ("signal", signal.SIGINT),  # the others do what the system does by default until it has been loaded
+        *product(
+            ("mreg.cli.streams", "mreg.cli.plain", "mreg.cli.commands.ls"),
+            (signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+        ),
+    ],
+)
 def test_a_signal_while_modules_are_loaded_ends_the_command(
     filled: Any, unchanged: Unchanged, module: str, number: signal.Signals
 ) -> None:
-    if module == "signal" and number != signal.SIGINT:
-        pytest.skip("before the module that handles signals is loaded, they do what the system does by default")
 
     with unchanged():
         done = subprocess.run(

@@ -192,17 +192,15 @@ def test_what_a_command_moves_is_named(world: Any, line: str) -> None:
         assert f"`mreg undo {number}`" in done.errors
 
 
-@pytest.mark.parametrize("line", [line for lines in CHANGES.values() for line in lines])
+@pytest.mark.parametrize(
+    "line",  # a setting has no `changes`: the command prints its value
+    [line for lines in CHANGES.values() for line in lines if line != "undo 1" and not line.startswith("config")],
+)
 def test_json_lists_what_a_command_moves(world: Any, line: str) -> None:
     # given
     before = refs_of(world.home)
     seq = world("--json", "history", "--limit", "1").json["entries"][0]["seq"]
     words = line.replace("SEQ", str(seq)).split(" ")
-    if line == "undo 1":
-        words[1] = "1"
-        pytest.skip("as `undo SEQ`")
-    if line.startswith("config"):
-        pytest.skip("a setting has no `changes`: the command prints its value")
 
     # when
     done = world(*words, "--json")

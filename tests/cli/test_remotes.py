@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-REFUSED = "is in a remote: only what is in this repository can be changed or referred to"
+REFUSED = "is in a remote: this command needs a version of this repository"
 
 
 @pytest.fixture

@@ -434,4 +434,4 @@ def test_every_sequence_of_commands_leaves_what_the_model_says(examples: int, le
 
     steps = Twins.steps - before
     assert steps > examples * 5
-    count("steps of the state machine", steps)
+    count("random commands in sequence", steps)

@@ -204,7 +204,7 @@ def test_a_change_is_whole_or_absent_wherever_it_fails(
         assert True in seen, "no failure came after the commit point"
     if fault == "killed before the call" and before != whole:
         assert False in seen, "no failure came before the commit point"
-    count("deaths in memory" if error is Crash else "failures in memory", counted.calls)
+    count("simulated deaths" if error is Crash else "simulated failures", counted.calls)
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -229,7 +229,7 @@ def test_a_command_that_was_killed_can_be_run_again(
 
         assert state_of(scene.open(inner)) == whole
         assert scene.open(inner).fsck(full=True).findings == ()
-    count("deaths in memory, then again", deaths)
+    count("simulated deaths, then again", deaths)
 
 
 def die_again(
@@ -291,4 +291,4 @@ def test_an_operation_that_fails_half_way_can_be_repeated_on_the_same_repository
         assert scene.open(inner).fsck().findings == (), f"after operation {n}, and once more"
         with inner.lock(0.0):
             pass
-    count("failures in memory", counted.calls)
+    count("simulated failures", counted.calls)

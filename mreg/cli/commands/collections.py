@@ -3,7 +3,14 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mreg.cli.changes import tell
-from mreg.cli.commands.params import ArtifactArgument, ForceOption, ModelArgument, ReasonOption, WholeForceOption
+from mreg.cli.commands.params import (
+    ArtifactArgument,
+    ForceOption,
+    ModelArgument,
+    ModelForceOption,
+    ReasonOption,
+    WholeForceOption,
+)
 from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.show_page import show_artifact, show_model
@@ -107,7 +114,7 @@ def model_rename(state: State, name: ModelArgument, new: NewNameArgument) -> Non
     _renamed(state, name, new, state.repository().rename_model(name, new))
 
 
-def model_rm(state: State, name: ModelArgument, force: WholeForceOption = False) -> None:
+def model_rm(state: State, name: ModelArgument, force: ModelForceOption = False) -> None:
     """Delete a registered model. If it has links, this requires --force. Versions are not affected."""
     _removed(state, "model", name, state.repository().remove_model(name, force=force))
 

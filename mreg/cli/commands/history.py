@@ -30,8 +30,8 @@ def history(
 ) -> None:
     """Show changes, oldest first: author, time, old and new values, reason.
 
-    For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a
-    date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.
+    For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age with its unit
+    (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.
     """
     history_page.history(state, name, since=since, until=until, author=author, action=action, limit=limit)
 

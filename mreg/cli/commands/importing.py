@@ -42,7 +42,8 @@ def import_(
         ),
     ] = None,
     only: Annotated[
-        list[str] | None, Option("--only", metavar="NAME", help="Import only this model. Repeatable.")
+        list[str] | None,
+        Option("--only", metavar="NAME", help="Import only this one (its name in the source). Repeatable."),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -53,7 +54,7 @@ def import_(
 ) -> None:
     """Import versions from another tool's files, and print the new ones.
 
-    What was imported before is not imported again. Names that are not valid here are changed. Each model is one
+    What was imported before is not imported again. Names that are not valid here are changed. Each artifact is one
     change, which `mreg undo` takes back.
     """
     if layout and kind not in (None, "oci"):

@@ -116,7 +116,7 @@ def log(
 
     Patterns are those of .gitignore; a `.mregignore` file in the folder adds more.
 
-    With --onto and --remove, PATH... may be omitted.
+    With --onto, PATH... may be omitted.
     """
     if not paths and onto is None and not remove:  # what --remove lacks is --onto
         raise NoPaths()

@@ -19,14 +19,15 @@ ForceOption = Annotated[
     bool, Option("--force", help="Delete it even if aliases or links hold it, and remove those too.")
 ]
 WholeForceOption = Annotated[
-    bool, Option("--force", help="Also delete its versions or links, its aliases, and links to its versions.")
+    bool, Option("--force", help="Also delete its versions, its aliases, and links to its versions.")
 ]
+ModelForceOption = Annotated[bool, Option("--force", help="Also delete its links and aliases.")]
 ExpectOption = Annotated[
     list[str] | None,
     Option(
         "--expect",
         metavar="[[MODEL:]ALIAS=]vN",
-        help="Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.",
+        help="Move the alias only from vN (none: if it is new). For several: ALIAS=vN. Repeatable.",
     ),
 ]
 AtOption = Annotated[
@@ -60,7 +61,7 @@ ColumnsOption = Annotated[
     list[str] | None,
     Option("--columns", metavar="KEY[,KEY]", help="Metadata keys to show. Repeatable."),
 ]
-OnlyChangedOption = Annotated[bool, Option("--only-changed", help="Show the metadata that differs.")]
+OnlyChangedOption = Annotated[bool, Option("--only-changed", help="Show metadata that is not the same in all of them.")]
 CountOption = Annotated[bool, Option("--count", help="Print only the number of matches.")]
 KeysOption = Annotated[bool, Option("--keys", help="List the metadata keys, with types and ranges.")]
 ExitCodeOption = Annotated[bool, Option("--exit-code", help="Exit with 7 if nothing is found.")]

@@ -44,7 +44,7 @@ def rm(state: State, name: RemoteArgument, user: UserOption = False) -> None:
 def ls(state: State) -> None:
     """List remotes: name, location, and the settings that define them.
 
-    Remotes in the settings of a repository that others can change are ignored, and listed as such.
+    Remotes that a repository of somebody else defines are ignored, and listed as such.
     """
     found = state.repository().remotes()
     rows = [

@@ -32,10 +32,10 @@ Links = Annotated[bool, Option("--links", help="Also transfer their links in reg
 Tags = Annotated[bool, Option("--tags", help="With --links: also transfer the models' tags.")]
 Card = Annotated[bool, Option("--card", help="With --links: also transfer the models' cards.")]
 Renumber = Annotated[bool, Option("--renumber", help="Give versions the next free number if theirs is taken.")]
-Restore = Annotated[bool, Option("--restore", help="Also transfer versions that were deleted there.")]
+Restore = Annotated[bool, Option("--restore", help="Also transfer versions that the receiving side has deleted.")]
 As = Annotated[
     list[str] | None,
-    Option("--as", metavar="NAME=OTHER", help="Name of the collection in the other repository. Repeatable."),
+    Option("--as", metavar="NAME=OTHER", help="Transfer the collection NAME under the name OTHER. Repeatable."),
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Change nothing; print the plan and its size.")]
 
@@ -61,8 +61,8 @@ def push(
     """Send versions to another repository, and print those that are new there.
 
     Only data that the other side lacks is sent, and verified on the way. Versions keep their numbers; if a number
-    belongs to another version there, nothing changes. An alias moves there only from a version at which it has been
-    here. An interrupted push resumes where it stopped.
+    belongs to another version there, nothing changes. An alias moves there only if nobody has moved it there
+    since you last saw it. An interrupted push resumes where it stopped.
     """
     with Bar("sending", state) as bar:
         done = state.repository().push(
@@ -108,7 +108,7 @@ def pull(
     """Fetch versions from another repository, and print those that are new here.
 
     Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an
-    alias moves here only from a version at which it has been there.
+    alias moves here only if nobody has moved it here in the meantime.
     """
     remote, wanted = _split(references)
     with Bar("fetching", state) as bar:

@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '-a': ('artifact', 'Artifact to add the version to. Required.'),
         '--alias': ('alias', 'Move this alias to the version. Repeatable.'),
         '--link': ('model alias', "Link the version to this model and move the model's alias. Repeatable."),
-        '--expect': ('-', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+        '--expect': ('-', 'Move the alias only from vN (none: if it is new). For several: ALIAS=vN. Repeatable.'),
         '--message': ('-', 'Message of this version.'),
         '-m': ('-', 'Message of this version.'),
         '--meta': ('assignment', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
@@ -68,7 +68,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--oci': ('', 'Same as --from oci.'),
         '--artifact': ('name', 'Name of the artifact. Default: from the source.'),
         '-a': ('name', 'Name of the artifact. Default: from the source.'),
-        '--only': ('name', 'Import only this model. Repeatable.'),
+        '--only': ('name', 'Import only this one (its name in the source). Repeatable.'),
         '--data': ('folders', 'Also look for files in this folder. Repeatable.'),
         '--partial': ('', 'Leave out missing files, instead of failing.'),
         '--dry-run': ('', 'Change nothing; print the plan.'),
@@ -104,7 +104,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'ls': ('List collections, or the versions of one.', {
         '--where': ('expression', 'Only versions that match (`mreg help filters`). Repeatable.'),
         '--tag': ('tag', 'Only versions that have this tag. Repeatable.'),
-        '--only-changed': ('', 'Show the metadata that differs.'),
+        '--only-changed': ('', 'Show metadata that is not the same in all of them.'),
         '--count': ('', 'Print only the number of matches.'),
         '--keys': ('', 'List the metadata keys, with types and ranges.'),
         '--exit-code': ('', 'Exit with 7 if nothing is found.'),
@@ -169,7 +169,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     }, ('reference*',)),
     'link': ('Link a version into a registered model.', {
         '--alias': ('alias', 'Move this alias of MODEL to the link. Repeatable.'),
-        '--expect': ('-', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+        '--expect': ('-', 'Move the alias only from vN (none: if it is new). For several: ALIAS=vN. Repeatable.'),
         '--message': ('-', 'Reason, recorded in the history.'),
         '-m': ('-', 'Reason, recorded in the history.'),
         '--force': ('', 'Link it even if MODEL is for versions of another type.'),
@@ -233,7 +233,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'artifact rename': ('Rename an artifact.', {
     }, ('artifact', '-')),
     'artifact rm': ('Delete an artifact.', {
-        '--force': ('', 'Also delete its versions or links, its aliases, and links to its versions.'),
+        '--force': ('', 'Also delete its versions, its aliases, and links to its versions.'),
     }, ('artifact',)),
     'model': ('Manage registered models.', {
     }, ()),
@@ -253,7 +253,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
     'model rename': ('Rename a registered model.', {
     }, ('model', '-')),
     'model rm': ('Delete a registered model.', {
-        '--force': ('', 'Also delete its versions or links, its aliases, and links to its versions.'),
+        '--force': ('', 'Also delete its links and aliases.'),
     }, ('model',)),
     'remote': ('Name other repositories.', {
     }, ()),
@@ -276,7 +276,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--path': ('files', 'Only versions that contain this file or folder.'),
         '--sort': ('sort key', 'number, size, created, metadata key, …; -KEY reverses.'),
         '--columns': ('key', 'Metadata keys to show. Repeatable.'),
-        '--only-changed': ('', 'Show the metadata that differs.'),
+        '--only-changed': ('', 'Show metadata that is not the same in all of them.'),
         '--limit': ('-', 'Show at most N (0: all): the newest, or the first by --sort.'),
         '--count': ('', 'Print only the number of matches.'),
         '--keys': ('', 'List the metadata keys, with types and ranges.'),
@@ -291,8 +291,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--tags': ('', "With --links: also transfer the models' tags."),
         '--card': ('', "With --links: also transfer the models' cards."),
         '--renumber': ('', 'Give versions the next free number if theirs is taken.'),
-        '--restore': ('', 'Also transfer versions that were deleted there.'),
-        '--as': ('-', 'Name of the collection in the other repository. Repeatable.'),
+        '--restore': ('', 'Also transfer versions that the receiving side has deleted.'),
+        '--as': ('-', 'Transfer the collection NAME under the name OTHER. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan and its size.'),
     }, ('remote', 'reference*')),
     'pull': ('Fetch versions from another repository.', {
@@ -304,8 +304,8 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--tags': ('', "With --links: also transfer the models' tags."),
         '--card': ('', "With --links: also transfer the models' cards."),
         '--renumber': ('', 'Give versions the next free number if theirs is taken.'),
-        '--restore': ('', 'Also transfer versions that were deleted there.'),
-        '--as': ('-', 'Name of the collection in the other repository. Repeatable.'),
+        '--restore': ('', 'Also transfer versions that the receiving side has deleted.'),
+        '--as': ('-', 'Transfer the collection NAME under the name OTHER. Repeatable.'),
         '--dry-run': ('', 'Change nothing; print the plan and its size.'),
     }, ('remote*',)),
     'mirror': ('Keep a mirror of this repository up to date.', {

@@ -61,7 +61,7 @@ PAGES: dict[str, Page] = {
             "Snapshot files as an artifact's next version, and print `NAME:vN`.",
             'A single folder stands for its contents; several paths keep their names. If the content equals that of the latest version, no new version is made: aliases, links, inputs, message and metadata then apply to the latest one, and another run is recorded as having used it.',
             'Patterns are those of .gitignore; a `.mregignore` file in the folder adds more.',
-            'With --onto and --remove, PATH... may be omitted.',
+            'With --onto, PATH... may be omitted.',
         ),
         (),
         (
@@ -71,7 +71,7 @@ PAGES: dict[str, Page] = {
             ('-a, --artifact NAME', 'Artifact to add the version to. Required.'),
             ('    --alias ALIAS', 'Move this alias to the version. Repeatable.'),
             ('    --link MODEL[:ALIAS]', "Link the version to this model and move the model's alias. Repeatable."),
-            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). For several: ALIAS=vN. Repeatable.'),
             ('-m, --message TEXT', 'Message of this version.'),
             ('    --meta KEY=VALUE', 'Metadata; dots nest; numbers and booleans keep their type. Repeatable.'),
             ('    --meta-file FILE', 'Metadata from a JSON or TOML file.'),
@@ -102,7 +102,7 @@ PAGES: dict[str, Page] = {
         'mreg import SOURCE [OPTIONS]',
         (
             "Import versions from another tool's files, and print the new ones.",
-            'What was imported before is not imported again. Names that are not valid here are changed. Each model is one change, which `mreg undo` takes back.',
+            'What was imported before is not imported again. Names that are not valid here are changed. Each artifact is one change, which `mreg undo` takes back.',
         ),
         (),
         (
@@ -112,7 +112,7 @@ PAGES: dict[str, Page] = {
             ('    --from KIND', 'checkpoints, dvc, gto, huggingface, mlflow, oci or wandb. Default: detected.'),
             ('    --oci', 'Same as --from oci.'),
             ('-a, --artifact NAME', 'Name of the artifact. Default: from the source.'),
-            ('    --only NAME', 'Import only this model. Repeatable.'),
+            ('    --only NAME', 'Import only this one (its name in the source). Repeatable.'),
             ('    --data DIR', 'Also look for files in this folder. Repeatable.'),
             ('    --partial', 'Leave out missing files, instead of failing.'),
             ('    --dry-run', 'Change nothing; print the plan.'),
@@ -223,7 +223,7 @@ PAGES: dict[str, Page] = {
         (
             ('    --where EXPR', 'Only versions that match (`mreg help filters`). Repeatable.'),
             ('    --tag TAG', 'Only versions that have this tag. Repeatable.'),
-            ('    --only-changed', 'Show the metadata that differs.'),
+            ('    --only-changed', 'Show metadata that is not the same in all of them.'),
             ('    --count', 'Print only the number of matches.'),
             ('    --keys', 'List the metadata keys, with types and ranges.'),
             ('    --exit-code', 'Exit with 7 if nothing is found.'),
@@ -440,7 +440,7 @@ PAGES: dict[str, Page] = {
         ),
         (
             ('    --alias ALIAS', 'Move this alias of MODEL to the link. Repeatable.'),
-            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). With several: ALIAS=vN. Repeatable.'),
+            ('    --expect [[MODEL:]ALIAS=]vN', 'Move the alias only from vN (none: if it is new). For several: ALIAS=vN. Repeatable.'),
             ('-m, --message TEXT', 'Reason, recorded in the history.'),
             ('    --force', 'Link it even if MODEL is for versions of another type.'),
         ),
@@ -740,7 +740,7 @@ PAGES: dict[str, Page] = {
             ('ARTIFACT', "The artifact's name."),
         ),
         (
-            ('    --force', 'Also delete its versions or links, its aliases, and links to its versions.'),
+            ('    --force', 'Also delete its versions, its aliases, and links to its versions.'),
         ),
         (
             'mreg artifact rm mnist --force',
@@ -848,7 +848,7 @@ PAGES: dict[str, Page] = {
             ('MODEL', "The registered model's name."),
         ),
         (
-            ('    --force', 'Also delete its versions or links, its aliases, and links to its versions.'),
+            ('    --force', 'Also delete its links and aliases.'),
         ),
         (
             'mreg model rm digits --force',
@@ -925,7 +925,7 @@ PAGES: dict[str, Page] = {
         'mreg remote ls',
         (
             'List remotes: name, location, and the settings that define them.',
-            'Remotes in the settings of a repository that others can change are ignored, and listed as such.',
+            'Remotes that a repository of somebody else defines are ignored, and listed as such.',
         ),
         (),
         (),
@@ -952,7 +952,7 @@ PAGES: dict[str, Page] = {
             ('    --path PATH', 'Only versions that contain this file or folder.'),
             ('    --sort KEY[,KEY]', 'number, size, created, metadata key, …; -KEY reverses.'),
             ('    --columns KEY[,KEY]', 'Metadata keys to show. Repeatable.'),
-            ('    --only-changed', 'Show the metadata that differs.'),
+            ('    --only-changed', 'Show metadata that is not the same in all of them.'),
             ('    --limit N', 'Show at most N (0: all): the newest, or the first by --sort.'),
             ('    --count', 'Print only the number of matches.'),
             ('    --keys', 'List the metadata keys, with types and ranges.'),
@@ -969,7 +969,7 @@ PAGES: dict[str, Page] = {
         'mreg push REMOTE [REFERENCE]... [OPTIONS]',
         (
             'Send versions to another repository, and print those that are new there.',
-            'Only data that the other side lacks is sent, and verified on the way. Versions keep their numbers; if a number belongs to another version there, nothing changes. An alias moves there only from a version at which it has been here. An interrupted push resumes where it stopped.',
+            'Only data that the other side lacks is sent, and verified on the way. Versions keep their numbers; if a number belongs to another version there, nothing changes. An alias moves there only if nobody has moved it there since you last saw it. An interrupted push resumes where it stopped.',
         ),
         (),
         (
@@ -985,8 +985,8 @@ PAGES: dict[str, Page] = {
             ('    --tags', "With --links: also transfer the models' tags."),
             ('    --card', "With --links: also transfer the models' cards."),
             ('    --renumber', 'Give versions the next free number if theirs is taken.'),
-            ('    --restore', 'Also transfer versions that were deleted there.'),
-            ('    --as NAME=OTHER', 'Name of the collection in the other repository. Repeatable.'),
+            ('    --restore', 'Also transfer versions that the receiving side has deleted.'),
+            ('    --as NAME=OTHER', 'Transfer the collection NAME under the name OTHER. Repeatable.'),
             ('    --dry-run', 'Change nothing; print the plan and its size.'),
         ),
         (
@@ -998,7 +998,7 @@ PAGES: dict[str, Page] = {
         'mreg pull REMOTE[/REFERENCE]... [OPTIONS]',
         (
             'Fetch versions from another repository, and print those that are new here.',
-            'Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an alias moves here only from a version at which it has been there.',
+            'Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an alias moves here only if nobody has moved it here in the meantime.',
         ),
         (),
         (
@@ -1013,8 +1013,8 @@ PAGES: dict[str, Page] = {
             ('    --tags', "With --links: also transfer the models' tags."),
             ('    --card', "With --links: also transfer the models' cards."),
             ('    --renumber', 'Give versions the next free number if theirs is taken.'),
-            ('    --restore', 'Also transfer versions that were deleted there.'),
-            ('    --as NAME=OTHER', 'Name of the collection in the other repository. Repeatable.'),
+            ('    --restore', 'Also transfer versions that the receiving side has deleted.'),
+            ('    --as NAME=OTHER', 'Transfer the collection NAME under the name OTHER. Repeatable.'),
             ('    --dry-run', 'Change nothing; print the plan and its size.'),
         ),
         (
@@ -1090,7 +1090,7 @@ PAGES: dict[str, Page] = {
         'mreg history [NAME[:ALIAS]] [OPTIONS]',
         (
             'Show changes, oldest first: author, time, old and new values, reason.',
-            'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.',
+            'For NAME:ALIAS, show where the alias has been, and when. WHEN is the number of an entry (27), an age with its unit (2h, 14d), a date (2026-01-31) or a time (2026-01-31T14:00). Times are local on a terminal, and in UTC elsewhere.',
         ),
         (),
         (
