@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         resolve as resolve,
         rollback as rollback,
         search as search,
+        selecting as selecting,
         settings as settings,
         surroundings as surroundings,
         tensor_lists as tensor_lists,

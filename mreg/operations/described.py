@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 from mreg.operations.resolve import Resolved
-from mreg.refs import properties
-from mreg.refs.keys import AnnotationKey, ArtifactKey
-from mreg.refs.view import View
+from mreg.refs import keys, properties
+from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, ModelKey, VersionKey
+from mreg.refs.view import Refs, View
 from mreg.session.context import Context
 from mreg.session.listing import Holder, listed_aliases, listed_holders
 from mreg.values import annotation
 from mreg.values.annotation import Said
+from mreg.values.card import facts_of
 from mreg.values.entities import Version
 from mreg.values.records import VersionRecord
 
@@ -31,6 +33,19 @@ def load(context: Context, view: View, resolved: Resolved, *, record: VersionRec
         holders=listed_holders(index, [resolved.name]).get(resolved.name, []),
         type_=artifact_type(resolved.artifact, view.value(ArtifactKey(resolved.artifact))),
     )
+
+
+def holders_in(refs: Refs) -> dict[VersionKey, list[Holder]]:
+    """The registered models that link each version, as the refs themselves have it. See `listed_holders`."""
+    found: dict[VersionKey, list[Holder]] = defaultdict(list)
+    for key, said in refs.live(keys.ALL_MODELS, ModelKey).items():
+        tags = list(properties.read(key, said).get("tags", []))
+        card = facts_of(refs.value(CardKey(key.name)) or "")
+        aliases = refs.aliases(key.name).items()
+        for link, target in refs.links(key.name).items():
+            words = [f"{key.name}:{one.alias}" for one, number in aliases if number == link.number]
+            found[target.key].append(Holder(link.link, words, tags, card))
+    return found
 
 
 def describe(

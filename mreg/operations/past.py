@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from mreg.operations.aliases import alias_in
-from mreg.operations.described import artifact_type, describe, parse_time
+from mreg.operations.described import artifact_type, describe, holders_in, parse_time
 from mreg.operations.history import UnknownSequence, bound
 from mreg.operations.renamed import followed, moved_to
 from mreg.operations.resolve import Resolved, linked, require_kind, resolve_in
-from mreg.refs import keys, properties
+from mreg.refs import keys
 from mreg.refs.journal import Entry, Mark
 from mreg.refs.keys import (
     AliasKey,
     AnnotationKey,
     ArtifactKey,
-    CardKey,
     CollectionKey,
     CollectionKind,
     LinkKey,
-    ModelKey,
     RefKey,
     VersionKey,
 )
@@ -29,7 +26,6 @@ from mreg.refs.past import Past
 from mreg.session.context import Context
 from mreg.session.listing import Holder
 from mreg.values import annotation, names
-from mreg.values.card import facts_of
 from mreg.values.entities import Version
 from mreg.values.errors import NotFound
 from mreg.values.named_tuple import NamedTuple
@@ -222,7 +218,7 @@ class Moment:
             made = {key: Resolved(name, key.number, digest) for key, digest in versions}
         else:
             made = {key: linked(key, target) for key, target in self._past.links(name).items()}
-        holders = self._holders()
+        holders = holders_in(self._past)
         for key, one in made.items():
             number = one.number if one.link is None else one.link
             held = {alias: at for alias, at in aliases.items() if at == number}
@@ -288,18 +284,6 @@ class Moment:
             holders=holders.get(VersionKey(one.artifact, one.number), []),
             type_=artifact_type(one.artifact, self._past.value(ArtifactKey(one.artifact))),
         )
-
-    def _holders(self) -> dict[VersionKey, list[Holder]]:
-        """The registered models that link each version."""
-        found: dict[VersionKey, list[Holder]] = defaultdict(list)
-        for key, said in self._past.live(keys.ALL_MODELS, ModelKey).items():
-            tags = list(properties.read(key, said).get("tags", []))
-            card = facts_of(self._past.value(CardKey(key.name)) or "")
-            aliases = self._past.aliases(key.name).items()
-            for link, target in self._past.links(key.name).items():
-                words = [f"{key.name}:{one.alias}" for one, number in aliases if number == link.number]
-                found[target.key].append(Holder(link.link, words, tags, card))
-        return found
 
 
 def _shown(time: datetime) -> str:

@@ -137,11 +137,11 @@ def resolve(context: Context, reference: str | Reference, view: View | None = No
 
 
 def resolve_anywhere(context: Context, reference: str, view: View | None = None) -> Resolved:
-    """As `resolve`, also of what is in a remote. view: of this repository."""
+    """As `resolve`, also of what is in a remote. view: of this repository, if what is found is to be recorded."""
     if not isinstance(reference, str) or "/" not in reference:
         return resolve(context, reference, view)
-    there, name = session.remotes.at(context, reference)
-    found = resolve(there, name, view if there is context else None)
+    there, name = session.remotes.at(context, reference, view)
+    found = resolve(there, name, view if there is context else there.view() if view else None)
     return found._replace(remote=None if there is context else split_remote(reference)[0])
 
 

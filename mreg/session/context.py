@@ -45,8 +45,9 @@ class Context:
     tables and ready-to-load copies, or a function that tells it when it is first needed, or None for
     no folder. Raises NoRepository, DamagedConfig, NewerFormat.
 
-    remotes: the repositories that were opened from this one, by their names (`mreg.session.remotes`). near: in these,
-    the one that they were opened from: what lies there need not be fetched.
+    remotes: the repositories that were opened from this one, by their names, or by their locations if these are what
+    the journal says (`mreg.session.remotes`). near: in these, the one that they were opened from: what lies there need
+    not be fetched.
     """
 
     def __init__(

@@ -5,6 +5,11 @@ A name stands for a location and no more: credentials come from where each kind 
 and a location that holds some is refused. Which host is asked decides who may see that somebody asks, so a name in a
 repository's settings counts only where the user trusts who can write these (docs/adr): not in a repository of somebody
 else, unless it is listed as safe, and not in one that is reached over a network.
+
+A function that takes a `view` finds the location in that; without one, in config.toml as it can be seen. To read from a
+remote does without: a view compares with the lookup tables, and to make these for a repository that is asked nothing
+else costs a new cache seconds. Whatever is sent, changed or recorded needs one: an old or edited config.toml must not
+decide about it.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from typing import Any
 
 from mreg import session
 from mreg.refs.heading import DamagedConfig
+from mreg.refs.view import View
 from mreg.session import locations, places, trust
 from mreg.session.context import Context, NoRepository
 from mreg.storage.base import Storage
@@ -135,35 +141,37 @@ def storage_for_repair(location: str | os.PathLike[str]) -> Storage:
 
 
 def open_place(context: Context, place: str | os.PathLike[str]) -> Context:
-    """The repository that the name of a remote, or a location, means to the user of this one."""
+    """The repository that the name of a remote, or a location, means to the user of this one: it may be written to."""
     try:
         location = place_of(context, place)
         with opening(location):
             return open_location(location, author=context.author)
     except NoRepository as error:
         if isinstance(place, str) and is_name(place) and not os.path.exists(place):
-            known = list(_known(context))
+            known = list(_known(context, None))
             if place not in known:
                 raise NoSuchPlace(name=place, where=error.where, near=near(place, known)) from None
         raise
 
 
 def place_of(context: Context, place: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """The location that the name of a remote means; a location as it is. Raises UntrustedRemote."""
-    is_known = isinstance(place, str) and is_name(place) and place in _known(context)
-    return location_of(context, str(place)) if is_known else place
+    """The location that the name of a remote means, by the journal; a location as it is. Raises UntrustedRemote."""
+    if not (isinstance(place, str) and is_name(place)):
+        return place
+    known = _known(context, context.view())
+    return _followed(context, known[place]) if place in known else place
 
 
 # By name.
 
 
-def at(context: Context, reference: str, *, begin: bool = True) -> tuple[Context, str]:
+def at(context: Context, reference: str, view: View | None = None, *, begin: bool = True) -> tuple[Context, str]:
     """The repository that a reference or a name is to be looked up in, and what it is called there. begin: an
     operation in it. Raises as `open_remote` does."""
     remote, rest = split_remote(reference)
     if remote is None:
         return context, reference
-    there = open_remote(context, remote)
+    there = open_remote(context, remote, view)
     if begin:
         there.storage.begin()
     return there, rest
@@ -176,33 +184,38 @@ def refuse(context: Context, reference: Reference) -> None:
         raise OnlyHere(reference=str(reference))
 
 
-def open_remote(context: Context, name: str) -> Context:
+def open_remote(context: Context, name: str, view: View | None = None) -> Context:
     """The repository that the name means, to read from, opened once. Raises UnknownRemote, UntrustedRemote."""
     name = check_name(name, "remote name")
-    if name not in context.remotes:
-        location = location_of(context, name)
+    key = name if view is None else location_of(context, name, view)  # a name contains no slash
+    if key not in context.remotes:
+        location = key if view else location_of(context, name)
         with opening(location):
             found = open_location(location, author=context.author)
         found.near = context
-        context.remotes[name] = found
-    return context.remotes[name]
+        context.remotes[key] = found
+    return context.remotes[key]
 
 
-def location_of(context: Context, name: str) -> str:
+def location_of(context: Context, name: str, view: View | None = None) -> str:
     """Raises UnknownRemote, UntrustedRemote."""
-    known = _known(context)
+    known = _known(context, view)
     if name not in known:
         raise UnknownRemote(name=name, near=near(name, list(known)))
-    remote = known[name]
+    return _followed(context, known[name])
+
+
+def _followed(context: Context, remote: Remote) -> str:
+    """Its location. Raises UntrustedRemote."""
     if not remote.followed:
         owner = trust.owner_of(context.location) if is_local(context) else "anyone who can write there"
-        raise UntrustedRemote(name=name, repository=context.location, owner=owner)
+        raise UntrustedRemote(name=remote.name, repository=context.location, owner=owner)
     return remote.location
 
 
-def remotes(context: Context) -> list[Remote]:
+def remotes(context: Context, view: View | None = None) -> list[Remote]:
     """All remotes, sorted by name: the repository's, and then the user's own of that name, which it hides."""
-    return sorted([*_of_repository(context), *_of_user()], key=lambda one: (one.name, one.user))
+    return sorted([*_of_repository(context, view), *_of_user()], key=lambda one: (one.name, one.user))
 
 
 def check_location(location: str | os.PathLike[str]) -> str:
@@ -241,12 +254,12 @@ def is_local(context: Context) -> bool:
     return isinstance(context.storage, LocalStorage)
 
 
-def _known(context: Context) -> dict[str, Remote]:
-    return {one.name: one for one in reversed(remotes(context))}
+def _known(context: Context, view: View | None) -> dict[str, Remote]:
+    return {one.name: one for one in reversed(remotes(context, view))}
 
 
-def _of_repository(context: Context) -> list[Remote]:
-    found = remotes_in(context.settings())
+def _of_repository(context: Context, view: View | None) -> list[Remote]:
+    found = remotes_in(context.settings(view))
     followed = bool(found) and is_local(context) and trust.may_be_written(context.location)
     return [Remote(name, location, False, followed) for name, location in found.items()]
 

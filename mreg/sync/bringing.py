@@ -21,8 +21,8 @@ from mreg.values.progress import Progress
 def bring(context: Context, reference: str, progress: Progress | None = None) -> tuple[str, int]:
     """The digest of the version that `reference` names in a remote, when all of it is here; and the bytes that came.
     Raises NotFound, Damaged."""
-    source, name = remotes.at(context, reference)
-    found = resolve(source, name)
+    source, name = remotes.at(context, reference, context.view())
+    found = resolve(source, name, source.view())
     with reading(source, own=False):
         record = source.objects.version(found.digest)
         manifest = source.objects.manifest(record.manifest)

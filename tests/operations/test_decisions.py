@@ -3,6 +3,7 @@ ref files that cannot be seen, never change it."""
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from mreg.cli import registry
+from mreg.refs import ref_files
 from mreg.repository import Repository
-from mreg.session import remotes
+from mreg.session import remotes, trust
 from mreg.session.context import Context
 from mreg.storage.memory import MemoryStorage
 from mreg.sync.mirror import mirror
@@ -40,6 +42,12 @@ def _pushed(repo: Repository, other: Repository, *references: str, **options: An
     return _moved(other)
 
 
+def _pulled(repo: Repository, **options: Any) -> str:
+    other = _empty()
+    other.pull(repo, **options)
+    return _moved(other)
+
+
 def _mirrored(repo: Repository, _: Path) -> str:
     storage = MemoryStorage()
     mirror(repo._context, storage, "twin")
@@ -53,9 +61,9 @@ def _cloned(repo: Repository, source: Path) -> str:
             return _moved(clone)
 
 
-def _bundled(repo: Repository, _: Path) -> str:
+def _bundled(repo: Repository, _: Path, **options: Any) -> str:
     bundle, other = BytesIO(), _empty()
-    repo.create_bundle(bundle, ["mnist:best", "Digits:v1"])
+    repo.create_bundle(bundle, () if options else ["mnist:best", "Digits:v1"], **options)
     other.pull(BytesIO(bundle.getvalue()))
     return _moved(other)
 
@@ -84,6 +92,35 @@ def _with_remotes(act: Callable[[Repository], object]) -> Act:
             return act(repo)
 
     return patched
+
+
+def _at_remote(act: Callable[[Repository, Path], object]) -> Act:
+    """What it comes to, and which locations are opened for it. At each is another repository."""
+
+    def patched(repo: Repository, source: Path) -> str:
+        opened: list[str] = []
+        there = Repository.open_storage(_copied(_far(source)), "far")
+
+        def open_location(location: str, author: str | None = None) -> Context:
+            opened.append(location)
+            return there._context
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remotes, "is_local", lambda _: True)
+            patch.setattr(trust, "may_be_written", lambda _: True)
+            patch.setattr(remotes, "open_location", open_location)
+            act(repo, source)
+        return f"{sorted({*opened})} {[one.name for name in there.artifacts() for one in there.versions(name.name)]}"
+
+    return patched
+
+
+@functools.cache
+def _far(source: Path) -> MemoryStorage:
+    """Made once: its records have the time in them."""
+    storage = _elsewhere(source, "far", 2)._context.storage
+    assert isinstance(storage, MemoryStorage)
+    return storage
 
 
 def _elsewhere(source: Path, name: str = "mnist", versions: int = 1) -> Repository:
@@ -156,14 +193,28 @@ COMMANDS: dict[str, Act] = {
     "attach what is attached": lambda repo, source: repo.attach("mnist:v2", "report", source.parent / "0"),
     "detach": lambda repo, _: repo.detach("mnist:v2", "report"),
     "use by a run": lambda repo, _: Path(repo.use("mnist:best", run="run-2")).name,
-    "undo of a log": lambda repo, _: repo.undo(2),
-    "undo of a deletion": lambda repo, _: repo.undo(7),
+    "undo of a log": lambda repo, _: repo.undo(3),
+    "undo of a deletion": lambda repo, _: repo.undo(8),
     "gc": lambda repo, _: _swept(repo),
     "gc with a policy": lambda repo, _: _swept(repo, keep_last=1),
     "gc with the settings' policy": lambda repo, _: _swept(repo, older_than=0),
     "fsck --repair": _repaired,
     "push": lambda repo, _: _pushed(repo, _empty(), "mnist:best", "Digits:v0", all_aliases=True, links=True),
     "push of all": lambda repo, _: _pushed(repo, _empty(), every=True, all_aliases=True, links=True, tags=True),
+    "push of what matches": lambda repo, _: _pushed(repo, _empty(), where="metrics.acc > 0.15"),
+    "push of what does not match": lambda repo, _: _pushed(repo, _empty(), where="metrics.acc != 0.2"),
+    "push of what an alias or a link names": lambda repo, _: _pushed(
+        repo, _empty(), "mnist", where="alias = 'best' or model = 'Digits' and tag = 'digits' and type = 'model'"
+    ),
+    "push of what was annotated": lambda repo, _: _pushed(repo, _empty(), "Digits", where="message ~ 'noted'"),
+    "push by a key that no version has": lambda repo, _: _pushed(repo, _empty(), where="metrics.bcc > 0.15"),
+    "push to a remote": _at_remote(lambda repo, _: repo.push("hub", "mnist:v3")),
+    "pull from a remote": _at_remote(lambda repo, _: repo.pull("hub", "far:v0")),
+    "pull of what matches": lambda repo, _: _pulled(repo, where="metrics.acc > 0.15"),
+    "bundle create of what matches": lambda repo, _: _bundled(repo, _, where="metrics.acc > 0.15"),
+    "log with a base in a remote": _at_remote(lambda repo, source: repo.log(source, "new", base="hub/far:v0")),
+    "log with an input in a remote": _at_remote(lambda repo, source: repo.log(source, "new", inputs=["hub/far:v0"])),
+    "annotate with an input in a remote": _at_remote(lambda repo, _: repo.annotate("mnist:v2", inputs=["hub/far:v0"])),
     "push to a number that is taken": lambda repo, source: repo.push(_elsewhere(source, versions=2), "mnist:v1"),
     "bundle create": _bundled,
     "mirror": _mirrored,
@@ -224,16 +275,17 @@ def scene(scenes: dict[int, Scene], command: str) -> Scene:
 def _scene(root: Path, number: int) -> Scene:
     storage = MemoryStorage()
     with Repository.init_storage(storage, "memory", format=number, cache=str(root / "cache"), author="ann") as repo:
+        _with_remotes(lambda repo: repo.add_remote("hub", "/srv/old"))(repo, root)
         written = storage.get("config.toml")
         assert written is not None
         for content, options in enumerate(({}, {"aliases": ["best"], "links": ["Digits"]}, {"links": ["Digits"]}, {})):
             source = root / str(content)
             source.mkdir()
             (source / "weights").write_text(f"weights {content}")
-            repo.log(source, "mnist", **options)
-        repo.set_alias("prod", "Digits:v0")  # 5
+            repo.log(source, "mnist", metadata={"metrics": {"acc": content / 10}}, **options)
+        repo.set_alias("prod", "Digits:v0")  # 6
         repo.set_alias("gone", "mnist:v0")
-        repo.remove("mnist:v0", force=True)  # 7
+        repo.remove("mnist:v0", force=True)  # 8
         repo.log(root / "0", "was")
         repo.remove_artifact("was", force=True)
         repo.annotate("mnist:v2", message="noted")
@@ -251,8 +303,8 @@ def _scene(root: Path, number: int) -> Scene:
         repo.set_alias("best", "mnist:v1")
         repo.add_tags("Digits", ["digits"])
         repo.set_setting("gc.keep-last", "1")
-        _with_remotes(lambda repo: repo.add_remote("hub", "/srv/hub"))(repo, root)
-        repo.artifacts()
+        _with_remotes(lambda repo: repo.set_remote("hub", "/srv/hub"))(repo, root)
+        repo.search(where="metrics.acc > 0")  # so that the tables have the facts too
     (root / "new").mkdir()
     (root / "runs" / "checkpoint-10").mkdir(parents=True)
     (root / "runs" / "checkpoint-10" / "weights").write_text("imported")
@@ -263,12 +315,7 @@ def _scene(root: Path, number: int) -> Scene:
 def outcome(scene: Scene, act: Act, cache: Path, seen: Mapping[str, bytes | None] = MappingProxyType({})) -> object:
     """What the command answers, and what the journal says of it: by whom and when does not count. seen: what files are
     seen as, None where they cannot be seen."""
-    storage = MemoryStorage()
-    for key in scene.storage.list(""):
-        value = scene.storage.get(key)
-        assert value is not None
-        if (data := seen.get(key, value.data)) is not None:
-            storage.put(key, data)
+    storage = _copied(scene.storage, seen)
     with Repository(Context(storage, "memory", cache=str(cache), author="ann")) as repo:
         before = len(repo.history())
         try:
@@ -282,6 +329,16 @@ def outcome(scene: Scene, act: Act, cache: Path, seen: Mapping[str, bytes | None
             for one in repo.history()[before:]
         ]
     return said, moves
+
+
+def _copied(storage: MemoryStorage, seen: Mapping[str, bytes | None] = MappingProxyType({})) -> MemoryStorage:
+    copy = MemoryStorage()
+    for key in storage.list(""):
+        value = storage.get(key)
+        assert value is not None
+        if (data := seen.get(key, value.data)) is not None:
+            copy.put(key, data)
+    return copy
 
 
 def _settled(answer: object) -> object:
@@ -335,6 +392,12 @@ def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
                 _forge(db)
                 db.execute(statement, (key,))
             yield f"{key} {what} the tables", cache
+    for what, statement in FORGED.items():
+        cache = _copy(scene.cache, folder / what)
+        with _opened(cache / "index" / file) as db:
+            _forge(db)
+            db.execute(statement)
+        yield f"{what} in the tables", cache
     cache = _copy(scene.old, folder / "old")
     with _opened(cache / "index" / file) as db:
         db.execute("UPDATE meta SET seq = ?, digest = ?", meta)
@@ -344,6 +407,17 @@ def _tampered(scene: Scene, folder: Path) -> Iterator[tuple[str, Path]]:
         _forge(db)
         db.execute("DELETE FROM refs")
     yield "tables without refs", cache
+
+
+FORGED = {
+    "no version": "DELETE FROM versions",
+    "a version with another record": "UPDATE versions SET digest = (SELECT max(digest) FROM versions)",
+    "no fact": "DELETE FROM facts",
+    "other facts": "UPDATE facts SET value = 0.9",
+    "no key": "DELETE FROM keys",
+    "other records": "UPDATE records SET data = (SELECT max(data) FROM records)",
+}
+"""What is changed in tables of facts and of records."""
 
 
 def _copy(cache: Path, to: Path) -> Path:
@@ -376,6 +450,21 @@ def test_a_ref_file_that_cannot_be_seen_does_not_change_what_is_decided(
     for number, (key, data) in enumerate((files | {"config.toml": scene.config}).items()):
         cache = _copy(scene.cache, tmp_path / str(number))
         assert outcome(scene, act, cache, {key: data}) == wanted, key
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if "remote" in one and not one.startswith("remote")])
+def test_an_edited_config_does_not_say_where_a_remote_is(
+    command: str, scenes: dict[int, Scene], tmp_path: Path
+) -> None:
+    scene = scenes[2]
+    config = scene.storage.get("config.toml")
+    assert config is not None
+    ref = ref_files.decode("config.toml", config.data)
+    edited = ref_files.encode("config.toml", ref._replace(value=str(ref.value).replace("/srv/hub", "/srv/other")))
+
+    answer = outcome(scene, COMMANDS[command], _copy(scene.cache, tmp_path), {"config.toml": edited})
+
+    assert answer == (("DamagedConfig", "config.toml is damaged: it differs from the journal"), [])
 
 
 def test_every_command_stands_here() -> None:

@@ -1,5 +1,6 @@
 """`mreg du`, `mreg gc` and `mreg fsck`: keeping a repository well."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 from mreg.cli.commands.params import parsed
@@ -172,7 +173,11 @@ def _source(here: str, place: str) -> Repository:
     except (Damaged, NotFound) as error:
         if error.code == "no-such-place":
             raise
-        return Repository.open(place)
+    named: list[str] = []
+    with suppress(Damaged, NotFound):  # where the journal cannot tell: digests prove what is taken from there
+        found = [one for one in Repository.open(here).remotes() if one.name == place]
+        named = [one.location for one in found[:1] if one.followed]
+    return Repository.open(named[0] if named else place)
 
 
 def fsck(
