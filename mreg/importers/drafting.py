@@ -15,12 +15,12 @@ from mreg.operations.owners import check_room
 from mreg.operations.resolve import Resolved
 from mreg.operations.versions import note, said_of
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKind, Owner, PropertyKey, VersionKey
-from mreg.refs.rules import Reserved
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import names, properties
 from mreg.values.errors import Conflict
+from mreg.values.ref_texts import Reserved
 
 
 class Moved(Conflict):

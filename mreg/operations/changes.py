@@ -22,7 +22,6 @@ from mreg.refs.keys import (
     RunKey,
     VersionKey,
 )
-from mreg.refs.rules import parse_link
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values import annotation, metadata, toml
@@ -33,6 +32,7 @@ from mreg.values.errors import Damaged
 from mreg.values.formats import NewerFormat
 from mreg.values.names import parse_version
 from mreg.values.records import VersionRecord
+from mreg.values.ref_texts import parse_link
 
 if TYPE_CHECKING:
     from mreg.refs.transaction import Committed

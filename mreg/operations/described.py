@@ -9,6 +9,7 @@ from datetime import datetime
 from mreg.operations.resolve import Resolved
 from mreg.refs import keys, properties
 from mreg.refs.keys import AnnotationKey, ArtifactKey, CardKey, ModelKey, VersionKey
+from mreg.refs.rules import version_of
 from mreg.refs.view import Refs, View
 from mreg.session.context import Context
 from mreg.session.listing import Holder, listed_aliases, listed_holders
@@ -44,7 +45,7 @@ def holders_in(refs: Refs) -> dict[VersionKey, list[Holder]]:
         aliases = refs.aliases(key.name).items()
         for link, target in refs.links(key.name).items():
             words = [f"{key.name}:{one.alias}" for one, number in aliases if number == link.number]
-            found[target.key].append(Holder(link.link, words, tags, card))
+            found[version_of(target)].append(Holder(link.link, words, tags, card))
     return found
 
 

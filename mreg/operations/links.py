@@ -14,7 +14,6 @@ from mreg.operations.resolve import Resolved, require_model, resolve, resolve_in
 from mreg.operations.versions import note, said_of
 from mreg.refs import heading, properties
 from mreg.refs.keys import CONFIG, AliasKey, CardKey, CollectionKind, LinkKey, ModelKey
-from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.session import remotes
 from mreg.session.context import Context
@@ -24,6 +23,7 @@ from mreg.values.changed import Changed
 from mreg.values.entities import Link, LinkResult, TagsResult, Unlinked
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.names import near
+from mreg.values.ref_texts import LinkTarget
 
 MAX_CARD = 1 << 20
 _README = "readme.md"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mreg.refs.keys import CollectionKey, CollectionKind, LinkKey, VersionKey, numbered
-from mreg.refs.rules import Reserved, reserved
+from mreg.refs.rules import reserved
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View
 from mreg.values.errors import InvalidInput, Refused
+from mreg.values.ref_texts import Reserved
 
 MOST = 1000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mreg import session
 from mreg.operations.renamed import last_place, moved_to
 from mreg.refs.keys import AliasKey, ArtifactKey, CollectionKey, CollectionKind, LinkKey, ModelKey, VersionKey
-from mreg.refs.rules import LinkTarget, reserved
+from mreg.refs.rules import reserved
 from mreg.refs.view import View, alias_number
 from mreg.session.context import Context
 from mreg.session.listing import listed_aliases, listed_names
@@ -13,6 +13,7 @@ from mreg.values import names
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import Reference, Selector, near, split_remote
+from mreg.values.ref_texts import LinkTarget
 
 
 class UnknownName(NotFound):

@@ -33,6 +33,7 @@ from mreg.values.change_rows import IMPORTED
 from mreg.values.entities import HistoryEntry
 from mreg.values.errors import Conflict, Refused
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.ref_texts import parse_link
 
 _SHOWN = 40
 
@@ -221,7 +222,7 @@ def _shown(key: RefKey, value: str | None) -> str:
         return "different"
     if isinstance(key, PropertyKey) and key.name.startswith(IMPORTED):
         return "different"
-    if isinstance(key, LinkKey) and (target := rules.parse_link(value)):
+    if isinstance(key, LinkKey) and (target := parse_link(value)):
         return target.version
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 

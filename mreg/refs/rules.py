@@ -28,26 +28,7 @@ from mreg.refs.keys import (
 from mreg.values.digest import is_digest
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_name, parse_version
-
-
-class LinkTarget(NamedTuple):
-    """The value of a link: a version, and the digest of its record."""
-
-    artifact: str
-    number: int
-    digest: str
-
-    @property
-    def key(self) -> VersionKey:
-        return VersionKey(self.artifact, self.number)
-
-    @property
-    def version(self) -> str:
-        """`artifact:vN`"""
-        return f"{self.artifact}:v{self.number}"
-
-    def __str__(self) -> str:
-        return f"{self.version} {self.digest}"
+from mreg.values.ref_texts import LinkTarget, Reserved, parse_link, parse_reserved
 
 
 class Root(NamedTuple):
@@ -57,18 +38,6 @@ class Root(NamedTuple):
     is_version: bool = True
 
 
-class Reserved(NamedTuple):
-    """What the number of a version or link is kept for: the version record of this digest, or nothing."""
-
-    digest: str | None
-
-    def __str__(self) -> str:
-        return _RESERVED if self.digest is None else f"{_RESERVED} {self.digest}"
-
-
-_RESERVED = "reserved"
-
-
 class Need(NamedTuple):
     """One of these refs must exist, with this value if one is given."""
 
@@ -76,24 +45,15 @@ class Need(NamedTuple):
     value: str | None = None
 
 
-def parse_link(value: str) -> LinkTarget | None:
-    """The target in a link's value, or None if the value is malformed."""
-    version, _, digest = value.partition(" ")
-    artifact, _, selector = version.partition(":")
-    number = parse_version(selector)
-    if number is None or not is_digest(digest) or not is_name(artifact):
-        return None
-    return LinkTarget(artifact, number, digest)
+def version_of(target: LinkTarget) -> VersionKey:
+    """The version that a link names."""
+    return VersionKey(target.artifact, target.number)
 
 
 def reserved(key: RefKey, last: str | None) -> Reserved | None:
     """What the number is kept for. last: the value that the ref, which does not exist, had before; a number is reserved
     by making its ref a deleted one with such a value."""
-    if last is None or not isinstance(key, VersionKey | LinkKey):
-        return None
-    word, _, digest = last.partition(" ")
-    found = Reserved(digest or None)
-    return found if word == _RESERVED and str(found) == last and (not digest or is_digest(digest)) else None
+    return None if last is None or not isinstance(key, VersionKey | LinkKey) else parse_reserved(last)
 
 
 def of_format_2(key: RefKey, value: str | None) -> str | None:
@@ -144,7 +104,7 @@ def needs(key: RefKey, value: str) -> tuple[Need, ...]:
             return (Need((ModelKey(model),)),)
         case LinkKey(model, _):
             target = parse_link(value)
-            return (Need((ModelKey(model),)), *((Need((target.key,), target.digest),) if target else ()))
+            return (Need((ModelKey(model),)), *((Need((version_of(target),), target.digest),) if target else ()))
         case AliasKey(collection, _):
             at = parse_version(value)
             return () if at is None else (Need((VersionKey(collection, at), LinkKey(collection, at))),)

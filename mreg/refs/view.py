@@ -28,9 +28,9 @@ from mreg.refs.keys import (
     VersionKey,
 )
 from mreg.refs.ref_files import NEVER, DamagedRef, Ref
-from mreg.refs.rules import LinkTarget
 from mreg.storage import Storage
 from mreg.values.names import parse_version
+from mreg.values.ref_texts import LinkTarget, parse_link
 
 _T = TypeVar("_T")
 _Key = TypeVar("_Key", bound=RefKey)
@@ -349,7 +349,7 @@ def alias_number(key: AliasKey, value: str) -> int:
 
 def link_target(key: LinkKey, value: str) -> LinkTarget:
     """The target of a link. Raises DamagedRef."""
-    target = rules.parse_link(value)
+    target = parse_link(value)
     if target is None:
         raise DamagedRef(ref=key.file, reason=f"link v{key.number} names no version")
     return target

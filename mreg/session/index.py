@@ -33,7 +33,7 @@ from mreg.storage import Storage
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
-SCHEMA = 13
+SCHEMA = 14
 """To be raised with every change of the tables."""
 
 _TABLES = (
@@ -102,6 +102,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         with contextlib.suppress(OSError, MregError):
             mark = session.checkpoints.load(self._storage, self._journal, self._db, look.head.seq)
             if mark is not None:
+                self._read_all_links()
                 return mark
         return self._reset()
 

@@ -21,9 +21,9 @@ from mreg.refs.keys import (
     VersionKey,
 )
 from mreg.refs.ref_files import DamagedRef
-from mreg.refs.rules import LinkTarget
 from mreg.values.card import CardFacts, facts_of
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.ref_texts import LinkTarget
 
 if TYPE_CHECKING:
     from mreg.session.index import Index

@@ -14,10 +14,10 @@ from mreg.refs.journal import Look
 from mreg.refs.keys import LinkKey, VersionKey, in_artifact
 from mreg.refs.overlaid import Pending
 from mreg.refs.ref_files import Ref
-from mreg.refs.rules import parse_link
 from mreg.session.facts import Records
 from mreg.session.index import Index
 from mreg.storage import Storage
+from mreg.values.ref_texts import parse_link
 
 _T = TypeVar("_T")
 

@@ -11,10 +11,13 @@ from mreg.refs.keys import CollectionKey, CollectionKind, LinkKey, VersionKey, n
 from mreg.refs.ref_files import Ref
 from mreg.refs.rules import reserved
 from mreg.session.database import Database
+from mreg.values.ref_texts import parse_link
 
 _LAST = "\U0010ffff"  # sorts behind every character that can follow
 TABLES = (
     "CREATE TABLE refs (key TEXT PRIMARY KEY, value TEXT, seq INTEGER) WITHOUT ROWID",
+    "CREATE TABLE links (key TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID",  # existing ones; version: `artifact:vN`
+    "CREATE INDEX links_version ON links (version)",
     "CREATE TABLE reserved (key TEXT PRIMARY KEY, digest TEXT) WITHOUT ROWID",
     "CREATE TABLE times (seq INTEGER PRIMARY KEY, time TEXT)",
 )
@@ -144,10 +147,7 @@ class RefMirror(Database):
 
     def links_to(self, versions: Collection[str]) -> dict[str, str]:
         """The links, deleted ones left out, whose values name one of these versions (`artifact:vN`)."""
-        query = (
-            f"SELECT key, value FROM refs WHERE {in_folder(CollectionKind.MODEL)} "
-            "AND substr(value, 1, instr(value, ' ') - 1) IN (?)"
-        )
+        query = "SELECT key, value FROM links JOIN refs USING (key) WHERE version IN (?) AND value IS NOT NULL"
         return dict(self._fetch_in(query, versions))
 
     def names(self) -> set[str]:
@@ -166,9 +166,26 @@ class RefMirror(Database):
         self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", rows)
         for ref, old, new in entry.changes:
             key = keys.parse(ref)
+            if isinstance(key, LinkKey):
+                self._read_link(ref, new)
             if isinstance(key, VersionKey | LinkKey):
                 kept = reserved(key, old) if new is None else None
                 if kept and kept.digest:
                     self._db.execute("INSERT OR REPLACE INTO reserved VALUES (?, ?)", (ref, kept.digest))
                 elif new is not None:
                     self._db.execute("DELETE FROM reserved WHERE key = ?", (ref,))
+
+    def _read_all_links(self) -> None:
+        """From the refs: those of a checkpoint come without this table."""
+        query = f"SELECT key, value FROM refs WHERE {in_folder(CollectionKind.MODEL)} AND value IS NOT NULL"
+        rows = self._db.execute(query).fetchall()
+        found = ((ref, parse_link(value)) for ref, value in rows if isinstance(keys.parse(ref), LinkKey))
+        links = ((ref, target.version) for ref, target in found if target)
+        self._db.executemany("INSERT OR REPLACE INTO links VALUES (?, ?)", links)
+
+    def _read_link(self, ref: str, value: str | None) -> None:
+        target = parse_link(value or "")
+        if target is None:
+            self._db.execute("DELETE FROM links WHERE key = ?", (ref,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO links VALUES (?, ?)", (ref, target.version))

@@ -17,7 +17,6 @@ from mreg.refs.keys import (
     ModelKey,
     numbered,
 )
-from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft
 from mreg.refs.view import View, link_target
 from mreg.sync import past
@@ -26,6 +25,7 @@ from mreg.sync.faults import AliasElsewhere, NumbersTaken, UnknownTravelAlias
 from mreg.sync.places import DELETED, NEW, THERE, Place, gaps, listed, meant, state
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import parse_version
+from mreg.values.ref_texts import LinkTarget
 
 Numbers = Mapping[int, int]
 """The numbers of a collection in the source, each with that on the other side."""

@@ -15,10 +15,10 @@ from mreg.operations.resolve import Resolved
 from mreg.refs import rules
 from mreg.refs.keys import LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
-from mreg.refs.rules import Reserved
 from mreg.refs.view import View
 from mreg.sync.request import Request
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.ref_texts import Reserved
 
 NEW: Final = "new"
 THERE: Final = "there"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mreg import lazy
 from mreg.values.ages import age_text
+from mreg.values.ref_texts import parse_link, parse_reserved
 from mreg.values.words import count_text, value_text
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ def _done(change: RefChange) -> str:
     """What happened to a version, or to a link that was reserved."""
     if change.new:
         return "added"
-    word, _, _ = (change.old or "").partition(" ")  # a link to an artifact of this name has its number behind it
-    return "reserved" if word == "reserved" else "deleted"
+    return "reserved" if parse_reserved(change.old or "") else "deleted"
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -157,7 +157,8 @@ def _move(old: str | None, new: str | None, made: str = "new, ") -> str:
 
 
 def _target(link: str | None) -> str | None:
-    return link and link.partition(" ")[0]
+    target = parse_link(link or "")
+    return target.version if target else link
 
 
 def _collection(change: RefChange) -> str:

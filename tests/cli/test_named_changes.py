@@ -14,10 +14,10 @@ from mreg.cli.registry import COMMANDS, Entry
 from mreg.refs import keys, ref_files
 from mreg.refs.journal import Journal
 from mreg.refs.keys import AliasKey, AnnotationKey, CardKey, CollectionKey, ConfigKey, LinkKey, RefKey, VersionKey
-from mreg.refs.rules import parse_link
 from mreg.refs.view import View
 from mreg.session.config import identify, read
 from mreg.storage.local import LocalStorage
+from mreg.values.ref_texts import parse_link
 
 # For each command that changes refs: command lines that change them, each in a repository as `world` makes it.
 CHANGES = {

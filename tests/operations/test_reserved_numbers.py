@@ -11,12 +11,12 @@ from mreg.operations.numbers import InvalidFirst, NumbersGiven, reserve
 from mreg.operations.resolve import NotHere
 from mreg.refs.journal import Change, Journal
 from mreg.refs.keys import LinkKey, VersionKey
-from mreg.refs.rules import LinkTarget
 from mreg.refs.transaction import Draft, ReservedNumber
 from mreg.repository import Repository
 from mreg.storage import Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.values.formats import NeedsFormat
+from mreg.values.ref_texts import LinkTarget
 
 OTHER = "ab" * 32
 

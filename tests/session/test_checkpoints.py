@@ -44,7 +44,8 @@ def keys(place: Path) -> list[str]:
 
 def rows(repo: Repository) -> list[list[tuple[object, ...]]]:
     db = repo._context.tables(repo._context.journal.look())._db
-    return [db.execute(query).fetchall() for query, _ in checkpoints._TABLES]
+    queries = [*(query for query, _ in checkpoints._TABLES), "SELECT * FROM links"]
+    return [db.execute(query).fetchall() for query in queries]
 
 
 def opened(place: Path, cache: str) -> Repository:

@@ -18,3 +18,9 @@ def test_a_number_that_was_reserved_is_no_link_that_was_removed() -> None:
     kept = [RefChange(LINK, old, None, "link", "Digits:v0") for old in ("reserved", f"reserved {'ab' * 32}")]
 
     assert [rows_of([one]) for one in kept] == [[("Digits:v0", "reserved")]] * 2
+
+
+def test_text_that_is_no_value_of_a_link_is_not_taken_apart() -> None:
+    gone = RefChange(LINK, "reserved for later", None, "link", "Digits:v0")
+
+    assert rows_of([gone]) == [("Digits:v0", "was reserved for later")]
