@@ -94,9 +94,11 @@ def metrics(
     def read(query: Query) -> Metrics:
         every_key = _numeric_keys(query, search) if where else []
         query.narrowed(search.condition(query))
-        rows = [(places.get(one, number), id) for id, one, number in query.numbered()]
-        rows = sorted(rows)[-last if last else 0 :]
         numeric = every_key or query.numeric_keys()
+        rows = [(places.get(one, number), id) for id, one, number in query.numbered(None if places else last)]
+        rows = sorted(rows)[-last if last else 0 :]
+        if last:
+            query.narrowed_to(id for _, id in rows)
         axis, at_x = x, dict[int, float]()
         if x == CREATED:
             at_x = dict(query.created())

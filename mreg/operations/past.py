@@ -206,9 +206,9 @@ class Moment:
         """ "artifact" or "model". Raises NotFound."""
         return require_kind(self._context, self._past, self._required(name)).value
 
-    def versions(self, name: str) -> list[VersionThen]:
-        """The versions of an artifact, or the links of a registered model, in the order of their numbers. Raises
-        NotFound, Damaged."""
+    def versions(self, name: str, newest: int | None = None) -> list[VersionThen]:
+        """The versions of an artifact, or the links of a registered model, in the order of their numbers. newest: only
+        so many with the highest numbers; no more records are read. Raises NotFound, Damaged."""
         name = self._required(name)
         aliases = self._past.aliases(name)
         found = []
@@ -219,7 +219,7 @@ class Moment:
         else:
             made = {key: linked(key, target) for key, target in self._past.links(name).items()}
         holders = holders_in(self._past)
-        for key, one in made.items():
+        for key, one in [*made.items()][0 if newest is None else max(0, len(made) - newest) :]:
             number = one.number if one.link is None else one.link
             held = {alias: at for alias, at in aliases.items() if at == number}
             entry = self._last([key, AnnotationKey(one.artifact, one.number), *held])

@@ -262,9 +262,16 @@ class Query:
 
     # Of the versions that were narrowed last.
 
-    def numbered(self) -> list[tuple[int, str, int]]:
-        """Their ids here, names and numbers."""
+    def narrowed_to(self, ids: Iterable[int]) -> None:
+        """Only these of them."""
+        self._db.execute("DELETE FROM matched")
+        self._db.executemany("INSERT INTO matched VALUES (?)", ((one,) for one in ids))
+
+    def numbered(self, last: int | None = None) -> list[tuple[int, str, int]]:
+        """Their ids here, names and numbers, in any order. last: only so many with the highest numbers."""
         query = f"SELECT v.id, {_COLUMNS['name']}, v.number FROM matched m CROSS JOIN versions v ON v.id = m.id"
+        if last:
+            return self._db.execute(f"{query} ORDER BY v.number DESC LIMIT ?", (min(last, _LARGEST),)).fetchall()
         return self._db.execute(query).fetchall()
 
     def created(self) -> list[tuple[int, float]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
+from mreg.operations import query
 from mreg.operations.numbers import reserve
 from mreg.refs.keys import VersionKey
 from mreg.repository import Repository
@@ -479,6 +480,47 @@ def test_ls_of_an_empty_repository_says_what_to_do(mreg: Any) -> None:
 )
 def test_ls_sorts_and_limits(filled: Any, options: list[str], expected: list[str]) -> None:
     assert [line.split("\t")[0] for line in filled("ls", "digits", *options).out.splitlines()] == expected
+
+
+@pytest.fixture
+def mixed(mreg: Any, model: Callable[..., str]) -> Any:
+    """v0 to v8 with values of all types under one key."""
+    for n, value in enumerate(["2", "1.5", '"b"', '"NaN"', '"Infinity"', "true", "[3]", '"a"', None, "1.5"]):
+        (mreg.home / "meta.json").write_text("{}" if value is None else f'{{"m": {{"k/x": {value}, "k": {value}}}}}')
+        mreg.must("log", model("m", {"w": b"%d" % n}), "-a", "mixed", "--meta-file", "meta.json")
+    return mreg
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"), [("", "1 9 0 4 7 2 5 3 6 8"), ("-", "4 0 1 9 2 7 5 3 6 8")], ids=["up", "down"]
+)
+@pytest.mark.parametrize("key", ["m.k", "m.k/x"])
+def test_ls_sorts_values_as_search_does(mixed: Any, sort: str, key: str, expected: str) -> None:
+    numbers = [f"v{number}" for number in expected.split()]
+
+    for limit in (0, 3, 7, 9):
+        rows = mixed.must("ls", "mixed", "--sort", sort + key, "--limit", str(limit)).splitlines()
+        assert [row.split("\t")[0] for row in rows] == numbers[: limit or None]
+    if "/" not in key:
+        rows = mixed.must("search", "--in", "mixed", "--sort", sort + key, "-q").splitlines()
+        assert rows == [f"mixed:{number}" for number in numbers]
+
+
+def test_ls_reads_no_more_records_than_it_shows(mixed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    mixed.must("search", "--count")
+    described: list[Any] = []
+    describe = query.describe
+    monkeypatch.setattr(
+        query, "describe", lambda one, *rest, **more: described.append(one) or describe(one, *rest, **more)
+    )
+
+    # when
+    rows = [mixed.must("ls", "mixed", "--limit", "2", *more) for more in ([], ["--sort", "-m.k"], ["--sort", "size"])]
+
+    # then
+    assert [len(shown.splitlines()) for shown in rows] == [2, 2, 2]
+    assert len(described) == 6
 
 
 def test_ls_refuses_to_sort_by_what_no_version_has(filled: Any) -> None:

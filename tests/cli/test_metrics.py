@@ -15,6 +15,7 @@ import pytest
 from mreg import Metric, Metrics, Repository
 from mreg.cli import chart, chart_html, chart_svg
 from mreg.operations.metrics import MetricValue
+from mreg.session.fact_queries import Query
 from mreg.values import plot
 from mreg.values.directions import direction_of, parse
 
@@ -163,6 +164,29 @@ def test_versions_are_chosen_by_where_and_last(trained: Any) -> None:
     assert trained.must("metrics", "mnist", "acc", "--last", "2") == "v4\t0.4\nv5\t0.5\n"
     assert trained.must("metrics", "mnist", "acc", "--where", "metrics.acc < 0.3") == "v1\t0.1\nv2\t0.2\n"
     assert trained("metrics", "mnist", "acc", "--where", "metrics.ac < 1").code == 2
+
+
+@pytest.mark.parametrize(("name", "options"), [("mnist", []), ("mnist", ["--x", "created"]), ("digits", [])])
+def test_of_the_last_versions_no_other_values_are_read(
+    trained: Any, name: str, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    read: list[int] = []
+    numbers_of = Query.numbers_of
+
+    def counted(query: Query, key: str) -> list[tuple[int, float]]:
+        found = numbers_of(query, key)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Query, "numbers_of", counted)
+
+    # when
+    shown = trained.must("metrics", name, "loss", "--last", "1", *options)
+
+    # then
+    assert shown.endswith("\t0.5\n")
+    assert read == [1]
 
 
 def test_a_registered_model_has_the_metrics_of_its_links(trained: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mreg import Repository
+from mreg import Moment, Repository
 from mreg.refs import transaction
 
 
@@ -212,6 +212,20 @@ def test_versions_as_they_were(lived: Any) -> None:
         "third",
     ]
     assert lived.must("ls", "mnist", "--at", "3", "--limit", "1").startswith("v2\t")
+
+
+def test_no_more_records_are_read_than_versions_are_shown(lived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    read: list[Any] = []
+    version = Moment._version
+    monkeypatch.setattr(Moment, "_version", lambda self, *one: read.append(one) or version(self, *one))
+
+    # when
+    shown = lived.must("ls", "mnist", "--at", "3", "--limit", "1")
+
+    # then
+    assert shown.startswith("v2\t")
+    assert len(read) == 1
 
 
 def test_links_as_they_were(lived: Any) -> None:

@@ -1,12 +1,13 @@
 """`mreg ls`."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from mreg import cli
 from mreg.cli import commands, tables
-from mreg.cli.choosing import split
+from mreg.cli.choosing import split, told
 from mreg.cli.commands.filtering import Listing, limited, list_versions
 from mreg.cli.commands.params import (
     AtOption,
@@ -21,6 +22,7 @@ from mreg.cli.declared import Argument, Option
 from mreg.cli.errors import BadUsage
 from mreg.cli.state import State
 from mreg.values.filters.errors import UnknownKey
+from mreg.values.filters.meaning import elements_of, type_of
 from mreg.values.metadata import flatten
 from mreg.values.names import composed, near as names_near
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _NONE = object()
+_LAST = 3
 
 
 _SORT_KEYS: dict[str, Callable[["Version"], Any]] = {
@@ -108,6 +111,8 @@ def ls(
     if limit and not sort:
         versions = repository.versions(name, newest=limit)
         total = repository.artifact(name).versions if len(versions) == limit else 0
+    elif limit and sort and (first := _first(state, name, sort, limit)):
+        versions, total = first, repository.artifact(name).versions
     else:
         every = _sorted(repository.versions(name), sort, lambda version: version)
         versions, total = limited(every, limit, sort), len(every)
@@ -130,16 +135,35 @@ def _sorted(found: list[_T], sort: str | None, version_of: "Callable[[_T], Versi
     if key in _SORT_KEYS:
         return sorted(found, key=lambda one: _SORT_KEYS[key](version_of(one)), reverse=down)
     values = [flatten(version_of(one).metadata).get(key, _NONE) for one in found]
-    having = [(_order(value), one) for value, one in zip(values, found, strict=True) if value is not _NONE]
-    if found and not having:
+    if found and all(value is _NONE for value in values):
         known = {one_key for one in found for one_key in flatten(version_of(one).metadata)}
         near = names_near(key, sorted({*known, *_SORT_KEYS}))
         raise UnknownKey(key=key, text="", at=0, length=0, near=near)
-    having.sort(key=lambda pair: pair[0], reverse=down)
-    rest = [one for value, one in zip(values, found, strict=True) if value is _NONE]
-    return [one for _, one in having] + rest
+    by_rank = defaultdict[int, list[tuple[Any, _T]]](list)
+    for value, one in zip(values, found, strict=True):
+        rank, place = _place(value)
+        by_rank[rank].append((place, one))
+    for rank in by_rank.keys() - {_LAST}:
+        by_rank[rank].sort(key=lambda pair: pair[0], reverse=down)
+    return [one for rank in sorted(by_rank) for _, one in by_rank[rank]]
 
 
-def _order(value: Any) -> tuple[bool, float, str]:
-    number = isinstance(value, int | float)
-    return (not number, value if number else 0, "" if number else str(value))  # some integers are no float
+def _place(value: Any) -> tuple[int, Any]:
+    """As `search --sort` has it: numbers, texts, booleans, and last whatever has no place among them."""
+    elements = [] if value is _NONE or isinstance(value, list) else elements_of(value)
+    kind = type_of(elements[0]) if elements else ""
+    rank = {"number": 0, "text": 1, "boolean": 2}.get(kind, _LAST)
+    return rank, elements[0] if elements else None
+
+
+def _first(state: State, name: str, sort: str, limit: int) -> "list[Version] | None":
+    """The first versions of an artifact in this order, for which not all have to be read; None if they have to be."""
+    key = sort.removeprefix("-")
+    if "`" in key:
+        return None
+    if key not in _SORT_KEYS:
+        sort = sort.replace(key, f"`{key}`")
+    try:
+        return state.repository().search(sort=[sort], limit=limit, within=[name], told=told(state))
+    except UnknownKey:  # of the fields too, some may have been meant
+        return None

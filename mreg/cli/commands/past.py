@@ -58,8 +58,7 @@ def ls(state: State, name: str | None, columns: Sequence[str], limit: int | None
     if name is None:
         _collections(state, moment, limit)
         return
-    kind, found = moment.kind(name), moment.versions(name)
-    found = found if limit is None else found[max(0, len(found) - limit) :]
+    kind, found = moment.kind(name), moment.versions(name, limit)
     known = [one.version for one in found if one.version is not None]
     fixed: list[str | Column] = ["version", "aliases", "size", "files"]
     asked = cli.columns.asked(repository, columns, known)
