@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mreg import cli, lazy
 from mreg.cli import layout
 from mreg.cli.layout import Column, paint, plainly
-from mreg.cli.text import one_line, safe
+from mreg.cli.text import one_line, path_text, safe
 from mreg.values.words import size_text
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class Out:
         print("".join(self._paint(one_line(text), style) for text, style in parts).rstrip(" "))
 
     def path(self, path: str) -> None:
-        """A path, to the byte, whatever its name."""
+        """A path, to the byte, whatever its name; on a terminal, which would obey some of them, as any other text."""
+        if self.terminal and not path.isprintable():
+            self.line(path_text(path))
+            return
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(path) + b"\n")
         if sys.stdout.line_buffering:  # on a terminal, before notes that follow

@@ -183,6 +183,17 @@ def test_every_command_keeps_a_name_on_its_line(mreg: Any) -> None:
             assert other.replace("\n", "").replace("\t", "").isprintable(), (line, other)
 
 
+def test_a_terminal_does_not_obey_the_path_that_is_printed(mreg: Any) -> None:
+    (mreg.home / "a.bin").write_text("a")
+    mreg.must("log", "a.bin", "-a", "m")
+
+    shown = mreg.terminal("get", "m", "-o", ODD, environment={"NO_COLOR": "1"}).out
+
+    assert shown.endswith(f"/{SHOWN}\n")
+    assert shown.replace("\n", "").isprintable()
+    assert mreg.must("get", "m", "-o", ODD).endswith(f"/{ODD}\n")
+
+
 def test_names_are_shown_so_that_no_two_look_alike(mreg: Any) -> None:
     for name in ("a\nb", "a\\nb", "a\tb", "a:b"):
         (mreg.home / "in").mkdir(exist_ok=True)
