@@ -131,7 +131,7 @@ OTHER_OPTIONS = {
 KindOf = Callable[[str], str]
 """Of a name: "artifact", "model", or "" where nothing has it."""
 
-_OF_ONE_VERSION = {"use", "get", "resolve", "show", "files", "ls", "rm", "diff", "annotate"}
+_OF_ONE_VERSION = {"use", "get", "resolve", "show", "files", "ls", "rm", "diff", "annotate", "export"}
 _MODELS_URI = re.compile(r"models:/+([^/@]+)(?:/(\d+)|/([^/@]+)|@([^/@]+))?$")
 _NUMBER = re.compile(r"([^/:@]+)[@/]v?(\d+)$|([^/:@]+):(\d+)$")
 _ALIAS = re.compile(r"([^/:@]+)@([^/:@]+)$")
@@ -173,11 +173,13 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
     better = _in_other_places(words, texts, kind_of)
+    if better is None and words == "export" and len(texts) == 2 and not _has_form(arguments):
+        better = [texts[0], "--folder", texts[1]]
     if better is None and code == "unknown-command":
         return _of_group(words, texts)
     if better is None:
         better = texts if code == "usage" else [reference(text, kind_of) or text for text in texts]
-    if better == texts and arguments == typed:
+    if (better == texts and arguments == typed) or (code == "usage" and _has_unknown_option(words, arguments)):
         return ""
     return _spelt(arguments, words, places, better)
 
@@ -207,9 +209,8 @@ def command_of(arguments: Sequence[str]) -> str:
 
 
 def is_source(arguments: Sequence[str], path: str) -> bool:
-    """Is it what `import` was to read?"""
-    words, places = _positionals(arguments)
-    return words == "import" and path in [arguments[place] for place in places]
+    """Was `import` told to read it?"""
+    return command_of(arguments) == "import" and not {path, f"--data={path}"}.isdisjoint(arguments)
 
 
 def reference(text: str, kind_of: KindOf = lambda name: "") -> str:
@@ -253,8 +254,6 @@ def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str]
             return [alias, f"{name}:v{number.removeprefix('v')}"]
         case ["import", one, other] if meant := _kind_and_source(one, other):
             return meant
-        case ["export", named, folder] if not folder.startswith("-"):
-            return [named, "--folder", folder]
         case ["remote add" | "remote set" | "push" | "pull" | "clone" | "mirror" | "log" | "import", *_]:
             return texts  # locations and paths have slashes
         case ["get", named, folder] if ":" in named and not _is_number(folder):
@@ -299,6 +298,11 @@ def _in_model(version: str, place: str, kind_of: KindOf) -> list[str] | None:
         return None
     alias = [] if names.parse_version(found[2]) is not None else ["--alias", found[2]]
     return [reference(version, kind_of) or version, found[1], *alias]
+
+
+def _has_unknown_option(words: str, arguments: Sequence[str]) -> bool:
+    known = {*COMMON, *COMMANDS.get(words, ("", {}))[1]}
+    return any(word.startswith("--") and len(word) > 2 and word.partition("=")[0] not in known for word in arguments)
 
 
 def _with_better_options(typed: list[str], code: str) -> list[str]:
@@ -365,6 +369,10 @@ def _with_forms(arguments: list[str]) -> list[str]:
 
 
 _FORM_OPTIONS = {"--as", "--form", "--format", "--kind", "--to", "--type"}
+
+
+def _has_form(arguments: Sequence[str]) -> bool:
+    return not {word.partition("=")[0] for word in arguments}.isdisjoint(_FORMS.values())
 
 
 def _form(text: str) -> str:
