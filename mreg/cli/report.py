@@ -59,6 +59,8 @@ def report(error: BaseException, arguments: list[str], state: State) -> int:
 
 NOT_ON_DISK = "check the path; `mreg import` reads files on this machine, which the source's own tool can download"
 
+INCOMPLETE_SOURCE = "nothing was imported: the source is incomplete; fetch it again with its own tool"
+
 
 def _is_file_with_slash(path: str) -> bool:
     return path.endswith("/") and os.path.isfile(path.rstrip("/"))
@@ -80,8 +82,9 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint="to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it")
     if told.code == "missing-path" and _is_file_with_slash(told.facts["path"]):
         return told._replace(hint="it is a file: leave out the slash at the end")
-    if told.code == "missing-path" and cli.guesses.is_source(arguments, told.facts["path"]):
-        return told._replace(hint=NOT_ON_DISK)
+    if told.code == "missing-path" and cli.guesses.command_of(arguments) == "import":
+        is_source = cli.guesses.is_source(arguments, told.facts["path"])
+        return told._replace(hint=NOT_ON_DISK if is_source else INCOMPLETE_SOURCE)
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
         return told._replace(hint=ONLY_READ)
     if told.code == "unknown-command" and told.facts["name"] in cli.guesses.NEEDLESS:

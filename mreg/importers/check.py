@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from mreg.importers.faults import MalformedSource, PartialVersion, WrongBytes
 from mreg.importers.plan import Plan, PlannedCollection, PlannedFile, PlannedVersion
@@ -104,13 +106,31 @@ def _check_version(plan: Plan, collection: PlannedCollection, version: PlannedVe
     if fault:
         raise MalformedSource(path=plan.source, reason=f"{called}: {fault}")
     if version.place is not None:
-        raise PartialVersion(version=called, missing=f"its files at {version.place!r} are")
+        missing = f"its files at {version.place!r} are not in the source"
+        raise PartialVersion(version=called, missing=missing, hint=_to_allow(plan))
     if version.missing and not (partial and version.files):
         named, more = version.missing[:_MOST_NAMED], len(version.missing) - _MOST_NAMED
         listed = ", ".join(map(repr, named)) + (f" and {more} more" if more > 0 else "")
-        raise PartialVersion(version=called, missing=f"{listed} {'is' if len(version.missing) == 1 else 'are'}")
+        verb = "is" if len(version.missing) == 1 else "are"
+        raise PartialVersion(version=called, missing=f"{listed} {verb} not there")
     if not version.files:
         raise MalformedSource(path=plan.source, reason=f"{called} contains no files")
+
+
+def _to_allow(plan: Plan) -> str:
+    """What to do about places that are on this machine, but not in the source."""
+    places = [place for collection in plan.collections for one in collection.versions if (place := _here(one.place))]
+    if not places:
+        return ""
+    common = os.path.commonpath(places)
+    folder = common if common.count(os.sep) > 1 else places[0]
+    return f"if they may be read, add `--data {shlex.quote(folder)}`"
+
+
+def _here(place: str | None) -> str:
+    """The folder on this machine that it is; empty where it is none."""
+    path = unquote((place or "").removeprefix("file://"))
+    return os.path.normpath(path) if os.path.isabs(path) and "\0" not in path and os.path.isdir(path) else ""
 
 
 def called_in(collection: PlannedCollection, version: PlannedVersion) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mreg.importers.checkpoint_names import CheckpointName, is_step, understood
-from mreg.importers.faults import NothingToImport
+from mreg.importers.omissions import nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
 from mreg.importers.words import few, sayable, time_of
@@ -62,8 +62,7 @@ def read(source: str, options: Options) -> Plan:
         versions = tuple(_version(tree, one) for one in sorted(group)) if options.wanted(name) else ()
         collections.append(PlannedCollection(name, versions))
     if not collections:
-        what = "no file or folder of a model with a number in its name"
-        raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
+        raise nothing(source, "no file or folder of a model with a number in its name", tree.notes())
     named = [name for name in left_out if os.path.dirname(name) in folders]
     notes = few([f"{name!r} is left out: its name contains no step" for name in named])
     return Plan(SYSTEM, source, tuple(collections), (*notes, *tree.notes()))

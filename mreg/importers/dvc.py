@@ -13,9 +13,9 @@ from mreg.importers import gto
 from mreg.importers.dvc_cache import Cache
 from mreg.importers.dvc_files import Artifact, Out, Stage
 from mreg.importers.dvc_history import Found, History, files_of, history, outs_at
-from mreg.importers.faults import NothingToImport
 from mreg.importers.git import Git
 from mreg.importers.gto_tags import Registered, registered
+from mreg.importers.omissions import nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedInput, PlannedVersion
 from mreg.importers.tree import Tree, is_folder, parse_json
 from mreg.importers.words import few, sayable, tags_of, without_nothing
@@ -37,7 +37,7 @@ def read(source: str, options: Options) -> Plan:
     notes = (*few(reader.notes), *tree.notes())
     if not collections:
         reader.omitted.refuse()
-        raise NothingToImport(source=source, what="; ".join(["nothing tracked by DVC", *notes]))
+        raise nothing(source, "nothing tracked by DVC", notes)
     return Plan(SYSTEM, source, collections, notes)
 
 

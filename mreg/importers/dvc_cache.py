@@ -94,7 +94,7 @@ class Cache:
         own = os.path.join(digest[:2], digest[2:])
         places = [os.path.join(self.folder, own), os.path.join(self.folder, "files", "md5", own)]
         for place in places if legacy else places[::-1]:
-            if os.path.isfile(self._tree.check(place)):
+            if os.path.isfile(self._tree.check(place, self.folder)):
                 return place
         return None
 

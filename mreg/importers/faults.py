@@ -73,10 +73,11 @@ class WrongBytes(Refused):
 
 class PartialVersion(Refused):
     code = "partial-version"
-    template = "{version} is incomplete: {missing} not there"
+    template = "{version} is incomplete: {missing}"
 
     version: str
     missing: str
+    hint: str = ""
 
 
 class SeveralCollections(InvalidInput):
@@ -93,6 +94,7 @@ class UnknownCollection(NotFound):
 
     source: str
     name: str
+    hint: str = ""
 
 
 class NotImportedHere(Refused):

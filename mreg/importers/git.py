@@ -26,6 +26,8 @@ _QUIET: Final = {
 }
 _OPTIONS: Final = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _FORMAT: Final = "%x01%H%x00%at%x00%an%x00%s"
+_START: Final = re.compile(r"\x01(?=[0-9a-f]{40,64}\x00-?\d+\x00)")
+"""Of a commit, as nothing within one can look: its author and subject may contain all characters but NUL."""
 _TAG: Final = "%(refname:strip=2)%00%(objecttype)%00%(*objectname)%00%(taggername)%00%(taggerdate:unix)"
 
 
@@ -76,12 +78,12 @@ class Git:
         wanted = ("--no-show-signature", "--no-ext-diff", "--no-textconv", "-z", f"--format={_FORMAT}")
         where = ("HEAD", "--branches", "--tags", "--", *(f":(glob){pattern}" for pattern in patterns))
         text = self._run("log", *options, *wanted, *where).decode("utf-8", "surrogateescape")
-        return [_commit(part) for part in text.split("\1")[1:]]
+        return [_commit(part) for part in _START.split(text)[1:]]
 
     def tags(self) -> list[Tag]:
         text = self._run("for-each-ref", f"--format={_TAG}", "refs/tags").decode("utf-8", "replace")
         found = []
-        for line in text.splitlines():
+        for line in text.split("\n"):
             name, kind, commit, tagger, at = (line.split("\0") + [""] * 5)[:5]
             if kind == "tag" and commit:
                 found.append(Tag(name, commit, tagger, float(at) if at.isdigit() else 0.0))
@@ -101,7 +103,7 @@ class Git:
     def blobs(self, names: Iterable[str]) -> dict[str, bytes]:
         """What these are, by blob or `COMMIT:./PATH`. Those that are no file, or larger than MAX_BLOB, are left out."""
         wanted = [name for name in dict.fromkeys(names) if "\n" not in name]
-        sizes = self._run("cat-file", "--batch-check=%(objecttype) %(objectsize)", given=_lines(wanted)).splitlines()
+        sizes = self._run("cat-file", "--batch-check=%(objecttype) %(objectsize)", given=_lines(wanted)).split(b"\n")
         small = [name for name, told in zip(wanted, sizes, strict=False) if _is_small(told)]
         return dict(zip(small, _contents(self._run("cat-file", "--batch", given=_lines(small))), strict=False))
 
@@ -126,8 +128,12 @@ class Git:
                 timeout=_PATIENCE,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise MalformedSource(path=self._folder, reason=f"cannot run git: {error}") from None
+        except FileNotFoundError:
+            raise MalformedSource(path=self._folder, reason="git is not installed") from None
+        except OSError as error:
+            raise MalformedSource(path=self._folder, reason=f"cannot run git: {error.strerror or error}") from None
+        except subprocess.TimeoutExpired:
+            raise MalformedSource(path=self._folder, reason=f"git takes longer than {_PATIENCE:.0f} s") from None
         if done.returncode:
             told = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
             raise MalformedSource(path=self._folder, reason=f"git says: {told[0]}")

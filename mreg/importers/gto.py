@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
 from mreg.importers.dvc_files import Artifact, artifacts_in
-from mreg.importers.faults import NothingToImport
 from mreg.importers.git import Entry, Git, Tag
 from mreg.importers.gto_tags import Registered, registered
-from mreg.importers.omissions import Omissions
+from mreg.importers.omissions import Omissions, nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.tree import is_folder
 from mreg.importers.words import sayable, tags_of, time_of, without_nothing
@@ -37,6 +36,9 @@ def recognises(source: str) -> bool:
 
 def read(source: str, options: Options) -> Plan:
     """Raises NothingToImport, MalformedSource, NeedsYaml."""
+    what = "no version that GTO registered for an artifact with a path"
+    if not is_folder(source):
+        raise nothing(source, what)
     git = Git(source)
     told = registered(git.tags())
     omitted = Omissions()
@@ -44,7 +46,7 @@ def read(source: str, options: Options) -> Plan:
     found = tuple(collections(git, artifacts, told, options))
     if not found:
         omitted.refuse()
-        raise NothingToImport(source=source, what="no version that GTO registered for an artifact with a path")
+        raise nothing(source, what, tuple(left_out(told, ())))
     here = {one.name for one in found}
     return Plan(SYSTEM, source, found, (*omitted.notes, *left_out(filter(options.wanted, told), here)))
 
@@ -61,9 +63,9 @@ def declared(git: Git, omitted: Omissions) -> Iterator[Artifact]:
                 yield from artifacts_in(contents[blob], path)
 
 
-def left_out(told: Iterable[str], here: Iterable[str]) -> Iterator[str]:
+def left_out(told: Iterable[str], here: Collection[str]) -> Iterator[str]:
     """Why the tags of artifacts are not imported."""
-    for name in sorted({*told} - {*here}):
+    for name in sorted({*told}.difference(here)):
         yield f"the tags of artifact {name!r} are left out: no file in the repository is declared as this artifact"
 
 

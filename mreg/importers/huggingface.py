@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from mreg.importers import huggingface_local
-from mreg.importers.faults import MalformedSource, NothingToImport
+from mreg.importers.faults import MalformedSource
 from mreg.importers.huggingface_facts import by_etag, lacking, listed, read_card, version_of
+from mreg.importers.omissions import nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion
 from mreg.importers.tree import MAX_WORDS, Tree, is_folder, mtime
 from mreg.importers.words import few
@@ -68,7 +69,7 @@ def read(source: str, options: Options) -> Plan:
             notes.append(f"{repository.called!r} is left out: it contains no snapshot")
     notes = [*few(notes), *tree.notes()]
     if not collections:
-        raise NothingToImport(source=source, what="; ".join(["no snapshot of a model", *notes]))
+        raise nothing(source, "no snapshot of a model", notes)
     return Plan(SYSTEM, source, tuple(_bases_first(collections)), tuple(notes))
 
 

@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mreg.importers.faults import MalformedSource, NothingToImport
+from mreg.importers.faults import MalformedSource
 from mreg.importers.mlflow_files import FileStore, is_store
 from mreg.importers.mlflow_places import files_of
 from mreg.importers.mlflow_rows import DELETED, ModelRow, Store, VersionRow
 from mreg.importers.mlflow_sql import SqlStore, is_database
+from mreg.importers.omissions import nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
 from mreg.importers.words import sayable, time_of, without_nothing
@@ -46,7 +47,7 @@ def read(source: str, options: Options) -> Plan:
         names = " and ".join(os.path.relpath(place, tree.root) for place in places)
         raise MalformedSource(path=source, reason=f"it has two stores, {names}: name one of them")
     if not places:
-        raise NothingToImport(source=source, what="no registered model")
+        raise nothing(source, "no registered model")
     return _plan(source, tree, places[0], options)
 
 
@@ -59,7 +60,7 @@ def _plan(source: str, tree: Tree, place: str, options: Options) -> Plan:
     notes = (*reader.notes, *tree.notes())
     if not collections:
         store.omitted.refuse()
-        raise NothingToImport(source=source, what="; ".join(notes) or "no registered model")
+        raise nothing(source, "no registered model", notes)
     return Plan(SYSTEM, source, collections, notes)
 
 
@@ -107,7 +108,7 @@ class _Reader:
         files = files_of(self._tree, self._roots, self._store, row)
         place = row.place or row.source
         if not files and (self._options.partial or row.status not in ("READY", "")):
-            self.notes.append(f"{model.name} {row.number} is left out: there is no model at {place!r}")
+            self.notes.append(f"{model.name} {row.number} is left out: its files at {place!r} are not in the source")
             return None
         run, logged = self._store.run(row.run), self._store.logged(row.model)
         metadata: dict[str, Any] = {

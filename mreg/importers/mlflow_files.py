@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from mreg.importers.faults import MalformedSource
 from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow, model_row, version_row
 from mreg.importers.omissions import Omissions
 from mreg.importers.tree import Tree
 from mreg.importers.yaml_files import mapping, parse_yaml, text
+from mreg.values.errors import MissingPath
 
 _VERSION: Final = re.compile(r"version-(\d{1,15})")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -93,7 +95,10 @@ class FileStore:
 
     def _meta(self, folder: str) -> dict[str, Any]:
         path = os.path.join(folder, _META)
-        return mapping(parse_yaml(self._tree.text(path), path))
+        try:
+            return mapping(parse_yaml(self._tree.text(path), path))
+        except MissingPath:
+            raise MalformedSource(path=path, reason=f"{_META} is missing") from None
 
     def _texts(self, folder: str) -> Iterator[tuple[str, str]]:
         """Tags, aliases, parameters, metrics: each a file, in folders where its name has slashes."""

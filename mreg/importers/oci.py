@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from mreg.importers.faults import MalformedSource, NothingToImport, WrongBytes
-from mreg.importers.omissions import Omissions
+from mreg.importers.faults import MalformedSource, WrongBytes
+from mreg.importers.omissions import Omissions, nothing
 from mreg.importers.plan import Options, Plan, PlannedCollection, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.tree import MAX_MANIFEST, Tree, is_folder, parse_json
 from mreg.importers.unpacked import Unpacked
@@ -63,6 +63,8 @@ def recognises(source: str) -> bool:
 
 def read(source: str, options: Options) -> Plan:
     """Raises NothingToImport, MalformedSource, WrongBytes, MissingPath, OutsideSource, UnreadableFile."""
+    if not recognises(source):
+        raise nothing(source, "no OCI image layout (`oci-layout`, `index.json`)")
     tree = Tree(source, options.data)
     unpacked = Unpacked()
     collections: dict[str, list[tuple[_Found, PlannedVersion]]] = {}
@@ -80,7 +82,7 @@ def read(source: str, options: Options) -> Plan:
     if not collections:
         omitted.refuse()
     if not collections and not others:
-        raise NothingToImport(source=source, what="no model")
+        raise nothing(source, "no model", omitted.notes)
     planned = tuple(_collection(name, every) for name, every in collections.items())
     planned += tuple(PlannedCollection(name, ()) for name in sorted(others))
     return Plan(SYSTEM, source, planned, tuple(omitted.notes), unpacked)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
-from mreg.importers.faults import MalformedSource
+from mreg.importers.faults import MalformedSource, NothingToImport
+
+_MOST_TOLD: Final = 3
+"""Notes in a refusal."""
 
 
 class Omissions:
@@ -41,3 +45,10 @@ class Omissions:
         """Nothing else was found. Raises MalformedSource, if there was any."""
         if self._first is not None:
             raise self._first
+
+
+def nothing(source: str, what: str, notes: Sequence[str] = ()) -> NothingToImport:
+    """That the source contains nothing of what an importer looks for. what: `no model`. notes: what is left out."""
+    more = len(notes) - _MOST_TOLD
+    told = [*notes[:_MOST_TOLD], *([f"{more} more are left out"] if more > 0 else [])]
+    return NothingToImport(source=source, what="; ".join([f"{what} that can be imported" if told else what, *told]))

@@ -21,7 +21,7 @@ from mreg.refs.keys import CONFIG, AliasKey
 from mreg.refs.view import View
 from mreg.session.context import Context
 from mreg.values.changed import Changed
-from mreg.values.errors import Incomplete, MregError
+from mreg.values.errors import Incomplete, MissingPath, MregError
 from mreg.values.formats import require
 from mreg.values.imports import Imported, ImportedCollection, ImportedVersion
 from mreg.values.named_tuple import NamedTuple
@@ -45,6 +45,9 @@ def import_from(context: Context, request: ImportRequest, progress: Progress | N
     """See `Repository.import_from`."""
     if request.artifact is not None:
         check_name(request.artifact, "artifact name")
+    for folder in request.data:
+        if not os.path.exists(folder):
+            raise MissingPath(path=folder)
     view = context.view()
     require("the origin of a version", 2, heading.of(view.value(CONFIG)).format)
     with closing(Scratch()) as scratch:

@@ -84,8 +84,15 @@ def _chosen(plan: Plan, only: Collection[str]) -> list[PlannedCollection]:
     there = [one.name for one in plan.collections]
     for name in only:
         if name not in there:
-            raise UnknownCollection(source=plan.source, name=name, near=near(name, there) or there[:3])
+            why = next((note for note in plan.notes if repr(name) in note or note.startswith(f"{name} ")), "")
+            raise UnknownCollection(source=plan.source, name=name, near=_near(name, there), hint=why)
     return [one for one in plan.collections if not only or one.name in only]
+
+
+def _near(name: str, there: list[str]) -> list[str]:
+    """Those of the names that may be meant: `bert` may be `google/bert`."""
+    ends = {one.rpartition("/")[2]: one for one in reversed(there)}
+    return near(name, there) or [ends[end] for end in near(name, list(ends))] or there[:3]
 
 
 def _aliases(view: View, artifact: str, collection: PlannedCollection, memory: Memory) -> dict[str, str]:

@@ -59,10 +59,13 @@ class Tree:
         folder = place if os.path.isdir(place) or not os.path.lexists(place) else os.path.dirname(place)
         return f"{name!r} is left out: it is a link to outside the source; `--data {shlex.quote(folder)}` allows it"
 
-    def check(self, path: str) -> str:
-        """`path` itself. Raises OutsideSource where it leads elsewhere."""
+    def check(self, path: str, top: str = "") -> str:
+        """`path` itself. top: the folder of all files of this kind. Raises OutsideSource where it leads elsewhere."""
         if not self.inside(path):
-            raise OutsideSource(path=path, source=self._named, folder=os.path.dirname(os.path.realpath(path)))
+            real = os.path.realpath(path)
+            folder = real if os.path.isdir(real) else os.path.dirname(real)
+            folder = top if top and not self.inside(top) else folder
+            raise OutsideSource(path=path, source=self._named, folder=folder)
         return path
 
     def is_file(self, path: str) -> bool:

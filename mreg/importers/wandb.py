@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mreg.importers import check
-from mreg.importers.faults import MalformedSource, NothingToImport
-from mreg.importers.omissions import Omissions
+from mreg.importers.faults import MalformedSource
+from mreg.importers.omissions import Omissions, nothing
 from mreg.importers.plan import LATEST, Options, Plan, PlannedCollection, PlannedFile, PlannedInput, PlannedVersion
 from mreg.importers.tree import Tree, is_folder
 from mreg.importers.wandb_log import MAX_RECORD
@@ -55,8 +55,7 @@ def read(source: str, options: Options) -> Plan:
             path=source, reason="it contains both runs and downloaded artifacts: name one of the folders"
         )
     if not logs and not folders:
-        what = "no run, and no artifact called NAME:vN"
-        raise NothingToImport(source=source, what="; ".join([what, *tree.notes()]))
+        raise nothing(source, "no run and no artifact called NAME:vN", tree.notes())
     if folders:
         return Plan(SYSTEM, source, tuple(_downloads(tree, folders, options)), tuple(tree.notes()))
     reader = _Reader(tree, options)
@@ -68,7 +67,7 @@ def read(source: str, options: Options) -> Plan:
     notes = (*reader.notes, *tree.notes())
     if not collections:
         reader.omitted.refuse()
-        raise NothingToImport(source=source, what="; ".join(notes) or "no run that logged an artifact")
+        raise nothing(source, "no artifact of a run", notes)
     return Plan(SYSTEM, source, collections, notes)
 
 

@@ -25,6 +25,7 @@ from mreg.refs.keys import (
     RunKey,
     VersionKey,
 )
+from mreg.values.change_rows import IMPORTED
 from mreg.values.digest import is_digest
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_name, parse_version
@@ -177,6 +178,8 @@ def words(key: RefKey) -> str:
             return f"alias '{collection}:{alias}'"
         case RunKey(run, _):
             return f"what run {run!r} used"
+        case PropertyKey(owner, name) if name.startswith(IMPORTED):
+            return f"the record of imports into {words(owner)}"
         case PropertyKey(owner, name):
             return f"property {name!r} of {words(owner)}"
         case AttachmentKey(owner, name):

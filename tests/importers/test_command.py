@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from mreg.cli.main import run
+from mreg.cli.report import INCOMPLETE_SOURCE
 
 
 class Done(NamedTuple):
@@ -94,6 +95,7 @@ def test_the_plan_is_a_table_or_a_document(mreg: Callable[..., Done]) -> None:
         (["runs", "--from", "dvc"], 3, "nothing-to-import"),
         (["runs", "--only", "rnus"], 3, "unknown-collection"),
         (["runs", "--artifact", "a/b"], 2, "invalid-name"),
+        (["runs", "--data", "nowhere"], 3, "missing-path"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(
@@ -107,6 +109,25 @@ def test_what_cannot_be_imported_is_refused(
     assert (done.code, done.out, said["code"]) == (code, "", error)
     assert said["hint"]
     assert mreg("history").out == ""
+
+
+def test_a_file_that_the_source_lacks_is_no_wrong_path(mreg: Callable[..., Done], tmp_path: Path) -> None:
+    mreg("log", "runs/checkpoint-1", "--artifact", "net")
+    mreg("export", "net", "--oci", "layout")
+    for blob in (tmp_path / "layout" / "blobs" / "sha256").iterdir():
+        blob.unlink()
+
+    done = mreg("import", "layout", "--artifact", "copy")
+
+    assert done.code == 3
+    assert f"hint: {INCOMPLETE_SOURCE}" in done.errors
+
+
+def test_a_single_checkpoint_leads_to_log(mreg: Callable[..., Done]) -> None:
+    done = mreg("import", "runs/checkpoint-1")
+
+    assert done.code == 2
+    assert "`mreg log PATH --artifact NAME`" in done.errors
 
 
 def test_an_image_layout_is_named_as_export_names_it(mreg: Callable[..., Done]) -> None:

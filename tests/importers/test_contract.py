@@ -22,6 +22,7 @@ from mreg.importers.faults import (
     WrongBytes,
 )
 from mreg.importers.plan import LATEST, PlannedCollection, PlannedFile, PlannedInput, PlannedVersion
+from mreg.operations.undo import RefMoved
 from mreg.repository import Repository
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
@@ -437,12 +438,33 @@ def test_one_of_several_collections_can_be_chosen(repo: Repository, source: Any)
     source.plan = source.plan._replace(collections=(one, two))
     with pytest.raises(SeveralCollections):
         source.imported(repo, artifact="x")
-    with pytest.raises(UnknownCollection):
+    with pytest.raises(UnknownCollection) as refused:
         source.imported(repo, only=["three"])
+    assert refused.value.near == ["one", "two"]
 
     done = source.imported(repo, only="two", artifact="x")
 
     assert done.added == ("x:v0",)
+
+
+def test_the_end_of_a_name_leads_to_it(repo: Repository, source: Any) -> None:
+    every = tuple(PlannedCollection(name, (source.version("a"),)) for name in ("google/base", "org/bert"))
+    source.plan = source.plan._replace(collections=every)
+
+    with pytest.raises(UnknownCollection) as refused:
+        source.imported(repo, only=["bert"])
+
+    assert refused.value.near == ["org/bert"]
+
+
+def test_a_later_import_is_named_where_it_keeps_an_earlier_one_from_being_undone(repo: Repository, source: Any) -> None:
+    source.holds(source.version("a"))
+    source.imported(repo)
+    source.holds(source.version("a"), source.version("b"))
+    source.imported(repo)
+
+    with pytest.raises(RefMoved, match="entry 2 has changed the record of imports into artifact 'bert' since"):
+        repo.undo(1)
 
 
 def test_names_that_are_one_name_here_are_told_apart(repo: Repository, source: Any) -> None:

@@ -22,6 +22,7 @@ from mreg.importers.faults import (
     NothingToImport,
     OutsideSource,
     PartialVersion,
+    UnknownCollection,
     WrongBytes,
 )
 from mreg.importers.git import Entry, Git, Tag
@@ -208,11 +209,45 @@ def test_a_shared_cache_is_read_only_where_it_is_named(repo: Repository, dvc: Dv
     dvc.commit("one")
 
     # when
-    with pytest.raises(OutsideSource):
+    with pytest.raises(OutsideSource) as refused:
         repo.import_from(dvc.folder)
 
     # then
+    assert refused.value.hint == f"to allow it, add `--data {tmp_path / 'shared'}`"
     assert repo.import_from(dvc.folder, data=[str(tmp_path / "shared")]).added == ("m.bin:v0",)
+
+
+@pytest.mark.parametrize(
+    "subject", ["a\x01b", f"\x01{'a' * 40}", f"\x01{'a' * 40} 12", "\x0c\x1c\x85\u2028x", "\x7f\x1b[2J"]
+)
+def test_subjects_with_control_characters_hide_no_commit(repo: Repository, dvc: Dvc, subject: str) -> None:
+    for n in range(2):
+        dvc.add("m.bin", b"%d" % n)
+        dvc.commit(subject)
+        dvc.git("tag", "-a", f"m@v{n}.0.0", "-m", subject)
+    dvc.write("dvc.yaml", "artifacts: {m: {path: m.bin}}")
+    dvc.commit(subject)
+
+    repo.import_from(dvc.folder)
+
+    assert [b"".join(repo.read(one.name, "m.bin")) for one in repo.versions("m")] == [b"0", b"1"]
+    assert {one.alias: one.number for one in repo.aliases("m")} == {"v0.0.0": 0, "v1.0.0": 1}
+
+
+def test_where_nothing_of_what_was_asked_for_can_be_imported_it_says_why(repo: Repository, dvc: Dvc) -> None:
+    dvc.write("gone.bin.dvc", "outs:\n" + dvc.out("gone.bin", digest(b"gone")))
+    dvc.commit("one")
+    with pytest.raises(
+        NothingToImport, match=r"nothing tracked by DVC that can be imported; gone\.bin \w+ is left out"
+    ):
+        repo.import_from(dvc.folder, partial=True)
+    dvc.add("m.bin", b"one")
+    dvc.commit("two")
+
+    with pytest.raises(UnknownCollection) as refused:
+        repo.import_from(dvc.folder, only=["gone.bin"], partial=True)
+
+    assert refused.value.hint == f"gone.bin {digest(b'gone')} is left out: the cache does not contain it"
 
 
 class TestMissing:
@@ -431,6 +466,27 @@ class TestGtoInGit:
         project.commit("bad")
 
         with pytest.raises(MalformedSource, match="not YAML"):
+            repo.import_from(project.folder)
+
+    def test_a_file_or_a_folder_without_git_is_not_asked_for_tags(self, repo: Repository, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("x")
+
+        with pytest.raises(NothingToImport, match="no version that GTO registered"):
+            repo.import_from(tmp_path / "file", "gto")
+
+    def test_without_git_it_says_so(
+        self, repo: Repository, project: GitRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(MalformedSource, match="git is not installed"):
+            repo.import_from(project.folder, "gto")
+
+    def test_tags_without_files_are_named_in_the_refusal(self, repo: Repository, project: GitRepo) -> None:
+        project.write("dvc.yaml", "")
+        project.commit("nothing declared")
+
+        with pytest.raises(NothingToImport, match="the tags of artifact 'digits' are left out"):
             repo.import_from(project.folder)
 
     def test_a_pointer_of_git_lfs_is_no_model(self, repo: Repository, project: GitRepo) -> None:

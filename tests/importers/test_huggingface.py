@@ -219,6 +219,19 @@ def test_a_link_out_of_the_cache_is_refused(repo: Repository, cache: Cache, targ
         repo.import_from(cache.root)
 
 
+def test_a_link_to_a_folder_out_of_the_cache_is_refused_and_no_more_is_offered_to_be_read(
+    repo: Repository, cache: Cache, tmp_path: Path
+) -> None:
+    snapshot = cache.snapshot("org/a", NEW, BASE, "main", listing=False)
+    (tmp_path / "elsewhere").mkdir()
+    (snapshot / "more").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OutsideSource) as refused:
+        repo.import_from(cache.root)
+
+    assert refused.value.folder == str(tmp_path / "elsewhere")
+
+
 def test_what_is_not_chosen_does_not_matter(repo: Repository, cache: Cache) -> None:
     # given
     cache.snapshot("org/good", OLD, BASE, "main")

@@ -150,8 +150,9 @@ class TestFiles:
         place.mkdir(parents=True)
         (place / "weights.bin").write_text("elsewhere")
         shutil.rmtree(files.root / "0")
-        with pytest.raises(PartialVersion):
+        with pytest.raises(PartialVersion) as refused:
             repo.import_from(files.root)
+        assert refused.value.hint == f"if they may be read, add `--data {place.parent}`"
 
         repo.import_from(files.root, data=[str(tmp_path / "server")])
 
@@ -246,6 +247,37 @@ class TestFiles:
         assert done.added == tuple(f"digits:v{n}" for n in ((1,) if "version" in what else (1, 2)))
         assert [note for note in done.notes if repr(what) in note and "not YAML" in note] == list(done.notes)
         assert len(done.notes) == 1
+
+    def test_a_version_without_a_meta_file_is_named_and_the_rest_is_imported(
+        self, repo: Repository, files: Files
+    ) -> None:
+        files.model()
+        for number in (1, 2):
+            files.version(number)
+        (files.root / "models/digits/version-1/meta.yaml").unlink()
+
+        done = repo.import_from(files.root)
+
+        assert done.added == ("digits:v2",)
+        assert done.notes == ("'models/digits/version-1' is left out: meta.yaml is missing",)
+
+    def test_all_versions_elsewhere_are_allowed_by_one_folder(
+        self, repo: Repository, files: Files, tmp_path: Path
+    ) -> None:
+        files.model()
+        for number in (1, 2):
+            files.version(number, place=f"file://{tmp_path}/server%20of/models/m{number}/artifacts")
+            place = tmp_path / "server of" / "models" / f"m{number}" / "artifacts"
+            place.mkdir(parents=True)
+            (place / "weights.bin").write_text("elsewhere")
+        shutil.rmtree(files.root / "0")
+
+        with pytest.raises(PartialVersion) as refused:
+            repo.import_from(files.root)
+
+        folder = tmp_path / "server of" / "models"
+        assert refused.value.hint == f"if they may be read, add `--data '{folder}'`"
+        assert repo.import_from(files.root, data=[str(folder)]).added == ("digits:v1", "digits:v2")
 
     def test_an_empty_store_is_refused(self, repo: Repository, files: Files) -> None:
         files.model()

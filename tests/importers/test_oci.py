@@ -188,6 +188,11 @@ def test_a_blob_that_is_a_link_out_of_the_layout_is_refused(repo: Repository, la
         repo.import_from(layout.folder)
 
 
+def test_a_folder_that_is_no_layout_is_refused(repo: Repository, tmp_path: Path) -> None:
+    with pytest.raises(NothingToImport, match="no OCI image layout"):
+        repo.import_from(tmp_path, "oci")
+
+
 def test_a_header_that_claims_gigabytes_takes_no_memory(repo: Repository, layout: Layout) -> None:
     entry = tarfile.TarInfo("pax")
     entry.type, entry.size = tarfile.XHDTYPE, 1 << 31
