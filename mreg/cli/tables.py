@@ -93,7 +93,7 @@ def list_one(state: State, name: str) -> None:
     """`mreg ls NAME`"""
     repository = state.repository()
     if repository.kind(name) == "model":
-        emit_links(state, repository, name, links_of(repository, name), ())
+        emit_links(state, repository, name, links_of(repository, name)[0], ())
     else:
         emit_versions_of(state, name, repository.versions(name), ())
     tell_awaited(state, repository, name)
@@ -118,10 +118,13 @@ def tell_awaited(state: State, repository: Repository, name: str) -> None:
         state.note(f"not here: {', '.join(f'v{number} (@{digest[:12]})' for number, digest in awaited.items())}")
 
 
-def links_of(repository: Repository, name: str) -> list[tuple[Link, Version]]:
-    """The links of a registered model, in their order, each with its version."""
-    by_digest = {version.digest: version for version in repository.versions(name)}
-    return [(link, by_digest[link.digest]) for link in repository.model(name).links if link.digest in by_digest]
+def links_of(repository: Repository, name: str, newest: int | None = None) -> tuple[list[tuple[Link, Version]], int]:
+    """The links of a registered model, in their order, each with its version; and how many there are. newest: only the
+    last so many, for which no more records are read."""
+    links = repository.model(name).links
+    wanted = links[0 if newest is None else max(0, len(links) - newest) :]
+    by_digest = {version.digest: version for version in repository.versions(name, newest=newest)}
+    return [(link, by_digest[link.digest]) for link in wanted if link.digest in by_digest], len(links)
 
 
 def emit_links(

@@ -509,6 +509,8 @@ def test_ls_sorts_values_as_search_does(mixed: Any, sort: str, key: str, expecte
 def test_ls_reads_no_more_records_than_it_shows(mixed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # given
     mixed.must("search", "--count")
+    for number in range(4):
+        mixed.must("link", f"mixed:v{number}", "Model")
     described: list[Any] = []
     describe = query.describe
     monkeypatch.setattr(
@@ -517,10 +519,13 @@ def test_ls_reads_no_more_records_than_it_shows(mixed: Any, monkeypatch: pytest.
 
     # when
     rows = [mixed.must("ls", "mixed", "--limit", "2", *more) for more in ([], ["--sort", "-m.k"], ["--sort", "size"])]
+    links = mixed("ls", "Model", "--limit", "2")
 
     # then
     assert [len(shown.splitlines()) for shown in rows] == [2, 2, 2]
-    assert len(described) == 6
+    assert [line.split("\t")[0] for line in links.out.splitlines()] == ["v2", "v3"]
+    assert links.errors == "2 older links; --limit 0 shows all\n"
+    assert len(described) == 8
 
 
 def test_ls_refuses_to_sort_by_what_no_version_has(filled: Any) -> None:

@@ -101,12 +101,12 @@ def ls(
     [name] = names
     repository = state.repository()
     if repository.kind(name) == "model":
-        found = _sorted(tables.links_of(repository, name), sort, lambda pair: pair[1])
-        shown = limited(found, limit, sort)
+        links, total = tables.links_of(repository, name, None if sort else limit or None)
+        shown = limited(_sorted(links, sort, lambda pair: pair[1]), limit, sort)
         chosen = cli.columns.asked(repository, wanted, [version for _, version in shown], names)
         tables.emit_links(state, repository, name, shown, chosen)
         tables.tell_awaited(state, repository, name)
-        tables.tell_left_out(state, len(found) - len(shown), *_words("link", sort))
+        tables.tell_left_out(state, total - len(shown), *_words("link", sort))
         return 0
     if limit and not sort:
         versions = repository.versions(name, newest=limit)
