@@ -124,7 +124,8 @@ class Upkeep(Opened):
 
     def setting(self, name: str) -> Any:
         """Return the value of a setting, or its default. Raises UnknownSetting, DamagedSetting."""
-        return self._context.setting(name)
+        context = self._context
+        return context.setting(name, context.view())  # `log` and callbacks act by it
 
     def settings(self) -> dict[str, Any]:
         """Return all settings with their values. Raises DamagedSetting."""

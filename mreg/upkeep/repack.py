@@ -129,7 +129,7 @@ def foretell(context: Context, plan: Plan) -> Repacked:
 
 
 def _rewriter(context: Context, plan: Plan) -> Rewriter:
-    return Rewriter(context.storage, plan.indexes, plan.needed, encode=context.setting("log.compress"))
+    return Rewriter(context.storage, plan.indexes, plan.needed, encode=context.setting("log.compress", context.view()))
 
 
 def _size(context: Context, pack: str) -> int:

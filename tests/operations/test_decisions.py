@@ -161,6 +161,7 @@ COMMANDS: dict[str, Act] = {
     "log of new content": lambda repo, source: repo.log(source, "mnist", aliases=["best"], links=["Digits"]),
     "log of what the latest has": lambda repo, source: repo.log(source.parent / "3", "mnist", message="said"),
     "log once of what an earlier version has": lambda repo, source: repo.log(source.parent / "1", "mnist", once=True),
+    "log captures what the settings say": lambda repo, _: str(repo.setting("log.capture")),
     "log into a new artifact": lambda repo, source: repo.log(source, "new"),
     "import": lambda repo, source: repo.import_from(source.parent / "runs", artifact="new"),
     "import into what is there": lambda repo, source: repo.import_from(source.parent / "runs", artifact="mnist"),
@@ -303,6 +304,7 @@ def _scene(root: Path, number: int) -> Scene:
         repo.set_alias("best", "mnist:v1")
         repo.add_tags("Digits", ["digits"])
         repo.set_setting("gc.keep-last", "1")
+        repo.set_setting("log.capture", "git")
         _with_remotes(lambda repo: repo.set_remote("hub", "/srv/hub"))(repo, root)
         repo.search(where="metrics.acc > 0")  # so that the tables have the facts too
     (root / "new").mkdir()
