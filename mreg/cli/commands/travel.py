@@ -162,7 +162,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def clone(
     state: State,
-    remote: Annotated[str, Argument(metavar="LOCATION", help="Location or remote of the other repository.")],
+    remote: Annotated[str, Argument(metavar="LOCATION", help="Location of the other repository.")],
     folder: Annotated[
         str | None, Argument(metavar="[DIR]", help="Create DIR/.mreg. Default: the name of the other repository.")
     ] = None,

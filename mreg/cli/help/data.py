@@ -1078,7 +1078,7 @@ PAGES: dict[str, Page] = {
         ),
         (),
         (
-            ('LOCATION', 'Location or remote of the other repository.'),
+            ('LOCATION', 'Location of the other repository.'),
             ('DIR', 'Create DIR/.mreg. Default: the name of the other repository.'),
         ),
         (),
