@@ -44,9 +44,10 @@ ENVIRONMENT = {
     "MREG_AUTHOR": "Author recorded in the history and in new versions. Default: the account's name.",
     "MREG_SAFE": "Repositories of other people that may be written to, in addition to those in the user's setting "
     "`safe.directory`: paths separated by `:`, or `*`.",
-    "XDG_CONFIG_HOME": "The user's settings are in `mreg/config.toml` below it. Default: `~/.config`.",
-    "XDG_DATA_HOME, BASH_COMPLETION_USER_DIR": "`mreg completion --install` writes below it. Default: "
-    "`~/.local/share`. The second is for bash only, and takes precedence.",
+    "XDG_CONFIG_HOME": "The user's settings are in `mreg/config.toml` below it, the completion of fish in `fish`. "
+    "Default: `~/.config`.",
+    "XDG_DATA_HOME, BASH_COMPLETION_USER_DIR": "For bash and zsh, `mreg completion --install` writes below it. "
+    "Default: `~/.local/share`. The second is for bash only, and takes precedence.",
     "WANDB_CACHE_DIR": "W&B's cache, in which `mreg import` looks for the files of offline runs.",
     "WANDB_DATA_DIR": "W&B's own folder, in which `mreg import` looks for the files of offline runs.",
     "WANDB_RUN_ID": "The id of the run that `wandb.init()` of `mreg.integrations` starts, unless it is given one.",

@@ -29,7 +29,7 @@ ROWS = {
     "alias reads in races": "whole, and never older than the result of a read that had already ended",
     "random commands in sequence": "each compared with a simple model; some are made to fail, or are killed",
     "damaged and hostile bytes": "inputs of the parsers: a clear error, or a value that gives the same bytes again",
-    "hostile repositories": "`get` stays in its destination and within the space that there is",
+    "hostile repositories": "`get` writes only into its destination, and takes no more space than the files",
 }
 """Every figure that there is, and what it says."""
 

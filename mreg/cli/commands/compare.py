@@ -54,7 +54,7 @@ def diff(
     Without options: files added (+), removed (-) and changed (~), how many of their tensors differ, and metadata that
     differs. Options choose what is shown of these.
 
-    With --tensors, by name: tensors with new NaN or infinite values (!), changed (~), of another dtype (c) or shape
+    With --tensors, list tensors: with new NaN or infinite values (!), changed (~), of another dtype (c) or shape
     (s), renamed (r), added, removed, and those that could not be compared (x).
     """
     if sort not in SORTS:

@@ -23,8 +23,8 @@ _WHOSE = {True: "yours", False: "repository"}
 def add(state: State, name: RemoteArgument, location: LocationArgument, user: UserOption = False) -> None:
     """Define a name for another repository.
 
-    NAME/artifact:alias then refers to that repository, in every command that reads. The name stands for the location
-    only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.
+    NAME/artifact:alias then refers to that repository, in most commands that only read. The name stands for the
+    location only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.
     """
     _kept(state, name, user, state.repository().add_remote(name, location, user=user))
 

@@ -108,7 +108,7 @@ def pull(
     """Fetch versions from another repository, and print those that are new here.
 
     Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an
-    alias moves here only if nobody has moved it here in the meantime.
+    alias moves here only if nobody has moved it here since the last transfer.
     """
     remote, wanted = _split(references)
     with Bar("fetching", state) as bar:

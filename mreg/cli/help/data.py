@@ -294,7 +294,7 @@ PAGES: dict[str, Page] = {
         (
             'Compare two versions, or a version with files outside the repository.',
             'Without options: files added (+), removed (-) and changed (~), how many of their tensors differ, and metadata that differs. Options choose what is shown of these.',
-            'With --tensors, by name: tensors with new NaN or infinite values (!), changed (~), of another dtype (c) or shape (s), renamed (r), added, removed, and those that could not be compared (x).',
+            'With --tensors, list tensors: with new NaN or infinite values (!), changed (~), of another dtype (c) or shape (s), renamed (r), added, removed, and those that could not be compared (x).',
         ),
         (),
         (
@@ -873,7 +873,7 @@ PAGES: dict[str, Page] = {
         'mreg remote add NAME LOCATION [OPTIONS]',
         (
             'Define a name for another repository.',
-            "NAME/artifact:alias then refers to that repository, in every command that reads. The name stands for the location only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.",
+            "NAME/artifact:alias then refers to that repository, in most commands that only read. The name stands for the location only: credentials stay where ssh or the store's own tools look for them. The location is not contacted yet.",
         ),
         (),
         (
@@ -998,7 +998,7 @@ PAGES: dict[str, Page] = {
         'mreg pull REMOTE[/REFERENCE]... [OPTIONS]',
         (
             'Fetch versions from another repository, and print those that are new here.',
-            'Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an alias moves here only if nobody has moved it here in the meantime.',
+            'Like `mreg push` in the other direction: data already here is not fetched, versions keep their numbers, and an alias moves here only if nobody has moved it here since the last transfer.',
         ),
         (),
         (
