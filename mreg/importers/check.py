@@ -112,7 +112,7 @@ def _check_version(plan: Plan, collection: PlannedCollection, version: PlannedVe
         named, more = version.missing[:_MOST_NAMED], len(version.missing) - _MOST_NAMED
         listed = ", ".join(map(repr, named)) + (f" and {more} more" if more > 0 else "")
         verb = "is" if len(version.missing) == 1 else "are"
-        raise PartialVersion(version=called, missing=f"{listed} {verb} not there")
+        raise PartialVersion(version=called, missing=f"{listed} {verb} not there", hint="")
     if not version.files:
         raise MalformedSource(path=plan.source, reason=f"{called} contains no files")
 

@@ -77,7 +77,7 @@ class PartialVersion(Refused):
 
     version: str
     missing: str
-    hint: str = ""
+    hint: str
 
 
 class SeveralCollections(InvalidInput):
@@ -94,7 +94,7 @@ class UnknownCollection(NotFound):
 
     source: str
     name: str
-    hint: str = ""
+    hint: str
 
 
 class NotImportedHere(Refused):

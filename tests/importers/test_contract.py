@@ -455,6 +455,7 @@ def test_the_end_of_a_name_leads_to_it(repo: Repository, source: Any) -> None:
         source.imported(repo, only=["bert"])
 
     assert refused.value.near == ["org/bert"]
+    assert refused.value.hint == "did you mean `org/bert`?"
 
 
 def test_a_later_import_is_named_where_it_keeps_an_earlier_one_from_being_undone(repo: Repository, source: Any) -> None:
