@@ -14,9 +14,9 @@ import json
 import re
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import groupby, islice
+from itertools import chain, groupby, islice, pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -37,11 +37,14 @@ _MOST: Final = 64 << 20
 _HEAD: Final = 9
 _KEY = re.compile(re.escape(FOLDER) + r"/(?P<seq>[0-9]{9})\.(?P<shard>[0-9]{4})")
 
-_WRONG: Final = (
+WRONG: Final = (
     *(ValueError, TypeError, LookupError, OverflowError, RecursionError),
     *(sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.IntegrityError),
 )
-"""What a checkpoint with digests that fit may cause, if whoever made it wrote other JSON than we do."""
+"""Raised by a checkpoint with digests that fit, if whoever made it wrote other JSON than we do."""
+
+_PACKS: Final = 3
+"""The number of the rows of packs."""
 
 _TABLES: Final = (  # what to read; what to write, where ?1 is the number of the table
     ("SELECT key, value, seq FROM refs ORDER BY key", "INSERT OR REPLACE INTO refs VALUES (?2, ?3, ?4)"),
@@ -53,6 +56,7 @@ _TABLES: Final = (  # what to read; what to write, where ?1 is the number of the
     ),
     ("SELECT folder, keys, proof FROM dead ORDER BY folder", "INSERT OR REPLACE INTO dead VALUES (?2, ?3, ?4)"),
 )
+_PUT_OFF: Final = "INSERT INTO packs_put_off (rows) VALUES (?)"
 
 
 def key_of(seq: int, shard: int) -> str:
@@ -101,45 +105,78 @@ def is_due(remote: Remote, seq: int) -> bool:
 
 def load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int) -> Mark | None:
     """Fill the tables, which are empty, from the newest checkpoint; the entry that it is of, None where there is none
-    up to entry `most` that this journal agrees with: the tables may then be filled in part."""
+    up to entry `most` that this journal agrees with: the tables may then be filled in part.
+
+    Many packs are put off (`mreg.session.chunk_catalogue`): most commands ask for none of them.
+    """
     keys = newest(storage)
     try:
         return _load(storage, journal, db, most, keys) if keys else None
-    except _WRONG:
+    except WRONG:
         return None
 
 
 def _load(storage: Storage, journal: Journal, db: sqlite3.Connection, most: int, keys: list[str]) -> Mark | None:
-    """The same; raises what is in `_WRONG` where something is not of the kind that it should be."""
-    head = _head(storage, keys[-1])
-    if head is None or head[0] != journal.origin or not 0 < head[1] <= most or len(head[3]) != len(keys) - 1:
+    """The same; raises what is in `WRONG` where something is not as it should be."""
+    origin, seq, name, digests = _head(storage, keys[-1])
+    if origin != journal.origin or not 0 < seq <= most or len(digests) != len(keys) - 1:
         return None
-    mark = Mark(head[1], head[2])
-    data = journal.raw(mark.seq)
-    if data is None or digest(data) != mark.digest or keys[0] != key_of(mark.seq, 0):
+    data = journal.raw(seq)
+    if data is None or digest(data) != name or keys[0] != key_of(seq, 0):
         return None
-    for key, proof in zip(keys, [*head[3], None], strict=True):
-        if not _insert(db, _unpacked(storage, key), proof):
-            return None
-    return mark
+    found = _verified(storage, keys, digests)
+    for (packed, data), (_, following) in pairwise(chain(found, [(b"", b"")])):
+        if _is_of_packs(data) and _is_of_packs(following):  # and of nothing else, as rows are sorted
+            db.execute(_PUT_OFF, (packed,))
+        else:
+            _insert(db, json.loads(data), packed if len(keys) > 1 else None)
+    return Mark(seq, name)
 
 
-def _head(storage: Storage, key: str) -> list[Any] | None:
+def _head(storage: Storage, key: str) -> list[Any]:
     """Origin, number and digest of the entry, and the digests of all shards but the last, which is verified here."""
-    *rows, last = json.loads(_unpacked(storage, key))
+    *rows, last = json.loads(unpacked(_packed(storage, key)))
     number, origin, seq, name, digests, proof = last
     head = [number, origin, seq, name, digests]
-    return head[1:] if number == _HEAD and proof == digest(json.dumps([rows, head]).encode()) else None
+    if number != _HEAD or proof != digest(json.dumps([rows, head]).encode()):
+        raise ValueError("it is not as it was written")
+    return head[1:]
 
 
-def _insert(db: sqlite3.Connection, data: bytes, proof: str | None) -> bool:
-    """proof: the digest of the shard; None for the last, which is verified already."""
-    if proof is not None and digest(data) != proof:
-        return False
-    for number, rows in groupby(json.loads(data), itemgetter(0)):
-        if number != _HEAD:
+def _verified(storage: Storage, keys: list[str], digests: list[str]) -> Iterator[tuple[bytes, bytes]]:
+    """All shards, compressed and not. The last one is verified already."""
+    for key, proof in zip(keys, [*digests, None], strict=True):
+        packed = _packed(storage, key)
+        data = unpacked(packed)
+        if proof is not None and digest(data) != proof:
+            raise ValueError("a shard is not as it was written")
+        yield packed, data
+
+
+def _is_of_packs(data: bytes) -> bool:
+    """Does a shard begin with packs?"""
+    return data.startswith(b"[[%d," % _PACKS)
+
+
+def _insert(db: sqlite3.Connection, shard: list[list[Any]], packed: bytes | None) -> None:
+    """packed: the shard, if its packs are to be put off."""
+    for number, rows in groupby(shard, itemgetter(0)):
+        if number == _PACKS and packed is not None:
+            db.execute(_PUT_OFF, (packed,))
+        elif number != _HEAD:
             db.executemany(_TABLES[number][1], rows)
-    return True
+
+
+def packed_packs(rows: Iterable[tuple[str, int | None]]) -> bytes:
+    """Packs, each with its entry, as a shard has them."""
+    return zlib.compress(json.dumps([[_PACKS, *row] for row in rows]).encode(), 1)
+
+
+def packs_in(packed: bytes) -> tuple[list[Any], list[Any]]:
+    """The packs of a shard, or what `packed_packs` packed: the rows of those that are there, and of those that were
+    dropped. Raises what is in `WRONG`."""
+    rows = [row for row in json.loads(unpacked(packed)) if row[0] == _PACKS]
+    return [row for row in rows if row[2] is not None], [row[:2] for row in rows if row[2] is None]
 
 
 def place_of(key: str) -> tuple[int, int] | None:
@@ -148,9 +185,9 @@ def place_of(key: str) -> tuple[int, int] | None:
     return (int(found["seq"]), int(found["shard"])) if found else None
 
 
-def _unpacked(storage: Storage, key: str) -> bytes:
+def _packed(storage: Storage, key: str) -> bytes:
     value = storage.get(key)
-    return unpacked(value.data) if value else b""
+    return value.data if value else b""
 
 
 def unpacked(packed: bytes) -> bytes:

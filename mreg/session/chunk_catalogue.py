@@ -1,12 +1,14 @@
 """The catalogue of chunks and recipes: which pack has them, of those that the journal names.
 
-The indexes of packs are read when somebody asks what is in them. Who reads one version asks for the packs that its
-entry names, and not for the others (`NarrowCatalogue`).
+Packs of which a new cache learns by the ten thousand are put off until somebody asks which packs there are: the table
+`packs_put_off` has them as the checkpoint does. The indexes of packs are read when somebody asks what is in them. Who
+reads one version asks for the packs that its entry names, and not for the others (`NarrowCatalogue`).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -22,6 +24,7 @@ _T = TypeVar("_T")
 
 TABLES = (
     "CREATE TABLE packs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER, read INTEGER)",
+    "CREATE TABLE packs_put_off (id INTEGER PRIMARY KEY, rows BLOB)",
     "CREATE INDEX packs_unread ON packs (id) WHERE NOT read",
     """CREATE TABLE chunks (digest BLOB, offset INTEGER, stored INTEGER, size INTEGER, codec INTEGER, position INTEGER,
                             base BLOB, pack INTEGER, PRIMARY KEY (digest, position, pack)) WITHOUT ROWID""",
@@ -33,6 +36,12 @@ TABLES = (
 WHOLE: Final = b""
 """In the place of a chunk's digest: all of a pack."""
 
+_ADD_PACK: Final = (
+    "INSERT INTO packs (name, seq, read) VALUES ({}, 0) "
+    "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE seq = 0"  # read before an entry named it
+)
+_PUT_OFF: Final = "SELECT id FROM packs_put_off LIMIT 1"
+
 
 class ChunkCatalogue(Database):
     written: dict[str, PackIndex]
@@ -41,6 +50,10 @@ class ChunkCatalogue(Database):
     _storage: Storage
     _is_whole = False
     """Are the indexes of all packs known to have been read?"""
+
+    @abstractmethod
+    def distrust(self) -> None:
+        """Have everything read again at the next `_catch_up`: something in the tables is wrong."""
 
     def chunk(self, name: bytes) -> Located | None:
         """Where the chunk with this digest (raw) is stored: of several copies the one with the lowest position, of
@@ -124,17 +137,16 @@ class ChunkCatalogue(Database):
 
     def narrowed(self, packs: Collection[str]) -> Self | NarrowCatalogue:
         """For who reads what lies in these packs, and perhaps nothing else."""
-        return NarrowCatalogue(self, packs) if self._packs_unread() else self
+        return NarrowCatalogue(self, packs) if self._are_packs_put_off() or self._has_unread() else self
 
     def read_packs(self, names: Collection[str] | None = None) -> bool:
         """Read the indexes of these packs, or of all that were not read yet; whether there were any."""
         if self._is_whole:
             return False
         with self._guard, self._paused():
-            unread = self._packs_unread()
-            wanted = {name: seq for name, seq in unread.items() if names is None or name in names}
+            wanted = self._packs_unread(names)
             self._read_indexes(wanted)
-            self._is_whole = len(wanted) == len(unread)
+            self._is_whole = not self._has_unread()
         return bool(wanted)
 
     @contextmanager
@@ -147,8 +159,16 @@ class ChunkCatalogue(Database):
         if is_reading:
             self._db.execute("BEGIN")
 
-    def _packs_unread(self) -> dict[str, int]:
-        return dict(self._fetch("SELECT name, seq FROM packs WHERE NOT read ORDER BY id", ()))
+    def _packs_unread(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """Those of these packs, or of all, that were not read, each with its entry."""
+        self._lay_out_packs()
+        query = "SELECT name, seq FROM packs WHERE NOT read"
+        if names is None:
+            return dict(self._fetch(f"{query} ORDER BY id", ()))
+        return dict(self._fetch_in(f"{query} AND name IN (?)", names))
+
+    def _has_unread(self) -> bool:
+        return bool(self._fetch("SELECT id FROM packs WHERE NOT read LIMIT 1", ()))
 
     def _read_indexes(self, wanted: Mapping[str, int]) -> None:
         for found in session.pack_indexes.read(self._storage, wanted) if wanted else ():
@@ -166,16 +186,58 @@ class ChunkCatalogue(Database):
             for name, index in found.items():
                 self._keep_index(name, index)
 
+    def _are_packs_put_off(self) -> bool:
+        return bool(self._fetch(_PUT_OFF, ()))
+
+    def _put_off_packs(self, rows: Iterable[tuple[str, int | None]]) -> None:
+        """Names, each with its entry, or None where the pack was dropped."""
+        self._db.execute("INSERT INTO packs_put_off (rows) VALUES (?)", (session.checkpoints.packed_packs(rows),))
+
+    def _lay_out_packs(self) -> None:
+        """Have all packs in their table."""
+        with self._guard:
+            while self._are_packs_put_off():
+                with self._paused():
+                    try:
+                        with self._transaction(), self._in_bulk():
+                            self._lay_out()
+                    except session.checkpoints.WRONG:
+                        self.distrust()
+                        self._catch_up()
+                    except sqlite3.DatabaseError as error:
+                        self._start_over(error)
+                        self._catch_up()
+
+    def _lay_out(self) -> None:
+        self._leave_room()
+        for (packed,) in self._db.execute("SELECT rows FROM packs_put_off ORDER BY id").fetchall():
+            there, dropped = session.checkpoints.packs_in(packed)
+            self._db.executemany(_ADD_PACK.format("?2, ?3"), there)
+            self._db.executemany("DELETE FROM packs WHERE name = ?2", dropped)
+        if self._db.execute("SELECT 1 FROM packs WHERE name IS NULL OR typeof(seq) != 'integer'").fetchone():
+            raise ValueError("a row is not of a pack")
+        self._db.execute("DELETE FROM packs_put_off")
+        for (name,) in self._db.execute("SELECT name FROM packs WHERE NOT read").fetchall() if self.written else ():
+            self._keep_written(name)
+
     def _add_packs(self, brought: Mapping[str, int]) -> None:
         """Know that there are these packs. brought: names, each with its entry."""
-        rows = ((name, seq) for name, seq in brought.items())
-        known = "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE seq = 0"  # read before an entry named it
-        self._db.executemany(f"INSERT INTO packs (name, seq, read) VALUES (?, ?, 0) {known}", rows)
+        if brought and self._db.execute(_PUT_OFF).fetchone():  # behind those, as the order of packs counts
+            self._put_off_packs(brought.items())
+            self._is_whole = False
+        else:
+            self._insert_packs(brought)
+
+    def _insert_packs(self, brought: Mapping[str, int]) -> None:
+        self._db.executemany(_ADD_PACK.format("?, ?"), brought.items())
         self._is_whole = False
         for name in brought:
-            if name in self.written:
-                self._leave_room()
-                self._keep_index(name, self.written.pop(name))
+            self._keep_written(name)
+
+    def _keep_written(self, name: str) -> None:
+        if name in self.written:
+            self._leave_room()
+            self._keep_index(name, self.written.pop(name))
 
     def _keep_index(self, name: str, index: PackIndex | None) -> None:
         """None: it cannot be read."""
@@ -189,6 +251,8 @@ class ChunkCatalogue(Database):
 
     def _forget_packs(self, names: Sequence[str]) -> None:
         """Forget them all at once: that looks through all chunks, as an index by pack would make each log slower."""
+        if names and self._db.execute(_PUT_OFF).fetchone():
+            self._put_off_packs((name, None) for name in names)
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))

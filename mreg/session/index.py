@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 
 from mreg import content, session
 from mreg.refs import journal as journals
@@ -33,7 +34,7 @@ from mreg.storage import Storage
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
-SCHEMA = 14
+SCHEMA = 15
 """To be raised with every change of the tables."""
 
 _TABLES = (
@@ -108,15 +109,27 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
 
     def checkpoint(self) -> None:
         """Spare new caches to read the journal up to here."""
-        with self.reading():  # of one entry, though other processes read on
-            origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
-            session.checkpoints.write(self._storage, self._db, origin, Mark(*mark))
+        with self._reading_packs():  # of one entry, though other processes read on
+            session.checkpoints.write(self._storage, self._db, *self._place())
 
     def checkpoint_shards(self) -> list[bytes]:
         """What `checkpoint` would write."""
-        with self._guard:
-            origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
-            return list(session.checkpoints.shards(self._db, origin, Mark(*mark)))
+        with self._reading_packs():
+            return list(session.checkpoints.shards(self._db, *self._place()))
+
+    @contextlib.contextmanager
+    def _reading_packs(self) -> Iterator[None]:
+        """`reading`, with all packs in their table."""
+        while True:
+            self._lay_out_packs()
+            with self.reading():
+                if not self._are_packs_put_off():  # by another process, meanwhile
+                    yield
+                    return
+
+    def _place(self) -> tuple[str, Mark]:
+        origin, *mark = self._db.execute("SELECT origin, seq, digest FROM meta").fetchone()
+        return origin, Mark(*mark)
 
     def _reset(self) -> Mark:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?"

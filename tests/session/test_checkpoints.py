@@ -43,9 +43,10 @@ def keys(place: Path) -> list[str]:
 
 
 def rows(repo: Repository) -> list[list[tuple[object, ...]]]:
-    db = repo._context.tables(repo._context.journal.look())._db
+    index = repo._context.tables(repo._context.journal.look())
+    index._lay_out_packs()
     queries = [*(query for query, _ in checkpoints._TABLES), "SELECT * FROM links"]
-    return [db.execute(query).fetchall() for query in queries]
+    return [index._db.execute(query).fetchall() for query in queries]
 
 
 def opened(place: Path, cache: str) -> Repository:
@@ -84,6 +85,63 @@ def test_tables_that_contradict_the_journal_are_made_from_its_start(filled: Path
         assert rows(repo) == whole
 
 
+def order_of_packs(repo: Repository) -> list[tuple[object, ...]]:
+    return repo._context.index._db.execute("SELECT name, seq FROM packs ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize("size", [3, 20, 400])
+def test_packs_are_put_off_until_somebody_asks_for_one(
+    filled: Path, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(checkpoints, "ROWS", size)
+    with opened(filled, "cache") as old:
+        old._context.checkpoint(old._context.journal.look())
+        old.set_alias("behind", "m:v3")
+        old.log(folder({"a": b"behind"}), "other")
+
+        with opened(filled, "new") as repo:
+            repo.artifacts()
+            repo.versions("m")
+            assert repo.resolve("m").name == "m:v8"
+            assert (order_of_packs(repo) == []) == (size < 400)  # there are several shards
+
+            assert repo.get("m:v8", filled.parent / "out")
+            assert order_of_packs(repo) == order_of_packs(old)
+            assert rows(repo) == rows(old)
+            assert repo.fsck(full=True).findings == ()
+
+
+def test_a_pack_that_is_dropped_while_it_is_put_off_is_forgotten(filled: Path) -> None:
+    with opened(filled, "cache") as old, opened(filled, "new") as repo:
+        repo.artifacts()
+        assert order_of_packs(repo) == []
+        old.remove("m:v2", force=True)
+        assert old.gc(grace=0).packs
+
+        repo.artifacts()
+
+        assert order_of_packs(repo) == []
+        assert rows(repo) == rows(old)
+
+
+def test_a_checkpoint_that_is_written_has_the_packs_that_were_put_off(filled: Path) -> None:
+    with opened(filled, "cache") as old, opened(filled, "new") as repo:
+        repo.artifacts()
+        assert order_of_packs(repo) == []
+        index = repo._context.index
+        assert index.checkpoint_shards() == old._context.tables(index.look).checkpoint_shards()
+
+
+@pytest.mark.parametrize("row", [[3, ["x"], 1], [3, "x" * 64, "one"], [3, None, 1], [3, "x" * 64]], ids=str)
+def test_forged_packs_that_were_put_off_are_read_from_the_journal(filled: Path, row: object) -> None:
+    forge(filled, lambda rows: [*rows[:-1], row, rows[-1]], apart=True)
+
+    with opened(filled, "new") as repo, opened(filled, "cache") as old:
+        repo.artifacts()
+        assert order_of_packs(repo) == []
+        assert rows(repo) == rows(old)
+
+
 def test_tables_filled_from_a_checkpoint_have_the_indexes_and_triggers_of_all_others(filled: Path) -> None:
     def made(repo: Repository) -> list[tuple[object, ...]]:
         return sorted(repo._context.index._db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall())
@@ -93,8 +151,15 @@ def test_tables_filled_from_a_checkpoint_have_the_indexes_and_triggers_of_all_ot
         assert made(repo) == made(fresh)
 
 
-def forge(place: Path, change: Callable[[list[Any]], list[Any]], at: Callable[[list[Any]], list[Any]] = list) -> None:
-    """Change the checkpoint, with digests that fit. at: changes its head: id, entry, digest of that."""
+def forge(
+    place: Path,
+    change: Callable[[list[Any]], list[Any]],
+    at: Callable[[list[Any]], list[Any]] = list,
+    *,
+    apart: bool = False,
+) -> None:
+    """Change the checkpoint, with digests that fit. at: changes its head: id, entry, digest of that. apart: refs and
+    times are a shard of their own."""
     storage = LocalStorage(place / ".mreg")
     read = [json.loads(checkpoints.unpacked(storage.get(key).data)) for key in keys(place)]  # type: ignore[union-attr]
     *last, head = read.pop()
@@ -107,10 +172,15 @@ def forge(place: Path, change: Callable[[list[Any]], list[Any]], at: Callable[[l
     )
     for key in keys(place):
         storage.delete(key)
-    head = [head[0], *at(head[1:-2]), []]
+    shards = []
+    if apart:
+        shards = [json.dumps([row for row in refs if row[0] < 3]).encode()]
+        refs = [row for row in refs if row[0] >= 3]
+    head = [head[0], *at(head[1:-2]), list(map(checkpoints.digest, shards))]
     proof = checkpoints.digest(json.dumps([refs, head]).encode())
-    data = json.dumps([*refs, [*head, proof]], separators=(",", ":")).encode()
-    storage.put(checkpoints.key_of(20, 0), zlib.compress(data))
+    shards.append(json.dumps([*refs, [*head, proof]], separators=(",", ":")).encode())
+    for number, data in enumerate(shards):
+        storage.put(checkpoints.key_of(20, number), zlib.compress(data))
 
 
 def test_a_forged_checkpoint_decides_nothing_and_fsck_finds_it(filled: Path) -> None:
