@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from mreg import content, session
 from mreg.refs import journal as journals
-from mreg.refs.journal import Journal, Look, Mark
+from mreg.refs.journal import Entry, Journal, Look, Mark
 from mreg.session import (
     chunk_catalogue,
     dead_names,
@@ -24,7 +24,7 @@ from mreg.session import (
     statcache,
 )
 from mreg.session.chunk_catalogue import ChunkCatalogue
-from mreg.session.database import OWN
+from mreg.session.database import AT_ONCE, OWN
 from mreg.session.dead_names import DeadNames, Dying
 from mreg.session.facts import Facts
 from mreg.session.other_digests import OtherDigests
@@ -148,17 +148,23 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         dying = Dying(self)
         here = start
         self._leave_room()
+        unread: list[Entry] = []
         for here, entry in at_hand if start.seq >= look.applied.seq else self._journal.after(start, look.head.seq):
-            self._read_refs(entry)
+            unread.append(entry)
+            if len(unread) == AT_ONCE:
+                self._read_refs(unread)
+                unread.clear()
             for name in entry.packs:
                 if content.packs.key_of(name) not in dying:
                     brought.setdefault(name, entry.seq)
-            dying.follow(entry)
-            for name in filter(None, map(content.packs.name_of, entry.drops)):
-                brought.pop(name, None)
-                dropped.append(name)
+            if entry.drops:
+                dying.follow(entry)
+                for name in filter(None, map(content.packs.name_of, entry.drops)):
+                    brought.pop(name, None)
+                    dropped.append(name)
             if here.seq == look.head.seq:
                 break
+        self._read_refs(unread)
         self._forget_packs(dropped)
         dying.keep()
         self._add_packs(brought)

@@ -160,20 +160,33 @@ class RefMirror(Database):
         found = self._fetch(query, (len(prefix) + 2, f"{prefix}v", f"{prefix}w", "%.toml"))[0][0]
         return 0 if found is None else int(found) + 1
 
-    def _read_refs(self, entry: Entry) -> None:
-        self._db.execute("INSERT OR REPLACE INTO times VALUES (?, ?)", (entry.seq, entry.time))
-        rows = ((change.ref, change.new, entry.seq) for change in entry.changes)
-        self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", rows)
-        for ref, old, new in entry.changes:
-            key = keys.parse(ref)
-            if isinstance(key, LinkKey):
-                self._read_link(ref, new)
-            if isinstance(key, VersionKey | LinkKey):
-                kept = reserved(key, old) if new is None else None
-                if kept and kept.digest:
-                    self._db.execute("INSERT OR REPLACE INTO reserved VALUES (?, ?)", (ref, kept.digest))
-                elif new is not None:
-                    self._db.execute("DELETE FROM reserved WHERE key = ?", (ref,))
+    def _read_refs(self, entries: Iterable[Entry]) -> None:
+        """Follow these entries, which come next."""
+        times: list[tuple[int, str]] = []
+        moved: list[tuple[str, str | None, int]] = []
+        awaited: dict[str, str | None] = {}
+        linked: dict[str, str | None] = {}
+        for entry in entries:
+            times.append((entry.seq, entry.time))
+            for ref, old, new in entry.changes:
+                moved.append((ref, new, entry.seq))
+                if new is not None:
+                    awaited[ref] = None
+                elif (kept := reserved(keys.parse(ref), old)) and kept.digest:
+                    awaited[ref] = kept.digest
+                if ref.startswith(keys.ALL_MODELS) and isinstance(keys.parse(ref), LinkKey):
+                    target = parse_link(new or "")
+                    linked[ref] = target.version if target else None
+        self._db.executemany("INSERT OR REPLACE INTO times VALUES (?, ?)", times)
+        self._db.executemany("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", moved)
+        self._put("reserved", awaited)
+        self._put("links", linked)
+
+    def _put(self, table: str, values: dict[str, str | None]) -> None:
+        """None: there is no row any more."""
+        self._db.executemany(f"DELETE FROM {table} WHERE key = ?", ((key,) for key in values))
+        found = ((key, value) for key, value in values.items() if value)
+        self._db.executemany(f"INSERT INTO {table} VALUES (?, ?)", found)
 
     def _read_all_links(self) -> None:
         """From the refs: those of a checkpoint come without this table."""
@@ -182,10 +195,3 @@ class RefMirror(Database):
         found = ((ref, parse_link(value)) for ref, value in rows if isinstance(keys.parse(ref), LinkKey))
         links = ((ref, target.version) for ref, target in found if target)
         self._db.executemany("INSERT OR REPLACE INTO links VALUES (?, ?)", links)
-
-    def _read_link(self, ref: str, value: str | None) -> None:
-        target = parse_link(value or "")
-        if target is None:
-            self._db.execute("DELETE FROM links WHERE key = ?", (ref,))
-        else:
-            self._db.execute("INSERT OR REPLACE INTO links VALUES (?, ?)", (ref, target.version))

@@ -20,10 +20,9 @@ def is_key(key: str) -> bool:
     if key.strip(_CHARACTERS) and not _is_wide(key):  # what is left begins with a character beyond these
         return False
     parts = key.split("/")
-    return parts[0].lower() not in _RESERVED and all(
-        0 < len(part) <= 255 and part != "." and part != ".." and (part.isascii() or len(part.encode()) <= 255)
-        for part in parts
-    )
+    if parts[0].lower() in _RESERVED or "" in parts or "." in parts or ".." in parts:
+        return False
+    return len(max(parts, key=len)) <= 255 and (key.isascii() or all(len(part.encode()) <= 255 for part in parts))
 
 
 def _is_wide(key: str) -> bool:

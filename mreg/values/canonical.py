@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mreg import lazy
 from mreg.values.errors import InvalidInput
@@ -50,7 +50,7 @@ def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     MAX_BYTES); `what` is then said to be too large.
     """
     limit = MAX_BYTES if limit is None else limit
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _ENCODER.encode(value)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
@@ -96,7 +96,7 @@ def loads(data: bytes, limit: int | None = None) -> dict[str, Any]:
     if not data:
         raise Malformed("it is empty")
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_constants)
+        value = _DECODER.decode(data.decode("utf-8"))
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
@@ -150,6 +150,11 @@ def is_unicode(text: str) -> bool:
 
 def _no_constants(name: str) -> Any:
     raise Malformed(f"{name} is not JSON")
+
+
+# Made once: `json.dumps` and `json.loads` make one for each value, where any option is given.
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constants)
 
 
 def take(record: dict[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:

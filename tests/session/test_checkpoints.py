@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mreg.refs import journal as journals
+from mreg.refs.journal import Entry
 from mreg.repository import Repository
 from mreg.session import checkpoints
 from mreg.session.index import Index
@@ -66,7 +67,12 @@ def test_a_new_cache_reads_the_entries_behind_the_checkpoint_alone(
 ) -> None:
     read: list[int] = []
     of_entry = Index._read_refs
-    monkeypatch.setattr(Index, "_read_refs", lambda self, entry: (read.append(entry.seq), of_entry(self, entry))[1])
+
+    def noted(self: Index, entries: list[Entry]) -> None:
+        read.extend(entry.seq for entry in entries)
+        of_entry(self, entries)
+
+    monkeypatch.setattr(Index, "_read_refs", noted)
 
     with opened(filled, "new") as repo, opened(filled, "cache") as old:
         assert rows(repo) == rows(old)
