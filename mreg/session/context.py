@@ -193,7 +193,8 @@ class Context:
             timeout=timeout,
             tables=self.tables,
         )
-        if done.entry and done.entry.seq % refs.journal.CHECKPOINT_EVERY == 0:
+        lacks_checkpoint = self._index is not None and self._index.lacks_checkpoint
+        if done.entry and (lacks_checkpoint or done.entry.seq % refs.journal.CHECKPOINT_EVERY == 0):
             self.checkpoint(done.look)
         return done
 

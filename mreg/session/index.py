@@ -52,6 +52,9 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
     """The lookup tables of one repository, all in one file (`stem` as `Database` says). What each table answers is
     written where its class is; this one keeps them up with the journal. Call `catch_up` before any other method."""
 
+    lacks_checkpoint = False
+    """Did this process read as many entries one by one as a checkpoint would have spared it?"""
+
     def __init__(self, storage: Storage, journal: Journal, stem: str | None) -> None:
         super().__init__(stem, SCHEMA, _TABLES)
         self.written = {}
@@ -80,7 +83,10 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
             start = self._position(look)
             is_long = look.head.seq - (start.seq if start else 0) >= journals.CHECKPOINT_EVERY
             with self._in_bulk() if is_long else contextlib.nullcontext():
-                self._read(start or self._beginning(look), look)
+                start = start or self._beginning(look)
+                self._read(start, look)
+        if look.head.seq - start.seq >= journals.CHECKPOINT_EVERY:
+            self.lacks_checkpoint = True
 
     def _position(self, look: Look) -> Mark | None:
         """The place in the journal that the tables have reached; None if this journal has no such place."""
@@ -111,6 +117,7 @@ class Index(Facts, DeadNames, ChunkCatalogue, RecordCache, StatCache, OtherDiges
         """Spare new caches to read the journal up to here."""
         with self._reading_packs():  # of one entry, though other processes read on
             session.checkpoints.write(self._storage, self._db, *self._place())
+            self.lacks_checkpoint = False
 
     def checkpoint_shards(self) -> list[bytes]:
         """What `checkpoint` would write."""

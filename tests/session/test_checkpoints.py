@@ -80,6 +80,24 @@ def test_a_new_cache_reads_the_entries_behind_the_checkpoint_alone(
     assert read[0] == 21
 
 
+def test_who_commits_writes_one_after_reading_what_it_would_have_spared(filled: Path) -> None:
+    for key in keys(filled):
+        LocalStorage(filled / ".mreg").delete(key)
+
+    with opened(filled, "cache") as warm:
+        warm.set_alias("warm", "m:v3")
+        assert keys(filled) == []
+    with opened(filled, "new") as cold:
+        cold.artifacts()
+        assert keys(filled) == []  # who only reads writes nothing
+        cold.set_alias("cold", "m:v3")
+        seq = max(entry.seq for entry in cold.history())
+        assert {key.partition(".")[0] for key in keys(filled)} == {f"{checkpoints.FOLDER}/{seq:09}"}
+        cold.set_alias("again", "m:v3")
+        assert {key.partition(".")[0] for key in keys(filled)} == {f"{checkpoints.FOLDER}/{seq:09}"}
+        assert cold.fsck(full=True).findings == ()
+
+
 def test_tables_that_contradict_the_journal_are_made_from_its_start(filled: Path) -> None:
     with opened(filled, "new") as repo:
         whole = rows(repo)
