@@ -34,7 +34,9 @@ def grow(remote: Remote, entries: int, every: int) -> None:
     writer = segments.Segments(remote, "nowhere")
     for end in {*range(segments.ENTRIES, entries + 1, segments.ENTRIES), entries}:
         writer.write(end, known.get)
-        remote.put(key_of(end), known[end])
+        for seq in (end, end + 1):  # the next one tells that there are more segments
+            if seq in known:
+                remote.put(key_of(seq), known[seq])
     remote.put(pack_indexes.Span(1, entries, 0).key, pack_indexes.encode(indexes))
 
 

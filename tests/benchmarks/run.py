@@ -18,6 +18,7 @@ from pathlib import Path
 
 import buckets
 import capturing
+import cold
 import comparing
 import copying
 import exporting
@@ -41,6 +42,7 @@ Measure = Callable[[Bench, Form, int, Peers], Iterator[Row | Skipped]]
 
 GROUPS: dict[str, tuple[Measure, int]] = {
     startup.GROUP: (startup.measure, 1),
+    cold.GROUP: (cold.measure, 3),
     capturing.GROUP: (capturing.measure, 1),
     copying.ONE: (copying.measure_one, 3),
     copying.MANY: (copying.measure_many, 3),

@@ -19,6 +19,10 @@ RUN = Path(__file__).parent / "run.py"
 STEPS = {"log", "log again, unchanged", "get", "get where it is", "bytes kept"}
 NAMES = {
     "start-up": {"--version", "resolve NAME:ALIAS", "resolve NAME", "alias ls", "use, cached", "ls NAME, 20 versions"},
+    "new cache": {
+        f"{what}, 20 versions{more}"
+        for what, more in (("ls", ""), ("ls NAME", ""), ("resolve NAME", ""), ("ls", ", no checkpoint"))
+    },
     "capture": {"log in a checkout of 50 files"},
     "one file": {f"{step}, 2 MiB" for step in STEPS | {"most memory of all steps"}},
     "many files": {f"{step}, 50 x 4 KiB" for step in STEPS},

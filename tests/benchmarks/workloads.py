@@ -36,7 +36,8 @@ class Form:
     real models. large_models: whether those of many MiB are among these. peer_rounds: the most rounds that peers take
     part in. settled: seconds to wait until mreg trusts the
     times of the files (it reads those again that changed less than 2 s before they were read).
-    searched: among how many versions is searched. registered: how many models, and versions of each, MLflow has.
+    searched: among how many versions is searched. cold: how many versions a new cache learns of.
+    registered: how many models, and versions of each, MLflow has.
     imported: how many checkpoints are imported, and bytes of each. travelled: how many go to another repository,
     and bytes of each. places: to which bytes are sent.
     """
@@ -53,6 +54,7 @@ class Form:
     peer_rounds: int = 1
     settled: float = 2.5
     searched: tuple[int, ...] = (1_000,)
+    cold: int = 10_000
     registered: tuple[int, int] = (1_000, 10)
     imported: tuple[int, int] = (20, 20 * MIB)
     travelled: tuple[int, int] = (20, 20 * MIB)
@@ -73,6 +75,7 @@ FORMS = {
             large_models=False,
             settled=0,
             searched=(20,),
+            cold=20,
             registered=(20, 3),
             imported=(3, MIB),
             travelled=(3, 2 * MIB),
@@ -90,6 +93,7 @@ FORMS = {
             levels=(1, 3, 19),
             peer_rounds=3,
             searched=(1_000, 100_000),
+            cold=100_000,
             imported=(100, 100 * 10**6),
             travelled=(100, 100 * MIB),
         ),
