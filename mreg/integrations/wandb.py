@@ -50,7 +50,7 @@ run: Run | None = None
 
 class ConfigFile(InvalidInput):
     code = "config-file"
-    template = "`config` names the file {path!r}, and mreg reads no YAML: give it as a mapping"
+    template = "`config` names the file {path!r}, which mreg does not read: give it as a mapping"
 
     path: str
 

@@ -148,7 +148,7 @@ HINTS: dict[str, str] = {
     "wrong-region": "set AWS_REGION",
     "store-busy": "repeat the command later",
     "no-answer": "check the network, and AWS_ENDPOINT_URL or AZURE_STORAGE_ENDPOINT if you set one",
-    "store-refused": "check that the endpoint belongs to such a store",
+    "store-refused": "check that the endpoint belongs to a store of the kind in the location (s3, gs, az)",
     "unsure-write": "check `mreg history` when the store can be reached, and repeat the command if necessary",
     "unfit-store": "choose another store, or a newer release of it",
     "needs-remote": "pip install 'mreg[remote]'",
