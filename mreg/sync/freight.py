@@ -31,20 +31,23 @@ class MissingChunk(Damaged):
 
 
 class Stock:
-    """What the other side has, in one repository or in several."""
+    """What the other side has, in one repository or in several. lost: digests (raw) of files and chunks that it has
+    not, though its tables say so."""
 
-    def __init__(self, indexes: Sequence[Index]) -> None:
+    def __init__(self, indexes: Sequence[Index], lost: Set[bytes] = frozenset()) -> None:
         self._indexes = indexes
+        self._lost = lost
 
     def kept(self, sizes: Mapping[bytes, int]) -> set[bytes]:
         """See `ChunkCatalogue`."""
-        return set().union(*(index.kept(sizes) for index in self._indexes))
+        return set().union(*(index.kept(sizes) for index in self._indexes)) - self._lost
 
     def chunks(self, names: Collection[bytes]) -> dict[bytes, Located]:
         """See `ChunkCatalogue`."""
         found: dict[bytes, Located] = {}
+        sound = set(names) - self._lost
         for index in reversed(self._indexes):
-            for name, place in index.chunks(names).items():
+            for name, place in index.chunks(sound).items():
                 if name not in found or place.entry.position <= found[name].entry.position:
                     found[name] = place
         return found
@@ -96,10 +99,17 @@ class Freight(NamedTuple):
         return sum(parcel.stored for parcel in self.parcels)
 
 
-def freight(source: Context, target: Context, manifests: Iterable[Manifest], since: Context | None = None) -> Freight:
-    """What these versions need there. since: a repository that will be at hand there too. All lookup tables are up to
-    date. Raises MissingChunk, DamagedChunk, DamagedRecipe."""
-    have, there = source.index, Stock([target.index, *([since.index] if since else [])])
+def freight(
+    source: Context,
+    target: Context,
+    manifests: Iterable[Manifest],
+    since: Context | None = None,
+    lost: Set[bytes] = frozenset(),
+) -> Freight:
+    """What these versions need there. since: a repository that will be at hand there too. lost: digests (raw) of files
+    and chunks that are damaged there. All lookup tables are up to date. Raises MissingChunk, DamagedChunk,
+    DamagedRecipe."""
+    have, there = source.index, Stock([target.index, *([since.index] if since else [])], lost)
     sizes = {bytes.fromhex(file.digest): file.size for one in manifests for file in one.files if file.size}
     lacking = sizes.keys() - there.kept(sizes)
     recipes: dict[bytes, tuple[Piece, ...]] = have.recipes(lacking)
@@ -110,9 +120,9 @@ def freight(source: Context, target: Context, manifests: Iterable[Manifest], sin
     places = _with_bases(have, needed, present, there, source.location)
     loader = Loader(source, target, places)
     _check_sizes({**alone, **recipes}, sizes, {**present, **places}, source.location)
-    parcels = _Forms(places, present, needed, loader).parcels()
+    parcels = _Forms(places, present, needed, loader, lost).parcels()
     told = there.recipes(lacking)
-    new = {name: pieces for name, pieces in recipes.items() if told.get(name) != pieces}
+    new = {name: pieces for name, pieces in recipes.items() if name in lost or told.get(name) != pieces}
     new |= {name: pieces for name, pieces in alone.items() if name in told}  # cut otherwise before, and partly gone
     return Freight(parcels, new, loader)
 
@@ -155,10 +165,12 @@ def _check_chain(place: Located, places: Places) -> None:
 
 
 class _Forms:
-    """Decides how each chunk travels. present: what is there already."""
+    """Decides how each chunk travels. present: what is there already. lost: what is damaged there, and is sent by
+    itself: of several copies readers take the one at the lowest position, of several of these the newest."""
 
-    def __init__(self, places: Places, present: Places, needed: Set[bytes], loader: Loader) -> None:
+    def __init__(self, places: Places, present: Places, needed: Set[bytes], loader: Loader, lost: Set[bytes]) -> None:
         self._places = places
+        self._lost = lost
         self._present = present
         self._needed = needed
         self._loader = loader
@@ -185,7 +197,7 @@ class _Forms:
     def _position(self, name: bytes, positions: Mapping[bytes, int]) -> int:
         """Above the base, wherever that stands on the other side."""
         entry = self._places[name].entry
-        if entry.base is None or name in self._alone:
+        if entry.base is None or name in self._alone or name in self._lost:
             return 0
         below = positions[entry.base] if entry.base in positions else self._present[entry.base].entry.position
         position = max(entry.position, below + 1)

@@ -12,7 +12,9 @@ from mreg.content.codecs import Encoded
 from mreg.content.pack_writer import PackWriter
 from mreg.content.parallel import in_order
 from mreg.refs.transaction import Draft
+from mreg.session.chunk_catalogue import WHOLE
 from mreg.session.context import Context
+from mreg.session.remotes import is_local
 from mreg.sync.freight import Freight, Parcel
 from mreg.sync.loading import Loaded, encoded_alone
 from mreg.sync.proving import Place, Proof
@@ -180,6 +182,8 @@ class _Packs:
 
         self._target.commit(self._command, build, alone=True)
         self.bytes += size
+        if is_local(self._target) and (stat := self._target.storage.stat(packs.key_of(name))):
+            self._target.index.keep_sound([(name, WHOLE, stat.stamp)])  # who shares it next need not read it
 
 
 def _ready(load: Freight, step: _Step) -> _Ready:

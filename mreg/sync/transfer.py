@@ -8,6 +8,7 @@ from typing import Final
 
 from mreg.content.objects import DamagedObject
 from mreg.content.pack_writer import PackContents
+from mreg.intake import reuse
 from mreg.intake.ingest import packs_of, reused_by
 from mreg.operations import changes
 from mreg.operations.resolve import Resolved
@@ -17,6 +18,7 @@ from mreg.refs.keys import CONFIG, AttachmentKey, VersionKey, in_table
 from mreg.refs.transaction import Draft, MissingPack
 from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.session.remotes import is_local
 from mreg.sync import labels
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import SameRepository, TargetChanged, reading, shows
@@ -53,19 +55,22 @@ def transfer(
     if source.identity.id == target.identity.id:
         raise SameRepository(location=target.location)
     request = request.checked()
+    lost: frozenset[bytes] = frozenset()
     for _ in range(_TRIES - 1):
-        journey = _Journey(source, target, request, since)
+        journey = _Journey(source, target, request, since, lost)
         try:
             return journey.run(progress)
         except (MissingPack, TargetChanged):
             pass
+        except _DamagedStock as error:
+            lost |= error.lost
         except Damaged:
             source.storage.begin()
             if not journey.is_overtaken:  # a gc may have rewritten packs of the source
                 raise
         source.storage.begin()
         target.storage.begin()
-    return _Journey(source, target, request, since).run(progress)
+    return _Journey(source, target, request, since, lost).run(progress)
 
 
 def is_empty(target: Context) -> bool:
@@ -99,10 +104,20 @@ class _Records(NamedTuple):
     data: dict[str, bytes]
 
 
-class _Journey:
-    """One try: both sides as they were when it began."""
+class _DamagedStock(Exception):
+    """What the versions would share with others there is damaged. lost: as in `freight`."""
 
-    def __init__(self, source: Context, target: Context, request: Request, since: Context | None) -> None:
+    def __init__(self, lost: frozenset[bytes]) -> None:
+        self.lost = lost
+
+
+class _Journey:
+    """One try: both sides as they were when it began. lost: as in `freight`."""
+
+    def __init__(
+        self, source: Context, target: Context, request: Request, since: Context | None, lost: frozenset[bytes]
+    ) -> None:
+        self._lost = lost
         self._source = source
         self._target = target
         self._request = request
@@ -151,7 +166,7 @@ class _Journey:
         drafted, _ = self._draft(plan)
         with self._reading():
             records = self._records(drafted, view)
-            load = freight(self._source, self._target, records.manifests.values(), self._since)
+            load = freight(self._source, self._target, records.manifests.values(), self._since, self._lost)
         if self._request.dry_run:
             told = changes.describe(self._target, view, plan.changes())
             return self._told(drafted, records, foretell(load), self._new(records, view))._replace(changes=told)
@@ -260,13 +275,19 @@ class _Journey:
             self._seen.save()
 
     def _packs(self, records: _Records, look: Look) -> tuple[str, ...]:
-        """Those from which the versions that arrive are read there. Raises MissingPack."""
+        """Those from which the versions that arrive are read there. Raises MissingPack, _DamagedStock."""
         index = self._target.tables(look)
         if self._since is not None:  # more than these packs are needed: all that there are
             entries = self._target.journal.upto(look.head)
             return tuple(sorted({name for entry in entries for name in entry.packs}))
         files = {file.digest: file for manifest in records.manifests.values() for file in manifest.files}
-        return tuple(sorted(packs_of(reused_by(index, PackContents(), Manifest(tuple(files.values()))))))
+        reused = reused_by(index, PackContents(), Manifest(tuple(files.values())))
+        if is_local(self._target):  # elsewhere, to look at what is there would cost more than to send it
+            try:
+                reuse.check(self._target.storage, index, reused)
+            except reuse.DamagedReuse as error:
+                raise _DamagedStock(error.lost) from error
+        return tuple(sorted(packs_of(reused)))
 
     def _check_there(self, view: View, records: _Records) -> None:
         """A gc may have taken what nothing named yet. Raises MissingPack."""
