@@ -73,7 +73,7 @@ def filled(places: dict[str, str], kind: str, name: str, data: bytes) -> Reposit
 def test_two_kinds_of_location_are_compared_and_repaired_from(places: dict[str, str], target: str, source: str) -> None:
     # given
     data = os.urandom(300_000)
-    other = data[:100] + b"x" + data[101:]
+    other = data[:100] + bytes([data[100] ^ 1]) + data[101:]
     with filled(places, source, f"of-{target}", data) as far, filled(places, target, f"to-{source}", data) as near:
         near.add_remote("far", far.location, user=True) if target != "folder" else near.add_remote("far", far.location)
         try:

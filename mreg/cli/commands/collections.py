@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DescriptionOption = Annotated[str, Option("--description", "-d", metavar="TEXT", help="Description.")]
 FirstOption = Annotated[
-    int, Option("--first", metavar="N", least=0, help="Number of the first version: 0, or 1 as in MLflow.")
+    int, Option("--first", metavar="N", least=0, help="Number of the first version or link: 0, or 1 as in MLflow.")
 ]
 TextArgument = Annotated[str, Argument(metavar="TEXT", help="The description.")]
 NewNameArgument = Annotated[str, Argument(metavar="NEW", help="The new name.", parse=composed)]

@@ -57,8 +57,8 @@ def metrics(
 ) -> None:
     """Show numeric metadata over versions: a table, or a chart of one to four metrics.
 
-    The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, one line per
-    version, with the values of the metrics.
+    The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, there is one
+    line per version with the values of the metrics that are named or, if none is, one line per metric.
     """
     state, drawn = state, bool(svg or html) or (bool(keys) and state.terminal)
     if (svg, html) != (None, None) and not keys:

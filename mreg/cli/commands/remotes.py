@@ -34,7 +34,11 @@ def set_(state: State, name: RemoteArgument, location: LocationArgument, user: U
     _kept(state, name, user, state.repository().set_remote(name, location, user=user))
 
 
-def rm(state: State, name: RemoteArgument, user: UserOption = False) -> None:
+def rm(
+    state: State,
+    name: RemoteArgument,
+    user: Annotated[bool, Option("--user", help="Remove it from your own settings.")] = False,
+) -> None:
     """Remove a remote. The repository that it refers to does not change."""
     done = state.repository().remove_remote(name, user=user)
     tell(state, (), done.seq, f"removed the remote {name}", "restores it")

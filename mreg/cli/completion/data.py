@@ -222,7 +222,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--type': ('-', 'Type of its versions. Default: `model`.'),
         '--description': ('-', 'Description.'),
         '-d': ('-', 'Description.'),
-        '--first': ('-', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
+        '--first': ('-', 'Number of the first version or link: 0, or 1 as in MLflow. Default: `0`.'),
     }, ('-',)),
     'artifact ls': ('List artifacts.', {
     }, ()),
@@ -241,7 +241,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--description': ('-', 'Description.'),
         '-d': ('-', 'Description.'),
         '--tag': ('tag', 'A tag. Repeatable.'),
-        '--first': ('-', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
+        '--first': ('-', 'Number of the first version or link: 0, or 1 as in MLflow. Default: `0`.'),
         '--type': ('-', 'Type of its versions. Default: `model`.'),
     }, ('-',)),
     'model ls': ('List registered models.', {
@@ -264,7 +264,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--user': ('', 'Store it in your own settings, for all repositories.'),
     }, ('remote name', 'folders')),
     'remote rm': ('Remove a remote.', {
-        '--user': ('', 'Store it in your own settings, for all repositories.'),
+        '--user': ('', 'Remove it from your own settings.'),
     }, ('remote name',)),
     'remote ls': ('List remotes.', {
     }, ()),

@@ -325,7 +325,7 @@ PAGES: dict[str, Page] = {
         'mreg metrics NAME [METRIC...] [OPTIONS]',
         (
             'Show numeric metadata over versions: a table, or a chart of one to four metrics.',
-            'The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, one line per version, with the values of the metrics.',
+            'The best value is shown for metrics whose direction the setting metrics.direction gives. In a pipe, there is one line per version with the values of the metrics that are named or, if none is, one line per metric.',
         ),
         (),
         (
@@ -668,7 +668,7 @@ PAGES: dict[str, Page] = {
         (
             ('    --type TYPE', 'Type of its versions. Default: `model`.'),
             ('-d, --description TEXT', 'Description.'),
-            ('    --first N', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
+            ('    --first N', 'Number of the first version or link: 0, or 1 as in MLflow. Default: `0`.'),
         ),
         (
             "mreg artifact create bert --description 'the large one'",
@@ -775,7 +775,7 @@ PAGES: dict[str, Page] = {
         (
             ('-d, --description TEXT', 'Description.'),
             ('    --tag TAG', 'A tag. Repeatable.'),
-            ('    --first N', 'Number of the first version: 0, or 1 as in MLflow. Default: `0`.'),
+            ('    --first N', 'Number of the first version or link: 0, or 1 as in MLflow. Default: `0`.'),
             ('    --type TYPE', 'Type of its versions. Default: `model`.'),
         ),
         (
@@ -915,7 +915,7 @@ PAGES: dict[str, Page] = {
             ('NAME', "The remote's name."),
         ),
         (
-            ('    --user', 'Store it in your own settings, for all repositories.'),
+            ('    --user', 'Remove it from your own settings.'),
         ),
         (
             'mreg remote rm shared',
