@@ -63,14 +63,17 @@ def transfer(
         except (MissingPack, TargetChanged):
             pass
         except _DamagedStock as error:
-            lost |= error.lost
+            lost |= error.damage.lost
         except Damaged:
             source.storage.begin()
             if not journey.is_overtaken:  # a gc may have rewritten packs of the source
                 raise
         source.storage.begin()
         target.storage.begin()
-    return _Journey(source, target, request, since, lost).run(progress)
+    try:
+        return _Journey(source, target, request, since, lost).run(progress)
+    except _DamagedStock as error:
+        raise error.damage from None
 
 
 def is_empty(target: Context) -> bool:
@@ -105,10 +108,10 @@ class _Records(NamedTuple):
 
 
 class _DamagedStock(Exception):
-    """What the versions would share with others there is damaged. lost: as in `freight`."""
+    """What the versions would share with others there is damaged, and is to be sent again."""
 
-    def __init__(self, lost: frozenset[bytes]) -> None:
-        self.lost = lost
+    def __init__(self, damage: reuse.DamagedReuse) -> None:
+        self.damage = damage
 
 
 class _Journey:
@@ -286,7 +289,7 @@ class _Journey:
             try:
                 reuse.check(self._target.storage, index, reused)
             except reuse.DamagedReuse as error:
-                raise _DamagedStock(error.lost) from error
+                raise _DamagedStock(error) from None
         return tuple(sorted(packs_of(reused)))
 
     def _check_there(self, view: View, records: _Records) -> None:

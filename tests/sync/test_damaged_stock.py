@@ -12,9 +12,11 @@ from safetensors.numpy import save
 
 from mreg.content import chunks
 from mreg.content.packs import Located
+from mreg.intake import reuse
 from mreg.repository import Repository
 from mreg.session.index import Index
 from mreg.storage import Storage
+from mreg.values.errors import Damaged
 
 Damage = Callable[[bytearray], bytearray]
 
@@ -113,3 +115,19 @@ def test_what_somebody_else_has_written_is_read_once(
     ann.push(team.location, ["m:v1"])
 
     assert not read
+
+
+def test_a_folder_whose_packs_change_all_the_time_is_reported(
+    ann: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = Repository.init(tmp_path / "team")
+
+    def check(*_: object) -> None:
+        raise reuse.DamagedReuse(reason="1 chunks of 1 files")
+
+    monkeypatch.setattr(reuse, "check", check)
+
+    with pytest.raises(Damaged, match="shared with earlier versions is damaged"):
+        ann.push(team.location, ["m:v0"])
+
+    assert not Repository.open(team.location).artifacts()
