@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mreg.cli.chart import axis_of, label_of
 from mreg.cli.text import one_line
 from mreg.values import plot
+from mreg.values.words import count_text
 
 if TYPE_CHECKING:
     from mreg import Metric, Metrics
@@ -50,7 +51,8 @@ def _described(one: Metric) -> str:
     first, last, low, high = (
         f"{plot.label(value.value)} at {value.version}" for value in (one.first, one.last, one.smallest, one.largest)
     )
-    return f"{one.key}: first {first}, last {last}, smallest {low}, largest {high}, {one.versions} versions."
+    count = count_text(one.versions, "version", "versions")
+    return f"{one.key}: first {first}, last {last}, smallest {low}, largest {high}, {count}."
 
 
 def _panel(found: Metrics, one: Metric, axis: plot.Axis, top: int, log: bool) -> Iterator[str]:

@@ -19,6 +19,7 @@ from mreg.session.index import Index
 from mreg.storage import Storage
 from mreg.values.errors import Damaged
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.words import count_text
 
 Chain = list[Located]
 """A chunk, its base, the base of that, to the one that is stored by itself."""
@@ -57,7 +58,8 @@ def check(storage: Storage, index: Index, reused: Iterable[Reused]) -> None:
             files.add(file)
     index.keep_sound(found.seen)
     if files:
-        error = DamagedReuse(reason=f"{len(lost)} chunks of {len(files)} files")
+        chunks = count_text(len(lost), "chunk", "chunks")
+        error = DamagedReuse(reason=f"{chunks} of {count_text(len(files), 'file', 'files')}")
         error.lost = frozenset(lost | files)
         raise error
 

@@ -8,6 +8,7 @@ from typing import Final
 from mreg.pages.markup import Markup, element, text
 from mreg.values import plot
 from mreg.values.named_tuple import NamedTuple
+from mreg.values.words import count_text
 
 WIDTH: Final = 400
 HEIGHT: Final = 120
@@ -27,7 +28,8 @@ def chart(key: str, values: Sequence[float | None], versions: Sequence[str], ali
     scale = plot.scale_of(values)
     drawn = [value for value in values if value is not None and plot.is_drawn(value)]
     ends = f"{plot.label(drawn[0])} to {plot.label(drawn[-1])}" if drawn else "no number"
-    label = f"{key} over {len(versions)} versions: {ends}, {plot.label(scale.low)} to {plot.label(scale.high)}"
+    over = count_text(len(versions), "version", "versions")
+    label = f"{key} over {over}: {ends}, {plot.label(scale.low)} to {plot.label(scale.high)}"
     marked = _placed(_marked(versions, aliases), len(versions))
     height = HEIGHT + BOTTOM + 12 * max((mark.row + 1 for mark in marked), default=0)
     parts = [*_axis(scale), *_lines(values, versions, scale), *_gaps(values), *_marks(marked, values, scale)]

@@ -15,6 +15,7 @@ import pytest
 from mreg import Metric, Metrics, Repository
 from mreg.cli import chart, chart_html, chart_svg
 from mreg.operations.metrics import MetricValue
+from mreg.pages import chart as pages_chart
 from mreg.session.fact_queries import Query
 from mreg.values import plot
 from mreg.values.directions import direction_of, parse
@@ -103,6 +104,11 @@ def test_svg_is_self_contained_accessible_and_the_same_each_time() -> None:
     assert "<script" not in text and "url(" not in text and "@import" not in text
     assert text.count("http") == 1, "only the namespace"
     assert text == chart_svg.svg(found)
+
+
+def test_one_version_is_told_as_one() -> None:
+    assert ", 1 version." in chart_svg.svg(metrics_of(acc=[0.5]))
+    assert "acc over 1 version: " in pages_chart.chart("acc", [0.5], ["v0"], {})
 
 
 def test_the_svg_of_very_many_versions_is_small_and_keeps_the_spike() -> None:

@@ -123,7 +123,7 @@ def test_a_folder_whose_packs_change_all_the_time_is_reported(
     team = Repository.init(tmp_path / "team")
 
     def check(*_: object) -> None:
-        raise reuse.DamagedReuse(reason="1 chunks of 1 files")
+        raise reuse.DamagedReuse(reason="1 chunk of 1 file")
 
     monkeypatch.setattr(reuse, "check", check)
 
