@@ -15,7 +15,7 @@ from mreg.pages.overview import journal, overview
 from mreg.pages.page import MARK, page
 from mreg.pages.site import ENTRIES_PER_PAGE, INDEX, Site
 from mreg.session.context import Context
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, read_start
 from mreg.storage.temporary import drop_abandoned, prefix_beside, replace_file, temporary_name
 from mreg.values.errors import Refused
 from mreg.values.named_tuple import NamedTuple
@@ -82,8 +82,7 @@ def _require_ours(out: str, single: bool) -> None:
     if not os.path.lexists(out) or (not single and os.path.isdir(out) and not os.listdir(out)):
         return
     try:
-        with open(place, encoding="utf-8", errors="replace") as file:
-            ours = MARK in file.read(_HEAD)
+        ours = MARK.encode() in read_start(place, _HEAD)
     except OSError:
         ours = False
     if not ours or os.path.isdir(out) == single:

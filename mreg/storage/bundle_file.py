@@ -25,7 +25,7 @@ from typing import BinaryIO, Final
 from blake3 import blake3
 
 from mreg import lazy
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, read_start
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Value
 from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.keys import is_key
@@ -248,8 +248,7 @@ def _write_all(file: BinaryIO, data: bytes | memoryview, path: str) -> None:
 def is_bundle(path: str) -> bool:
     """Whether the file begins like one."""
     try:
-        with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+        return read_start(path, len(MAGIC)) == MAGIC
     except OSError:
         return False
 

@@ -480,6 +480,20 @@ def test_a_script_that_somebody_else_wrote_is_kept(bare: Any, account: Path) -> 
     assert theirs.read_text() == "# mine\n"
 
 
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero", "folder"])
+def test_what_is_no_script_is_kept(bare: Any, account: Path, what: str) -> None:
+    theirs = account / ".config" / "fish" / "completions" / "mreg.fish"
+    theirs.parent.mkdir(parents=True)
+    os.mkfifo(account / "pipe")
+    (account / "folder").mkdir()
+    theirs.symlink_to(account / what)
+
+    result = bare("completion", "fish", "--install", "--json")
+
+    assert (result.code, result.error["code"]) == (6, "foreign-script")
+    assert theirs.is_symlink()
+
+
 def test_an_unknown_shell_is_refused(bare: Any) -> None:
     result = bare("completion", "tcsh")
 

@@ -62,6 +62,28 @@ def test_a_pipe_that_a_shell_makes_is_read(filled: Any) -> None:
     assert filled("card", "Classifier").out == "# From a command\n"
 
 
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
+@pytest.mark.parametrize("place", ["report.html", "pages/index.html"])
+def test_a_page_is_not_written_over_what_cannot_be_a_page(filled: Any, place: str, what: str) -> None:
+    os.mkfifo(filled.home / "pipe")
+    (filled.home / "pages").mkdir()
+    os.symlink(what if what.startswith("/") else filled.home / what, filled.home / place)
+
+    result = filled("html", place.partition("/")[0], "--json")
+
+    assert (result.code, result.error["code"]) == (6, "not-a-report")
+
+
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
+def test_nobody_waits_for_a_pipe_in_place_of_another_repository(filled: Any, what: str) -> None:
+    os.mkfifo(filled.home / "pipe")
+
+    for command in (f"push {what} one:v0", f"pull {what}"):
+        result = filled(*command.split(), "--json")
+
+        assert (result.code, result.error["code"]) == (3, "no-repository")
+
+
 @pytest.mark.parametrize("what", ["pipe", "/dev/zero", "long", "bytes"])
 def test_an_ignore_file_that_is_none_is_told(filled: Any, what: str) -> None:
     os.mkfifo(filled.home / "pipe")

@@ -8,10 +8,12 @@ from typing import Annotated
 from mreg import cli
 from mreg.cli.declared import Argument, Option
 from mreg.cli.state import State
+from mreg.small_files import NotAFile, read_start
 
 SHELLS = ("bash", "zsh", "fish")
 MARK = "Made by `mreg completion "
 """What each script says: a file that does not is somebody else's."""
+_HEAD = 4096
 
 
 def completion(
@@ -62,12 +64,22 @@ def _folder(variable: str, in_home: str) -> Path:
 
 def _write(path: Path, script: str) -> None:
     """At once, so that a shell never reads half of it."""
-    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    if not _is_ours(path):
         raise cli.errors.ForeignScript(path=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     from mreg.repository.destinations import write_file  # noqa: PLC0415 - printing the script needs no repository
 
     write_file(str(path), script, durable=True)  # an empty one, after a loss of power, would not look like mreg's
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nothing is there, or a script that this command wrote."""
+    try:
+        return MARK.encode() in read_start(str(path), _HEAD)
+    except FileNotFoundError:
+        return True
+    except NotAFile:
+        return False
 
 
 def _next_step(shell: str, path: Path) -> str:
