@@ -338,12 +338,12 @@ def _with_kinds(arguments: list[str]) -> list[str]:
     result: list[str] = []
     own = [*COMMON, *COMMANDS["import"][1]]
     for word, before in zip(arguments, ["", *arguments], strict=False):
-        option, equals, value = word.partition("=")
+        option, _, value = word.partition("=")
         if before == "--from":
             result.append((_kinds(word) or [word])[0])
-        elif option == "--from" and equals:
-            result += ["--from", (_kinds(value) or [value])[0]]
-        elif word.startswith("--") and not names.near(word, own) and (found := _kinds(word)):
+        elif option == "--from" and (found := _kinds(value)) and found[0] != value:
+            result += ["--from", found[0]]
+        elif word.startswith("--") and option not in own and not names.near(word, own) and (found := _kinds(word)):
             result += ["--from", found[0]]
         else:
             result.append(word)

@@ -262,6 +262,8 @@ def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
         ("use s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
         ("alias set best s3://bucket/m", "choose the repository with `--repo`, and write NAME, NAME:vN or NAME:ALIAS"),
         ("import one --from csv", "write one of huggingface, dvc, gto, mlflow, oci, wandb, checkpoints"),
+        ("import one --from=csv", "write one of huggingface, dvc, gto, mlflow, oci, wandb, checkpoints"),
+        ("import one two --from=huggingface", "see `mreg import --help`"),
         ("export digits --zip out", "see `mreg export --help`"),
         ("export digits out --zip", "see `mreg export --help`"),
         ("export digits best --hf out", "see `mreg export --help`"),
