@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         history_page as history_page,
         lineage_views as lineage_views,
         log_result as log_result,
+        other_words as other_words,
         parser as parser,
         redirected as redirected,
         report as report,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from mreg.cli.completion.data import COMMANDS, COMMON
+from mreg.cli.other_words import FORMS, translated
 from mreg.cli.shell import shell_word
 from mreg.values import names
 from mreg.values.import_kinds import meant as _kinds
@@ -28,106 +29,6 @@ CODES = {
 PLACES = {"no-repository", "no-such-place", "unknown-remote", "invalid-location"}
 """Errors of a command that was given something else where it takes a remote."""
 
-OTHER_WORDS = {
-    "add": "log",
-    "aliases": "alias ls",
-    "artifacts": "artifact ls",
-    "audit": "history",
-    "check": "fsck",
-    "checkout": "get",
-    "clean": "gc",
-    "commit": "log",
-    "compare": "diff",
-    "create": "log",
-    "delete": "rm",
-    "deploy": "alias set",
-    "download": "get",
-    "fetch": "get",
-    "find": "search",
-    "info": "show",
-    "inspect": "show",
-    "label": "tag",
-    "list": "ls",
-    "load": "use",
-    "log-artifact": "log",
-    "log-model": "log",
-    "models": "model ls",
-    "move": "alias set",
-    "mv": "artifact rename",
-    "new": "init",
-    "promote": "alias set",
-    "prune": "gc",
-    "query": "search",
-    "register": "link",
-    "remove": "rm",
-    "rename": "artifact rename",
-    "restore": "undo",
-    "revert": "undo",
-    "rollback": "alias rollback",
-    "save": "log",
-    "settings": "config ls",
-    "size": "du",
-    "stage": "alias set",
-    "stats": "du",
-    "status": "history",
-    "tags": "tag ls",
-    "transition": "alias set",
-    "upload": "log",
-    "validate": "fsck",
-    "verify": "fsck",
-    "versions": "ls",
-    "view": "show",
-}
-"""Commands of other tools, and those of mreg that do the same."""
-_IN_GROUPS = {
-    "add": ("add", "create", "set"),
-    "clean": ("prune",),
-    "clear": ("prune",),
-    "create": ("set", "add"),
-    "del": ("rm",),
-    "delete": ("rm", "prune"),
-    "edit": ("set",),
-    "empty": ("prune",),
-    "export": ("create",),
-    "gc": ("prune",),
-    "info": ("show",),
-    "list": ("ls",),
-    "make": ("create",),
-    "move": ("set", "rename"),
-    "mv": ("rename",),
-    "new": ("create",),
-    "purge": ("prune",),
-    "read": ("get",),
-    "remove": ("rm", "prune"),
-    "revert": ("rollback",),
-    "rm": ("prune",),
-    "show": ("ls",),
-    "undo": ("rollback",),
-    "unset": ("rm",),
-    "write": ("set",),
-}
-"""The same, of the commands in a group: the first of these that the group has."""
-
-OTHER_OPTIONS = {
-    "alias ls": {"--name": ""},
-    "export": {
-        **dict.fromkeys(("--dest", "--dir", "--local-dir", "--output", "--output-dir", "--to", "-o"), "--folder"),
-        **dict.fromkeys(("--hub", "--huggingface"), "--hf"),
-        **dict.fromkeys(("--kitops", "--modelpack"), "--oci"),
-    },
-    "get": dict.fromkeys(("--to", "--dest", "--dir", "--local-dir", "--output-dir", "--root"), "--output"),
-    "import": {
-        **dict.fromkeys(("--format", "--kind", "--tool", "--type"), "--from"),
-        **dict.fromkeys(("--model", "--name"), "--artifact"),
-        **dict.fromkeys(("--dir", "--input", "--path", "--source"), ""),
-    },
-    "link": {"--name": "", "--model": ""},
-    "log": {"--name": "--artifact", "--model": "--artifact"},
-    "ls": {"--filter": "--where", "--order-by": "--sort"},
-    "search": {"--filter": "--where", "--filter-string": "--where", "--order-by": "--sort"},
-}
-"""Options of other tools, and those of mreg that do the same; "" where an argument does."""
-
 KindOf = Callable[[str], str]
 """Of a name: "artifact", "model", or "" where nothing has it."""
 
@@ -140,36 +41,17 @@ _RANGE = re.compile(r"(.+?)\.\.\.?([^.].*)$")
 _OWNER = re.compile(r"(?:hf://)?[^/:@]+/([^/:@]+)(?:[:@]([^/:@]+))?$")
 
 
-def command(word: str, among: Sequence[str], group: str = "") -> list[str]:
-    """The commands that somebody may have meant who typed `word`, best first."""
-    folded = word.casefold().replace("_", "-")
-    if not group and folded in OTHER_WORDS:
-        return [OTHER_WORDS[folded]]
-    if not group:
-        found = names.near(word, [*among, *OTHER_WORDS])
-        first, _, rest = folded.partition("-")
-        if not found and rest and first in among:  # import-hf
-            return [first]
-        return list(dict.fromkeys(OTHER_WORDS.get(one, one) for one in found))
-    known = [one for one in _IN_GROUPS.get(folded, ()) if one in among] if group else []
-    return known[:1] or names.near(word, list(among))
-
-
-NEEDLESS = {
-    **dict.fromkeys(
-        ("login", "logout", "auth", "whoami"), "there are no accounts: access to the folder or bucket is enough"
-    ),
-    **dict.fromkeys(("server", "serve", "start"), "there is no server: every command works on the repository itself"),
-}
-"""Commands of other tools that mreg does without, and why."""
-
-
 def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "") -> str:
     """The command line that was meant, with words in capitals for what is missing; "" where there is no telling."""
     if code not in CODES:
         return ""
     typed = list(arguments)
-    arguments = _with_better_options(typed, code)
+    words = command_of(typed)
+    arguments = translated(words, typed, code)
+    if words in _OF_ONE_VERSION and code == "usage":
+        arguments = _without_version(arguments)
+    if words == "import" and code == "usage" and arguments != typed and not _positionals(arguments)[1]:
+        arguments = [*arguments, "SOURCE"]
     words, places = _positionals(arguments)
     texts = [arguments[place] for place in places]
     better = _in_other_places(words, texts, kind_of)
@@ -305,79 +187,21 @@ def _has_unknown_option(words: str, arguments: Sequence[str]) -> bool:
     return any(word.startswith("--") and len(word) > 2 and word.partition("=")[0] not in known for word in arguments)
 
 
-def _with_better_options(typed: list[str], code: str) -> list[str]:
-    """With those that the command has, in words that it knows."""
-    words = command_of(typed)
-    better = _with_forms(typed) if words == "export" else typed
-    better = _with_own_options(better) if code == "usage" else better
-    if words != "import":
-        return better
-    better = _with_kinds(better)
-    lacks_source = code == "usage" and better != typed and not _positionals(better)[1]
-    return [*better, "SOURCE"] if lacks_source else better
-
-
-def _with_own_options(arguments: list[str]) -> list[str]:
-    """With the options of mreg in the place of those of other tools."""
-    words = command_of(arguments)
-    others = {one: own for one, own in OTHER_OPTIONS.get(words, {}).items() if not {own, "-a"} & set(arguments)}
+def _without_version(arguments: list[str]) -> list[str]:
+    """With the number alone in the place of `--version 3` and `--version=3`."""
     result: list[str] = []
     for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
         option, equals, value = word.partition("=")
-        if option == "--version" and words in _OF_ONE_VERSION and _is_number(value if equals else after):
+        if option == "--version" and _is_number(value if equals else after):
             result += [value] * bool(equals)
-        elif option in others:
-            result += [part for part in (others[option], value) if part]
         else:
             result.append(word)
     return result
-
-
-def _with_kinds(arguments: list[str]) -> list[str]:
-    """Those of `import`, with the kind of the source as it is called here: `--from hf`, `--hf`."""
-    result: list[str] = []
-    own = [*COMMON, *COMMANDS["import"][1]]
-    for word, before in zip(arguments, ["", *arguments], strict=False):
-        option, _, value = word.partition("=")
-        if before == "--from":
-            result.append((_kinds(word) or [word])[0])
-        elif option == "--from" and (found := _kinds(value)) and found[0] != value:
-            result += ["--from", found[0]]
-        elif word.startswith("--") and option not in own and not names.near(word, own) and (found := _kinds(word)):
-            result += ["--from", found[0]]
-        else:
-            result.append(word)
-    return result
-
-
-_FORMS = {"checkpoints": "--folder", "huggingface": "--hf", "oci": "--oci"}
-"""The option of `export` for each kind of source that it writes."""
-
-
-def _with_forms(arguments: list[str]) -> list[str]:
-    """Those of `export`, with the option for the form that was given as a value: `--format oci DIR`."""
-    result: list[str] = []
-    for word, before in zip(arguments, ["", *arguments], strict=False):
-        option, equals, value = word.partition("=")
-        if before in _FORM_OPTIONS and (form := _form(word)):
-            result[-1] = form
-        elif option in _FORM_OPTIONS and equals and (form := _form(value)):
-            result.append(form)
-        else:
-            result.append(word)
-    return result
-
-
-_FORM_OPTIONS = {"--as", "--form", "--format", "--kind", "--to", "--type"}
 
 
 def _has_form(arguments: Sequence[str]) -> bool:
-    return not {word.partition("=")[0] for word in arguments}.isdisjoint(_FORMS.values())
-
-
-def _form(text: str) -> str:
-    found = _kinds(text)
-    return _FORMS.get(found[0], "") if found else ""
+    """Does `export` have an option for what it is to write?"""
+    return not {word.partition("=")[0] for word in arguments}.isdisjoint(FORMS.values())
 
 
 def _kind_and_source(one: str, other: str) -> list[str] | None:

@@ -61,7 +61,7 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self._entries:
-            near = cli.guesses.command(args[0], list(self._entries), group=ctx.command_path.partition(" ")[2])
+            near = cli.other_words.command(args[0], list(self._entries), group=ctx.command_path.partition(" ")[2])
             raise cli.errors.UnknownCommand(name=args[0], near=near, where=ctx.command_path)
         return super().resolve_command(ctx, args)
 

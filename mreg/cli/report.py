@@ -87,8 +87,8 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint=NOT_ON_DISK if is_source else INCOMPLETE_SOURCE)
     if told.code == "output-failed" and only_reads(cli.guesses.command_of(arguments), arguments):
         return told._replace(hint=ONLY_READ)
-    if told.code == "unknown-command" and told.facts["name"] in cli.guesses.NEEDLESS:
-        return told._replace(hint=cli.guesses.NEEDLESS[told.facts["name"]])
+    if told.code == "unknown-command" and told.facts["name"] in cli.other_words.NEEDLESS:
+        return told._replace(hint=cli.other_words.NEEDLESS[told.facts["name"]])
     if told.code not in cli.guesses.CODES or (told.code == "unknown-command" and told.facts["near"]):
         return told
     if told.code == "unknown-remote" and told.facts.get("near"):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mreg.cli import guesses
-from mreg.cli.guesses import _IN_GROUPS, OTHER_WORDS
 from mreg.cli.help.data import PAGES
+from mreg.cli.other_words import _IN_GROUPS, OTHER_WORDS
 from mreg.cli.report import NOT_ON_DISK
 from mreg.values.names import edits, near
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mreg.cli import guesses
+from mreg.cli import other_words
 from mreg.cli.declared import Argument
 from mreg.cli.errors import UnknownTopic
 from mreg.cli.help import show
@@ -23,5 +23,5 @@ def help_(
     """
     wanted = " ".join(words or ())
     if wanted and not show.is_explained(wanted):
-        raise UnknownTopic(name=wanted, near=guesses.command(wanted, [*COMMANDS, *NAMES]))
+        raise UnknownTopic(name=wanted, near=other_words.command(wanted, [*COMMANDS, *NAMES]))
     show.explain(state, wanted)
