@@ -35,7 +35,7 @@ from mreg.storage.read_ahead import ReadAhead
 from mreg.storage.read_plan import ReadPlan
 from mreg.storage.staged import LocalStaged
 from mreg.values.digest import digest
-from mreg.values.errors import Conflict
+from mreg.values.errors import Conflict, MregError
 
 _FAR = ("objects/", "packs/", "lost-found/")
 _DERIVED = segments.FOLDER.partition("/")[0]
@@ -398,10 +398,15 @@ class Replica(Storage):
         return self._local.get(key) or self._fetched(key)
 
     def _fetch_on(self, key: str) -> None:
-        """The entries that follow, of a store that tells no names: until one is missing."""
+        """The entries that follow, of a store that tells no names: until one is missing, or is no entry. There are
+        servers that answer every request with the same page."""
         seq = seq_of(key) or 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            while all(pool.map(self._fetched, [key_of(seq + ahead) for ahead in range(1, AT_ONCE + 1)])):
+            while True:
+                keys = [key_of(seq + ahead) for ahead in range(1, AT_ONCE + 1)]
+                values = list(pool.map(self._fetched, keys))
+                if not all(value and _is_entry(key, value.data) for key, value in zip(keys, values, strict=True)):
+                    return
                 seq += AT_ONCE
 
     def _fetch_all(self, keys: Iterable[str]) -> None:
@@ -409,8 +414,9 @@ class Replica(Storage):
             list(pool.map(self._fetched, keys))
 
     def _fetched(self, key: str) -> Value | None:
+        """What is no entry is not kept: it would stay here after it was put right there."""
         value = self.remote.get(key)
-        if value is not None:
+        if value is not None and _is_entry(key, value.data):
             self._keep(key, value.data)
         return value
 
@@ -441,6 +447,14 @@ class Replica(Storage):
 
 def _is_far(key: str) -> bool:
     return key.startswith(_FAR)
+
+
+def _is_entry(key: str, data: bytes) -> bool:
+    try:
+        parse(seq_of(key) or 0, data)
+    except MregError:
+        return False
+    return True
 
 
 def _is_shared(key: str) -> bool:

@@ -77,6 +77,24 @@ class Busy(Plain):
         self.send_error(503)
 
 
+class OnePage(Plain):
+    """What is not there is answered with a page, of no kind that is told, as servers of single-page applications do."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        if Path(self.translate_path(self.path)).exists():
+            return super().do_GET()
+        type(self).asked += 1
+        if self.asked > 100:
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"page")
+        return None
+
+
 @contextmanager
 def serving(folder: Path, handler: type[Plain]) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
@@ -175,6 +193,19 @@ def test_a_server_that_is_out_of_order_or_gone_is_told_in_a_sentence(team: Any) 
         1,
         f"error: {url} cannot be reached: the connection was refused",
     )
+
+
+def test_a_server_that_answers_everything_is_found_out_and_nothing_of_it_stays(team: Any) -> None:
+    handler: Any = type("Answering", (OnePage,), {})
+    with serving(team.home / "site", handler) as url:
+        done = team("--repo", url, "resolve", "mnist:best")
+        asked, handler.asked = handler.asked, 101
+        mended = team("--repo", url, "resolve", "mnist:best")
+
+    assert (done.code, done.out) == (5, "")
+    assert done.errors.startswith("error: journal entry 22 is damaged: ")
+    assert asked < 50
+    assert (mended.code, mended.out) == (0, "mnist:v0\n")
 
 
 def test_what_is_no_repository_is_told(team: Any) -> None:

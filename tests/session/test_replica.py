@@ -207,6 +207,32 @@ def test_fsck_looks_at_the_bucket_and_not_at_what_is_kept_of_it(
     assert "journal/000000/000000002.json" in list(MemoryStorage.list(bucket, "journal"))
 
 
+@pytest.mark.parametrize("lists", [True, False])
+def test_what_is_no_entry_is_not_kept(
+    bucket: Bucket, client: Client, folder: Callable[..., str], lists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would count after it was put right in the bucket."""
+    # given
+    ann = client(bucket, new=True)
+    for number in range(3):
+        ann.log(folder({"a": b"%d" % number}), "m")
+    monkeypatch.setattr(bucket, "lists", lists, raising=False)
+    bob = client(bucket, "bob")
+    key = "journal/000000/000000003.json"
+    entry = MemoryStorage.get(bucket, key)
+    assert entry
+
+    # when
+    bucket.put(key, b"<page>")
+    with pytest.raises(MregError):
+        bob.resolve("m")
+    bucket.put(key, entry.data)
+
+    # then
+    assert bob.resolve("m").name == "m:v2"
+    assert client(bucket, "bob").resolve("m").name == "m:v2"
+
+
 # What is asked for
 
 
