@@ -30,7 +30,7 @@ from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, S
 from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.keys import is_key
 from mreg.storage.memory import MemoryStaged, MemoryStorage
-from mreg.values.errors import Conflict, Damaged
+from mreg.values.errors import Conflict, Damaged, Refused
 from mreg.values.named_tuple import NamedTuple
 
 FORMAT: Final = 1
@@ -48,6 +48,13 @@ _OWN: Final = "journal/applied"
 class DamagedBundle(Damaged):
     code = "damaged-bundle"
     template = "{path} is not a complete bundle: {reason}"
+
+    path: str
+
+
+class FileExists(Refused):
+    code = "bundle-exists"
+    template = "{path} exists already"
 
     path: str
 
@@ -103,8 +110,10 @@ class BundleFile(MemoryStorage):
 
     @classmethod
     def create(cls, path: str) -> BundleFile:
-        """A new one, or what was left of it. `finish` gives it its name. Raises BundleBusy, OSError."""
+        """A new one, or what was left of it. `finish` gives it its name. Raises FileExists, BundleBusy, OSError."""
         part = path + PART
+        if os.path.lexists(part) and not _is_left_over(part):
+            raise FileExists(path=part)
         with in_place_of(path, part):
             file = open(part, "a+b", buffering=0)  # noqa: SIM115 - it stays open
         try:
@@ -227,6 +236,15 @@ class BundleFile(MemoryStorage):
                 return False
             self._note(head, key, length)
         return False
+
+
+def _is_left_over(part: str) -> bool:
+    """Whether a writer of a bundle that died may have left the file: `NAME.part` is also what downloads are called."""
+    try:
+        start = read_start(part, len(MAGIC))
+    except OSError:
+        return False
+    return MAGIC.startswith(start) and not os.path.islink(part)
 
 
 def _cut(file: BinaryIO, length: int) -> None:

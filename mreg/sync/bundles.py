@@ -15,7 +15,7 @@ from mreg.refs.ref_files import Ref, encode
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import ABSENT
-from mreg.storage.bundle_file import PART, BundleFile, is_bundle
+from mreg.storage.bundle_file import PART, BundleFile, FileExists, is_bundle
 from mreg.sync.faults import reading
 from mreg.sync.request import Request
 from mreg.sync.streams import STREAM, BundleStream, received
@@ -26,13 +26,6 @@ from mreg.values.progress import Progress
 from mreg.values.transfers import Transfer
 
 _ORIGIN = "bundle.origin"
-
-
-class FileExists(Refused):
-    code = "bundle-exists"
-    template = "{path} exists already"
-
-    path: str
 
 
 class NoFileName(InvalidInput):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from safetensors.numpy import save
 
 from mreg.repository import Repository
 from mreg.storage import bundle_file
-from mreg.storage.bundle_file import BundleBusy, BundleFile, DamagedBundle
+from mreg.storage.bundle_file import MAGIC, BundleBusy, BundleFile, DamagedBundle, FileExists
 from mreg.sync import sending
-from mreg.sync.bundles import FileExists, NoFileName
+from mreg.sync.bundles import NoFileName
 from mreg.sync.freight import MissingChunk
 from mreg.testing.faults import Crash
 from mreg.values.errors import Damaged, MregError
@@ -156,6 +157,22 @@ def test_a_file_that_is_there_stays(steps: Repository, tmp_path: Path) -> None:
         steps.create_bundle(tmp_path / "m", every=True)
 
     assert (tmp_path / "m").read_text() == "mine"
+
+
+@pytest.mark.parametrize("what", ["file", "link", "pipe", "folder"])
+def test_what_is_no_unfinished_bundle_stays(steps: Repository, tmp_path: Path, what: str) -> None:
+    part, mine = tmp_path / "m.part", tmp_path / "mine"
+    mine.write_bytes(b"half of a download" if what == "file" else MAGIC)
+    {"file": mine.rename, "link": lambda at: at.symlink_to(mine), "pipe": os.mkfifo, "folder": Path.mkdir}[what](part)
+
+    with pytest.raises(FileExists, match=re.escape(f"{part} exists already")):
+        steps.create_bundle(tmp_path / "m", every=True)
+
+    assert not (tmp_path / "m").exists()
+    if what == "file":
+        assert part.read_bytes() == b"half of a download"
+    else:
+        assert mine.read_bytes() == MAGIC
 
 
 def test_two_do_not_write_one_bundle(steps: Repository, tmp_path: Path) -> None:
