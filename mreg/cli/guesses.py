@@ -41,8 +41,9 @@ _RANGE = re.compile(r"(.+?)\.\.\.?([^.].*)$")
 _OWNER = re.compile(r"(?:hf://)?[^/:@]+/([^/:@]+)(?:[:@]([^/:@]+))?$")
 
 
-def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "") -> str:
-    """The command line that was meant, with words in capitals for what is missing; "" where there is no telling."""
+def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "", remotes: Collection[str] = ()) -> str:
+    """The command line that was meant, with words in capitals for what is missing; "" where there is no telling.
+    remotes: the names of those that exist."""
     if code not in CODES:
         return ""
     typed = list(arguments)
@@ -60,7 +61,7 @@ def line(arguments: Sequence[str], code: str, kind_of: KindOf = lambda name: "")
     if better is None and code == "unknown-command":
         return _of_group(words, texts)
     if better is None:
-        better = texts if code == "usage" else [reference(text, kind_of) or text for text in texts]
+        better = texts if code == "usage" else [_reference_in(text, remotes, kind_of) or text for text in texts]
     if (better == texts and arguments == typed) or (code == "usage" and _has_unknown_option(words, arguments)):
         return ""
     return _spelt(arguments, words, places, better)
@@ -83,6 +84,21 @@ def with_remote(arguments: Sequence[str], remotes: Collection[str]) -> str:
 
 _IN_LOCATION = re.compile(r"([^?#@]*[^/?#@])/([^/:?#@]+:[^/:?#@]+)")
 """A location with a reference behind it."""
+
+
+def in_remote(arguments: Sequence[str], name: str, remotes: Collection[str]) -> str:
+    """The remote that this name was looked up in; "" where it was this repository, or where there is no telling."""
+    words, places = _positionals(arguments)
+    texts = [arguments[place] for place in places]
+    if words == "pull" and texts and texts[0] in remotes:
+        texts = [text if text.startswith(f"{texts[0]}/") else f"{texts[0]}/{text}" for text in texts[1:]]
+    found = {head if slash and head in remotes else "" for head, slash, rest in _named(texts, name)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _named(texts: Sequence[str], name: str) -> list[tuple[str, str, str]]:
+    parts = [text.rpartition("/") for text in texts]
+    return [(head, slash, rest) for head, slash, rest in parts if rest.partition(":")[0] == name]
 
 
 def command_of(arguments: Sequence[str]) -> str:
@@ -111,6 +127,15 @@ def reference(text: str, kind_of: KindOf = lambda name: "") -> str:
     if found := _OWNER.match(text):
         return f"{found[1]}:{found[2]}" if found[2] else found[1]
     return ""
+
+
+def _reference_in(text: str, remotes: Collection[str], kind_of: KindOf) -> str:
+    """As `reference`, also of what is in a remote."""
+    head, slash, rest = text.partition("/")
+    if slash and head in remotes:
+        better = reference(rest, kind_of)
+        return f"{head}/{better}" if better else ""
+    return reference(text, kind_of)
 
 
 def _in_other_places(words: str, texts: list[str], kind_of: KindOf) -> list[str] | None:

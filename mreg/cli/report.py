@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any
@@ -89,17 +90,37 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint=ONLY_READ)
     if told.code == "unknown-command" and told.facts["name"] in cli.other_words.NEEDLESS:
         return told._replace(hint=cli.other_words.NEEDLESS[told.facts["name"]])
+    told = _of_remote(told, arguments, state)
     if told.code not in cli.guesses.CODES or (told.code == "unknown-command" and told.facts["near"]):
         return told
     if told.code == "unknown-remote" and told.facts.get("near"):
         return told
-    meant = cli.guesses.line(arguments, told.code, state.kind_of)
+    if told.hint == NOT_IN_REMOTES:
+        return told
+    meant = cli.guesses.line(arguments, told.code, state.kind_of, state.remotes())
     if not meant:
         return told
     hint = f"write `{meant}`"
     if told.code == "unknown-remote" and f"{told.facts['name']}:" not in meant:
         hint += "; names have no owner, and `--repo` chooses the repository"
     return told._replace(hint=hint)
+
+
+NOT_IN_REMOTES = "this command takes no name in a remote; `--repo` chooses another repository"
+
+
+def _of_remote(told: _Told, arguments: list[str], state: State) -> _Told:
+    """With a hint that is about the remote, where that is what was asked."""
+    text = str(told.facts.get("text", "")) if told.code == "invalid-name" else ""
+    name = str(told.facts.get("name") or told.facts.get("version") or "").partition(":")[0]
+    if not ("/" in text or name) or not (remotes := state.remotes()):
+        return told
+    if text.partition("/")[0] in remotes:
+        return told._replace(hint=NOT_IN_REMOTES)
+    remote = cli.guesses.in_remote(arguments, name, remotes)
+    if not remote:
+        return told
+    return told._replace(hint=re.sub(rf"(`mreg [a-z ]+ )(?={re.escape(name)}[:`])", rf"\1{remote}/", told.hint))
 
 
 def _is_of_parser(error: BaseException, name: str) -> bool:

@@ -139,9 +139,10 @@ class Travel(Opened):
                     os.rmdir(os.path.dirname(place))
 
     def mirror(self, location: str | os.PathLike[str], *, progress: Progress | None = None) -> Mirrored:
-        """Create or update a mirror of this repository at `location` (see `init`): a copy with the same id and journal,
-        which must only be read and mirrored to. Raises NoMirror if another repository is there, Diverged if the mirror
-        was written to, SameRepository if `location` is this repository."""
+        """Create or update a mirror of this repository at `location` (the name of a remote, or see `init`): a copy with
+        the same id and journal, which must only be read and mirrored to. Raises NoMirror if another repository is
+        there, Diverged if the mirror was written to, SameRepository if `location` is this repository."""
+        location = self._place(location)
         url = locations.remote_of(location)
         if url:
             self._check_is_another(str(url))

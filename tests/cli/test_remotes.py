@@ -191,6 +191,71 @@ def test_what_writes_refuses_what_is_in_a_remote(team: Any) -> None:
     assert len(team("--json", "--repo", "elsewhere", "history").json["entries"]) == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tag add team/digits x",
+        "artifact rename team/mnist other",
+        "model create team/digits",
+        "alias rm best team/mnist",
+        "alias rollback best team/mnist",
+        "card team/digits --file ckpt/c.json",
+        "log ckpt -a team/mnist",
+    ],
+)
+def test_what_changes_a_name_is_not_led_to_one_of_this_repository(team: Any, line: str) -> None:
+    done = team(*line.split())
+
+    assert (done.code, done.out) == (2, "")
+    hint = done.errors.splitlines()[-1]
+    assert hint == "hint: this command takes no name in a remote; `--repo` chooses another repository"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("resolve team/mnist:v9", "list the versions with `mreg ls team/mnist`"),
+        ("pull team/mnist:v9", "list the versions with `mreg ls team/mnist`"),
+        ("pull team mnist:v9", "list the versions with `mreg ls team/mnist`"),
+        ("pull team team/mnist:v9", "list the versions with `mreg ls team/mnist`"),
+        ("use team/mnist:zzz", "list its aliases with `mreg alias ls team/mnist`"),
+        ("diff team/mnist:v0 team/mnist:v9", "list the versions with `mreg ls team/mnist`"),
+        ("cat team/mnist:v0 nothing", "list the files with `mreg files team/mnist:v0`"),
+        ("get team/mnist:v0 --include nothing", "list the files with `mreg files team/mnist:v0`"),
+        ("history team/mnist:v0", "write NAME, NAME:vN, NAME:ALIAS or NAME:@DIGEST"),
+        ("show team/mnist@best", "write `mreg show team/mnist:best`"),
+        ("resolve mnist:v9", "list what exists with `mreg ls`"),
+    ],
+)
+def test_a_hint_is_about_the_remote_that_was_asked(team: Any, line: str, hint: str) -> None:
+    done = team(*line.split())
+
+    assert (done.code in (2, 3), done.out) == (True, "")
+    assert done.errors.splitlines()[-1] == f"hint: {hint}"
+
+
+def test_a_hint_about_this_repository_names_no_remote(team: Any) -> None:
+    team.must("log", "ckpt", "-a", "mnist")
+
+    done = team("diff", "team/mnist:v0", "mnist:v9")
+
+    assert done.errors.splitlines()[-1] == "hint: list the versions with `mreg ls mnist`"
+
+
+def test_references_of_a_pull_may_repeat_the_remote(team: Any) -> None:
+    assert team.must("pull", "team", "mnist:v0", "team/mnist:v1") == "mnist:v0\nmnist:v1\n"
+
+
+def test_a_mirror_is_made_at_a_remote(team: Any) -> None:
+    team.must("log", "ckpt", "-a", "mnist")
+    team.must("remote", "add", "backup", "far/away")
+
+    assert team.must("mirror", "backup") == f"{team.home}/far/away/.mreg\n"
+
+    assert not (team.home / "backup").exists()
+    assert team.must("resolve", "backup/mnist") == "backup/mnist:v0\n"
+
+
 def test_an_input_in_a_remote_is_kept_by_its_digest(team: Any) -> None:
     digest = team("--json", "resolve", "team/mnist:best").json["digest"]
 

@@ -133,11 +133,12 @@ def pull(
 
 
 def _split(given: list[str]) -> tuple[str, list[str]]:
-    """The remote, and the references: what looks like a location is one, else it is REMOTE/REFERENCE."""
+    """The remote, and the references: what looks like a location is one, else it is REMOTE/REFERENCE. Where the remote
+    stands alone, the references may name it again: in it, its own name means nothing."""
     first, *others = given
     remote, slash, reference = first.partition("/")
     if "://" in first or not slash or first.startswith((".", "/", "~")) or os.path.exists(first):
-        return first, others
+        return first, [text.removeprefix(f"{first}/") for text in others]
     wanted = [reference] if reference else []
     for text in others:
         name, slash, reference = text.partition("/")
@@ -180,7 +181,7 @@ def clone(
 
 def mirror(
     state: State,
-    location: Annotated[str, Argument(metavar="LOCATION", help="Location of the mirror.")],
+    location: Annotated[str, Argument(metavar="REMOTE", help="Location or remote of the mirror.")],
 ) -> None:
     """Create or update a mirror of this repository, and print its location.
 

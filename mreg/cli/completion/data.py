@@ -309,7 +309,7 @@ COMMANDS: dict[str, tuple[str, Options, tuple[str, ...]]] = {
         '--dry-run': ('', 'Change nothing; print the plan and its size.'),
     }, ('remote*',)),
     'mirror': ('Keep a mirror of this repository up to date.', {
-    }, ('folders',)),
+    }, ('remote',)),
     'bundle': ('Transfer versions in a file.', {
     }, ()),
     'bundle create': ('Write versions to a file for `mreg pull`.', {

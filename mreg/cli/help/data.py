@@ -1023,14 +1023,14 @@ PAGES: dict[str, Page] = {
         ),
     ),
     'mirror': (
-        'mreg mirror LOCATION',
+        'mreg mirror REMOTE',
         (
             'Create or update a mirror of this repository, and print its location.',
             'A mirror is the same repository in another place, with the same id, journal and data. Write only to the original: a mirror that was written to is refused. An interrupted run resumes where it stopped.',
         ),
         (),
         (
-            ('LOCATION', 'Location of the mirror.'),
+            ('REMOTE', 'Location or remote of the mirror.'),
         ),
         (),
         (
