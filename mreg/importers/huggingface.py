@@ -157,17 +157,15 @@ def _bases_first(collections: list[PlannedCollection]) -> list[PlannedCollection
     """In an order in which what others were made from comes before them."""
     by_name = {one.name: one for one in collections}
     found: dict[str, PlannedCollection] = {}
-    open_: set[str] = set()
-
-    def visit(one: PlannedCollection) -> None:
-        if one.name in found or one.name in open_:
-            return
-        open_.add(one.name)
-        for name in {entry.collection for version in one.versions for entry in version.inputs}:
-            if name in by_name:
-                visit(by_name[name])
-        found[one.name] = one
-
-    for one in collections:
-        visit(one)
+    begun: set[str] = set()
+    waiting = collections[::-1]
+    while waiting:
+        one = waiting[-1]
+        if one.name in begun:  # its bases have been there
+            found.setdefault(one.name, one)
+            waiting.pop()
+            continue
+        begun.add(one.name)
+        bases = {entry.collection for version in one.versions for entry in version.inputs}
+        waiting += [by_name[name] for name in bases if name in by_name and name not in begun]
     return list(found.values())

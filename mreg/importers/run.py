@@ -70,7 +70,8 @@ def _imported(context: Context, view: View, request: ImportRequest, plan: Plan, 
 def _applied(
     context: Context, plan: Plan, chosen: Sequence[Target], progress: Progress | None
 ) -> list[ImportedCollection]:
-    command = f"import {os.path.basename(os.path.abspath(plan.source))} --from {plan.system}"
+    source = os.fsencode(os.path.basename(os.path.abspath(plan.source))).decode("utf-8", "backslashreplace")
+    command = f"import {source} --from {plan.system}"
     applier = Applier(context, plan.system, command, _counter(plan, progress))
     ready = [applier.prepare(target) for target in chosen]
     made: list[tuple[Prepared, Changed]] = []

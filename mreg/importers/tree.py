@@ -13,6 +13,7 @@ from mreg.importers.faults import MalformedSource, OutsideSource
 from mreg.importers.words import few
 from mreg.small_files import NotAFile, read_start
 from mreg.values.errors import MissingPath, UnreadableFile
+from mreg.values.paths import MAX_DEPTH
 
 MAX_MANIFEST: Final = 64 << 20
 """Bytes of a file that lists others."""
@@ -93,13 +94,21 @@ class Tree:
 
     def walk(self, folder: str) -> Iterator[tuple[str, str]]:
         """The files in the folder and in those below it: path below the folder, and path. Links to folders are not
-        followed. Raises OutsideSource."""
-        for name in self.names(folder):
-            path = os.path.join(folder, name)
-            if os.path.isdir(path) and not os.path.islink(path):
-                yield from ((f"{name}/{inner}", file) for inner, file in self.walk(path))
-            elif os.path.isfile(path) or os.path.islink(path):
-                yield name, path
+        followed. Raises OutsideSource, UnreadableFile, MalformedSource for what no version could hold."""
+        opened = [("", folder, iter(self.names(folder)))]
+        while opened:
+            above, here, names = opened[-1]
+            for name in names:
+                path = os.path.join(here, name)
+                if os.path.isdir(path) and not os.path.islink(path):
+                    if len(opened) > MAX_DEPTH:
+                        raise MalformedSource(path=folder, reason=f"folders are nested more than {MAX_DEPTH} deep")
+                    opened.append((f"{above}{name}/", path, iter(self.names(path))))
+                    break
+                if os.path.isfile(path) or os.path.islink(path):
+                    yield above + name, path
+            else:
+                opened.pop()
 
     def read(self, path: str, most: int = MAX_MANIFEST) -> bytes:
         """All of a small file. Raises OutsideSource, MissingPath, UnreadableFile, MalformedSource where it is large."""

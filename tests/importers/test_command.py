@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -128,6 +129,31 @@ def test_a_single_checkpoint_leads_to_log(mreg: Callable[..., Done]) -> None:
 
     assert done.code == 2
     assert "`mreg log PATH --artifact NAME`" in done.errors
+
+
+def test_folders_without_an_end_are_refused(mreg: Callable[..., Done], tmp_path: Path) -> None:
+    there = os.open(tmp_path / "runs" / "checkpoint-1", os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("a", dir_fd=there)
+        below = os.open("a", os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there = below
+    os.close(there)
+
+    done = mreg("import", "runs", "--from", "checkpoints")
+
+    assert (done.code, done.out) == (2, "")
+    assert "folders are nested more than 200 deep\n" in done.errors
+
+
+def test_a_source_whose_name_is_no_unicode_is_imported(mreg: Callable[..., Done], tmp_path: Path) -> None:
+    (tmp_path / "runs").rename(tmp_path / os.fsdecode(b"ru\xffns"))
+
+    done = mreg("import", os.fsdecode(b"ru\xffns"), "--artifact", "runs")
+
+    assert (done.code, done.out) == (0, "runs:v0\nruns:v1\n")
+    entry = json.loads(mreg("history", "--limit", "1", "--json").out)
+    assert "import ru\\xffns --from checkpoints" in json.dumps(entry).replace("\\\\", "\\")
 
 
 def test_an_image_layout_is_named_as_export_names_it(mreg: Callable[..., Done]) -> None:

@@ -18,6 +18,7 @@ import hub
 import real_sources
 import tools
 
+from mreg.importers import huggingface
 from mreg.importers.faults import (
     MalformedSource,
     NothingToImport,
@@ -26,6 +27,7 @@ from mreg.importers.faults import (
     UnknownCollection,
     WrongBytes,
 )
+from mreg.importers.plan import PlannedCollection, PlannedInput, PlannedVersion
 from mreg.repository import Repository
 
 CARD = b"""---
@@ -156,6 +158,15 @@ def test_a_home_and_a_single_model_are_recognised(repo: Repository, whole: Cache
     repo.import_from(source)
 
     assert len(repo.versions("org-bert")) == 3
+
+
+def test_a_thousand_models_may_be_made_one_of_another(repo: Repository) -> None:
+    versions = [PlannedVersion(id="1", files={}, inputs=(PlannedInput(f"m{n + 1}", "1", ""),)) for n in range(1100)]
+    collections = [PlannedCollection(f"m{n}", (one,)) for n, one in enumerate(versions)]
+
+    found = huggingface._bases_first(collections)
+
+    assert [one.name for one in found] == [f"m{n}" for n in reversed(range(1100))]
 
 
 def test_a_base_that_is_not_here_is_an_address(repo: Repository, whole: Cache) -> None:
