@@ -52,7 +52,7 @@ def _mapping(values: Mapping[str, Any], key: str, depth: int) -> dict[str, Any]:
         if not is_unicode(name):
             raise InvalidMetadata(key=path, reason="the key is not valid Unicode")
         if value is not None:
-            result[name] = _value(value, path, depth)
+            result[str.__str__(name)] = _value(value, path, depth)
     return result
 
 
@@ -66,7 +66,7 @@ def _value(value: Any, key: str, depth: int) -> Any:
     if isinstance(value, str):
         if not is_unicode(value):
             raise InvalidMetadata(key=key, reason="the string is not valid Unicode")
-        return str(value)
+        return str.__str__(value)  # an enumeration's own str() is the name of the member
     return _number(value, key)
 
 
@@ -152,7 +152,10 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
         raise InvalidMetadata(key=name, reason="the file is not UTF-8 text") from None
     try:
         is_toml = name.lower().endswith(".toml")
-        values = toml.loads(text) if is_toml else lazy.json.loads(text, object_pairs_hook=_object)
+        if is_toml:
+            values = toml.loads(text, _float)
+        else:
+            values = lazy.json.loads(text, object_pairs_hook=_object, parse_float=_float)
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(key=name, reason=_fault_of_file(error, name)) from None
     if not isinstance(values, dict):
@@ -247,6 +250,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = Counter(key for key, _ in pairs)
         raise Malformed(f"the key {keys.most_common(1)[0][0]!r} occurs twice")
     return values
+
+
+def _float(text: str) -> float:
+    """What was written as a number is not stored as if infinity had been written."""
+    number = float(text)
+    if math.isinf(number) and text.strip("+-") != "inf":
+        raise Malformed(f"the number {text[:40]} is too large")
+    return number
 
 
 def _plain_dates(value: Any) -> Any:

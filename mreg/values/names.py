@@ -141,6 +141,7 @@ def has_marks(text: str) -> bool:
 def composed(text: str) -> str:
     """`text` in NFC. Bytes of UTF-8 that the locale could not decode (`LC_ALL=C`) are decoded first."""
     check_text(text, "a name or a key")
+    text = str.__str__(text)  # an enumeration's own str() is the name of the member
     if text.isascii():
         return text
     return lazy.unicodedata.normalize("NFC", re.sub("[\udc80-\udcff]+", _decoded, text))

@@ -149,6 +149,10 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
+class Kind(str, enum.Enum):  # noqa: UP042 - its str() is "Kind.VISION"
+    VISION = "vision"
+
+
 class Word(enum.StrEnum):
     HELLO = "hello"
 
@@ -168,6 +172,8 @@ def test_plain_values_stay_as_they_are() -> None:
         ((1, 2), [1, 2]),
         (Colour.RED, 1),
         (Word.HELLO, "hello"),
+        (Kind.VISION, "vision"),
+        ({Kind.VISION: Kind.VISION}, {"vision": "vision"}),
         (UserDict({"a": 1}), {"a": 1}),
     ],
     ids=ascii,
@@ -399,8 +405,19 @@ def test_a_file_that_other_programs_would_read_otherwise_is_refused(text: str, r
         (b'{"a": 1}' + b" " * (8 << 20), "meta.json", "larger than 8 MiB"),
         (b'{"a": ' + b"9" * 5000 + b"}", "meta.json", "the file is not JSON: a number in it has too many digits\n"),
         (b"a = " + b"9" * 5000, "meta.toml", "the file is not TOML: a number in it has too many digits\n"),
+        (b'{"a": [-1e309]}', "meta.json", "the file is not JSON: the number -1e309 is too large\n"),
+        (b"a = 1e309", "meta.toml", "the file is not TOML: the number 1e309 is too large\n"),
     ],
-    ids=["JSON of bytes", "TOML of bytes", "dots", "long", "JSON of digits", "TOML of digits"],
+    ids=[
+        "JSON of bytes",
+        "TOML of bytes",
+        "dots",
+        "long",
+        "JSON of digits",
+        "TOML of digits",
+        "JSON of size",
+        "TOML of size",
+    ],
 )
 def test_a_file_that_cannot_be_metadata_is_told_with_the_reason(data: bytes, name: str, reason: str) -> None:
     with pytest.raises(InvalidMetadata, match=reason):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import re
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -116,6 +118,14 @@ BAD_NAMES = {
     "com1": "device",
     "LPT9.bin": "device",
 }
+
+
+@pytest.mark.parametrize("check", [check_name, check_alias, check_tag, lambda text: parse_reference(text).name])
+def test_a_member_of_an_enumeration_is_its_value(check: Callable[[str], str]) -> None:
+    class Model(str, enum.Enum):  # noqa: UP042 - its str() is "Model.BERT"
+        BERT = "bert"
+
+    assert f"{check(Model.BERT)}/" == "bert/"
 
 
 @pytest.mark.parametrize("text", GOOD_NAMES)
