@@ -220,7 +220,7 @@ class Replica(Storage):
                 self._writers -= 1
 
     def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
-        return self._local.sweep(older_than, dry_run=dry_run)
+        return sum(one.sweep(older_than, dry_run=dry_run) for one in (self._local, self.remote))
 
     def _send(self, key: str, value: bytes | Staged) -> None:
         """Without a condition: the names of packs are random, and those of records tell their bytes."""

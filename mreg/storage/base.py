@@ -223,6 +223,12 @@ class Remote(ABC):
         """Remove the key; False where there was none, None where the store does not tell. As durable as `put` once it
         has returned."""
 
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        """Remove unfinished work that was last touched more than `older_than` seconds ago, or whose process is known
+        to be gone; the bytes given back. dry_run: remove nothing, tell what that would be, by this machine's clock.
+        A store in which nothing unfinished can be seen has none."""
+        return 0
+
 
 class Storage(Remote):
     """A store that can also compare and swap, stage large values, and lock. See the module's contract."""
@@ -327,8 +333,7 @@ class Storage(Remote):
 
     @abstractmethod
     def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
-        """Remove unfinished work that was last touched more than `older_than` seconds ago, or whose process is known
-        to be gone; the bytes given back. dry_run: remove nothing, tell what that would be, by this machine's clock."""
+        """As of a `Remote`."""
 
 
 def get_known(storage: Storage, key: str) -> Value | None:

@@ -14,7 +14,9 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mreg import lazy
@@ -22,7 +24,7 @@ from mreg.storage import unsure
 from mreg.storage.answers import NoServer
 from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, Value
 from mreg.storage.keys import check_key, is_key
-from mreg.storage.temporary import temporary_name
+from mreg.storage.temporary import is_abandoned, is_temporary, temporary_name
 from mreg.storage.unsure import Answer
 from mreg.values.errors import Failed, MregError, Refused
 
@@ -38,6 +40,7 @@ TRIES = 3
 """Connections for one request that may be made twice."""
 
 _BLOCK = 1 << 20
+_UNFINISHED = "tmp"
 _THREAD = "mreg-sftp"
 
 
@@ -150,13 +153,34 @@ class Sftp(Remote):
         async def renew(client: Any) -> bool:
             if await self._attributes(client, path) is None:
                 return False
-            temporary = await self._write(client, iter([b""]))
-            now = (await client.stat(temporary)).mtime
-            await client.remove(temporary)
+            now = await self._now(client)
             await client.utime(path, times=(now, now))
             return True
 
         return self._repeat(renew)
+
+    def sweep(self, older_than: float, *, dry_run: bool = False) -> int:
+        """What clients left that lost the connection or were killed. Nobody else removes it: mreg need not be on the
+        server."""
+
+        async def sweep(client: Any) -> int:
+            try:
+                found = await client.readdir(self._place(_UNFINISHED))
+            except (self._ssh.SFTPNoSuchFile, self._ssh.SFTPFailure):
+                return 0
+            files = [one for one in found if stat.S_ISREG(one.attrs.permissions or 0) and is_temporary(one.filename)]
+            now = (time.time() if dry_run else await self._now(client)) if files else 0.0
+            freed = 0
+            for one in files:
+                if now - one.attrs.mtime <= older_than and not is_abandoned(one.filename):
+                    continue
+                if not dry_run:
+                    with suppress(self._ssh.SFTPNoSuchFile):
+                        await client.remove(self._place(f"{_UNFINISHED}/{one.filename}"))
+                freed += one.attrs.size
+            return freed
+
+        return self._repeat(sweep)
 
     # Steps, in the loop's thread.
 
@@ -206,13 +230,20 @@ class Sftp(Remote):
 
     async def _write(self, client: Any, parts: Iterator[bytes]) -> str:
         """A file with these bytes, flushed, under a name that is nobody else's."""
-        path = self._place(f"tmp/{temporary_name()}")
+        path = self._place(f"{_UNFINISHED}/{temporary_name()}")
         await self._make_folder(client, path)
         async with client.open(path, "wb") as file:
             for part in parts:
                 await file.write(part)
             await file.fsync()
         return path
+
+    async def _now(self, client: Any) -> int:
+        """By the server's clock."""
+        temporary = await self._write(client, iter([b""]))
+        now: int = (await client.stat(temporary)).mtime
+        await client.remove(temporary)
+        return now
 
     async def _replace(self, client: Any, path: str, parts: Iterator[bytes]) -> None:
         temporary = await self._write(client, parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from mreg.session.locations import remote_of
 from mreg.storage import ABSENT, Remote
 from mreg.storage.answers import NoServer
 from mreg.storage.sftp import NotLetIn, Sftp, UnknownHost
+from mreg.storage.temporary import temporary_name
 from mreg.testing.remote_contract import RemoteContract
 
 
@@ -78,6 +80,47 @@ def test_a_folder_may_be_told_from_the_home_there(server: str, place: str) -> No
 
     assert (Path(place.replace("~", os.environ["HOME"])) / key).read_bytes() == b"1"
     assert key in [one.key for one in at(url).listing("probe")]
+
+
+def test_what_interrupted_clients_left_is_swept(server: str) -> None:
+    # given
+    remote = at(f"{server}/left")
+    assert remote.sweep(0.0) == 0
+    remote.put("a", b"1")
+    folder = folder_of(f"{server}/left/tmp")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    start = "1"
+    abandoned, old, young = (
+        folder / f"mreg-{kernel}-{process}-{start}-0123456789abcdef"
+        for kernel, process in ((temporary_name().split("-")[1], gone.pid), ("00000000", 7), ("00000000", 8))
+    )
+    for file in (abandoned, old, young, folder / "theirs"):
+        file.write_bytes(b"12345")
+    os.utime(old, (1, 1))
+    os.utime(folder / "theirs", (1, 1))
+
+    # when
+    told, freed = remote.sweep(3600.0, dry_run=True), remote.sweep(3600.0)
+
+    # then
+    assert (told, freed) == (10, 10)
+    assert sorted(os.listdir(folder)) == [young.name, "theirs"]
+    assert remote.get("a")
+
+
+def test_a_gc_removes_what_interrupted_pushes_left(server: str, tmp_path: Path) -> None:
+    url = f"{server}/pushed/.mreg"
+    with Repository.init(url, cache=str(tmp_path / "far")) as far:
+        far.log({"w": b"1"}, "m")
+        left = folder_of(f"{url}/tmp") / "mreg-00000000-7-1-0123456789abcdef"
+        left.write_bytes(b"12345")
+        os.utime(left, (1, 1))
+
+        assert far.gc(dry_run=True).unfinished == 5
+        assert left.exists()
+        assert far.gc().unfinished == 5
+        assert not left.exists()
 
 
 def test_a_lost_connection_is_made_again(server: str) -> None:
