@@ -97,8 +97,10 @@ class Travel(Opened):
         An interrupted clone continues when repeated; one that fails before any data arrives leaves nothing behind.
         Raises AlreadyInitialised if there is another repository at `location`.
         """
-        if not isinstance(remote, Travel) and not os.fspath(remote):
-            raise locations.InvalidLocation(location="", reason="it is empty")
+        if not isinstance(remote, Travel):
+            session.remotes.check_is_given(remote)
+        if location is not None:
+            session.remotes.check_is_given(location)
         other: Travel
         if isinstance(remote, Travel):
             other = remote

@@ -155,7 +155,9 @@ def open_place(context: Context, place: str | os.PathLike[str]) -> Context:
 
 
 def place_of(context: Context, place: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """The location that the name of a remote means, by the journal; a location as it is. Raises UntrustedRemote."""
+    """The location that the name of a remote means, by the journal; a location as it is. Raises UntrustedRemote, and
+    InvalidLocation where none is given."""
+    check_is_given(place)
     if not (isinstance(place, str) and is_name(place)):
         return place
     known = _known(context, context.view())
@@ -216,6 +218,12 @@ def _followed(context: Context, remote: Remote) -> str:
 def remotes(context: Context, view: View | None = None) -> list[Remote]:
     """All remotes, sorted by name: the repository's, and then the user's own of that name, which it hides."""
     return sorted([*_of_repository(context, view), *_of_user()], key=lambda one: (one.name, one.user))
+
+
+def check_is_given(location: str | os.PathLike[str]) -> None:
+    """An empty one, of a variable that was never set, would mean the working folder. Raises InvalidLocation."""
+    if not os.fspath(location):
+        raise locations.InvalidLocation(location="", reason="it is empty")
 
 
 def check_location(location: str | os.PathLike[str]) -> str:

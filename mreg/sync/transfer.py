@@ -95,7 +95,9 @@ def _later(found: list[Resolved], since: Context, verb: str) -> list[Resolved]:
     since.tables(view.look)
     later = [one for one in found if view.ref(VersionKey(one.artifact, one.number)).value != one.digest]
     if not later:
-        raise NothingChosen(verb=verb, reason=f"{since.location} has all of it")
+        error = NothingChosen(verb=verb, reason=f"{since.location} has all of it")
+        error.facts["hint"] = "no bundle is needed"
+        raise error
     return later
 
 

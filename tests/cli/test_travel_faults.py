@@ -127,6 +127,40 @@ def test_nothing_to_fetch_is_told_in_the_words_of_the_command(two: Any) -> None:
     assert bundle.errors.startswith("error: there is nothing to write: no version is named\n")
 
 
+def test_a_bundle_of_what_is_known_already_is_not_needed(two: Any) -> None:
+    two.must("bundle", "create", "b", "--all")
+
+    failed = two("bundle", "create", "c", "--all", "--since", "b")
+
+    assert (failed.code, failed.out) == (2, "")
+    reason = f"there is nothing to write: {two.home}/b has all of it"
+    assert failed.errors == f"error: {reason}\nhint: no bundle is needed\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["push", "", "--all"],
+        ["pull", "", "--all"],
+        ["mirror", ""],
+        ["clone", ""],
+        ["clone", "..", ""],
+        ["bundle", "create", "b", "--all", "--since", ""],
+        ["fsck", "--repair", "--from", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_location_is_not_the_working_folder(two: Any, line: list[str]) -> None:
+    (two.home / "work").mkdir()
+    two.must("init", "work/here")
+
+    failed = two("-C", "work", "--repo", "here", *line)
+
+    assert (failed.code, failed.out) == (2, "")
+    assert failed.errors.startswith("error: '' is not a valid location: it is empty\n")
+    assert os.listdir(two.home / "work") == ["here"]
+
+
 def test_a_proposed_name_is_one_that_works(two: Any) -> None:
     two.must("--repo", "other", "model", "create", "mnist")
     two.must("--repo", "other", "model", "create", "taken")
@@ -163,16 +197,6 @@ def test_a_bundle_is_pulled_by_the_name_of_a_remote_and_never_pushed_to(two: Any
     assert two.must("--repo", "other", "pull", "stick") == "mnist:v0\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_a_full_disk_is_told_with_the_path_of_the_bundle(two: Any) -> None:
-    os.symlink("/dev/full", two.home / "b.part")
-
-    failed = two("bundle", "create", "b", "mnist:v0")
-
-    assert (failed.code, failed.out) == (1, "")
-    assert "b.part" in failed.errors
-
-
 @pytest.fixture
 def full(two: Any) -> Iterator[Path]:
     """A repository on a disk on which 50 kB have no room any more."""
@@ -198,6 +222,16 @@ def test_a_full_disk_of_the_side_that_receives_is_named_and_leaves_nothing(two: 
     (full / "filler").unlink()
     assert two.must(*line.split()) == "mnist:v0\n"
     assert two("--repo", "small", "fsck", "--full").code == 0
+
+
+def test_a_full_disk_is_told_with_the_path_of_the_bundle(two: Any, full: Path) -> None:
+    (full / "more").write_bytes(bytes(16 << 10))
+
+    failed = two("bundle", "create", "small/b", "mnist:v0")
+
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.errors.startswith("error: the disk is full (small/b.part)\nhint: free some space")
+    assert not list(full.glob("b*"))
 
 
 def test_the_summary_of_a_push_stands_on_two_lines_so_that_a_terminal_is_wide_enough(two: Any) -> None:
