@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mreg import lazy
 from mreg.values.errors import MissingPath, UnreadableFile
 
 _STEP = 64 << 10
@@ -55,6 +56,19 @@ def in_place_of(path: str, scratch: str) -> Iterator[None]:
             error.filename = path + named[len(scratch) :]
             del error.filename2
         raise
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A temporary folder, for the block. What of it cannot be removed stays: the work has been done. (That of
+    `tempfile` fails then and, where a folder cannot be listed, calls itself without an end.)"""
+    from tempfile import mkdtemp  # noqa: PLC0415 - only few commands need it
+
+    folder = mkdtemp(prefix="mreg-")
+    try:
+        yield folder
+    finally:
+        lazy.shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_named(path: str, most: int) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from tempfile import TemporaryDirectory
+from contextlib import ExitStack
 from typing import Any, Final
 
+from mreg.small_files import scratch_folder
 from mreg.values.named_tuple import NamedTuple
 
 LATEST: Final = ""
@@ -17,19 +18,19 @@ class Scratch:
     """Places for files that a source does not have as files: they are there until the import is done."""
 
     def __init__(self) -> None:
-        self._folder: TemporaryDirectory[str] | None = None
+        self._opened = ExitStack()
+        self._folder = ""
         self._count = 0
 
     def path(self) -> str:
         """Where a new file may be written."""
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="mreg-")
+        if not self._folder:
+            self._folder = self._opened.enter_context(scratch_folder())
         self._count += 1
-        return os.path.join(self._folder.name, str(self._count))
+        return os.path.join(self._folder, str(self._count))
 
     def close(self) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._opened.close()
 
 
 class Options(NamedTuple):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 from mreg.intake.scan import Source, check_path, source_of
+from mreg.small_files import scratch_folder
 from mreg.values.contents import Contents
 from mreg.values.errors import InvalidInput
 
@@ -29,11 +30,9 @@ def sources_of(contents: Contents) -> Iterator[list[Source]]:
     streams are put into temporary files meanwhile, as a file may have to be read again.
 
     Raises MissingPath, UnsupportedFile, UnreadableFile, NoContent; what a stream raises."""
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 - only few logs are of mappings
-
     for path in contents:
         check_path(path, path)
-    with TemporaryDirectory(prefix="mreg-") as folder:
+    with scratch_folder() as folder:
         files = {
             path: os.fspath(content)
             if isinstance(content, str | os.PathLike)

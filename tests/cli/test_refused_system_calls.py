@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -250,6 +251,26 @@ def test_every_command_works_where_all_of_these_calls_are_refused(place: Path, s
         assert do_all(said, less=SHARING) == []
 
     check_all_was_done(place, said)
+
+
+def test_a_temporary_folder_that_cannot_be_removed_is_no_failure(
+    place: Path, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("VISUAL", "true")
+    (place / "model" / "w.bin").chmod(0o755)
+    for line in ("init", "log model -a a --link M", "export a:v0 --oci layout"):
+        assert said(line.split())[0] == 0
+
+    with refused(CALLS["scandir"], errno.EACCES, errno.EIO, below=temporary) as asked:
+        for line in ("import layout -a other", "card M --edit"):
+            assert said(line.split())[0] == 0
+        mreg.Repository.open(".").log({"w.bin": b"w"}, "mapped")
+
+    assert asked
+    assert said(["fsck"])[0] == 0
 
 
 NEEDED = [name for name, call in CALLS.items() if not call.dispensable]

@@ -4,7 +4,6 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from mreg.cli.changes import tell
 from mreg.cli.declared import Argument, Option
 from mreg.cli.output import Out
 from mreg.cli.state import State
-from mreg.small_files import read_named
+from mreg.small_files import read_named, scratch_folder
 from mreg.values.card import facts_of
 from mreg.values.errors import Failed, InvalidInput, UnreadableFile
 from mreg.values.front_matter import is_understood
@@ -125,7 +124,7 @@ def _read(file: str) -> str:
 
 def _edit(text: str) -> str:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         path = os.path.join(folder, "card.md")
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Final
@@ -20,6 +19,7 @@ from mlflow.utils.uri import get_uri_scheme
 from mreg.integrations.mlflow.collections import SAID
 from mreg.integrations.mlflow.entities import is_prompt
 from mreg.repository import Paths
+from mreg.small_files import scratch_folder
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.names import is_name
 
@@ -90,7 +90,7 @@ def fetch(source: str, local: str | None, tags: Mapping[str, str], location: str
     if get_uri_scheme(address) in ("", "file"):
         path = local_file_uri_to_path(address)
         return Bytes(path) if os.path.exists(path) else _only(address, "nothing is there")
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mreg-mlflow-"))
+    folder = stack.enter_context(scratch_folder())
     try:
         return Bytes(mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder))
     except Exception as error:  # whatever the store behind the address raises
