@@ -132,6 +132,8 @@ class BundleFile(MemoryStorage):
                 _write_all(file, header, part)
             except OSError:
                 file.close()
+                with suppress(OSError):  # nothing is in it that anybody could go on with
+                    os.unlink(part)
                 raise
         bundle = cls(path, file, header, writable=True)
         bundle._scan()

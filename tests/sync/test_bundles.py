@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -173,6 +174,20 @@ def test_what_is_no_unfinished_bundle_stays(steps: Repository, tmp_path: Path, w
         assert part.read_bytes() == b"half of a download"
     else:
         assert mine.read_bytes() == MAGIC
+
+
+def test_a_bundle_that_cannot_be_begun_leaves_nothing(
+    steps: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(bundle_file, "_write_all", full)
+
+    with pytest.raises(OSError, match="full"):
+        steps.create_bundle(tmp_path / "m", every=True)
+
+    assert not list(tmp_path.glob("m*"))
 
 
 def test_two_do_not_write_one_bundle(steps: Repository, tmp_path: Path) -> None:
