@@ -232,10 +232,15 @@ class Sftp(Remote):
         """A file with these bytes, flushed, under a name that is nobody else's."""
         path = self._place(f"{_UNFINISHED}/{temporary_name()}")
         await self._make_folder(client, path)
-        async with client.open(path, "wb") as file:
-            for part in parts:
-                await file.write(part)
-            await file.fsync()
+        try:
+            async with client.open(path, "wb") as file:
+                for part in parts:
+                    await file.write(part)
+                await file.fsync()
+        except self._ssh.SFTPError:  # on a full disk, others need the space
+            with suppress(self._ssh.SFTPError, OSError):
+                await client.remove(path)
+            raise
         return path
 
     async def _now(self, client: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import subprocess
@@ -19,7 +20,7 @@ from mreg.session.buckets import open_remote_store
 from mreg.session.locations import remote_of
 from mreg.storage import ABSENT, Remote
 from mreg.storage.answers import NoServer
-from mreg.storage.sftp import NotLetIn, Sftp, UnknownHost
+from mreg.storage.sftp import NotLetIn, Sftp, SftpFault, UnknownHost
 from mreg.storage.temporary import temporary_name
 from mreg.testing.remote_contract import RemoteContract
 
@@ -107,6 +108,23 @@ def test_what_interrupted_clients_left_is_swept(server: str) -> None:
     assert (told, freed) == (10, 10)
     assert sorted(os.listdir(folder)) == [young.name, "theirs"]
     assert remote.get("a")
+
+
+def test_nothing_of_what_a_full_disk_refused_stays_there(server: str) -> None:
+    place = folder_of(f"{server}/small")
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a tmpfs")
+    try:
+        remote = at(f"{server}/small/r")
+        with pytest.raises(SftpFault, match="is its disk full"):
+            remote.send("packs/a", io.BytesIO(bytes(2 << 20)))
+
+        assert os.listdir(place / "r" / "tmp") == []
+        remote.put("packs/b", bytes(1 << 19))
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_gc_removes_what_interrupted_pushes_left(server: str, tmp_path: Path) -> None:
