@@ -15,6 +15,9 @@ from mreg.session.remotes import RemoteExists, RemotesElsewhere, UnknownRemote
 from mreg.values.changed import Changed
 from mreg.values.names import check_name, near
 
+OWN = "it is one of your own: add `--user`"
+IN_REPOSITORY = "it is one of the repository: leave out `--user`"
+
 
 def set_remote(context: Context, name: str, location: str | os.PathLike[str], user: bool, *, new: bool) -> Changed:
     """See `Repository.add_remote` and `set_remote`."""
@@ -26,7 +29,7 @@ def set_remote(context: Context, name: str, location: str | os.PathLike[str], us
         if new and kept.get(name, place) != place:
             raise RemoteExists(name=name, location=kept[name])
         if not new:
-            _require(name, kept)
+            _require(context, name, kept, user)
         kept[name] = place
 
     command = "remote add" if new else "remote set"
@@ -38,15 +41,19 @@ def remove_remote(context: Context, name: str, user: bool) -> Changed:
     name = check_name(name, "remote name")
 
     def change(kept: dict[str, str]) -> None:
-        _require(name, kept)
+        _require(context, name, kept, user)
         del kept[name]
 
     return _change(context, f"remote rm {name}", user, change)
 
 
-def _require(name: str, kept: dict[str, str]) -> None:
-    if name not in kept:
-        raise UnknownRemote(name=name, near=near(name, list(kept)))
+def _require(context: Context, name: str, kept: dict[str, str], user: bool) -> None:
+    if name in kept:
+        return
+    error = UnknownRemote(name=name, near=near(name, list(kept)))
+    if any(one.name == name for one in remotes.remotes(context)):
+        error.facts["hint"] = IN_REPOSITORY if user else OWN
+    raise error
 
 
 def _change(context: Context, command: str, user: bool, change: Callable[[dict[str, str]], None]) -> Changed:

@@ -265,6 +265,18 @@ def test_an_input_in_a_remote_is_kept_by_its_digest(team: Any) -> None:
     assert team("fsck", "--full").code == 0
 
 
+@pytest.mark.parametrize("line", ["remote rm {}", "remote set {} elsewhere"])
+def test_a_remote_of_the_other_kind_is_told_with_the_option(team: Any, line: str) -> None:
+    team.must("remote", "add", "mine", "elsewhere", "--user")
+
+    own, of_repository = team(*line.format("mine").split()), team(*line.format("team").split(), "--user")
+
+    assert (own.code, of_repository.code) == (3, 3)
+    assert own.errors == "error: there is no remote 'mine'\nhint: it is one of your own: add `--user`\n"
+    hint = "it is one of the repository: leave out `--user`"
+    assert of_repository.errors == f"error: there is no remote 'team'\nhint: {hint}\n"
+
+
 @pytest.mark.parametrize("name", ["tem/mnist", "tem/"])
 def test_an_unknown_remote_is_told_with_the_nearest_one(team: Any, name: str) -> None:
     done = team("ls", name)
