@@ -340,10 +340,15 @@ def test_what_may_be_a_secret_is_in_no_hint(filled: Any, line: str) -> None:
     assert "credentials belong in the environment" in refused.errors
 
 
-def test_clone_of_a_bundle_leads_to_pull(filled: Any) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["clone one.bundle", "ls --repo one.bundle", "ls stick/", "show stick/digits:v0", "fsck --repair --from stick"],
+)
+def test_a_bundle_in_the_place_of_a_repository_leads_to_pull(filled: Any, line: str) -> None:
     filled.must("bundle", "create", "one.bundle", "digits:v0")
+    filled.must("remote", "add", "stick", "one.bundle")
 
-    refused = filled("clone", "one.bundle")
+    refused = filled(*line.split())
 
     assert (refused.code, refused.out) == (3, "")
     assert "hint: to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it" in refused.errors
