@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from mreg import cli, lazy, storage
+from mreg import cli, lazy
 from mreg.cli import exit_codes, layout
 from mreg.cli.errors import BadUsage, NoWorkingFolder, OutputFailed
 from mreg.cli.machine import MACHINE, ONLY_READ, only_reads
@@ -18,7 +18,7 @@ from mreg.cli.state import State
 from mreg.cli.streams import output_failed
 from mreg.cli.text import one_line, path_text, safe
 from mreg.values.errors import MregError
-from mreg.values.hints import hint_of
+from mreg.values.hints import READ_BUNDLE, hint_of
 from mreg.values.named_tuple import NamedTuple
 
 _OF_SEVERAL_LINES = ("invalid-filter", "unknown-key")
@@ -67,11 +67,8 @@ def _is_file_with_slash(path: str) -> bool:
     return path.endswith("/") and os.path.isfile(path.rstrip("/"))
 
 
-def _is_bundle(arguments: list[str], location: str) -> bool:
-    """Is it a bundle, or meant to be one, in the place of a repository?"""
-    if cli.guesses.command_of(arguments) == "clone":
-        return os.path.isfile(location)
-    return os.path.isfile(location) and storage.bundle_file.is_bundle(location)
+def _is_clone_of_file(arguments: list[str], location: str) -> bool:
+    return cli.guesses.command_of(arguments) == "clone" and os.path.isfile(location)
 
 
 def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
@@ -82,8 +79,8 @@ def _with_guess(told: _Told, arguments: list[str], state: State) -> _Told:
         return told._replace(hint=f"list what the remote has with `mreg ls {remote}/`")
     if told.code in cli.guesses.PLACES and (line := cli.guesses.with_remote(arguments, state.remotes())):
         return told._replace(hint=f"write `{line}`")
-    if told.code == "no-repository" and _is_bundle(arguments, told.facts["location"]):
-        return told._replace(hint="to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it")
+    if told.code == "no-repository" and _is_clone_of_file(arguments, told.facts["location"]):
+        return told._replace(hint=READ_BUNDLE)
     if told.code == "missing-path" and _is_file_with_slash(told.facts["path"]):
         return told._replace(hint="it is a file: leave out the slash at the end")
     if told.code == "missing-path" and cli.guesses.command_of(arguments) == "import":

@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from mreg import lazy
+from mreg import lazy, storage
 from mreg.session import locations
 from mreg.session.context import NoRepository
 from mreg.session.nearest import FOLDER, locate, nearest
 from mreg.values.errors import Refused
+from mreg.values.hints import READ_BUNDLE
 
 
 class NotAFolder(Refused):
@@ -122,7 +123,10 @@ def place_of_existing(location: str | os.PathLike[str]) -> str:
     """What `locate` says. Raises NoRepository for a file, UnknownScheme, InvalidLocation."""
     path = locate(locations.folder_of(location))
     if os.path.exists(path) and not os.path.isdir(path):
-        raise NoRepository(location=path, where=f"at {path}, which is a file")
+        error = NoRepository(location=path, where=f"at {path}, which is a file")
+        if storage.bundle_file.is_bundle(path):
+            error.facts["hint"] = READ_BUNDLE
+        raise error
     return path
 
 

@@ -197,6 +197,7 @@ HINTS: dict[str, str] = {
 ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an address"
 DAMAGED_COPY = "copy the repository there again, its data before its journal"
 """A web server does not list its files, so that `mreg fsck` cannot look at them."""
+READ_BUNDLE = "to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it"
 DAMAGE_HINT = "run `mreg fsck` to list all damage and the affected versions"
 
 BY_REASON: dict[tuple[str, str], str] = {
