@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 
 from measuring import Bench, BenchmarkFailed, Row, Skipped
 from peers import Peers
+from places import CALLED, lacking, place
 from workloads import CHECKPOINTS, MIB, Form, fine_tuned_slowly, write_checkpoints
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # where `servers` is
-
-import servers
 
 GROUP = "bytes sent"
 SIZE = 4 * MIB
+BUCKET = "moto"
 
 EVERYTHING, STEP, AGAIN, ALONE = "all ten steps", "the last step of ten", "again", "a step whose base is not there"
 
@@ -31,20 +25,20 @@ def measure(bench: Bench, form: Form, rounds: int, peers: Peers) -> Iterator[Row
     stored = [_answer(bench, {}, "log", str(folder), "-a", "m")["stored"] for folder in folders]
     with ExitStack() as running:
         for kind in form.places:
-            if reason := _lacks(kind):
+            if reason := lacking(kind, BUCKET):
                 yield Skipped(GROUP, kind, reason)
                 continue
-            place, environment = _begin(bench, kind, running)
-            yield from _rows(bench, kind, place, environment, stored)
+            url, environment = running.enter_context(place(bench.folder, kind, BUCKET))
+            yield from _rows(bench, kind, url, environment, stored)
 
 
-def _rows(bench: Bench, kind: str, place: str, environment: Mapping[str, str], stored: list[int]) -> Iterator[Row]:
+def _rows(bench: Bench, kind: str, url: str, environment: Mapping[str, str], stored: list[int]) -> Iterator[Row]:
     def sent(where: str, *what: str) -> int:
-        return int(_answer(bench, environment, "push", f"{place}/{where}", *what)["bytes"])
+        return int(_answer(bench, environment, "push", f"{url}/{where}", *what)["bytes"])
 
     last = CHECKPOINTS - 1
     for where in ("all", "most", "one"):
-        bench.run(bench.mreg, "--repo", f"{place}/{where}", "init", more=environment)
+        bench.run(bench.mreg, "--repo", f"{url}/{where}", "init", more=environment)
     sent("most", *(f"m:v{number}" for number in range(last)))
     figures = {
         EVERYTHING: (sent("all", "--all"), sum(stored)),
@@ -56,31 +50,8 @@ def _rows(bench: Bench, kind: str, place: str, environment: Mapping[str, str], s
         bound = missing * 1.01 + MIB if missing else 1
         ratio = measured / bound
         yield Row(
-            GROUP, f"{name}, to {_CALLED[kind]}", "bytes", measured, bound, ratio, ratio, ratio, 1 if missing else 0
+            GROUP, f"{name}, to {CALLED[kind]}", "bytes", measured, bound, ratio, ratio, ratio, 1 if missing else 0
         )
-
-
-_CALLED = {"folder": "a folder", "bucket": "a bucket", "ssh": "a server by SSH"}
-
-
-def _lacks(kind: str) -> str | None:
-    if kind == "bucket" and not list((servers.SERVERS / "moto").glob(".stamp-*")):
-        return "there is no moto: run `make servers`"
-    if kind == "ssh" and not shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin"):
-        return "there is no sshd: run `make sshd`"
-    return None
-
-
-def _begin(bench: Bench, kind: str, running: ExitStack) -> tuple[str, Mapping[str, str]]:
-    """Where repositories of this kind can be, and what a client is to be told."""
-    if kind == "bucket":
-        server = running.enter_context(servers.running("moto", bench.folder / "moto"))
-        return server.place(), server.environment
-    if kind == "ssh":
-        place = running.enter_context(servers.openssh(bench.folder / "sshd"))
-        return place, {"HOME": str(bench.folder / "sshd" / "home"), "SSH_AUTH_SOCK": ""}
-    (there := bench.folder / "there").mkdir()
-    return str(there), {}
 
 
 def _answer(bench: Bench, environment: Mapping[str, str], *line: str) -> dict[str, int]:
