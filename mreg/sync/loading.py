@@ -14,11 +14,12 @@ from mreg.content import codecs
 from mreg.content.buffers import Buffers
 from mreg.content.chunks import ChunkReader
 from mreg.content.codecs import Encoded
-from mreg.content.packs import DamagedChunk, Located, read_stored
+from mreg.content.packs import DamagedChunk, Located, key_of, read_stored
 from mreg.content.parallel import in_order
 from mreg.refs.transaction import MissingPack
 from mreg.session.context import Context
 from mreg.session.kept_chunks import KeptChunks
+from mreg.storage.base import Range
 from mreg.values.named_tuple import NamedTuple
 
 _KEPT: Final = 16 << 20
@@ -52,6 +53,10 @@ class Loader:
     def has(self, name: bytes) -> bool:
         """Is this one of the chunks at `places`?"""
         return name in self._places
+
+    def will_load(self, names: Iterable[bytes]) -> None:
+        """These will be loaded in about this order, behind those that were told before; others are left out."""
+        self._storage.will_read(lambda: [_range(self._places[name]) for name in names if name in self._places])
 
     def load(self, name: bytes) -> Loaded:
         """One of these chunks, to be given back. Raises DamagedChunk."""
@@ -154,6 +159,10 @@ class Loader:
         except codecs.UndecodableChunk as error:
             raise _damaged(link, str(error)) from None
         return out
+
+
+def _range(place: Located) -> Range:
+    return Range(key_of(place.pack), place.entry.offset, place.entry.stored)
 
 
 def encoded_alone(data: memoryview) -> Encoded:

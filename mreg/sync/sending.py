@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import Final
 
 from mreg.content import packs
@@ -23,6 +24,9 @@ from mreg.values.named_tuple import NamedTuple
 PACK: Final = 32 << 20
 """Bytes of a pack, at most; where a transfer is interrupted, no more than two packs are lost. Only what is larger by
 itself has a larger one."""
+
+TOLD_AT_ONCE: Final = 256
+"""Chunks of which the source is told before those that it was told of last are read, so that no network is idle."""
 
 Told = Callable[[int], None]
 
@@ -69,7 +73,7 @@ def send(
             return _ready(load, step)
 
     with _Packs(target, command) as sent:
-        for one in in_order(ready, _steps(load, proof)):
+        for one in in_order(ready, _told(load, _steps(load, proof))):
             (chunk, parcel, place), loaded, form = one
             if parcel and form:
                 _add(sent.room(_cost(parcel)), parcel, form)
@@ -92,6 +96,18 @@ def _steps(load: Freight, proof: Proof | None) -> Iterator[_Step]:
         yield _Step(place.chunk, left.pop(place.chunk, None), place)
     for name, parcel in left.items():
         yield _Step(name, parcel, None)
+
+
+def _told(load: Freight, steps: Iterator[_Step]) -> Iterator[_Step]:
+    """The same, of which the source is told before they are taken."""
+    known: list[_Step] = []
+    while True:
+        later = list(islice(steps, TOLD_AT_ONCE))
+        load.loader.will_load([step.chunk for step in later])
+        yield from known
+        if not later:
+            return
+        known = later
 
 
 def _bases(name: bytes, left: Mapping[bytes, Parcel]) -> list[bytes]:
