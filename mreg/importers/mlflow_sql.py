@@ -5,12 +5,14 @@ files, which the first who opens it takes over."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Final
 
+from mreg.checkout.space import check_space
 from mreg.importers.faults import MalformedSource
 from mreg.importers.mlflow_rows import Facts, ModelRow, VersionRow, model_row, version_row, whole
 from mreg.importers.omissions import Omissions
@@ -39,15 +41,19 @@ def is_database(tree: Tree, path: str) -> bool:
 
 
 class SqlStore:
-    """Raises MalformedSource where it is not an MLflow database."""
+    """Raises MalformedSource where it is not an MLflow database, NoSpace."""
 
     def __init__(self, tree: Tree, path: str, scratch: Scratch) -> None:
         self.omitted = Omissions()
         self._path = path
         self._copy = scratch.path()
-        for ending in ("", *_BESIDE):
-            if tree.is_file(path + ending):
-                shutil.copyfile(tree.check(path + ending), self._copy + ending)
+        if not is_database(tree, path):
+            raise MalformedSource(path=path, reason="it is not an MLflow database")
+        found = [ending for ending in ("", *_BESIDE) if tree.is_file(path + ending)]
+        temporary = os.path.dirname(os.path.dirname(self._copy))
+        check_space(temporary, [os.path.getsize(path + ending) for ending in found])
+        for ending in found:
+            shutil.copyfile(tree.check(path + ending), self._copy + ending)
         for table, column in _NEEDED.items():
             if column not in self._columns(table):
                 raise MalformedSource(path=path, reason="it is not an MLflow database")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))  # where `tools` is: test folders
 import real_sources
 import tools
 
+from mreg.checkout.space import NoSpace
 from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion
 from mreg.repository import Repository
+from mreg.values.errors import MregError
 
 RUN, MODEL = "r" * 32, "m-" + "1" * 32
 CREATED = 1_700_000_000_123
@@ -403,6 +407,28 @@ class TestDatabase:
 
         with pytest.raises(MalformedSource):
             repo.import_from(source)
+
+    @pytest.mark.parametrize(
+        ("begins", "error", "said"),
+        [(b"", MalformedSource, "not an MLflow database"), (b"SQLite format 3\0", NoSpace, "has room for")],
+        ids=["zeros", "database"],
+    )
+    def test_a_file_that_fills_the_disk_is_not_copied(
+        self,
+        repo: Repository,
+        tmp_path: Path,
+        begins: bytes,
+        error: type[MregError],
+        said: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        (tmp_path / "mlflow.db").write_bytes(begins)
+        os.truncate(tmp_path / "mlflow.db", 1 << 20)
+        disk = SimpleNamespace(f_frsize=4096, f_blocks=1000, f_bavail=10, f_files=0, f_favail=0)
+        monkeypatch.setattr("mreg.checkout.space.os.statvfs", lambda _: disk)
+
+        with pytest.raises(error, match=said):
+            repo.import_from(tmp_path / "mlflow.db", "mlflow")
 
     def test_a_damaged_database_is_refused(self, repo: Repository, database: Callable[..., Path]) -> None:
         source = database(OLD, NEW)
