@@ -73,23 +73,23 @@ class LocalStorage(Storage):
 
     def get(self, key: str) -> Value | None:
         path = self._path(key)
-        data = patiently(lambda: read_whole(path))
+        data = patiently(path, lambda: read_whole(path))
         return None if data is None else Value(data, blake3(data).hexdigest())
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:
             raise ValueError(f"no such range: {length} bytes from {start}")
         path = self._path(key)
-        return patiently(lambda: read_range(path, start, length))
+        return patiently(path, lambda: read_range(path, start, length))
 
     def read_into(self, key: str, start: int, out: memoryview) -> int:
         path = self._path(key)
-        return patiently(lambda: read_range_into(path, start, out))
+        return patiently(path, lambda: read_range_into(path, start, out))
 
     def stat(self, key: str) -> Stat | None:
         path = self._path(key)
         try:
-            found = patiently(lambda: os.lstat(path))
+            found = patiently(path, lambda: os.lstat(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         if S_ISLNK(found.st_mode):
@@ -114,7 +114,7 @@ class LocalStorage(Storage):
     def names(self, prefix: str) -> Iterator[str]:
         path = self._path(prefix)
         refuse_link(path)
-        found = patiently(lambda: keys_in(path))
+        found = patiently(path, lambda: keys_in(path))
         return iter([name[:-1] for name in found if name.endswith("/") and is_key(f"{prefix}/{name[:-1]}")])
 
     def share(self) -> None:
@@ -271,7 +271,7 @@ class LocalStorage(Storage):
 
     def _walk(self, folder: str) -> Iterator[str]:
         path = f"{self._root}/{self._local(folder)}" if folder else self._root
-        for name in patiently(lambda: keys_in(path)):
+        for name in patiently(path, lambda: keys_in(path)):
             key = f"{folder}/{name}" if folder else name
             if not is_key(key.rstrip("/")):
                 continue

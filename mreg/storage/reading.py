@@ -7,7 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from typing import TypeVar
 
@@ -25,14 +25,19 @@ _CHUNK = 1 << 16
 _STALE_PAUSES = (0.0, 0.01, 0.1)
 
 
-def patiently(call: Callable[[], _T]) -> _T:
-    """`call()`, again where NFS says that what it opened was replaced meanwhile."""
+def patiently(path: str, call: Callable[[], _T]) -> _T:
+    """`call()`, which opens `path`, again where NFS says that what it opened was replaced meanwhile.
+
+    A client of NFS 4 opens a file that it has opened before without asking by name, and then goes on to open the one
+    that was replaced. Linux looks a name up anew where a call that takes a path finds its file stale."""
     for pause in _STALE_PAUSES:
         try:
             return call()
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
+        with suppress(OSError):
+            os.lstat(path)
         time.sleep(pause)
     return call()
 

@@ -471,7 +471,7 @@ def test_stale_handles_are_looked_up_again(storage: LocalStorage, monkeypatch: p
     }
     storage.put("a", b"x")
     expected = uses[use]()
-    stale = iter([True, True, False])
+    stale = iter([True, True, True, False])  # the second is that of the look-up between
 
     def sometimes(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -489,6 +489,56 @@ def test_stale_handles_are_looked_up_again(storage: LocalStorage, monkeypatch: p
     monkeypatch.undo()
     assert found == expected
     assert list(stale) == []
+
+
+@pytest.mark.parametrize("use", ["get", "read", "read_into"])
+@pytest.mark.parametrize("call", ["fstat", "read"])
+def test_a_file_that_is_opened_as_it_was_is_looked_up_by_name(
+    storage: LocalStorage, root: Path, monkeypatch: pytest.MonkeyPatch, use: str, call: str
+) -> None:
+    """As a client of NFS 4 does that has opened it before: only what is given the name finds what is there now."""
+    storage.put("a", b"old")
+    before = os.open(root / "a", os.O_RDONLY)
+    storage.put("a", b"new")
+    real = {name: getattr(os, name) for name in ("open", "fstat", "read", "pread", "preadv", "lstat")}
+    looked: list[str] = []
+    opened: set[int] = set()
+
+    def opens(path: Any, *how: Any, **more: Any) -> int:
+        if path != str(root / "a") or looked:
+            opened.discard(fd := real["open"](path, *how, **more))
+        else:
+            opened.add(fd := os.dup(before))
+        return int(fd)
+
+    def lookup(path: Any, **more: Any) -> Any:
+        looked.extend([path] if path == str(root / "a") else [])
+        return real["lstat"](path, **more)
+
+    def stale(name: str) -> Callable[..., Any]:
+        def on(fd: int, *how: Any) -> Any:
+            if fd in opened:
+                raise os_error(errno.ESTALE)
+            return real[name](fd, *how)
+
+        return on
+
+    monkeypatch.setattr(os, "open", opens)
+    monkeypatch.setattr(os, "lstat", lookup)
+    for name in ["fstat"] if call == "fstat" else ["read", "pread", "preadv"]:
+        monkeypatch.setattr(os, name, stale(name))
+    out = memoryview(bytearray(3))
+    uses: dict[str, Callable[[], Any]] = {
+        "get": lambda: getattr(storage.get("a"), "data", None),
+        "read": lambda: storage.read("a", 0, 3),
+        "read_into": lambda: (storage.read_into("a", 0, out), bytes(out))[1],
+    }
+
+    found = uses[use]()
+
+    monkeypatch.undo()
+    os.close(before)
+    assert found == b"new"
 
 
 def test_handles_that_stay_stale_are_an_error(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
