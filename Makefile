@@ -18,7 +18,7 @@ DEV := .venv/.stamp-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work on one .venv
-.PHONY: help demo test test-all check bench scale fmt docs testdata testdata-all strace sshd disks shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
+.PHONY: help demo test test-all check bench scale fmt docs testdata testdata-all strace sshd disks nfs shells registries onnx frameworks sources mlflow mlflow-skinny servers browser fuzzer mermaid clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: $(DEMO) ## train a small model, log its checkpoints, promote the best, ser
 test: check testdata strace sshd disks shells registries onnx frameworks mlflow-skinny sources servers browser ## all checks, and the tests but the slow ones
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-test-all: check testdata-all strace sshd disks shells registries onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
+test-all: check testdata-all strace sshd disks nfs shells registries onnx frameworks mlflow sources servers browser fuzzer mermaid ## all checks and all tests, and the figures of docs/figures.md
 	$(PYTEST) --figures=docs/figures.md $(PYTEST_ARGS)
 
 check: $(DEV) ## style, types, import direction
@@ -125,6 +125,18 @@ disks:
 	$(call tool,mkfs.ext4,e2fsprogs,power loss)
 	$(call tool,mkfs.xfs,xfsprogs,power loss and cloning)
 	$(call tool,mkfs.btrfs,btrfs-progs,cloning)
+
+# Two machines share a repository on NFS in a kernel in user mode, which has the server too. It is unpacked and not
+# installed: the server's package starts a service.
+NFS := user-mode-linux nfs-kernel-server nfs-common rpcbind kmod libtirpc3 libevent-core-2.1-7 libnfsidmap1 libwrap0 \
+    libkeyutils1 libdevmapper1.02.1 libcap2
+nfs:
+	@[ -x .testdata/nfs/usr/bin/linux.uml ] || { echo "fetching a kernel and a server for the NFS tests" && \
+	    rm -rf .testdata/nfs.new && mkdir -p .testdata/nfs.new && cd .testdata/nfs.new && \
+	    { apt-get download $(NFS) || { apt-get update && apt-get download $(NFS); } \
+	    } </dev/null >/dev/null 2>&1 && for one in *.deb; do dpkg-deb -x $$one . || exit; done && rm *.deb && \
+	    ln -s uml/modules usr/lib/modules && ln -s kmod bin/modprobe && cd .. && \
+	    rm -rf nfs && mv nfs.new nfs; } || echo "there is no kernel with NFS: its tests will be skipped"
 
 # Repositories on other machines are tested on OpenSSH's own server, which the tests run for themselves.
 sshd:
