@@ -28,8 +28,8 @@ _STALE_PAUSES = (0.0, 0.01, 0.1)
 def patiently(path: str, call: Callable[[], _T]) -> _T:
     """`call()`, which opens `path`, again where NFS says that what it opened was replaced meanwhile.
 
-    A client of NFS 4 opens a file that it has opened before without asking by name, and then goes on to open the one
-    that was replaced. Linux looks a name up anew where a call that takes a path finds its file stale."""
+    A client of NFS 4 may open a file that it has opened before without asking the server for its name, and so gets the
+    replaced one each time. Where a call that takes a path finds its file stale, Linux looks the name up again."""
     for pause in _STALE_PAUSES:
         try:
             return call()
