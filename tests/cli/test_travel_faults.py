@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web_server import WebServer
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ class LoginPage(http.server.BaseHTTPRequestHandler):
 
 def test_a_login_page_in_place_of_a_repository_is_told(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), LoginPage) as server:
+    with WebServer(("127.0.0.1", 0), LoginPage) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/models"
 

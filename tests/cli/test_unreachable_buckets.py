@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from servers import AZURE_ACCOUNT, AZURE_SECRET, KEY, SECRET, Server
+from web_server import WebServer
 
 from mreg.storage import clouds
 
@@ -48,7 +49,7 @@ def answering(status: int, body: str, **headers: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with WebServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

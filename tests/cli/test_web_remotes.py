@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web_server import WebServer
 
 from mreg.storage.answers import NoServer
 from mreg.storage.web import BadAnswer, OnlyToRead, Web
@@ -97,7 +98,7 @@ class OnePage(Plain):
 
 @contextmanager
 def serving(folder: Path, handler: type[Plain]) -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+    with WebServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

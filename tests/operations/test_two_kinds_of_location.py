@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from servers import openssh, running
+from web_server import WebServer
 
 from mreg import Repository
 from mreg.refs.journal import key_of
@@ -35,7 +36,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         pytest.MonkeyPatch.context() as patch,
         openssh(folder / "sshd") as ssh,
         running("moto", folder / "moto") as moto,
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as web,
+        WebServer(("127.0.0.1", 0), quiet) as web,
     ):
         for name, value in {**moto.environment, "HOME": str(folder / "sshd" / "home"), "no_proxy": "127.0.0.1"}.items():
             patch.setenv(name, value)

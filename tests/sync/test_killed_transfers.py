@@ -17,6 +17,7 @@ import pytest
 from killed import Server
 from safetensors.numpy import save
 from servers import openssh, running
+from web_server import WebServer
 
 from mreg import Repository
 
@@ -75,7 +76,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         openssh(folder / "sshd") as ssh,
         running("moto", folder / "moto") as moto,
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as web,
+        WebServer(("127.0.0.1", 0), quiet) as web,
     ):
         threading.Thread(target=web.serve_forever, daemon=True).start()
         environment = {**os.environ, **moto.environment, "HOME": str(folder / "sshd" / "home"), "no_proxy": "127.0.0.1"}
