@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_command_loads_nothing_that_only_others_need(command: str, unneeded: s
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A package with one module that can be loaded, and one that imports what there is not."""
     package = tmp_path / "some_room"
     package.mkdir()
@@ -81,7 +82,9 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (package / "sound.py").write_text("number = 7\n")
     (package / "broken.py").write_text("import no_such_module_at_all\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    return package.name
+    yield package.name
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        del sys.modules[name]
 
 
 def test_a_module_of_a_room_is_loaded_when_it_is_first_used(room: str) -> None:
