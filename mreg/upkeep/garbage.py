@@ -8,7 +8,7 @@ as a writer may be about to name it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 from mreg.content import objects, packs
@@ -62,14 +62,16 @@ def mark(context: Context, grace: float, policy: Policy) -> Plan:
         return _plan(context, head, entries, policy, now, grace)
 
 
-def until_unmoved(attempt: Callable[[], _T]) -> _T:
-    """What `attempt` returns; it is repeated when it raises Moved. Raises Moved if writers were faster every time."""
+def until_unmoved(attempt: Callable[[], _T], alone: Callable[[], AbstractContextManager[None]] = nullcontext) -> _T:
+    """What `attempt` returns; it is repeated when it raises Moved. alone: keeps writers out of the last try, or they
+    could be faster for ever. Raises Moved if they were even so: not all of them can be kept out everywhere."""
     for _ in range(_TRIES - 1):
         try:
             return attempt()
         except Moved:
             continue
-    return attempt()
+    with alone():
+        return attempt()
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 Nothing is lost while others write: a change names nothing that an entry before it dropped, nor what is not there
 (`commit` looks for the packs, `log` for its records), else it is written again under another name; and a gc drops
-nothing if anything was committed since its marking. So what it drops is its own to delete. In a repository of format 1
-dropped names may come back, and `sweep` deletes under the writers' lock.
+nothing if anything was committed since its marking. So what it drops is its own to delete. Where writers were faster
+each time, it takes their lock for its last try. In a repository of format 1 dropped names may come back, and `sweep`
+deletes under that lock.
 """
 
 from __future__ import annotations
@@ -68,11 +69,12 @@ def gc(
     dry_run: only tell what would happen. progress: of the repacking.
 
     Raises Damaged if a record cannot be read; nothing is deleted, as a damaged repository may need what seems to be
-    garbage. Raises Moved if writers were faster every time; Unfinished if the machine failed after the change was made.
+    garbage. Raises Moved if writers were faster every time, whom no lock keeps out; Unfinished if the machine failed
+    after the change was made.
     """
     if dry_run:
         return until_unmoved(lambda: _foretell(context, grace, policy, repack=repack))
-    plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy))
+    plan, announced, told = until_unmoved(lambda: _announce(context, grace, policy), context.lock)
     unfinished = sweep.carry_out(context, plan.doomed, announced)
     head = announced or plan.head
     context.storage.condense(head.seq)

@@ -82,7 +82,7 @@ class _Steps:
 def repack(context: Context, grace: float, progress: Progress | None = None) -> Repacked:
     """Rewrite packs, one batch per change. Raises Moved, Damaged, Unfinished."""
     done, steps = Repacked(), _Steps(progress)
-    while batch := until_unmoved(lambda: _repack_batch(context, grace, steps)):
+    while batch := until_unmoved(lambda: _repack_batch(context, grace, steps), context.lock):
         done = done.and_also(batch)
         steps.batch_done()
     return done

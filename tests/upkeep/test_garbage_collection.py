@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import random
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +27,7 @@ from mreg.refs.transaction import Draft
 from mreg.repository import Repository
 from mreg.session import statcache
 from mreg.session.context import Context
-from mreg.storage import Storage
+from mreg.storage import LockTimeout, Storage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 from mreg.upkeep import garbage, sweep
@@ -755,6 +758,41 @@ def test_a_commit_while_gc_marks_makes_it_look_again(
 
     assert repo.gc(grace=0).packs == 1
     assert looks == 3
+
+
+@pytest.mark.parametrize("repack", [False, True])
+def test_gc_gets_through_beside_writers_who_never_pause(
+    repack: bool, tmp_path: Path, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever honours the lock commits after each look, until gc takes it."""
+    kept = random_bytes(4000)
+    with Repository.init(tmp_path) as repo, Repository.open(tmp_path) as other:
+        repo.log(folder({"a": kept, "b": random_bytes(90_000)}), "mnist")
+        repo.log(folder({"a": kept}), "mnist")
+        repo.remove("mnist:v0")
+        other.set_setting("lock.timeout", "0s")
+        mark, looks = garbage.mark, 0
+
+        def write() -> None:
+            with suppress(LockTimeout):
+                other.set_alias(f"moved-{looks}", "mnist:v1")
+
+        def mark_then_race(*args: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            plan = mark(*args)
+            writer = threading.Thread(target=write)
+            writer.start()
+            writer.join()
+            return plan
+
+        monkeypatch.setattr(garbage, "mark", mark_then_race)
+
+        swept = repo.gc(grace=0, repack=repack)
+
+        assert swept.records == 2 and swept.repacked == repack
+        assert text_of(repo, "mnist:v1") == kept
+        assert repo.fsck(full=True).findings == ()
 
 
 def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
