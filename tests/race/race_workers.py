@@ -130,8 +130,10 @@ def fill_and_remove(
     kept: dict[int, int] = {}
     with tempfile.TemporaryDirectory() as folder:
         for turn in itertools.count():
-            if turn >= count and (until is None or os.path.exists(until)):
-                break
+            if turn >= count:
+                if until is None or os.path.exists(until):
+                    break
+                time.sleep(min((turn - count) * 0.01, 1.0))  # ever slower: what is waited for must come to its turn
             drawn = chance.randrange(pool)
             Path(folder, "weights.bin").write_bytes(content(drawn, drawn))
             if own:
