@@ -13,7 +13,8 @@ from mreg.operations.resolve import Resolved, require_kind, resolve
 from mreg.refs import properties
 from mreg.refs.keys import CollectionKind
 from mreg.session.context import Context
-from mreg.session.fact_queries import EVERY, FIRST, Condition, Held, Order, Query, both, can_be_best, fits_statement
+from mreg.session.fact_conditions import EVERY, FIRST, Condition, Held, both, fits_statement
+from mreg.session.fact_queries import Order, Query, can_be_best
 from mreg.session.facts import Records, folded, words_of
 from mreg.session.index import Index
 from mreg.session.listing import all_listed_links, listed_aliases, listed_card, listed_collections, listed_links
@@ -226,7 +227,7 @@ class Search:
             and can_be_best(self._order[0].key)
             and not self._is_small(query)
         ):
-            bounds = query.bounds(self._wanted.where, self._order[0].key)
+            bounds = query.conditions.bounds(self._wanted.where, self._order[0].key)
             best = query.best(self._condition(query, few=True, text_last=True), self._order, limit, bounds)
             if best is not None:
                 self.total = query.count(where, limit + MOST_COUNTED + 1) if counts else None
@@ -252,12 +253,12 @@ class Search:
         return bool(self._wanted.within and query.count(self.within(query), FIRST + 1) <= FIRST)
 
     def _condition(self, query: Query, *, few: bool, text_last: bool = False) -> Condition:
-        """few: as in `Query.condition`. text_last: whether this is so of the text too."""
-        parts = [query.condition(self._wanted.where, self._now, few=few), self.within(query)]
+        """few: as in `Conditions.of_filters`. text_last: whether this is so of the text too."""
+        parts = [query.conditions.of_filters(self._wanted.where, self._now, few=few), self.within(query)]
         if self._wanted.text:
             needle = folded(self._wanted.text)
             named = [(one.artifact, one.number) for one in own_aliases(self.index) if needle in folded(one.word)]
-            parts.append(query.containing(needle, named, few=text_last))
+            parts.append(query.conditions.of_text(needle, named, few=text_last))
         return both(*parts)
 
     def matches(self, version: Version) -> bool:
@@ -281,7 +282,7 @@ class Search:
             if kind is CollectionKind.MODEL
             for target in listed_links(self.index, name).values()
         ]
-        return query.among([name for name, kind in kinds.items() if kind is CollectionKind.ARTIFACT], links)
+        return query.conditions.among([name for name, kind in kinds.items() if kind is CollectionKind.ARTIFACT], links)
 
     def _check_keys(self, query: Query, one: Filter, within: Condition) -> None:
         every = tests(one.tree)

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 from mreg import Filter, Input, Version
 from mreg.operations.search import mentions
 from mreg.session import facts, ref_mirror
-from mreg.session.fact_queries import EVERY, Held, Order, Query
+from mreg.session.fact_conditions import EVERY, Held
+from mreg.session.fact_queries import Order, Query
 from mreg.session.facts import Facts, Records
 from mreg.values import metadata
 from mreg.values.annotation import Said, encode
@@ -171,7 +172,7 @@ def test_the_tables_find_what_the_filter_matches(described: list[Any], tree: Any
     def ask(db: Any) -> Any:
         types = {"other": "dataset", "vit": "model"}
         query = Query(db, lambda: [word for one, _, _ in versions for word in held(one)], lambda: types)
-        ways = [query.condition([wanted], NOW, few=few) for few in (False, True)]
+        ways = [query.conditions.of_filters([wanted], NOW, few=few) for few in (False, True)]
         return [(query.find(way, [], None), query.count(way)) for way in ways]
 
     answers = tables.asked(records, ask)
@@ -190,7 +191,7 @@ def test_the_best_of_some_are_the_best_of_all_or_are_not_told(
     key: Key, where: str, first: int, descending: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr("mreg.session.fact_queries.FIRST", first)
+    monkeypatch.setattr("mreg.session.fact_conditions.FIRST", first)
     given_values = [{"k": value, "l": n % 3} for n, value in enumerate([3, 1, 2, 2, 2, 4, "a", "NaN", 2.0, 5, True])]
     versions = [version(n, (value, "", None, n // 2, [], [], False, False)) for n, value in enumerate(given_values)]
     tables, records = filled(versions)
@@ -200,8 +201,8 @@ def test_the_best_of_some_are_the_best_of_all_or_are_not_told(
     # when
     def ask(db: Any) -> list[tuple[Any, Any]]:
         query = Query(db, list, dict)
-        every, few = (query.condition(filters, NOW, few=few) for few in (False, True))
-        bounds = query.bounds(filters, key)
+        every, few = (query.conditions.of_filters(filters, NOW, few=few) for few in (False, True))
+        bounds = query.conditions.bounds(filters, key)
         return [(query.best(few, order, limit, bounds), query.find(every, order, limit)) for limit in range(1, 9)]
 
     answers = tables.asked(records, ask)
@@ -222,7 +223,7 @@ def test_a_text_is_found_as_it_is_written(needle: str) -> None:
     # when
     def ask(db: Any) -> Any:
         query = Query(db, list, dict)
-        return query.find(query.containing(needle, []), [Order(Key("number", True), False)], None)
+        return query.find(query.conditions.of_text(needle, []), [Order(Key("number", True), False)], None)
 
     found = [number for _, number, _ in tables.asked(records, ask)]
 
@@ -254,7 +255,7 @@ def test_texts_are_found_in_words_keys_and_numbers(described: list[Any], needle:
     # when
     def ask(db: Any) -> Any:
         query = Query(db, list, dict)
-        ways = [query.containing(needle, named, few=few) for few in (False, True)]
+        ways = [query.conditions.of_text(needle, named, few=few) for few in (False, True)]
         return [(query.find(way, [], None), query.count(way), query.count(way, 1)) for way in ways]
 
     answers = tables.asked(records, ask)
@@ -297,7 +298,9 @@ def test_a_word_is_not_looked_for_in_numbers() -> None:
 
     # when
     read = {
-        needle: _touched(tables, records, lambda query, needle=needle: query.count(query.containing(needle, [])))[0]
+        needle: _touched(
+            tables, records, lambda query, needle=needle: query.count(query.conditions.of_text(needle, []))
+        )[0]
         for needle in ("epoch", "k=", "9", "k=9", "l=9")
     }
 
@@ -311,7 +314,7 @@ def test_a_count_by_keys_reads_facts_only() -> None:
     filters = [Filter("k >= 1 and not k = 2")]
 
     # when
-    read, _ = _touched(tables, records, lambda query: query.count(query.condition(filters, NOW)))
+    read, _ = _touched(tables, records, lambda query: query.count(query.conditions.of_filters(filters, NOW)))
 
     # then
     assert "facts" in read
@@ -325,19 +328,21 @@ def test_the_best_are_the_same_whatever_a_sample_says(
     sample: int, order: str, descending: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given
-    monkeypatch.setattr("mreg.session.fact_queries.FIRST", 5)
+    monkeypatch.setattr("mreg.session.fact_conditions.FIRST", 5)
     values = {"shuffled": lambda n: n * 37 % 200, "rising": lambda n: n, "equal": lambda n: n // 50}[order]
     every = [version(n, ({"k": values(n), "l": n % 2}, "", None, 0, [], [], False, False)) for n in range(200)]
     tables, records = filled(every)
     filters, sort = [Filter("k >= 1 and l = 1")], [Order(Key("k"), descending)]
 
     def best(query: Query) -> Any:
-        return query.best(query.condition(filters, NOW, few=True), sort, 1, query.bounds(filters, Key("k")))
+        return query.best(
+            query.conditions.of_filters(filters, NOW, few=True), sort, 1, query.conditions.bounds(filters, Key("k"))
+        )
 
     # when
     found, steps = [], []
     for size in (0, sample):
-        monkeypatch.setattr("mreg.session.fact_queries.SAMPLE", size)
+        monkeypatch.setattr("mreg.session.fact_conditions.SAMPLE", size)
         found.append(tables.asked(records, lambda db: best(Query(db, list, dict))))
         steps.append(_touched(tables, records, best)[1])
 
@@ -350,15 +355,15 @@ def test_the_best_are_the_same_whatever_a_sample_says(
 @pytest.mark.parametrize("where", ["k >= 0 and l > 190", "l > 190 and k >= 0"])
 def test_the_test_that_few_pass_is_asked_first(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # given
-    monkeypatch.setattr("mreg.session.fact_queries.FIRST", 5)
-    monkeypatch.setattr("mreg.session.fact_queries.SAMPLE", 20)
+    monkeypatch.setattr("mreg.session.fact_conditions.FIRST", 5)
+    monkeypatch.setattr("mreg.session.fact_conditions.SAMPLE", 20)
     every = [version(n, ({"k": n, "l": n}, "", None, 0, [], [], False, False)) for n in range(200)]
     tables, records = filled(every)
 
     # when
     def ask(db: Any) -> Any:
         query = Query(db, list, dict)
-        return query.condition([Filter(where)], NOW), query.key("l")
+        return query.conditions.of_filters([Filter(where)], NOW), query.conditions.key("l")
 
     condition, key = tables.asked(records, ask)
 
@@ -393,7 +398,7 @@ def test_facts_follow_annotations_deletions_and_their_undoing() -> None:
     def numbers() -> list[int]:
         def ask(db: Any) -> Any:
             query = Query(db, list, dict)
-            return query.find(query.condition([Filter("k >= 1")], NOW), [], None)
+            return query.find(query.conditions.of_filters([Filter("k >= 1")], NOW), [], None)
 
         return sorted(number for _, number, _ in tables.asked(records, ask))
 
