@@ -36,6 +36,7 @@ from mreg.upkeep.sweep import Unfinished
 from mreg.values.errors import Damaged, MregError
 
 DAY = 86400.0
+AfterMarking = Callable[[Callable[[int], object]], list[int]]
 random_bytes = random.Random(5).randbytes
 BASE, TAIL = random_bytes(3 << 20), random_bytes(2000)
 
@@ -738,31 +739,40 @@ def test_lookup_tables_that_slept_through_use_and_sweep_of_a_pack_forget_it(
     assert repo.fsck(full=True).findings == ()
 
 
+@pytest.fixture
+def after_marking(monkeypatch: pytest.MonkeyPatch) -> AfterMarking:
+    """Has something done after each marking, which is told the number of the marking; gives the numbers."""
+
+    def after_marking(do: Callable[[int], object]) -> list[int]:
+        mark, looks = garbage.mark, list[int]()
+
+        def mark_then_do(*args: Any) -> Any:
+            plan = mark(*args)
+            looks.append(len(looks) + 1)
+            do(looks[-1])
+            return plan
+
+        monkeypatch.setattr(garbage, "mark", mark_then_do)
+        return looks
+
+    return after_marking
+
+
 def test_a_commit_while_gc_marks_makes_it_look_again(
-    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], after_marking: AfterMarking
 ) -> None:
     log("mnist", a=b"1")
     log("mnist", a=b"2")
     repo.remove("mnist:v0")
-    mark, looks = garbage.mark, 0
-
-    def mark_then_race(*args: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        plan = mark(*args)
-        if looks <= 2:
-            repo.set_alias(f"moved-{looks}", "mnist:v1")
-        return plan
-
-    monkeypatch.setattr(garbage, "mark", mark_then_race)
+    looks = after_marking(lambda look: look <= 2 and repo.set_alias(f"moved-{look}", "mnist:v1"))
 
     assert repo.gc(grace=0).packs == 1
-    assert looks == 3
+    assert len(looks) == 3
 
 
 @pytest.mark.parametrize("repack", [False, True])
 def test_gc_gets_through_beside_writers_who_never_pause(
-    repack: bool, tmp_path: Path, folder: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    repack: bool, tmp_path: Path, folder: Callable[..., str], after_marking: AfterMarking
 ) -> None:
     """Whoever honours the lock commits after each look, until gc takes it."""
     kept = random_bytes(4000)
@@ -771,22 +781,17 @@ def test_gc_gets_through_beside_writers_who_never_pause(
         repo.log(folder({"a": kept}), "mnist")
         repo.remove("mnist:v0")
         other.set_setting("lock.timeout", "0s")
-        mark, looks = garbage.mark, 0
 
-        def write() -> None:
+        def write(look: int) -> None:
             with suppress(LockTimeout):
-                other.set_alias(f"moved-{looks}", "mnist:v1")
+                other.set_alias(f"moved-{look}", "mnist:v1")
 
-        def mark_then_race(*args: Any) -> Any:
-            nonlocal looks
-            looks += 1
-            plan = mark(*args)
-            writer = threading.Thread(target=write)
+        def write_in_a_thread(look: int) -> None:
+            writer = threading.Thread(target=write, args=(look,))
             writer.start()
             writer.join()
-            return plan
 
-        monkeypatch.setattr(garbage, "mark", mark_then_race)
+        after_marking(write_in_a_thread)
 
         swept = repo.gc(grace=0, repack=repack)
 
@@ -796,22 +801,13 @@ def test_gc_gets_through_beside_writers_who_never_pause(
 
 
 def test_gc_gives_up_where_writers_are_always_faster_and_deletes_nothing(
-    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    repo: Repository, storage: MemoryStorage, log: Callable[..., Any], after_marking: AfterMarking
 ) -> None:
     log("mnist", a=b"1")
     log("mnist", a=b"2")
     repo.remove("mnist:v0")
     before = size_of(storage)
-    mark, looks = garbage.mark, 0
-
-    def mark_then_race(*args: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        plan = mark(*args)
-        repo.set_alias(f"moved-{looks}", "mnist:v1")
-        return plan
-
-    monkeypatch.setattr(garbage, "mark", mark_then_race)
+    after_marking(lambda look: repo.set_alias(f"moved-{look}", "mnist:v1"))
 
     with pytest.raises(Moved):
         repo.gc(grace=0)
