@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from http.server import ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
@@ -16,3 +16,10 @@ class WebServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+class Files(SimpleHTTPRequestHandler):
+    """Python's own handler, without its log: it gives the files of a folder, and knows no ranges."""
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import shutil
 import threading
@@ -13,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_server import WebServer
+from web_server import Files, WebServer
 
 from mreg.storage.answers import NoServer
 from mreg.storage.web import BadAnswer, OnlyToRead, Web
 
 
-class Plain(http.server.SimpleHTTPRequestHandler):
-    """Python's own: knows no ranges."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Ranges(Plain):
+class Ranges(Files):
     """Gives ranges, by a lie where there is one."""
 
     lie = ""
@@ -57,13 +49,13 @@ class Ranges(Plain):
         return None
 
 
-class CutOff(Plain):
+class CutOff(Files):
     def copyfile(self, source: Any, outputfile: Any) -> None:
         data = source.read()
         outputfile.write(data[: len(data) // 2])
 
 
-class Elsewhere(Plain):
+class Elsewhere(Files):
     target = "http://169.254.169.254/latest"
 
     def do_GET(self) -> None:
@@ -73,12 +65,12 @@ class Elsewhere(Plain):
         self.end_headers()
 
 
-class Busy(Plain):
+class Busy(Files):
     def do_GET(self) -> None:
         self.send_error(503)
 
 
-class OnePage(Plain):
+class OnePage(Files):
     """What is not there is answered with a page, of no kind that is told, as servers of single-page applications do."""
 
     asked = 0
@@ -97,7 +89,7 @@ class OnePage(Plain):
 
 
 @contextmanager
-def serving(folder: Path, handler: type[Plain]) -> Iterator[str]:
+def serving(folder: Path, handler: type[Files]) -> Iterator[str]:
     with WebServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -123,8 +115,8 @@ def team(bare: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return bare
 
 
-@pytest.mark.parametrize("handler", [Plain, Ranges])
-def test_a_copy_behind_a_web_server_is_read(team: Any, handler: type[Plain]) -> None:
+@pytest.mark.parametrize("handler", [Files, Ranges])
+def test_a_copy_behind_a_web_server_is_read(team: Any, handler: type[Files]) -> None:
     with serving(team.home / "site", handler) as url:
         team.must("remote", "add", "team", url)
 
@@ -138,7 +130,7 @@ def test_a_copy_behind_a_web_server_is_read(team: Any, handler: type[Plain]) -> 
 
 
 def test_what_was_added_to_the_copy_is_seen(team: Any) -> None:
-    with serving(team.home / "site", Plain) as url:
+    with serving(team.home / "site", Files) as url:
         assert team.must("--repo", url, "resolve", "mnist:best") == "mnist:v0\n"
         team.must("--repo", "elsewhere", "alias", "set", "newest", "mnist:v0")
         shutil.copytree(team.home / "elsewhere" / ".mreg", team.home / "site", dirs_exist_ok=True)
@@ -148,7 +140,7 @@ def test_what_was_added_to_the_copy_is_seen(team: Any) -> None:
 
 @pytest.mark.parametrize("line", ["alias set x mnist:v0", "rm mnist:v0 --force", "log ckpt -a other"])
 def test_writing_is_refused(team: Any, line: str) -> None:
-    with serving(team.home / "site", Plain) as url:
+    with serving(team.home / "site", Files) as url:
         done = team("--repo", url, *line.split())
 
     assert (done.code, done.out) == (6, "")
@@ -211,7 +203,7 @@ def test_a_server_that_answers_everything_is_found_out_and_nothing_of_it_stays(t
 
 def test_what_is_no_repository_is_told(team: Any) -> None:
     (team.home / "empty").mkdir()
-    with serving(team.home / "empty", Plain) as url:
+    with serving(team.home / "empty", Files) as url:
         done = team("--repo", url, "ls")
 
     assert (done.code, done.errors.splitlines()[0]) == (3, f"error: there is no mreg repository at {url}")
@@ -234,7 +226,7 @@ def test_bytes_that_the_server_changed_are_not_handed_out(team: Any) -> None:
 def test_ranges_beyond_the_end_and_missing_keys(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b").write_bytes(b"0123456789")
-    for handler in (Plain, Ranges):
+    for handler in (Files, Ranges):
         with serving(tmp_path, handler) as url:
             web = Web(url)
             parts = [web.read("a/b", start, length) for start, length in ((0, 10), (4, 3), (9, 5), (11, 1), (0, 0))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import shutil
 import threading
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from servers import openssh, running
-from web_server import WebServer
+from web_server import Files, WebServer
 
 from mreg import Repository
 from mreg.refs.journal import key_of
@@ -22,16 +21,11 @@ from mreg.refs.journal import key_of
 KINDS = ("folder", "bucket", "ssh", "web")
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """By kind, where repositories can be made."""
     folder = tmp_path_factory.mktemp("places")
-    quiet = partial(Quiet, directory=str(folder / "web"))
+    quiet = partial(Files, directory=str(folder / "web"))
     with (
         pytest.MonkeyPatch.context() as patch,
         openssh(folder / "sshd") as ssh,

@@ -3,7 +3,6 @@ visible, both sides are sound, and the next run sends only the rest."""
 
 from __future__ import annotations
 
-import http.server
 import os
 import shutil
 import threading
@@ -17,7 +16,7 @@ import pytest
 from killed import Server
 from safetensors.numpy import save
 from servers import openssh, running
-from web_server import WebServer
+from web_server import Files, WebServer
 
 from mreg import Repository
 
@@ -46,11 +45,6 @@ SLACK = 400 * 8
 """Bytes: a pack more has a header and a trailer of its own."""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 class World:
     """Places of each kind, a repository in each, and the process that transfers."""
 
@@ -72,7 +66,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("killed")
-    quiet = partial(Quiet, directory=str(folder / "site"))
+    quiet = partial(Files, directory=str(folder / "site"))
     with (
         openssh(folder / "sshd") as ssh,
         running("moto", folder / "moto") as moto,
