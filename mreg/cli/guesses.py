@@ -74,7 +74,7 @@ def with_remote(arguments: Sequence[str], remotes: Collection[str]) -> str:
     match [words, *(arguments[place] for place in places)]:
         case ["push" | "pull", named, remote, *others] if remote in remotes and named not in remotes:
             return _spelt(arguments, words, places, [remote, named, *others])
-        case ["push", named, *others] if named.partition("/")[0] in remotes:
+        case ["push", named, *others] if "/" in named and named.partition("/")[0] in remotes:
             remote, _, reference = named.partition("/")
             return _spelt(arguments, words, places, [remote, *filter(None, [reference]), *others])
         case ["push" | "pull", named, *others] if found := _IN_LOCATION.fullmatch(named):

@@ -197,6 +197,9 @@ HINTS: dict[str, str] = {
 ADDRESS = "give the path of a file or folder; `mreg log --input-uri` records an address"
 DAMAGED_COPY = "copy the repository there again, its data before its journal"
 """A web server does not list its files, so that `mreg fsck` cannot look at them."""
+NOT_THERE = (
+    "check the location, or make a repository there with `mreg init --repo LOCATION`; `mreg remote ls` lists remotes"
+)
 READ_BUNDLE = "to read a bundle, make a repository with `mreg init` and run `mreg pull FILE` in it"
 DAMAGE_HINT = "run `mreg fsck` to list all damage and the affected versions"
 
@@ -240,6 +243,8 @@ def hint_of(error: MregError, shown: Callable[[str], str] = str) -> str:
         return "did you mean " + " or ".join(f"`{shown(name)}`" for name in near) + "?" + _look_alike(error, near[0])
     if error.code == "invalid-name":
         return _for_name(error)
+    if error.code == "no-repository" and error.facts["where"] == f"at {error.facts['location']}":
+        return HINTS["bad-answer"] if error.facts["location"].startswith(("https://", "http://")) else NOT_THERE
     if error.code == "missing-path" and "://" in error.facts["path"]:
         return ADDRESS
     if error.code in ("damaged-there", "missing-chunk") and error.facts["location"].startswith(("https://", "http://")):

@@ -14,6 +14,7 @@ from mreg.cli import guesses
 from mreg.cli.help.data import PAGES
 from mreg.cli.other_words import _IN_GROUPS, OTHER_WORDS
 from mreg.cli.report import NOT_ON_DISK
+from mreg.values import hints
 from mreg.values.names import edits, near
 
 Unchanged = Callable[[], Any]
@@ -311,6 +312,20 @@ def test_a_reference_in_the_place_of_a_remote_leads_to_the_right_command(
 
     assert (refused.code, refused.out) == (3, "")
     assert refused.errors.endswith(f"hint: write `mreg {meant}`\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["push team digits:v1", "push team --all", "pull team digits:v1", "ls team/", "resolve team/digits:v1"]
+)
+def test_a_remote_without_a_repository_leads_to_its_location_not_to_what_was_typed(
+    filled: Any, tmp_path: Path, line: str
+) -> None:
+    filled.must("remote", "add", "team", str(tmp_path / "team"))
+
+    refused = filled(*line.split(" "))
+
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.errors == f"error: there is no mreg repository at {tmp_path / 'team'}\nhint: {hints.NOT_THERE}\n"
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ from mreg.cli.completion.data import COMMANDS, COMMON
 from mreg.cli.help.topics import NAMES
 from mreg.cli.machine import MACHINE
 from mreg.values.errors import Damaged, MregError
-from mreg.values.hints import BY_REASON, DAMAGE_HINT, HINTS
+from mreg.values.hints import BY_REASON, DAMAGE_HINT, HINTS, NOT_THERE
 from tests.cli.test_cli_exit_codes import FAILURES, world as world
 
 TEXTS = {
     **HINTS,
     **{" ".join(case): hint for case, hint in BY_REASON.items()},
     "damaged": DAMAGE_HINT,
+    "not-there": NOT_THERE,
     **{f"errno {number}": hint for number, (_, hint) in MACHINE.items()},
 }
 
