@@ -22,14 +22,39 @@ def _leave(number: int, _: object) -> None:
     os._exit(128 + number)
 
 
-def _interrupt(number: int, _: object) -> None:
+_raised = 0
+"""How often `_interrupt` has raised KeyboardInterrupt."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """Clean up as for Ctrl-C. Whoever ends a process may send several signals, so that those that follow must not
-    break off the cleaning up; a second Ctrl-C may."""
-    global _received
+    break off the cleaning up; a second Ctrl-C may.
+
+    Not within the import system itself, which may hold the lock of all imports: threads that import anything would
+    wait for ever, and the cleaning up for them."""
+    global _received, _raised
     _received = number
     for other in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    sys.unraisablehook = _raise_again
+    if frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        _interrupt_soon()
+    else:
+        _raised += 1
+        raise KeyboardInterrupt
+
+
+def _interrupt_soon() -> None:
+    signal.signal(signal.SIGALRM, lambda _, frame: _interrupt(_received, frame))
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+
+def _raise_again(dropped: UnraisableHookArgs) -> None:
+    """Python drops what is raised in a destructor, a callback of a weak reference, or a generator at its end."""
+    if dropped.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(dropped)
+    elif _raised == 1:  # a second one only breaks off what the first has made begin
+        _interrupt_soon()
 
 
 def _handle(before: Callable[..., None], now: Callable[..., None]) -> None:
@@ -50,6 +75,8 @@ TYPE_CHECKING = False  # as `typing` has it, without loading that for `mreg --ve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from sys import UnraisableHookArgs
+    from types import FrameType
     from typing import NoReturn
 
 

@@ -123,6 +123,14 @@ def _of_remote(told: _Told, arguments: list[str], state: State) -> _Told:
     return told._replace(hint=re.sub(rf"(`mreg [a-z ]+ )(?={re.escape(name)}[:`])", rf"\1{remote}/", told.hint))
 
 
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Is it one, or was it made of one? Python 3.11 raises RuntimeError where an interrupt comes while a class is
+    made, and other people's modules may do the like while they are loaded."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
+
+
 def _is_of_parser(error: BaseException, name: str) -> bool:
     """Is it of this class of the parser's, which need not have been loaded?"""
     return "typer" in sys.modules and isinstance(error, getattr(sys.modules["typer"], name))
@@ -155,7 +163,7 @@ def _give_up_output() -> None:
 def _explain(error: BaseException, arguments: list[str]) -> _Told:
     if isinstance(error, MregError):
         return _Told(error.code, str(error), hint_of(error, path_text), exit_codes.of(type(error)), error.facts)
-    if isinstance(error, KeyboardInterrupt) or _is_of_parser(error, "Abort"):
+    if _is_interrupt(error) or _is_of_parser(error, "Abort"):
         hint = "no change and no file was left half-done; run it again"
         return _Told("interrupted", "interrupted", hint, exit_codes.INTERRUPTED, {})
     if isinstance(error, BadUsage) or _is_of_parser(error, "TyperException"):

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from mreg.cli.report import report
+from mreg.cli.state import State
+
 Unchanged = Callable[[], Any]
 
 FAILURES = [
@@ -428,6 +431,57 @@ def test_a_signal_while_modules_are_loaded_ends_the_command(
 
     assert (done.returncode, done.stdout) == (128 + number, b"")
     assert b"Traceback" not in done.stderr
+
+
+_SIGNAL_IN_RUN = """
+import functools, importlib, os, sys, time, weakref
+import mreg.__main__, mreg.cli.main
+kill = functools.partial(os.kill, os.getpid(), int(sys.argv[2]))
+class Thing: pass
+def in_import(arguments):
+    importlib._bootstrap._module_locks["victim"] = kill  # which is called while the lock of all imports is held
+    import victim
+def in_callback(arguments):
+    thing = Thing()
+    ref = weakref.ref(thing, lambda _: (kill(), time.sleep(0)))
+    del thing
+def run(arguments):
+    globals()[sys.argv[1]](arguments)
+    time.sleep(60)
+    return 0
+mreg.cli.main.run = run
+mreg.__main__.entry()
+"""
+
+
+@SIGNALS
+@pytest.mark.parametrize("place", ["in_import", "in_callback"])
+def test_a_signal_where_an_exception_would_do_harm_or_be_lost_ends_the_command_just_after(
+    tmp_path: Path, place: str, number: signal.Signals
+) -> None:
+    (tmp_path / "victim.py").write_text("print('loaded', flush=True)")
+
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_IN_RUN, place, str(int(number))],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        preexec_fn=_heed_signals,
+    )
+
+    loaded = b"loaded\n" if place == "in_import" else b""
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, loaded, b"")
+
+
+def test_an_interrupt_that_something_made_another_error_of_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """As Python 3.11 does while it makes a class."""
+    try:
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+    except RuntimeError as error:
+        code = report(error, ["ls"], State())
+
+    assert code == 130
+    assert capsys.readouterr().err.startswith("error: interrupted\nhint: ")
 
 
 _CTRL_C_BEFORE_ALL = """
