@@ -1,4 +1,4 @@
-"""Small files outside of a repository, whose content cannot be trusted."""
+"""Small files and folders outside of a repository, whose content cannot be trusted."""
 
 from __future__ import annotations
 
@@ -42,6 +42,21 @@ def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
     finally:
         os.close(descriptor)
     return bytes(data)
+
+
+def make_folders(path: str) -> None:
+    """Make a folder, and those that it lies in, unless they exist. `os.makedirs` calls itself for each of them, which
+    fails for a thousand. Raises FileExistsError where something else is in the place of one, OSError."""
+    missing: list[str] = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise
 
 
 @contextmanager

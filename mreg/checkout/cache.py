@@ -22,6 +22,7 @@ from mreg import lazy
 from mreg.checkout.cache_lock import locked
 from mreg.checkout.ready_copies import NoCache
 from mreg.session.places import check_cache, default_cache
+from mreg.small_files import make_folders
 from mreg.storage import temporary
 from mreg.values.named_tuple import NamedTuple
 
@@ -173,7 +174,7 @@ class Cache:
 
     def _take(self, one: _Found, force: bool) -> bool:
         """Delete a copy, unless somebody was handed it meanwhile."""
-        os.makedirs(self._tmp, exist_ok=True)
+        make_folders(self._tmp)
         scratch = os.path.join(self._tmp, temporary.temporary_name())
         with locked(self._versions, alone=True), suppress(FileNotFoundError):
             if not force and os.stat(one.copy.path).st_mtime_ns != one.used:

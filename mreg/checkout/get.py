@@ -21,7 +21,7 @@ from mreg.checkout.others import Others, UnsafeDestination as UnsafeDestination
 from mreg.checkout.reader import DamagedFile, Reader
 from mreg.checkout.space import check_space
 from mreg.session.statcache import FINE_SECONDS, key, same_file, settled, stamp
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, make_folders
 from mreg.storage.flush import flush_folder
 from mreg.storage.posix import set_mode, set_time
 from mreg.storage.temporary import drop_abandoned, prefix_beside, temporary_name
@@ -81,7 +81,7 @@ def get(
     if any(map(is_reserved, os.path.realpath(destination).split(os.sep))):
         raise UnsafeDestination(path=destination, reason="it is inside a repository")
     parent = os.path.dirname(destination)
-    os.makedirs(parent, exist_ok=True)
+    make_folders(parent)
     prefix = prefix_beside(os.path.basename(destination))
     drop_abandoned(parent, prefix)
     staging = os.path.join(parent, temporary_name(prefix))

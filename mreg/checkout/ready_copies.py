@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from mreg import checkout, lazy, storage
 from mreg.checkout.cache_lock import locked
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, make_folders
 from mreg.storage.posix import clone, disk_fails, set_mode
 from mreg.values.errors import Failed, InvalidInput
 
@@ -226,7 +226,7 @@ def _note_handing_out(folder: str) -> None:
 def _make_folder(path: str) -> None:
     """Raises UnusableCache where a file is in the way, or the file system lets nobody make folders."""
     try:
-        os.makedirs(path, exist_ok=True)
+        make_folders(path)
     except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
         raise UnusableCache(path=path, reason=error.strerror or str(error)) from None
 

@@ -15,7 +15,7 @@ from mreg.exporters.faults import DestinationTaken
 from mreg.exporters.hashing import Hashes, HashingReader
 from mreg.exporters.plan import Blob, Copied, Plan, Written
 from mreg.session.index import Index
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, make_folders
 from mreg.storage.temporary import drop_abandoned, prefix_beside, temporary_name
 from mreg.values.file_names import local
 from mreg.values.named_tuple import NamedTuple
@@ -45,7 +45,7 @@ class Source(NamedTuple):
 def apply(plan: Plan, source: Source, destination: str, progress: Progress | None) -> Made:
     """Raises DestinationTaken, NameNotHeld, DamagedFile, NoSpace, OSError."""
     parent, name = os.path.split(destination)
-    os.makedirs(parent, exist_ok=True)
+    make_folders(parent)
     check_free(destination)
     prefix = prefix_beside(name)
     drop_abandoned(parent, prefix)

@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from mreg.integrations.needed import needs
 from mreg.repository import Repository, Resolved
+from mreg.small_files import make_folders
 from mreg.values.errors import InvalidInput, NotFound
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.records import File
@@ -105,11 +106,11 @@ class MregFileSystem(AbstractFileSystem):  # type: ignore[misc, unused-ignore]
         """Also compares the digest of the whole file."""
         details = self.info(rpath)
         if details["type"] == "directory":
-            os.makedirs(lpath, exist_ok=True)
+            make_folders(lpath)
             return
         place, reference = self._file(rpath)
         callback.set_size(details["size"])
-        os.makedirs(os.path.dirname(os.path.abspath(lpath)), exist_ok=True)
+        make_folders(os.path.dirname(os.path.abspath(lpath)))
         with open(lpath, "wb") as out:
             for data in self._repository(place).read(reference, place.path):
                 out.write(data)

@@ -15,7 +15,7 @@ from mreg.pages.overview import journal, overview
 from mreg.pages.page import MARK, page
 from mreg.pages.site import ENTRIES_PER_PAGE, INDEX, Site
 from mreg.session.context import Context
-from mreg.small_files import in_place_of, read_start
+from mreg.small_files import in_place_of, make_folders, read_start
 from mreg.storage.temporary import drop_abandoned, prefix_beside, replace_file, temporary_name
 from mreg.values.errors import Refused
 from mreg.values.named_tuple import NamedTuple
@@ -92,7 +92,7 @@ def _require_ours(out: str, single: bool) -> None:
 def _write_folder(out: str, pages: dict[str, str]) -> None:
     """All pages or none: they are written beside the folder, which then takes its name."""
     parent, name = os.path.split(out)
-    os.makedirs(parent, exist_ok=True)
+    make_folders(parent)
     prefix = prefix_beside(name)
     drop_abandoned(parent, prefix)
     unfinished, former = (os.path.join(parent, temporary_name(prefix)) for _ in range(2))

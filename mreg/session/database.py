@@ -14,6 +14,8 @@ from itertools import islice
 from threading import RLock
 from typing import Any, Final
 
+from mreg.small_files import make_folders
+
 AT_ONCE: Final = 500
 """Values per query."""
 
@@ -140,7 +142,7 @@ class Database(ABC):
         if path is not None:
             for attempt in range(2):
                 try:
-                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                    make_folders(os.path.dirname(path))
                     return self._connect(path)
                 except sqlite3.DatabaseError:
                     if attempt == 0:

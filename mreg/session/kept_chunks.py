@@ -11,6 +11,7 @@ from typing import Final
 from blake3 import blake3
 
 from mreg.content.buffers import Buffer
+from mreg.small_files import make_folders
 from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.named_tuple import NamedTuple
 
@@ -61,7 +62,7 @@ class KeptChunks:
         with suppress(OSError):
             if os.path.exists(path):
                 return os.utime(path)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folders(os.path.dirname(path))
             write_over(path, data, f"{path}.{temporary_name()}", durable=False)
             self._added += len(data)
             if self._added >= min(_LOOK_AFTER, self._limit // 4):

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 from mreg.refs.journal import Mark, key_of
+from mreg.small_files import make_folders
 from mreg.storage.base import Remote
 from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.digest import digest
@@ -125,7 +126,7 @@ class Segments:
     def _keep(self, number: int, packed: bytes) -> None:
         path = os.path.join(self._folder, str(number))
         with suppress(OSError):  # a full cache costs requests, and nothing else
-            os.makedirs(self._folder, exist_ok=True)
+            make_folders(self._folder)
             write_over(path, packed, f"{path}.{temporary_name()}", durable=False)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from mreg import lazy, storage
 from mreg.session import locations, places
 from mreg.session.nearest import locate
-from mreg.small_files import NotAFile, read_start
+from mreg.small_files import NotAFile, make_folders, read_start
 from mreg.values import toml
 from mreg.values.canonical import Malformed
 from mreg.values.errors import Damaged, Failed, NotFound, Refused
@@ -172,5 +172,5 @@ def write_user_table(table: dict[str, Any]) -> None:
     path = places.user_config()
     if path is None:
         raise NoHome()
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    make_folders(os.path.dirname(path))
     storage.temporary.replace_file(path, os.fsencode(lazy.tomli_w.dumps(table)))

@@ -325,16 +325,24 @@ class LocalStorage(Storage):
 
     def _make_folder(self, folder: str) -> None:
         """Make `folder` and what is missing above it, with their names flushed."""
-        above = os.path.dirname(folder)
-        try:
-            self._mkdir(folder)
-        except FileNotFoundError:
-            self._make_folder(above)
+        missing: list[str] = []
+        while True:
+            try:
+                self._mkdir(folder)
+                break
+            except FileNotFoundError:
+                above = os.path.dirname(folder)
+                if above == folder:
+                    raise
+                missing.append(folder)
+                folder = above
+            except FileExistsError:
+                break  # made a moment ago by somebody who may not have come to the flush, so it is done here too
+        self._sync_folder(os.path.dirname(folder))
+        for folder in reversed(missing):
             with suppress(FileExistsError):
                 self._mkdir(folder)
-        except FileExistsError:
-            pass  # made a moment ago by somebody who may not have come to the flush, so it is done here too
-        self._sync_folder(above)
+            self._sync_folder(os.path.dirname(folder))
 
     def _mkdir(self, folder: str) -> None:
         if not (self._shared and folder.startswith(self._root)):  # what is above is not shared

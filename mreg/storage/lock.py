@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from mreg import lazy, storage
-from mreg.small_files import in_place_of
+from mreg.small_files import in_place_of, make_folders
 from mreg.storage.base import LockTimeout
 from mreg.storage.posix import refuse_link
 from mreg.storage.process import Process, read_note
@@ -247,7 +247,7 @@ class _LinkLock:
         return Process.decode(note).describe() if note else "an unknown process"
 
     def _prepare(self) -> None:
-        os.makedirs(self._tmp, exist_ok=True)
+        make_folders(self._tmp)
         self._temp = f"{self._tmp}/{temporary_name()}"
         note = Process.me()._replace(nonce=os.path.basename(self._temp)).encode()
         with in_place_of(self._path, self._temp):

@@ -15,6 +15,7 @@ from mreg import lazy
 from mreg.refs.keys import AliasKey
 from mreg.refs.view import View
 from mreg.session.context import Context
+from mreg.small_files import make_folders
 from mreg.storage.temporary import replace_file
 
 
@@ -40,7 +41,7 @@ class Seen:
         if self._file is None:
             return
         with suppress(OSError):
-            os.makedirs(os.path.dirname(self._file), exist_ok=True)
+            make_folders(os.path.dirname(self._file))
             replace_file(self._file, lazy.json.dumps(self._said).encode(), durable=False)
 
     def _read(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ tag add Classifier vision
 tag ls
 artifact rename other others
 alias set best others:v0
-log card.md -a others --alias best
+log card.md -a others --alias best --input-file {home}/meta.json --input-file {home}/runs
 alias rollback best others
 search --path {home}/model
 cache ls
@@ -223,6 +224,58 @@ def test_every_command_works_below_a_folder_whose_name_is_not_utf8(
     assert (home / "out" / "weights.bin").read_bytes() == b"weights"
     monkeypatch.setenv("MREG_CACHE", str(mreg.home / "cache"))
     assert there("--repo", str(home), "ls").code == 0
+
+
+@pytest.fixture
+def deep(filled: Any) -> Iterator[str]:
+    """Below more missing folders than Python nests calls."""
+    yield f"{filled.home}/" + "x/" * 1100 + "place"
+    subprocess.run(["rm", "-rf", filled.home / "x"], check=True)  # shutil.rmtree nests calls
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get digits -o {deep}",
+        "html {deep}",
+        "init {deep}",
+        "clone . {deep}",
+        "mirror {deep}",
+        "export digits --folder {deep}",
+        "export digits --oci {deep}",
+    ],
+)
+def test_a_destination_lies_as_deep_as_one_likes(filled: Any, deep: str, line: str) -> None:
+    assert filled(*line.format(deep=deep).split(" ")).code == 0
+    assert os.path.isdir(deep)
+
+
+@pytest.mark.parametrize(
+    ("variable", "line"),
+    [
+        ("MREG_CACHE", "use digits"),
+        ("HOME", "log one -a new"),
+        ("XDG_CONFIG_HOME", "config set --user safe.directory /srv"),
+        ("XDG_DATA_HOME", "completion bash --install"),
+    ],
+)
+def test_folders_that_variables_name_lie_as_deep_as_one_likes(
+    filled: Any, deep: str, monkeypatch: pytest.MonkeyPatch, variable: str, line: str
+) -> None:
+    monkeypatch.setenv(variable, deep)
+
+    assert filled(*line.split(" ")).code == 0
+
+
+def test_an_input_below_a_folder_whose_name_is_not_utf8_is_recorded_by_its_url(filled: Any) -> None:
+    folder = os.fsdecode(b"caf\xe9")
+    (filled.home / folder).mkdir()
+    (filled.home / folder / "data.csv").write_text("1")
+
+    filled.must("log", "one", "-a", "new", "--input-file", f"{folder}/data.csv")
+
+    [source] = filled("show", "new:v0", "--json").json["sources"]
+    assert source["name"] == f"file://{filled.home}/caf%E9/data.csv"
 
 
 LOCALES = ["C", "latin-1"]

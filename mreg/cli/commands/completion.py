@@ -8,7 +8,7 @@ from typing import Annotated
 from mreg import cli
 from mreg.cli.declared import Argument, Option
 from mreg.cli.state import State
-from mreg.small_files import NotAFile, read_start
+from mreg.small_files import NotAFile, make_folders, read_start
 
 SHELLS = ("bash", "zsh", "fish")
 MARK = "Made by `mreg completion "
@@ -66,7 +66,7 @@ def _write(path: Path, script: str) -> None:
     """At once, so that a shell never reads half of it."""
     if not _is_ours(path):
         raise cli.errors.ForeignScript(path=str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(str(path.parent))
     from mreg.repository.destinations import write_file  # noqa: PLC0415 - printing the script needs no repository
 
     write_file(str(path), script, durable=True)  # an empty one, after a loss of power, would not look like mreg's
