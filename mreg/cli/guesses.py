@@ -113,6 +113,8 @@ def is_source(arguments: Sequence[str], path: str) -> bool:
 
 def reference(text: str, kind_of: KindOf = lambda name: "") -> str:
     """The reference of mreg for one of another tool; "" where it is none of these."""
+    if text.startswith((".", "~")):  # a path
+        return ""
     if found := _MODELS_URI.match(text):
         name, number, stage, alias = found.groups()
         selector = f"v{number}" if number else alias or (stage or "").lower()

@@ -10,7 +10,9 @@ from blake3 import blake3
 
 from mreg.intake.scan import Source, SourceChanged, is_executable, not_read, scan
 from mreg.session.index import Index
+from mreg.session.locations import text_of
 from mreg.session.statcache import hiding_time, keys, same_bytes, settled, stamp
+from mreg.values.canonical import is_unicode
 from mreg.values.digest import digest
 from mreg.values.file_names import stored
 from mreg.values.records import DataSource, File, Manifest
@@ -55,7 +57,8 @@ def _open(path: str, flags: int) -> int:
 
 
 def data_source(index: Index, path: str) -> DataSource:
-    """What is to be recorded of a file that a version was made from, or of a folder: the digest of its manifest.
+    """What is to be recorded of a file that a version was made from, or of a folder: the digest of its manifest. It
+    is named as it was given, or by a file:// URL if the path is not Unicode.
 
     Raises MissingPath, NothingToLog, UnsupportedFile, UnreadableFile, SourceChanged."""
     sources, folders, _ = scan([path])
@@ -64,6 +67,7 @@ def data_source(index: Index, path: str) -> DataSource:
         File(one.path, one.status.st_size, name, is_executable(one)) for one, name in zip(sources, digests, strict=True)
     )
     size = sum(file.size for file in files)
+    name = stored(path) if is_unicode(path) else text_of(os.path.abspath(path))
     if os.path.isdir(path):
-        return DataSource("file", stored(path), digest(Manifest(files, folders).to_bytes()), size)
-    return DataSource("file", stored(path), files[0].digest, size)
+        return DataSource("file", name, digest(Manifest(files, folders).to_bytes()), size)
+    return DataSource("file", name, files[0].digest, size)

@@ -34,7 +34,7 @@ from mreg.refs.view import View
 from mreg.session import config
 from mreg.session.chunk_catalogue import WHOLE
 from mreg.session.context import Context
-from mreg.values import metadata
+from mreg.values import canonical, metadata
 from mreg.values.digest import digest as digest_of
 from mreg.values.entities import LogResult
 from mreg.values.formats import require
@@ -306,7 +306,8 @@ def _prepare(context: Context, request: LogRequest, effort: Effort, stack: ExitS
         is_base_far=bool(base and base.remote),
     )
     record = job.record(Manifest(()), "", "")
-    record.to_bytes()  # raises Unstorable
+    record.to_bytes()  # raises Unstorable, before anything is written
+    canonical.dumps(request.type)  # as that of a new artifact does
     number = heading.of(view.value(CONFIG)).format
     if beyond := record.beyond_format_1 or ("the expiry of a version" if request.ttl else ""):
         require(beyond, 2, number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from mreg import lazy
@@ -54,10 +54,30 @@ def dumps(value: Any, limit: int | None = None, what: str = "it") -> bytes:
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Unstorable(reason="a string in it is not valid Unicode") from None
+        error = Unstorable(reason=f"'{_wrong_word(value)}' is not valid Unicode")
+        error.facts["hint"] = "write it in UTF-8; for a file, rename it or the folder that it is in"
+        raise error from None
     if len(data) > limit:
         raise Unstorable(reason=f"{what} is larger than {limit >> 20} MiB")
     return data
+
+
+def _wrong_word(value: Any) -> str:
+    """What is not Unicode in a value: enough of it to be recognized in a long text."""
+    wrong = next(text for text in _strings(value) if not is_unicode(text))
+    return next(word for word in wrong.replace('"', " ").split() if not is_unicode(word))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All that stand in a value, its keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from (key, *_strings(member))
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _strings(member)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -136,6 +136,24 @@ def test_names_that_are_not_unicode_are_refused(filled: Any, log: Any) -> None:
     assert os.fsencode(with_json.error["path"]) == b"bad/w\xff.bin"
 
 
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("log one -a new -m \udcff", "\\udcff"),
+        ("log one -a new --input-uri s3://\udcff/x", "s3://\\udcff/x"),
+        ("log one -a new --type \udcff", "\\udcff"),
+        ("model describe Classifier \udcff", "\\udcff"),
+    ],
+)
+def test_a_text_that_is_not_unicode_is_refused_and_told(
+    filled: Any, unchanged: Callable[[], Any], line: str, word: str
+) -> None:
+    with unchanged():
+        result = filled(*line.split(" "))
+
+    assert_refused(result, 2, f"'{word}' is not valid Unicode", hint="write it in UTF-8")
+
+
 def test_names_that_are_one_in_another_normal_form_are_refused(filled: Any, log: Any) -> None:
     for name in ("caf\u00e9", "cafe\u0301"):
         (filled.home / "bad" / name).write_bytes(b"x")

@@ -251,6 +251,7 @@ def test_what_is_near_is_so_by_a_few_letters_or_begun() -> None:
         ("diff digits:v0..digits:v1", "write `mreg diff digits:v0 digits:v1`"),
         ("diff digits:v0...digits:v1", "write `mreg diff digits:v0 digits:v1`"),
         ("diff digits:v0 one", "write `mreg diff digits:v0 ./one`"),
+        ("diff nope:v0 ./one", "list what exists with `mreg ls`"),
         ("diff one digits:v0 --tensors", "write `mreg diff ./one digits:v0 --tensors`"),
         ("get digits:v0 out", "write `mreg get digits:v0 --output out`"),
         ("get team/digits:v0 out", "write `mreg get team/digits:v0 --output out`"),

@@ -574,8 +574,8 @@ def test_the_number_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_text_that_is_not_unicode_is_not_written() -> None:
-    with pytest.raises(Unstorable):
-        VERSION._replace(message="\udcff").to_bytes()
+    with pytest.raises(Unstorable, match="'n\\udcff/f' is not"):
+        VERSION._replace(message="see n\udcff/f for it").to_bytes()
 
 
 # Fuzzing: an object that would be written as it was read, or Malformed.
