@@ -181,7 +181,7 @@ def remove_artifact(context: Context, name: str, *, force: bool) -> Changed:
             if live:
                 raise NotEmpty(kind="artifact", name=name, count=len(live), things=_plural(live, "version"))
         release(draft, live)
-        for gone in (*live, ArtifactKey(name)):
+        for gone in (*draft.aliases(name), *live, ArtifactKey(name)):
             drop(draft, gone)
 
     return changed(context, context.commit(f"artifact rm {name}", build, alone=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mreg.refs.keys import AliasKey
-from mreg.refs.view import Refs
+from mreg.refs.view import Refs, alias_number
 from mreg.values import names
 from mreg.values.errors import InvalidInput, Unmet
 from mreg.values.names import parse_version
@@ -53,9 +53,10 @@ def parse(texts: str | Sequence[str] | None, moved: Sequence[AliasKey]) -> Expec
 
 
 def check(refs: Refs, expected: Expected) -> None:
-    """Raises AliasMoved where an alias is elsewhere."""
+    """Raises AliasMoved where an alias is elsewhere, DamagedRef where nobody can tell."""
     for key, place in expected.items():
-        found = refs.value(key) or NOWHERE
+        value = refs.value(key)
+        found = NOWHERE if value is None else f"v{alias_number(key, value)}"
         if found != place:
             raise AliasMoved(name=key.collection, alias=key.alias, expected=place, found=found)
 

@@ -27,7 +27,7 @@ from mreg.refs.keys import (
 )
 from mreg.refs.ref_files import Ref
 from mreg.refs.transaction import Draft
-from mreg.refs.view import View, link_target
+from mreg.refs.view import View, check_pointer, link_target
 from mreg.session.context import Context
 from mreg.values import names
 from mreg.values.changed import Changed
@@ -121,8 +121,10 @@ def _said(ref: Ref) -> str | None:
 
 
 def _move(draft: Draft, old: RefKey, new: RefKey) -> None:
+    """Raises DamagedRef."""
     ref = draft.view.ref(old)
     if ref.value is not None:
+        check_pointer(old, ref.value)
         draft.set(new, ref.value)
         draft.set(old, None)
     elif ref.last is not None:
@@ -130,9 +132,10 @@ def _move(draft: Draft, old: RefKey, new: RefKey) -> None:
 
 
 def _move_parts(draft: Draft, old: CollectionKey, new: CollectionKey) -> None:
-    """Those of the collection, and of its versions or links."""
+    """Those of the collection, and of its versions or links. Raises DamagedRef."""
     own, _ = keys.in_collection(old.kind, old.name)
     for key, value in draft.view.live(own, PartKey).items():
+        check_pointer(key, value)
         draft.set(key.of(_owner(key.owner, new)), value)
         draft.set(key, None)
 

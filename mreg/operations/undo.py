@@ -27,7 +27,7 @@ from mreg.refs.keys import (
 from mreg.refs.ref_files import DamagedRef
 from mreg.refs.rules import Root
 from mreg.refs.transaction import Draft, MissingPack
-from mreg.refs.view import View
+from mreg.refs.view import View, check_pointer
 from mreg.session.context import Context
 from mreg.values.change_rows import IMPORTED
 from mreg.values.entities import HistoryEntry
@@ -193,6 +193,8 @@ def _left_hanging(draft: Draft, gone: RefKey) -> str | None:
 
 
 def _unfit(draft: Draft, key: RefKey, value: str) -> str | None:
+    """Raises DamagedRef where the value, which is to come back, was damaged."""
+    check_pointer(key, value)
     need = rules.unmet(key, value, draft.value)
     if need:
         return f"{rules.words(key)} needs {rules.words(need.keys[0])}, which does not exist"

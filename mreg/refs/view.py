@@ -19,6 +19,7 @@ from mreg.refs.keys import (
     CONFIG,
     AliasKey,
     AnnotationKey,
+    AttachmentKey,
     CardKey,
     CollectionKey,
     CollectionKind,
@@ -90,7 +91,8 @@ class Refs(ABC):
         return {key: record_digest(key, found[key]) for key in sorted(found, key=lambda key: key.number)}
 
     def holders(self, gone: RefKey) -> list[RefKey]:
-        """The refs that need `gone` and would dangle without it. Raises DamagedRef."""
+        """The refs that need `gone` and would dangle without it. Raises DamagedRef, also where an alias or a link does
+        not say what it needs: that may be `gone`."""
         candidates = self.parts(gone)
         match gone:
             case VersionKey(artifact, _):
@@ -101,6 +103,9 @@ class Refs(ABC):
             case CollectionKey(name):
                 candidates |= self.live(keys.in_artifact(name), VersionKey)
                 candidates |= self.live(keys.in_links(name), LinkKey)
+        for key, value in candidates.items():
+            if rules.holds(key):
+                check_pointer(key, value)
         return rules.needing(gone, candidates)
 
     def parts(self, whole: RefKey) -> dict[RefKey, str]:
@@ -355,11 +360,23 @@ def link_target(key: LinkKey, value: str) -> LinkTarget:
     return target
 
 
-def record_digest(key: VersionKey, value: str) -> str:
-    """The digest that a version's ref holds. Raises DamagedRef."""
+def record_digest(key: VersionKey | AttachmentKey, value: str) -> str:
+    """The digest that the ref of a version or an attachment holds. Raises DamagedRef."""
     if rules.fault(key, value):
         raise DamagedRef(ref=key, reason="it contains no digest")
     return value
+
+
+def check_pointer(key: RefKey, value: str) -> None:
+    """Raises DamagedRef if the ref is of a kind that names a version or a record, and this value names none. What such
+    a ref holds is unknown: whoever takes it for nothing, or for something else, may delete just that."""
+    match key:
+        case AliasKey():
+            alias_number(key, value)
+        case LinkKey():
+            link_target(key, value)
+        case VersionKey() | AttachmentKey():
+            record_digest(key, value)
 
 
 def _as_seen(seen: Ref, told: Ref | None) -> Ref:

@@ -18,7 +18,7 @@ from mreg.refs.keys import (
     numbered,
 )
 from mreg.refs.transaction import Draft
-from mreg.refs.view import View, link_target
+from mreg.refs.view import View, check_pointer, link_target
 from mreg.sync import past
 from mreg.sync.arrival import Arrival, Drafted
 from mreg.sync.faults import AliasElsewhere, NumbersTaken, UnknownTravelAlias
@@ -162,12 +162,15 @@ class _Labels:
 
     def _set_aliases(self, wanted: Iterable[_Alias]) -> None:
         """By compare-and-swap: one moves only from where it was last seen, or if it was nowhere there that it has not
-        been here too. One that was removed there stays so, unless that is to be restored. Raises AliasElsewhere."""
+        been here too. One that was removed there stays so, unless that is to be restored. Raises AliasElsewhere,
+        DamagedRef."""
         moved = {one: at for one in wanted if (at := self._draft.value(one.target)) != f"v{one.to}"}
         doubtful = [one for one, at in moved.items() if self._may_be_moved(one, at)]
         ours = past.values_of(self._arrival.source, self._view, [one.key for one in doubtful])
         theirs = past.values_of(self._arrival.target, self._draft.view, [one.target for one in doubtful])
         for one, at in moved.items():
+            if at is not None:
+                check_pointer(one.target, at)
             if one in doubtful:
                 here = _meanings(self._view, one.origin, ours[str(one.key)])
                 there = _meanings(self._draft.view, one.there, theirs[str(one.target)])

@@ -15,7 +15,7 @@ from mreg.operations.resolve import Resolved
 from mreg.refs import rules
 from mreg.refs.keys import LinkKey, RefKey, VersionKey
 from mreg.refs.ref_files import Ref
-from mreg.refs.view import View
+from mreg.refs.view import View, check_pointer
 from mreg.sync.request import Request
 from mreg.values.named_tuple import NamedTuple
 from mreg.values.ref_texts import Reserved
@@ -113,7 +113,9 @@ def gaps(
 
 
 def meant(key: VersionKey | LinkKey, ref: Ref) -> Reserved:
-    """What this number of the source is kept for on the other side."""
+    """What this number of the source is kept for on the other side. Raises DamagedRef."""
+    if ref.value is not None:
+        check_pointer(key, ref.value)  # a number that is kept for nothing would stay so
     return rules.reserved(key, ref.last) or Reserved(_meant(key, ref.value if ref.value is not None else ref.last))
 
 

@@ -7,7 +7,7 @@ as a writer may be about to name it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ from mreg.operations.resolve import Resolved
 from mreg.refs import dead, journal as journals, ref_files
 from mreg.refs.journal import Entry, Mark
 from mreg.refs.keys import PartKey, RefKey, VersionKey
+from mreg.refs.ref_files import Ref
+from mreg.refs.view import check_pointer
 from mreg.session.context import Context
 from mreg.storage import Stat, Storage
 from mreg.upkeep import reach
@@ -97,6 +99,7 @@ def _whole_journal(context: Context) -> tuple[Mark, list[Entry]]:
 
 def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, now: float, grace: float) -> Plan:
     refs = ref_files.after(entries)
+    _check_pointers(refs)
     buried = dead.after(entries)
     records = ObjectsAt(context.storage, buried.get)
     going = decided(refs, records, policy, lambda seq: age_of(context, seq, now))
@@ -125,6 +128,13 @@ def _plan(context: Context, head: Mark, entries: list[Entry], policy: Policy, no
     stay = {name: index for name, index in read.items() if packs.key_of(name) not in doomed}
     drops = tuple(sorted(key for key in doomed if journals.is_data(key) and key not in buried))
     return Plan(head, doomed, kept, going, stay, needed, drops)
+
+
+def _check_pointers(refs: Mapping[RefKey, Ref]) -> None:
+    """Raises DamagedRef: what a damaged one holds, or what is reached from it, is unknown."""
+    for key, ref in refs.items():
+        if ref.value is not None:
+            check_pointer(key, ref.value)
 
 
 def _goes(key: RefKey, gone: set[VersionKey]) -> bool:
