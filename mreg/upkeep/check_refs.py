@@ -122,7 +122,7 @@ def _check_format(check: Check, entry: Entry, before: str | None) -> None:
     try:
         old, new = heading.of(before).format, heading.of(check.refs.state[CONFIG].value).format
     except DamagedConfig:
-        return  # said where the file is checked
+        return  # said where the config is checked
     if new < old:
         check.found.add("config", key_of(entry.seq), f"it lowers the format of the repository from {old} to {new}")
     elif entry.format != new:
@@ -155,23 +155,39 @@ def _may_be_data(key: str) -> bool:
 
 
 def _check_config(context: Context, check: Check) -> None:
+    """The file, and the value that an entry not applied yet will give it: that is what commands read already."""
+    file = NEVER
     try:
         data = config.read(context.storage)
         if data is None:
             check.found.add("config", CONFIG, "it is missing")
-            return
-        identity = config.identify(data)
-        ref = config.check(data)
-        settings = config.decode(ref)
+        else:
+            config.identify(data)  # before its checksum: what a newer format has in its place is unknown
+            file = config.check(data)
+            for fault in _config_faults(context, file):
+                check.found.add("config", CONFIG, fault)
     except Damaged as error:
         check.found.add("config", CONFIG, error.reason)
+    ref = check.refs.state[CONFIG]
+    if ref.seq > file.seq:
+        for fault in _config_faults(context, ref):
+            check.found.add("config", key_of(ref.seq), f"it makes a damaged {CONFIG}: {fault}")
+
+
+def _config_faults(context: Context, ref: Ref) -> Iterator[str]:
+    """What is wrong with this value of the config. Raises NewerFormat."""
+    try:
+        identity = heading.of(ref.value)
+        settings = config.decode(ref)
+    except DamagedConfig as error:
+        yield error.reason
         return
     if identity.id != context.identity.id or identity.format < context.identity.format:
-        check.found.add("config", CONFIG, "it changed its format or id")
+        yield "it changed its format or id"
     for name in sorted(settings.keys() & config.SETTINGS.keys()):
         fault = config.fault(name, settings[name])
         if fault:
-            check.found.add("config", CONFIG, f"it sets {name!r} to an invalid value: {fault}")
+            yield f"it sets {name!r} to an invalid value: {fault}"
 
 
 def _check_files(context: Context, check: Check, applied: Mark, head: Mark) -> None:

@@ -120,6 +120,37 @@ def test_an_entry_that_moves_what_can_be_no_ref_is_damaged_for_all(
     repo.fsck(repair=True)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [".".join(["a"] * 3000) + " = 1\n", "[gc\n", '[gc]\nkeep-last = "three"\n'],
+    ids=["nested too deeply", "no TOML", "a setting of another kind"],
+)
+def test_a_config_that_an_entry_not_yet_applied_damages_is_named(
+    settings: str, repo_with_two: Repository, storage: MemoryStorage
+) -> None:
+    head = repo_with_two._context.journal.look().head
+    before = f'format = 2\nid = "{repo_with_two.id}"\n'
+    made = Entry(
+        head.seq + 1,
+        head.digest,
+        "id",
+        "2026-01-01T00:00:00.000000Z",
+        "eve",
+        "h",
+        "c",
+        (Change("config.toml", before, before + settings),),
+        format=2,
+    )
+    storage.put(entry_key(made.seq), made.to_bytes())
+    file = storage.get("config.toml")
+
+    assert found(repo_with_two) == {("config", entry_key(made.seq))}
+    assert repo_with_two.fsck(repair=True).repaired == ()
+    assert storage.get("config.toml") == file, "a repair does not apply it"
+    ref_files.apply(storage, made)
+    assert found(repo_with_two) == {("config", "config.toml")}
+
+
 def test_a_version_that_is_no_digest_is_damage_for_who_reads_it(
     repo_with_two: Repository, storage: MemoryStorage
 ) -> None:
