@@ -166,7 +166,7 @@ class Opened:
         tables are kept in memory, and `use` is unavailable. Raises AlreadyInitialised, UnknownFormat."""
         number = config.FORMAT if format is None else check_known(format)
         text = config.initial(os.urandom(16).hex(), number)
-        if storage.get(CONFIG) is not None:  # also where nothing could be written
+        if config.exists(storage):  # also where nothing could be written
             raise AlreadyInitialised(location=location)
         if has_journal(storage):
             raise config.DamagedConfig(reason="it is missing")

@@ -6,8 +6,7 @@ import os
 import re
 
 from mreg import storage, values
-from mreg.refs.keys import CONFIG
-from mreg.session import places
+from mreg.session import config, places
 from mreg.session.locations import BUCKETS, WEB, Url
 from mreg.session.replica import Replica
 from mreg.storage import Remote
@@ -50,8 +49,8 @@ def check_place(url: Url) -> None:
 
 
 def prepare(replica: Replica) -> bool:
-    """Make ready for a new repository; False where there is one. Raises UnfitStore."""
-    if replica.remote.get(CONFIG) is not None:
+    """Make ready for a new repository; False where there is one. Raises UnfitStore, DamagedConfig."""
+    if config.exists(replica.remote):
         return False
     storage.probe.probe(replica.remote)
     replica.forget()

@@ -23,7 +23,7 @@ from typing import Any, Final
 from mreg.refs import journal as journals
 from mreg.refs.journal import Journal, Mark
 from mreg.storage import Storage
-from mreg.storage.base import Remote
+from mreg.storage.base import Remote, get_readable
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
 
@@ -186,7 +186,7 @@ def place_of(key: str) -> tuple[int, int] | None:
 
 
 def _packed(storage: Storage, key: str) -> bytes:
-    value = storage.get(key)
+    value = get_readable(storage, key)
     return value.data if value else b""
 
 

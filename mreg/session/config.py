@@ -14,7 +14,7 @@ from mreg.refs import heading, ref_files
 from mreg.refs.heading import DamagedConfig as DamagedConfig, Heading
 from mreg.refs.keys import CONFIG
 from mreg.refs.ref_files import Ref
-from mreg.storage import Storage, unreadable
+from mreg.storage import Remote, Storage, unreadable
 from mreg.storage.base import get_known
 from mreg.values import captures, formats, toml
 from mreg.values.canonical import Malformed
@@ -175,6 +175,14 @@ def read(storage: Storage) -> bytes | None:
     except OSError as error:
         raise DamagedConfig(reason=unreadable(error)) from error
     return value.data if value else None
+
+
+def exists(storage: Remote) -> bool:
+    """By reading it, which also shows that the store can be used. Raises DamagedConfig where it cannot be read."""
+    try:
+        return storage.get(CONFIG) is not None
+    except OSError as error:
+        raise DamagedConfig(reason=unreadable(error)) from error
 
 
 def decode(ref: Ref) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from mreg.refs.journal import Mark, key_of
-from mreg.storage.base import Listed, Remote
+from mreg.storage.base import Listed, Remote, get_readable
 from mreg.values.digest import digest
 
 
@@ -23,7 +23,7 @@ class LastEntry:
         spares reading it."""
         line = _line(mark, listed.etag) if listed and listed.key == key_of(mark.seq) and listed.etag else None
         if line is None or line != self._known():
-            found = self._remote.get(key_of(mark.seq))
+            found = get_readable(self._remote, key_of(mark.seq))
             if found is None or digest(found.data) != mark.digest:
                 return False
             line = _line(mark, found.etag)

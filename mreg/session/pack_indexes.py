@@ -18,7 +18,7 @@ from mreg.content import packs
 from mreg.content.packs import DamagedPack, PackIndex, RawIndex
 from mreg.refs.journal import Entry
 from mreg.storage import ABSENT, Storage
-from mreg.storage.base import Remote
+from mreg.storage.base import Remote, get_readable
 from mreg.storage.posix import LinkInStore
 from mreg.values.canonical import Malformed
 from mreg.values.errors import MregError
@@ -131,7 +131,7 @@ def _worth_reading(there: list[Span], entries: Iterable[int]) -> list[Span]:
 
 
 def _found(storage: Storage, span: Span, wanted: Mapping[str, int]) -> dict[str, PackIndex | None]:
-    value = storage.get(span.key)
+    value = get_readable(storage, span.key)
     found: dict[str, PackIndex | None] = {}
     for one in decode(value.data) if value else ():
         if one.name in wanted:
@@ -177,7 +177,7 @@ def collect(remote: Remote, entries: Callable[[int, int], Iterable[Entry]], last
         replaced: list[Span] = []
         while before and before[-1].size <= len(data) * _ALIKE and len(data) < LARGEST:
             replaced.append(before.pop())
-            value = remote.get(replaced[-1].key)
+            value = get_readable(remote, replaced[-1].key)
             new = [*(decode(value.data) if value else ()), *new]
             first, data = replaced[-1].first, encode(new)
         if sum(len(one.data) for one in new) + len(new) * (_HEAD.size + packs.HEADER_SIZE) <= _MOST:

@@ -29,7 +29,21 @@ from mreg.refs.keys import CONFIG
 from mreg.session import first_refs, made_config, pack_indexes, segments
 from mreg.session.last_entry import LastEntry
 from mreg.session.seen import Seen
-from mreg.storage.base import ABSENT, ANY, Expect, Listed, PutLost, Range, Remote, Staged, Stat, Storage, Value
+from mreg.storage.base import (
+    ABSENT,
+    ANY,
+    Expect,
+    Listed,
+    PutLost,
+    Range,
+    Remote,
+    Staged,
+    Stat,
+    Storage,
+    Value,
+    get_readable,
+    unreadable,
+)
 from mreg.storage.packed_folder import PackedFolder
 from mreg.storage.read_ahead import ReadAhead
 from mreg.storage.read_plan import ReadPlan
@@ -241,7 +255,7 @@ class Replica(Storage):
 
     def _record(self, key: str) -> Value | None:
         """The value of a key in the bucket. Records are kept here, and verified by their names when they are used."""
-        kept = self._local.get(key)
+        kept = get_readable(self._local, key)
         if kept is not None and digest(kept.data) == objects.name_of(key):
             return kept
         found = self.remote.get(key)
@@ -312,7 +326,7 @@ class Replica(Storage):
         return (parse(seq, data) for seq, data in found if data)
 
     def _known_entry(self, seq: int) -> bytes | None:
-        kept = self._local.get(key_of(seq))
+        kept = get_readable(self._local, key_of(seq))
         return kept.data if kept else self._segments.get(seq)
 
     def _first_config(self) -> Value | None:
@@ -339,7 +353,7 @@ class Replica(Storage):
             return False
         if self._segments.last.seq == segments.ENTRIES:
             key = key_of(segments.ENTRIES + 1)
-            if self._fetched(key) is None:
+            if self._fetched_ahead(key) is None:
                 self._seen.missing.add(key)
             elif last := self._segments.fetch(1):
                 self._last.note(*last)
@@ -353,7 +367,7 @@ class Replica(Storage):
 
     def _mend_config(self) -> None:
         """Where the bucket's does not say which repository it is, write what init wrote."""
-        found, first = self.remote.get(CONFIG), self.get(key_of(1))
+        found, first = get_readable(self.remote, CONFIG), self.get(key_of(1))
         if first is not None and not (found and made_config.is_config(found.data)):
             self._config = made_config.as_made(first.data)
             self.remote.put(CONFIG, self._config.data)
@@ -404,14 +418,14 @@ class Replica(Storage):
         with ThreadPoolExecutor(AT_ONCE) as pool:
             while True:
                 keys = [key_of(seq + ahead) for ahead in range(1, AT_ONCE + 1)]
-                values = list(pool.map(self._fetched, keys))
+                values = list(pool.map(self._fetched_ahead, keys))
                 if not all(value and _is_entry(key, value.data) for key, value in zip(keys, values, strict=True)):
                     return
                 seq += AT_ONCE
 
     def _fetch_all(self, keys: Iterable[str]) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._fetched, keys))
+            list(pool.map(self._fetched_ahead, keys))
 
     def _fetched(self, key: str) -> Value | None:
         """What is no entry is not kept: it would stay here after it was put right there."""
@@ -420,13 +434,21 @@ class Replica(Storage):
             self._keep(key, value.data)
         return value
 
+    def _fetched_ahead(self, key: str) -> Value | None:
+        """One that nobody has asked for: whoever does is told what is wrong with it."""
+        try:
+            return self._fetched(key)
+        except OSError as error:
+            unreadable(error)
+            return None
+
     def _keep(self, key: str, data: bytes) -> None:
         with suppress(PutLost, OSError):  # a full cache costs requests, and nothing else
             self._local.put(key, data, ABSENT)
 
     def _mark(self) -> Mark | None:
         """Up to where entries were applied."""
-        last = self._local.get(APPLIED)
+        last = get_readable(self._local, APPLIED)
         mark = parse_mark(last.data) if last else None
         return mark if mark and mark.seq else None
 

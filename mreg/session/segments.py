@@ -17,7 +17,7 @@ from typing import Final
 
 from mreg.refs.journal import Mark, key_of
 from mreg.small_files import make_folders
-from mreg.storage.base import Remote
+from mreg.storage.base import Remote, get_readable
 from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.digest import digest
 from mreg.values.errors import MregError
@@ -73,7 +73,7 @@ class Segments:
         if not every or not _is_chain(self._read.get(number - 1, [])[-1:] + every):
             return None
         seq = number * ENTRIES + len(every)
-        last = self._remote.get(key_of(seq))
+        last = get_readable(self._remote, key_of(seq))
         if last is None or last.data != every[-1]:
             return None
         self._read |= found
@@ -113,7 +113,7 @@ class Segments:
         self.last = None
 
     def _fetched(self, number: int) -> bytes:
-        found = self._remote.get(_key(number))
+        found = get_readable(self._remote, _key(number))
         return found.data if found else b""
 
     def _kept(self, number: int) -> list[bytes]:

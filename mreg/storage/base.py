@@ -79,9 +79,19 @@ _UNREADABLE = frozenset(
 )  # a bad sector or check sum as ext4, XFS, btrfs and ZFS tell it; a folder in a file's place
 
 
+class TooLarge(OSError):
+    """A value has more than MAX_VALUE bytes: mreg did not write it. size: where the store knows it without reading."""
+
+    def __init__(self, where: str, size: int | None = None) -> None:
+        known = "" if size is None else f" ({size} bytes)"
+        super().__init__(errno.EFBIG, f"it is larger than {MAX_VALUE >> 20} MiB{known}", where)
+
+
 def unreadable(error: OSError) -> str:
     """What to say of a value that cannot be read because it, and not the machine, is damaged. Raises `error` where
     that is not so."""
+    if isinstance(error, TooLarge):
+        return error.strerror or ""
     if error.errno not in _UNREADABLE:
         raise error
     return f"it cannot be read ({error.strerror})"
@@ -167,8 +177,8 @@ class Remote(ABC):
         """The whole value, or None where there is none. For small values; see `read` for large ones.
         Raises IsADirectoryError where something that is no file has the key's name.
 
-        Of one larger than MAX_VALUE only so much is read, which no digest and no check sum will fit: what somebody
-        hostile put there costs no more memory than that.
+        Raises TooLarge where it has more than MAX_VALUE bytes. A store that knows the size first reads nothing of it:
+        what somebody hostile put there costs neither memory nor time.
         """
 
     @abstractmethod
@@ -343,6 +353,16 @@ def get_known(storage: Storage, key: str) -> Value | None:
         storage.look_again(key)
         value = storage.get(key)
     return value
+
+
+def get_readable(storage: Remote, key: str) -> Value | None:
+    """The value, or None where there is none or it is damaged such that it cannot be read: for what can be done
+    without."""
+    try:
+        return storage.get(key)
+    except OSError as error:
+        unreadable(error)
+        return None
 
 
 def stat_known(storage: Storage, key: str) -> Stat | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from mreg import lazy
 from mreg.storage import answers, unsure
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, Value
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, TooLarge, Value
 from mreg.storage.keys import check_key
 from mreg.storage.unsure import Answer
 from mreg.values.errors import MregError
@@ -65,7 +65,7 @@ class Bucket(Remote):
         def get() -> Value | None:
             found = self._obstore.get(self._patient, path)
             if found.meta["size"] > MAX_VALUE:
-                return Value(self._range(path, 0, MAX_VALUE), "")
+                raise TooLarge(key, found.meta["size"])
             return Value(bytes(found.bytes()), found.meta["e_tag"] or "")
 
         return self._unless_missing(get)
@@ -185,7 +185,10 @@ class Bucket(Remote):
         return told["e_tag"] or None
 
     def _read_back(self, key: str) -> bytes | None:
-        found = self.get(key)
+        try:
+            found = self.get(key)
+        except TooLarge:
+            return b""  # not what was put
         return found.data if found else None
 
     def _unless_missing(self, ask: Callable[[], _T]) -> _T | None:

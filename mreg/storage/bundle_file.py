@@ -26,7 +26,7 @@ from blake3 import blake3
 
 from mreg import lazy
 from mreg.small_files import in_place_of, read_start
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, Value
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, PutLost, Staged, Stat, TooLarge, Value
 from mreg.storage.flush import flush_folder, fsync
 from mreg.storage.keys import is_key
 from mreg.storage.memory import MemoryStaged, MemoryStorage
@@ -162,7 +162,9 @@ class BundleFile(MemoryStorage):
         member = self._members.get(key)
         if member is None:
             return super().get(key)
-        return Value(self._read(member, 0, min(member.length, MAX_VALUE)), "")
+        if member.length > MAX_VALUE:
+            raise TooLarge(key, member.length)
+        return Value(self._read(member, 0, member.length), "")
 
     def read(self, key: str, start: int, length: int) -> bytes:
         member = self._members.get(key)

@@ -23,6 +23,7 @@ from mreg.storage.base import (
     Staged,
     Stat,
     Storage,
+    TooLarge,
     Value,
 )
 from mreg.storage.keys import check_key
@@ -51,7 +52,9 @@ class MemoryStorage(Storage):
 
     def get(self, key: str) -> Value | None:
         entry = self._find(key)
-        return Value(entry.data[:MAX_VALUE], entry.etag) if entry else None
+        if entry and len(entry.data) > MAX_VALUE:
+            raise TooLarge(key, len(entry.data))
+        return Value(entry.data, entry.etag) if entry else None
 
     def read(self, key: str, start: int, length: int) -> bytes:
         if start < 0 or length < 0:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from stat import S_ISREG
 from typing import TypeVar
 
-from mreg.storage.base import MAX_VALUE
+from mreg.storage.base import MAX_VALUE, TooLarge
 from mreg.storage.posix import LinkInStore
 from mreg.values import file_names
 from mreg.values.names import composed
@@ -48,12 +48,17 @@ def read_whole(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        if not S_ISREG(os.fstat(fd).st_mode):
+        found = os.fstat(fd)
+        if not S_ISREG(found.st_mode):
             raise _no_file(path)
+        if found.st_size > MAX_VALUE:
+            raise TooLarge(path, found.st_size)
         parts, left = [], MAX_VALUE
-        while block := os.read(fd, min(_CHUNK, left)):
+        while block := os.read(fd, _CHUNK):
             parts.append(block)
             left -= len(block)
+            if left < 0:  # it grows, or the file system told no size
+                raise TooLarge(path)
         return b"".join(parts)
     finally:
         os.close(fd)

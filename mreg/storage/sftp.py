@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from mreg import lazy
 from mreg.storage import unsure
 from mreg.storage.answers import NoServer
-from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, Value
+from mreg.storage.base import ABSENT, ANY, MAX_VALUE, Expect, Listed, PutLost, Remote, Stat, TooLarge, Value
 from mreg.storage.keys import check_key, is_key
 from mreg.storage.temporary import is_abandoned, is_temporary, temporary_name
 from mreg.storage.unsure import Answer
@@ -95,7 +95,7 @@ class Sftp(Remote):
     # The contract.
 
     def get(self, key: str) -> Value | None:
-        data = self._read(key, 0, MAX_VALUE)
+        data = self._read(key, 0, None)
         return None if data is None else Value(data, "")
 
     def read(self, key: str, start: int, length: int) -> bytes:
@@ -123,8 +123,10 @@ class Sftp(Remote):
             self._repeat(lambda client: self._replace(client, path, iter([value])))
         elif expect is not ABSENT:
             raise ValueError(f"SFTP cannot compare: {expect!r}")
-        elif not unsure.create(key, value, lambda: self._create(path, value), lambda: self._read(key, 0, MAX_VALUE)):
-            raise PutLost(key=key)
+        else:
+            enough = len(value) + 1  # to tell it from anything else
+            if not unsure.create(key, value, lambda: self._create(path, value), lambda: self._read(key, 0, enough)):
+                raise PutLost(key=key)
 
     def send(self, key: str, file: BinaryIO) -> None:
         path, start = self._path(key), file.tell()
@@ -184,14 +186,17 @@ class Sftp(Remote):
 
     # Steps, in the loop's thread.
 
-    def _read(self, key: str, start: int, length: int) -> bytes | None:
+    def _read(self, key: str, start: int, length: int | None) -> bytes | None:
+        """Part of a file, or the whole where no length is given. Raises TooLarge of a whole one."""
         path = self._path(key)
 
         async def read(client: Any) -> bytes | None:
             found = await self._attributes(client, path)
             if found is None:
                 return None
-            wanted = max(0, min(length, found.size - start))
+            if length is None and found.size > MAX_VALUE:
+                raise TooLarge(key, found.size)
+            wanted = max(0, found.size - start if length is None else min(length, found.size - start))
             if not wanted:
                 return b""
             async with client.open(path, "rb") as file:
@@ -306,6 +311,8 @@ class Sftp(Remote):
         ssh = self._ssh
         try:
             return await work(await self._connected())
+        except TooLarge:  # no fault of the connection
+            raise
         except ssh.HostKeyNotVerifiable:
             raise UnknownHost(server=self.url) from None
         except ssh.PermissionDenied:

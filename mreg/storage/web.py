@@ -23,7 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 from mreg.storage.answers import NoServer
-from mreg.storage.base import ANY, MAX_VALUE, Expect, Listed, Remote, Stat, Value
+from mreg.storage.base import ANY, MAX_VALUE, Expect, Listed, Remote, Stat, TooLarge, Value
 from mreg.storage.keys import check_key
 from mreg.values.errors import Failed, Refused
 
@@ -80,7 +80,15 @@ class Web(Remote):
 
     def get(self, key: str) -> Value | None:
         with self._ask("GET", key) as answer:
-            return None if answer is None else Value(self._body(answer, MAX_VALUE), "")
+            if answer is None:
+                return None
+            size = _length(answer)
+            if size is not None and size > MAX_VALUE:
+                raise TooLarge(key, size)
+            data = self._body(answer, MAX_VALUE + 1)
+            if len(data) > MAX_VALUE:
+                raise TooLarge(key)
+            return Value(data, "")
 
     def read(self, key: str, start: int, length: int) -> bytes:
         check_key(key)

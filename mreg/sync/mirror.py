@@ -19,6 +19,7 @@ from mreg.refs.ref_files import Ref, encode
 from mreg.session import config
 from mreg.session.context import Context
 from mreg.storage import ABSENT, PutLost, Storage
+from mreg.storage.base import get_readable
 from mreg.values.errors import Refused
 from mreg.values.progress import Progress
 from mreg.values.transfers import Mirrored
@@ -81,7 +82,7 @@ def _put_entry(source: Context, storage: Storage, seq: int, location: str) -> No
     try:
         storage.put(key_of(seq), data, ABSENT)
     except PutLost:
-        there = storage.get(key_of(seq))
+        there = get_readable(storage, key_of(seq))
         if there is None or there.data != data:
             raise Diverged(location=location, seq=seq) from None
 

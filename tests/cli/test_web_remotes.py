@@ -15,6 +15,7 @@ import pytest
 from web_server import Files, WebServer
 
 from mreg.storage.answers import NoServer
+from mreg.storage.base import TooLarge
 from mreg.storage.web import BadAnswer, OnlyToRead, Web
 
 
@@ -221,6 +222,21 @@ def test_bytes_that_the_server_changed_are_not_handed_out(team: Any) -> None:
 
     assert done.code == 5
     assert not (team.home / "out").exists()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_value_larger_than_any_may_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+    (tmp_path / "fits").write_bytes(b"123")
+    (tmp_path / "large").write_bytes(b"1234")
+    monkeypatch.setattr("mreg.storage.web.MAX_VALUE", 3)
+    if not told:
+        monkeypatch.setattr("mreg.storage.web._length", lambda _: None)
+
+    with serving(tmp_path, Files) as url:
+        found = Web(url).get("fits")
+        assert found is not None and found.data == b"123"
+        with pytest.raises(TooLarge):
+            Web(url).get("large")
 
 
 def test_ranges_beyond_the_end_and_missing_keys(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from servers import KEY, SECRET, Server
 
 from mreg.storage import ABSENT, PutLost, Remote, answers, clouds
 from mreg.storage.answers import AccessDenied, NoAnswer, NoBucket, NoCredentials, StoreBusy, WrongRegion
+from mreg.storage.base import TooLarge
 from mreg.storage.bucket import Bucket
 from mreg.storage.clouds import InvalidBucket, open_bucket
 from mreg.storage.unsure import UnsureWrite
@@ -35,6 +36,17 @@ class TestBucket(RemoteContract):
 
     def make_storage(self) -> Remote:
         return at(self.server.place())
+
+
+def test_a_value_larger_than_any_may_be_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = at(server.place())
+    bucket.put("fits", b"123")
+    bucket.put("large", b"1234")
+    monkeypatch.setattr("mreg.storage.bucket.MAX_VALUE", 3)
+
+    assert data_of(bucket, "fits") == b"123"
+    with pytest.raises(TooLarge):
+        bucket.get("large")
 
 
 def test_lists_of_several_pages_are_whole_and_start_where_asked(server: Server) -> None:

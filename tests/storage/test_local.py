@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from mreg.storage import ABSENT, ANY, PutLost, Storage, lock as lock_module
-from mreg.storage.base import MAX_VALUE
+from mreg.storage import ABSENT, ANY, PutLost, Storage, lock as lock_module, reading
+from mreg.storage.base import MAX_VALUE, TooLarge
 from mreg.storage.local import LocalStorage
 from mreg.testing.faults import Crash
 from mreg.testing.storage_contract import StorageContract, put
@@ -831,15 +831,29 @@ def test_a_stranger_can_read_and_change_nothing() -> None:
         assert list(storage.list("")) == ["f/a"]
 
 
-def test_no_more_of_a_value_is_read_than_any_may_have(root: Path, storage: LocalStorage) -> None:
+def test_a_value_larger_than_any_may_be_is_refused_unread(
+    root: Path, storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage.put("objects/huge", b"x")
     (root / "objects" / "huge").chmod(0o644)
     os.truncate(root / "objects" / "huge", 1 << 40)  # a hole: costs nothing to have
+    monkeypatch.setattr(reading.os, "read", lambda *_: pytest.fail("it was read"))
 
-    value = storage.get("objects/huge")
+    with pytest.raises(TooLarge, match=f"it is larger than 128 MiB .{1 << 40} bytes") as caught:
+        storage.get("objects/huge")
+
+    assert caught.value.filename == str(root / "objects" / "huge")
+    monkeypatch.undo()
+    storage.put("objects/huge", b"small")
+    assert storage.get("objects/huge") == (b"small", blake3(b"small").hexdigest())
+
+
+def test_a_value_as_large_as_any_may_be_is_read(root: Path, storage: LocalStorage) -> None:
+    storage.put("objects/large", b"x")
+    (root / "objects" / "large").chmod(0o644)
+    os.truncate(root / "objects" / "large", MAX_VALUE)
+
+    value = storage.get("objects/large")
 
     assert value is not None
     assert len(value.data) == MAX_VALUE
-    assert value.etag == blake3(value.data).hexdigest()
-    storage.put("objects/huge", b"small", value.etag)
-    assert storage.get("objects/huge") == (b"small", blake3(b"small").hexdigest())

@@ -5,13 +5,26 @@ from __future__ import annotations
 import pytest
 
 from mreg.storage import Storage
+from mreg.storage.base import TooLarge
 from mreg.storage.memory import MemoryStorage
+from mreg.testing.remote_contract import data_of
 from mreg.testing.storage_contract import StorageContract, put
 
 
 class TestMemoryStorage(StorageContract):
     def make_storage(self) -> Storage:
         return MemoryStorage()
+
+
+def test_a_value_larger_than_any_may_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    storage.put("fits", b"123")
+    storage.put("large", b"1234")
+    monkeypatch.setattr("mreg.storage.memory.MAX_VALUE", 3)
+
+    assert data_of(storage, "fits") == b"123"
+    with pytest.raises(TooLarge):
+        storage.get("large")
 
 
 def test_an_etag_is_never_given_twice() -> None:

@@ -20,9 +20,10 @@ from mreg.session.buckets import open_remote_store
 from mreg.session.locations import remote_of
 from mreg.storage import ABSENT, Remote
 from mreg.storage.answers import NoServer
+from mreg.storage.base import TooLarge
 from mreg.storage.sftp import NotLetIn, Sftp, SftpFault, UnknownHost
 from mreg.storage.temporary import temporary_name
-from mreg.testing.remote_contract import RemoteContract
+from mreg.testing.remote_contract import RemoteContract, data_of
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,17 @@ class TestSftp(RemoteContract):
 
     def make_storage(self) -> Remote:
         return at(f"{self.url}/{uuid.uuid4().hex[:12]}")
+
+
+def test_a_value_larger_than_any_may_be_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = at(f"{server}/{uuid.uuid4().hex[:12]}")
+    folder.put("fits", b"123")
+    folder.put("large", b"1234")
+    monkeypatch.setattr("mreg.storage.sftp.MAX_VALUE", 3)
+
+    assert data_of(folder, "fits") == b"123"
+    with pytest.raises(TooLarge):
+        folder.get("large")
 
 
 def test_a_folder_is_used_from_both_sides(server: str, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from mreg.content import packs
 from mreg.content.objects import key_of as object_key
+from mreg.refs.heading import DamagedConfig
 from mreg.refs.journal import key_of as entry_key
+from mreg.refs.keys import CONFIG
 from mreg.repository import Repository
 from mreg.session.context import Context
 from mreg.storage import Storage
@@ -20,6 +22,7 @@ from mreg.storage.local import LocalStorage
 from mreg.storage.memory import MemoryStorage
 from mreg.testing.faults import Crash, FaultyStorage
 from mreg.upkeep.findings import Report
+from mreg.upkeep.repair_refs import rescue
 from mreg.values.digest import digest
 from mreg.values.errors import Damaged, MregError
 
@@ -352,21 +355,39 @@ def test_no_damage_makes_a_command_fail_with_anything_but_an_error_of_mreg(
                 pass
 
 
-@pytest.mark.parametrize("what", ["version ref", "middle entry", "record", "manifest", "card", "config"])
+def hostile(folder: Path, content: dict[str, bytes], key: str) -> LocalStorage:
+    """A store with this content, in which the file of this key is larger than any may be."""
+    local = LocalStorage(folder / "hostile", durable=False)
+    for other, data in content.items():
+        local.put(other, data)
+    path = folder / "hostile" / key
+    path.chmod(0o644)
+    os.truncate(path, 1 << 40)  # a hole: costs nothing to have
+    return local
+
+
+def test_a_config_of_a_size_that_none_has_is_damage_that_can_be_repaired(
+    scene: Scene, tmp_path: Path, content: Callable[[Storage], dict[str, bytes]]
+) -> None:
+    local = hostile(tmp_path, content(scene.storage), CONFIG)
+
+    with pytest.raises(DamagedConfig, match="it is larger than 128 MiB"):
+        Context(local, "hostile")
+
+    assert [one.what for one in rescue(local, None)] == [CONFIG]
+    assert get(local, CONFIG) == get(scene.storage, CONFIG)
+
+
+@pytest.mark.parametrize("what", ["version ref", "middle entry", "record", "manifest", "card"])
 def test_a_file_of_a_size_that_none_has_is_damage_and_costs_no_memory(
     what: str, scene: Scene, tmp_path: Path, content: Callable[[Storage], dict[str, bytes]]
 ) -> None:
-    local = LocalStorage(tmp_path / "hostile", durable=False)
-    for key, data in content(scene.storage).items():
-        local.put(key, data)
-    path = tmp_path / "hostile" / scene.key(what)
-    path.chmod(0o644)
-    os.truncate(path, 1 << 40)  # a hole: costs nothing to have
+    local = hostile(tmp_path, content(scene.storage), scene.key(what))
 
     with Repository(Context(local, "hostile", author="eve")) as repo:
         report = repo.fsck()
         assert scene.key(what) in {finding.what for finding in report.findings}
-        if what in ("version ref", "card", "config"):
+        if what in ("version ref", "card"):
             assert repo.fsck(repair=True).findings == ()
             assert get(local, scene.key(what)) == get(scene.storage, scene.key(what))
         elif what != "middle entry":
