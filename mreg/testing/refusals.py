@@ -58,7 +58,7 @@ _DISPENSABLE = {
 }
 
 _PLAIN = """
-access chown close dup fstat listdir lseek lstat makedirs mkdir open pread preadv read readv rename replace rmdir
+access chown close dup fstat listdir lseek lstat mkdir open pread preadv read readv rename replace rmdir
 scandir stat unlink walk write
 """
 
