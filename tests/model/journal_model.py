@@ -110,10 +110,15 @@ class Journalled(Registry):
         """The numbers of the entries."""
         if since > len(self.journal):
             raise InvalidInput(message=str(since))
-        concerned = [seq for seq, entry in enumerate(self.journal, 1) if name is None or _concerns(entry, name)]
+        concerned: list[int] = []
+        called = name
+        for seq, entry in reversed(list(enumerate(self.journal, 1))):
+            if called is None or _concerns(entry, called):
+                concerned.append(seq)
+            called = called and _name_before(entry, called)
         if name is not None and not concerned:
             raise NotFound(message=name)
-        later = [seq for seq in concerned if seq > since]
+        later = [seq for seq in reversed(concerned) if seq > since]
         return later if limit is None else later[max(len(later) - limit, 0) :]
 
     def undo(self, seq: int) -> None:
@@ -234,6 +239,15 @@ def _concerns(entry: Entry, name: str) -> bool:
         if kind == "run" and any(value and value.partition(":")[0] == name for value in pair):
             return True
     return False
+
+
+def _name_before(entry: Entry, name: str) -> str:
+    """What is called `name` after the entry, which may have renamed it."""
+    for kind in ("artifact", "model"):
+        gone = [fact[1] for fact, (_, new) in entry.changes.items() if fact[0] == kind and new is None]
+        if gone and entry.changes.get((kind, name), (name, None))[0] is None:
+            return str(gone[0])
+    return name
 
 
 def _seconds(text: str) -> float:
