@@ -23,7 +23,7 @@ def _leave(number: int, _: object) -> None:
 
 
 _raised = 0
-"""How often `_interrupt` has raised KeyboardInterrupt."""
+"""How many KeyboardInterrupts are on their way."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -51,9 +51,12 @@ def _interrupt_soon() -> None:
 
 def _raise_again(dropped: UnraisableHookArgs) -> None:
     """Python drops what is raised in a destructor, a callback of a weak reference, or a generator at its end."""
+    global _raised
     if dropped.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(dropped)
-    elif _raised == 1:  # a second one only breaks off what the first has made begin
+        return
+    _raised -= 1
+    if not _raised:  # else it only broke off what another has made begin
         _interrupt_soon()
 
 

@@ -442,9 +442,10 @@ def in_import(arguments):
     importlib._bootstrap._module_locks["victim"] = kill  # which is called while the lock of all imports is held
     import victim
 def in_callback(arguments):
-    thing = Thing()
-    ref = weakref.ref(thing, lambda _: (kill(), time.sleep(0)))
-    del thing
+    for act in (kill, lambda: time.sleep(60)):  # where the interrupt is dropped, and dropped again
+        thing = Thing()
+        ref = weakref.ref(thing, lambda _: (act(), time.sleep(0)))
+        del thing
 def run(arguments):
     globals()[sys.argv[1]](arguments)
     time.sleep(60)
