@@ -201,6 +201,20 @@ def test_a_base_that_is_cut_off_is_noticed(tmp_path: Path, size: int) -> None:
     assert caught.value.errno == errno.EIO
 
 
+@pytest.mark.parametrize("length", [4, 20, 1 << 31])
+def test_a_key_that_is_longer_than_its_record_is_noticed(tmp_path: Path, length: int) -> None:
+    data = bytearray(encode([("a/b", b""), ("b", b"2")]))
+    record = data.index(b"\3\0\0\0a/b")
+    data[record : record + 4] = length.to_bytes(4, "little")
+    (tmp_path / "base").write_bytes(data)
+    base = PackedFile(str(tmp_path / "base"))
+
+    for use in (lambda: base.get("a/b"), lambda: list(base.listing("")), lambda: list(base.folders("a"))):
+        with pytest.raises(OSError) as caught:
+            use()
+        assert caught.value.errno == errno.EIO
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_of_a_damaged_base_something_is_read_or_it_is_said(data: st.DataObject) -> None:
