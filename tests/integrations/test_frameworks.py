@@ -109,5 +109,7 @@ def test_one_line_saves_a_model_of_torch_scikit_learn_and_xgboost(places: tuple[
     run("save_models", places[0])
 
 
-def test_tensors_of_every_dtype_are_read_without_a_copy(places: tuple[Path, Path]) -> None:
+def test_tensors_of_every_dtype_are_read_without_a_copy_on_disk(places: tuple[Path, Path], tmp_path: Path) -> None:
     run("load_tensors", places[0])
+
+    assert not list(tmp_path.rglob("*.safetensors"))

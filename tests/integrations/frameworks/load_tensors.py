@@ -1,4 +1,4 @@
-"""Reads tensors of every dtype that torch has out of a version, without a copy: the values that were saved."""
+"""Reads tensors of every dtype that torch has out of a version, without a copy on disk: the values that were saved."""
 
 import sys
 
