@@ -35,13 +35,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     global _received, _raised
     _received = number
     for other in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _disregard)
     sys.unraisablehook = _raise_again
     if frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
         _interrupt_soon()
     else:
         _raised += 1
         raise KeyboardInterrupt
+
+
+def _disregard(number: int, frame: FrameType | None) -> None:
+    """Not SIG_IGN: of a signal that came just before that is set, Python prints a traceback."""
 
 
 def _interrupt_soon() -> None:

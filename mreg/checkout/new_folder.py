@@ -44,17 +44,23 @@ class Tree:
     all its files and folders are to bear, in nanoseconds since 1970."""
 
     def __init__(self, path: str, moment: int | None = None) -> None:
-        os.mkdir(path)
         self.path = path
         self._moment = moment
         self.written: list[tuple[File, os.stat_result]] = []
         """What `fill` has made: each file with its status when it was closed."""
-        self._root = os.open(path, _FOLDER)
         self._begun: Future[bool] | None = None
-        self._folder: tuple[str, int] = "", os.dup(self._root)
-        """The folder that was asked for last, and its handle: files come folder by folder."""
 
     def __enter__(self) -> Tree:
+        try:
+            os.mkdir(self.path)
+            self._root = os.open(self.path, _FOLDER)
+            self._folder: tuple[str, int] = "", os.dup(self._root)
+            """The folder that was asked for last, and its handle: files come folder by folder."""
+        except FileExistsError:  # it is somebody else's
+            raise
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -434,7 +434,7 @@ def test_a_signal_while_modules_are_loaded_ends_the_command(
 
 
 _SIGNAL_IN_RUN = """
-import functools, importlib, os, sys, time, weakref
+import functools, importlib, os, signal, sys, time, weakref
 import mreg.__main__, mreg.cli.main
 kill = functools.partial(os.kill, os.getpid(), int(sys.argv[2]))
 class Thing: pass
@@ -446,6 +446,15 @@ def in_callback(arguments):
         thing = Thing()
         ref = weakref.ref(thing, lambda _: (act(), time.sleep(0)))
         del thing
+def in_company(arguments):
+    all = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, all)
+    for number in {signal.SIGTERM, signal.SIGHUP, int(sys.argv[2])}:
+        os.kill(os.getpid(), number)
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, all)
+    finally:
+        cleaned = [str(number) for number in range(10)]
 def run(arguments):
     globals()[sys.argv[1]](arguments)
     time.sleep(60)
@@ -472,6 +481,54 @@ def test_a_signal_where_an_exception_would_do_harm_or_be_lost_ends_the_command_j
 
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
     assert (tmp_path / "loaded").exists() == (place == "in_import")
+
+
+@SIGNALS
+def test_signals_that_come_together_end_the_command_without_a_traceback(tmp_path: Path, number: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_IN_RUN, "in_company", str(int(number))],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        preexec_fn=_heed_signals,
+    )
+
+    assert done.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+_SIGNAL_AT_FOLDER = """
+import os, sys
+number = int(sys.argv.pop(1))
+from mreg.__main__ import entry
+make = os.mkdir
+def mkdir(path, *given, **named):
+    make(path, *given, **named)
+    if ".mreg-" in str(path):
+        os.kill(os.getpid(), number)
+os.mkdir = mkdir
+entry()
+"""
+
+
+@SIGNALS
+@pytest.mark.parametrize("line", [["get", "digits", "-o"], ["export", "digits", "--hf"]], ids=["get", "export"])
+def test_a_signal_as_soon_as_a_folder_is_made_leaves_none(
+    filled: Any, tmp_path: Path, line: list[str], number: signal.Signals
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_AT_FOLDER, str(int(number)), *line, str(target / "it")],
+        cwd=filled.home,
+        capture_output=True,
+        check=False,
+        preexec_fn=_heed_signals,
+    )
+
+    assert (done.returncode, done.stderr.splitlines()[:1]) == (128 + number, [b"error: interrupted"])
+    assert list(target.iterdir()) == []
 
 
 def test_an_interrupt_that_something_made_another_error_of_is_one(capsys: pytest.CaptureFixture[str]) -> None:
