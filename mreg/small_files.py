@@ -31,7 +31,7 @@ def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
             raise NotAFile(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if only_files and not stat.S_ISREG(mode):
             raise NotAFile(errno.EINVAL, "it is not a file", path)
-        os.set_blocking(descriptor, True)
+        os.set_blocking(descriptor, not stat.S_ISREG(mode))  # some files of /proc wait for what never comes
         data = bytearray()
         while len(data) < most and (part := os.read(descriptor, min(_STEP, most - len(data)))):
             data += part
@@ -42,6 +42,16 @@ def read_start(path: str, most: int, *, only_files: bool = True) -> bytes:
     finally:
         os.close(descriptor)
     return bytes(data)
+
+
+def regular(path: str, flags: int) -> int:
+    """An opener for `open`, which waits for nobody: a pipe, a device or a folder in the place of the file is refused.
+    Raises NotAFile, OSError."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "it is not a file", path)
+    return descriptor
 
 
 def make_folders(path: str) -> None:

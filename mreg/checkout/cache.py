@@ -22,7 +22,7 @@ from mreg import lazy
 from mreg.checkout.cache_lock import locked
 from mreg.checkout.ready_copies import NoCache
 from mreg.session.places import check_cache, default_cache
-from mreg.small_files import make_folders
+from mreg.small_files import make_folders, regular
 from mreg.storage import temporary
 from mreg.values.named_tuple import NamedTuple
 
@@ -237,7 +237,7 @@ def _unused(found: Sequence[_Found], since: float | None, size: int | None) -> l
 def _origin(path: str) -> tuple[str | None, str | None]:
     """What the third line of a `.json` says: the version and its repository."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=regular) as file:
             file.readline()
             file.readline()
             said: Any = lazy.json.loads(file.readline())

@@ -16,6 +16,7 @@ With the setting `use.hard-links` versions share files: they are links to those 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from mreg import checkout, lazy, storage
 from mreg.checkout.cache_lock import locked
-from mreg.small_files import in_place_of, make_folders
+from mreg.small_files import in_place_of, make_folders, regular
 from mreg.storage.posix import clone, disk_fails, set_mode
 from mreg.values.errors import Failed, InvalidInput
 
@@ -136,8 +137,9 @@ class ReadyCopies:
         folder = os.path.join(self._cache, "versions")
         for name in os.listdir(folder):
             if name.endswith(".json"):
-                copy = os.path.join(folder, name.removesuffix(".json"))
-                with suppress(OSError, ValueError), open(os.path.join(folder, name), encoding="utf-8") as file:
+                record = os.path.join(folder, name)
+                copy = record.removesuffix(".json")
+                with suppress(OSError, ValueError), open(record, encoding="utf-8", opener=regular) as file:
                     file.readline()
                     found |= {digest: os.path.join(copy, path) for path, digest in json.loads(file.readline()).items()}
         return found
@@ -208,7 +210,11 @@ class ReadyCopies:
         scratch = self._scratch()
         with suppress(FileNotFoundError):
             os.rename(folder, scratch)
-        lazy.shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):
+            if stat.S_ISDIR(os.lstat(scratch).st_mode):
+                lazy.shutil.rmtree(scratch)
+            else:  # which `rmtree` would open, and a pipe waits to be opened at its other end
+                os.unlink(scratch)
 
     def _write_stamps(self, version: str, stamps: Stamps | None, files: Sequence[File], name: str) -> None:
         # Not flushed: what cannot be read later is verified again.
@@ -242,7 +248,7 @@ def _set_mode(path: str, mode: int) -> None:
 
 def _read_stamps(path: str) -> Stamps | None:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=regular) as file:
             stamps = json.loads(file.readline())
     except (OSError, ValueError):
         return None
@@ -275,8 +281,10 @@ def _look(folder: str) -> Stamps | None:
                     ]
                 if entry is None and prefix:
                     stamps[prefix] = []
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
     return stamps
 
 

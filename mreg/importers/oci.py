@@ -164,7 +164,7 @@ def _layer(
     if kind.endswith(("+gzip", "+zstd", ".gzip")):
         raise MalformedSource(path=digest, reason=f"it is compressed ({kind}), which is not supported")
     if kind.endswith(".tar"):
-        _check_bytes(place, digest)
+        _check_bytes(tree, place, digest)
         for member in unpacked.tar(place):
             path = member.path.removeprefix("./").rstrip("/")
             if member.file:
@@ -211,10 +211,10 @@ def _blob(tree: Tree, digest: str) -> bytes:
     return data
 
 
-def _check_bytes(place: str, digest: str) -> None:
+def _check_bytes(tree: Tree, place: str, digest: str) -> None:
     """Raises WrongBytes."""
     whole = hashlib.sha256()
-    with open(place, "rb", buffering=0) as file:
+    with tree.open(place) as file:
         while block := file.read(_BLOCK):
             whole.update(block)
     _compare(whole.hexdigest(), digest, place)

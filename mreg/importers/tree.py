@@ -7,11 +7,11 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from mreg.importers.faults import MalformedSource, OutsideSource
 from mreg.importers.words import few
-from mreg.small_files import NotAFile, read_start
+from mreg.small_files import NotAFile, read_start, regular
 from mreg.values.errors import MissingPath, UnreadableFile
 from mreg.values.paths import MAX_DEPTH
 
@@ -109,6 +109,15 @@ class Tree:
                     yield above + name, path
             else:
                 opened.pop()
+
+    def open(self, path: str) -> BinaryIO:
+        """A file of any size, for reading. Raises OutsideSource, MissingPath, UnreadableFile."""
+        try:
+            return open(self.check(path), "rb", opener=regular)
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingPath(path=path) from None
+        except OSError as error:
+            raise UnreadableFile(path=path, reason=error.strerror or str(error)) from None
 
     def read(self, path: str, most: int = MAX_MANIFEST) -> bytes:
         """All of a small file. Raises OutsideSource, MissingPath, UnreadableFile, MalformedSource where it is large."""

@@ -11,7 +11,7 @@ from typing import Final
 from blake3 import blake3
 
 from mreg.content.buffers import Buffer
-from mreg.small_files import make_folders
+from mreg.small_files import make_folders, regular
 from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.named_tuple import NamedTuple
 
@@ -47,7 +47,7 @@ class KeptChunks:
         """The chunk with this digest (raw), verified. One that is damaged is removed."""
         path = self._path(name)
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=regular) as file:
                 data = file.read()
             if blake3(data).digest() == name:
                 os.utime(path)

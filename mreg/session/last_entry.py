@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 
 from mreg.refs.journal import Mark, key_of
+from mreg.small_files import regular
 from mreg.storage.base import Listed, Remote, get_readable
 from mreg.values.digest import digest
 
@@ -43,12 +44,12 @@ class LastEntry:
             return float("inf")
 
     def _known(self) -> str | None:
-        with suppress(OSError, ValueError), open(self._path, encoding="utf-8") as file:
+        with suppress(OSError, ValueError), open(self._path, encoding="utf-8", opener=regular) as file:
             return file.read()
         return None
 
     def _write(self, line: str) -> None:
-        with suppress(OSError), open(self._path, "w", encoding="utf-8") as file:
+        with suppress(OSError), open(self._path, "w", encoding="utf-8", opener=regular) as file:
             file.write(line)
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 from mreg.refs.journal import Mark, key_of
-from mreg.small_files import make_folders
+from mreg.small_files import make_folders, regular
 from mreg.storage.base import Remote, get_readable
 from mreg.storage.temporary import temporary_name, write_over
 from mreg.values.digest import digest
@@ -118,7 +118,7 @@ class Segments:
 
     def _kept(self, number: int) -> list[bytes]:
         try:
-            with open(os.path.join(self._folder, str(number)), "rb") as file:
+            with open(os.path.join(self._folder, str(number)), "rb", opener=regular) as file:
                 return lines_of(file.read())
         except OSError:
             return []

@@ -15,7 +15,7 @@ from mreg import lazy
 from mreg.refs.keys import AliasKey
 from mreg.refs.view import View
 from mreg.session.context import Context
-from mreg.small_files import make_folders
+from mreg.small_files import make_folders, regular
 from mreg.storage.temporary import replace_file
 
 
@@ -46,7 +46,7 @@ class Seen:
 
     def _read(self) -> dict[str, Any]:
         try:
-            with open(self._file or "", encoding="utf-8") as file:
+            with open(self._file or "", encoding="utf-8", opener=regular) as file:
                 said = lazy.json.load(file)
             return {side: dict(keys) for side, keys in said.items()}
         except (OSError, ValueError, AttributeError, TypeError):

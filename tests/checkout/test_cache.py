@@ -256,6 +256,15 @@ def test_notes_that_cannot_be_read_hide_no_copy(cache: Cache, text: str) -> None
     assert names(cache.contents().copies) == [None, None, None]
 
 
+def test_notes_that_are_a_pipe_are_not_waited_for(cache: Cache) -> None:
+    for notes in Path(cache.path, "versions").glob("*.json"):
+        notes.unlink()
+        os.mkfifo(notes)
+
+    assert names(cache.contents().copies) == [None, None, None]
+    assert len(cache.prune(force=True).removed) == 3
+
+
 def test_what_is_not_of_the_cache_stays(cache: Cache) -> None:
     versions = Path(cache.path, "versions")
     (versions / "mine").mkdir()

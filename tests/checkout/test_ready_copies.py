@@ -157,6 +157,27 @@ def test_unreadable_notes_about_a_copy_cost_a_look_and_nothing_else(
     assert tree(path) == FILES
 
 
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, _loop, Path.mkdir])
+@pytest.mark.parametrize("place", ["copy", "notes"])
+def test_what_is_in_the_place_of_a_copy_or_of_its_notes_is_not_waited_for(
+    make: Callable[[Path], None], place: str, logged: Repository, tree: Callable[[str], dict[str, bytes]]
+) -> None:
+    copy = Path(logged.use("mnist"))
+    if place == "copy":
+        shutil.rmtree(copy)
+        make(copy)
+    else:
+        notes = copy.with_name(f"{copy.name}.json")
+        notes.unlink()
+        make(notes)
+
+    assert tree(logged.use("mnist")) == FILES
+
+
 def test_no_copy_is_made_of_a_damaged_version(logged: Repository, storage: MemoryStorage, tmp_path: Path) -> None:
     (pack,) = storage.list("packs")
     value = storage.get(pack)
