@@ -19,12 +19,19 @@ from mreg.importers.omissions import Omissions
 from mreg.importers.plan import Scratch
 from mreg.importers.tree import Tree
 from mreg.importers.yaml_files import text
+from mreg.small_files import read_start
 
 _MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("-wal", "-journal")
 _NEEDED: Final = {"registered_models": "name", "model_versions": "version"}
 _MOST_STEPS: Final = 20_000
 """Thousands of steps that a query may take: a hostile database can have tables that never end."""
+
+_LONGEST: Final = 1 << 20
+"""Bytes of a value: a function can make a gigabyte in one step."""
+_MOST_TEXT: Final = 256 << 20
+"""Bytes of the texts of a query."""
+_BLOCK: Final = 1 << 20
 
 Row = dict[str, Any]
 
@@ -34,8 +41,7 @@ def is_database(tree: Tree, path: str) -> bool:
     if not tree.is_file(path):
         return False
     try:
-        with open(path, "rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+        return read_start(path, len(_MAGIC)) == _MAGIC
     except OSError:
         return False
 
@@ -53,7 +59,8 @@ class SqlStore:
         temporary = os.path.dirname(os.path.dirname(self._copy))
         check_space(temporary, [os.path.getsize(path + ending) for ending in found])
         for ending in found:
-            shutil.copyfile(tree.check(path + ending), self._copy + ending)
+            with tree.open(path + ending) as file, open(self._copy + ending, "xb") as copy:
+                shutil.copyfileobj(file, copy, _BLOCK)
         for table, column in _NEEDED.items():
             if column not in self._columns(table):
                 raise MalformedSource(path=path, reason="it is not an MLflow database")
@@ -119,14 +126,25 @@ class SqlStore:
         try:
             with closing(sqlite3.connect(f"file:{self._copy}?mode=rw", uri=True)) as database:
                 database.execute("PRAGMA trusted_schema = OFF")
+                database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
                 database.text_factory = lambda data: data.decode("utf-8", "replace")
                 steps = iter(range(_MOST_STEPS))
                 database.set_progress_handler(lambda: next(steps, None) is None, 1000)
                 cursor = database.execute(query, values)
                 names = [column[0] for column in cursor.description or ()]
-                yield from (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+                rows = [dict(zip(names, row, strict=True)) for row in self._bounded(cursor)]
+            yield from rows
         except (sqlite3.Error, MemoryError) as error:
             raise MalformedSource(path=self._path, reason=f"SQLite says: {error}") from None
+
+    def _bounded(self, cursor: sqlite3.Cursor) -> Iterator[tuple[Any, ...]]:
+        """Raises MalformedSource where the rows hold more than anything would have to be told."""
+        size = 0
+        for row in cursor:
+            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            if size > _MOST_TEXT:
+                raise MalformedSource(path=self._path, reason=f"a table holds more than {_MOST_TEXT >> 20} MiB")
+            yield row
 
 
 def _versions(rows: list[Row], tags: list[Row]) -> Iterator[VersionRow]:

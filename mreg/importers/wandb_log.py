@@ -28,11 +28,12 @@ Fields = dict[int, list[bytes | int]]
 
 def records(tree: Tree, path: str) -> Iterator[bytes]:
     """The records that are whole: a run that was killed leaves the last one in part. Raises MalformedSource,
-    OutsideSource."""
-    with open(tree.check(path), "rb") as file:
+    OutsideSource, MissingPath, UnreadableFile."""
+    with tree.open(path) as file:
         if not file.read(len(_START) + 1).startswith(_START):
             raise MalformedSource(path=path, reason="it is not a W&B log")
         parts: list[bytes] = []
+        size = 0
         at = len(_START) + 1
         while True:
             rest = _BLOCK - at % _BLOCK
@@ -51,12 +52,15 @@ def records(tree: Tree, path: str) -> Iterator[bytes]:
                 return
             if data is None or zlib.crc32(data, zlib.crc32(head[6:])) != checksum:
                 raise MalformedSource(path=path, reason="one of its records is damaged")
-            parts = [data] if kind in (_WHOLE, _FIRST) else [*parts, data]
-            if sum(map(len, parts)) > MAX_RECORD:
+            if kind in (_WHOLE, _FIRST):
+                parts, size = [], 0
+            parts.append(data)
+            size += length
+            if size > MAX_RECORD:
                 raise MalformedSource(path=path, reason=f"a record is larger than {MAX_RECORD >> 20} MiB")
             if kind in (_WHOLE, _LAST):
                 yield b"".join(parts)
-                parts = []
+                parts, size = [], 0
 
 
 def fields(data: bytes | int, path: str) -> Fields:

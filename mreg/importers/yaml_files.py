@@ -24,7 +24,8 @@ def parse_yaml(data: bytes | str, path: str) -> Any:
     try:
         _check(yaml, yaml.parse(data, loader), path)
         return yaml.load(data, loader)
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError):
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError):
+        # Its constructors trust that what a tag like `!!int` announces follows.
         raise MalformedSource(path=path, reason="it is not YAML") from None
 
 

@@ -396,8 +396,12 @@ class TestDatabase:
             "DROP TABLE model_versions",
             "DROP TABLE registered_models; CREATE VIEW registered_models AS "
             "WITH RECURSIVE n(name) AS (SELECT 1 UNION ALL SELECT name + 1 FROM n) SELECT name FROM n",
+            "DROP TABLE registered_models; CREATE VIEW registered_models AS SELECT hex(zeroblob(1 << 20)) AS name",
+            "DROP TABLE registered_models; CREATE VIEW registered_models AS "
+            "WITH RECURSIVE n(m) AS (SELECT 1 UNION ALL SELECT m + 1 FROM n WHERE m < 700) "
+            "SELECT hex(zeroblob(500000)) AS name FROM n",
         ],
-        ids=["no versions", "endless view"],
+        ids=["no versions", "endless view", "long value", "many values"],
     )
     def test_a_database_of_another_kind_is_refused(
         self, repo: Repository, database: Callable[..., Path], script: str, monkeypatch: pytest.MonkeyPatch

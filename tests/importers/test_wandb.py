@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import struct
+import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +25,7 @@ import tools
 
 from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion, WrongBytes
 from mreg.repository import Repository
+from mreg.values.errors import UnreadableFile
 
 HEADER = b":W&B\xe1\xbe\x00"
 
@@ -364,6 +368,36 @@ def test_a_path_that_leads_elsewhere_is_refused(repo: Repository, run: Run, home
 def test_a_log_that_is_not_understood_is_refused(repo: Repository, run: Run, home: Path, data: bytes) -> None:
     with pytest.raises(MalformedSource):
         imported(repo, run.write(data), home)
+
+
+_MANY_PARTS = """
+import resource, struct, sys, zlib
+from mreg.importers.tree import Tree
+from mreg.importers.wandb_log import records
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+data = bytearray(b":W&B" + struct.pack("<H", 0xBEE1) + bytes(1))
+kind = 2
+while len(data) < 1 << 20:
+    room = 32768 - len(data) % 32768
+    data += bytes(room) if room < 7 else struct.pack("<IHB", zlib.crc32(bytes([kind])), 0, kind)
+    kind = 3
+with open("run.wandb", "wb") as file:
+    file.write(data)
+assert list(records(Tree("."), "run.wandb")) == []
+"""
+
+
+def test_a_record_of_many_parts_takes_no_longer_than_one_of_few(tmp_path: Path) -> None:
+    """The limit is that of the processor's time: what looks at all parts for each takes many minutes."""
+    subprocess.run([sys.executable, "-c", _MANY_PARTS], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_log_that_is_no_file_is_refused(repo: Repository, tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "run.wandb")
+
+    with pytest.raises((UnreadableFile, NothingToImport)):
+        repo.import_from(tmp_path / "run.wandb", "wandb")
 
 
 def test_a_log_that_is_not_understood_is_named_and_the_others_are_imported(
