@@ -156,11 +156,12 @@ def parse_file(data: bytes, name: str) -> dict[str, Any]:
             values = toml.loads(text, _float)
         else:
             values = lazy.json.loads(text, object_pairs_hook=_object, parse_float=_float)
+        values = _plain_dates(values)
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(key=name, reason=_fault_of_file(error, name)) from None
     if not isinstance(values, dict):
         raise InvalidMetadata(key=name, reason="the file does not contain an object at its top level")
-    return normalise(_plain_dates(values))
+    return normalise(values)
 
 
 def _fault_of_file(error: ValueError | RecursionError, name: str) -> str:
