@@ -262,7 +262,7 @@ def _opened(source: Source) -> tuple[int, os.stat_result]:
     try:
         status = _status(source, descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise UnsupportedFile(path=source.file, reason="it is no longer a file")
+            raise SourceChanged(path=source.file)
     except MregError:
         os.close(descriptor)
         raise

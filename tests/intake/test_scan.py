@@ -361,7 +361,7 @@ def test_a_pipe_that_took_a_files_place_does_not_block(repo: Repository, root: P
 
     monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_swap)
 
-    with pytest.raises(UnsupportedFile):
+    with pytest.raises(SourceChanged):
         repo.log(root, "mnist")
 
     assert repo.history() == []
@@ -773,7 +773,7 @@ def test_a_file_whose_place_something_else_has_taken_is_named(
 
     monkeypatch.setattr("mreg.operations.log_files.scan", scan_then_replace)
 
-    with pytest.raises(UnsupportedFile, match=rf"{name}' cannot be logged: it is no longer a file"):
+    with pytest.raises(SourceChanged, match=name):
         repo.log(root, "mnist")
 
 
