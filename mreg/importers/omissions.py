@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from mreg.importers.faults import MalformedSource, NothingToImport
+from mreg.importers.words import clipped
 
 _MOST_TOLD: Final = 3
 """Notes in a refusal."""
@@ -50,5 +51,5 @@ class Omissions:
 def nothing(source: str, what: str, notes: Sequence[str] = ()) -> NothingToImport:
     """That the source contains nothing of what an importer looks for. what: `no model`. notes: what is left out."""
     more = len(notes) - _MOST_TOLD
-    told = [*notes[:_MOST_TOLD], *([f"{more} more are left out"] if more > 0 else [])]
+    told = [*map(clipped, notes[:_MOST_TOLD]), *([f"{more} more are left out"] if more > 0 else [])]
     return NothingToImport(source=source, what="; ".join([f"{what} that can be imported" if told else what, *told]))

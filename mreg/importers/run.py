@@ -15,7 +15,7 @@ from mreg.importers.numbers import Numbers
 from mreg.importers.plan import Options, Plan, PlannedFile, PlannedVersion, Scratch
 from mreg.importers.prepared import Prepared
 from mreg.importers.targets import Target
-from mreg.importers.words import sayable
+from mreg.importers.words import clipped, sayable
 from mreg.refs import heading
 from mreg.refs.keys import CONFIG, AliasKey
 from mreg.refs.view import View
@@ -64,7 +64,8 @@ def _imported(context: Context, view: View, request: ImportRequest, plan: Plan, 
         found = [_foretold(context, view, target) for target in chosen]
     else:
         found = _applied(context, wanted, chosen, progress)
-    return Imported(plan.system, request.source, tuple(found), plan.notes, request.dry_run)
+    notes = tuple(map(clipped, plan.notes))
+    return Imported(plan.system, request.source, tuple(found), notes, request.dry_run)
 
 
 def _applied(

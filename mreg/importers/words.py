@@ -14,6 +14,7 @@ from mreg.values.names import MAX_LENGTH, InvalidName
 
 MOST_TOLD: Final = 20
 """Notes of one kind."""
+_LONGEST_NOTE: Final = 1000
 _ROOM: Final = 8
 """Letters that are left for what tells equal names apart."""
 _UNTOLD: Final = re.compile(r"[\s/\\:,;@#!?*\"'<>|()\[\]{}=+&%$^~`]+")
@@ -80,6 +81,11 @@ def sayable(values: Mapping[str, Any]) -> dict[str, Any]:
         except metadata.InvalidMetadata:
             found[name] = ascii(value)[:1000]
     return found
+
+
+def clipped(note: str) -> str:
+    """The note, shortened where it is longer than anybody reads: names of others can have any length."""
+    return note if len(note) <= _LONGEST_NOTE else f"{note[:_LONGEST_NOTE]}…"
 
 
 def few(notes: Sequence[str]) -> list[str]:

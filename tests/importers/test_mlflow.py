@@ -412,6 +412,19 @@ class TestDatabase:
         with pytest.raises(MalformedSource):
             repo.import_from(source)
 
+    def test_a_name_that_nobody_would_read_is_told_shortened(
+        self, repo: Repository, database: Callable[..., Path]
+    ) -> None:
+        source = database(
+            OLD,
+            "DELETE FROM model_versions; INSERT INTO registered_models(name) VALUES (hex(zeroblob(100000)))",
+        )
+
+        with pytest.raises(NothingToImport) as refusal:
+            repo.import_from(source)
+
+        assert len(str(refusal.value)) < 5000
+
     @pytest.mark.parametrize(
         ("begins", "error", "said"),
         [(b"", MalformedSource, "not an MLflow database"), (b"SQLite format 3\0", NoSpace, "has room for")],
