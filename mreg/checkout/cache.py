@@ -241,7 +241,7 @@ def _origin(path: str) -> tuple[str | None, str | None]:
             file.readline()
             file.readline()
             said: Any = lazy.json.loads(file.readline())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None, None
     if not isinstance(said, dict):
         return None, None

@@ -139,7 +139,10 @@ class ReadyCopies:
             if name.endswith(".json"):
                 record = os.path.join(folder, name)
                 copy = record.removesuffix(".json")
-                with suppress(OSError, ValueError), open(record, encoding="utf-8", opener=regular) as file:
+                with (
+                    suppress(OSError, ValueError, RecursionError),
+                    open(record, encoding="utf-8", opener=regular) as file,
+                ):
                     file.readline()
                     found |= {digest: os.path.join(copy, path) for path, digest in json.loads(file.readline()).items()}
         return found
@@ -250,7 +253,7 @@ def _read_stamps(path: str) -> Stamps | None:
     try:
         with open(path, encoding="utf-8", opener=regular) as file:
             stamps = json.loads(file.readline())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return stamps if isinstance(stamps, dict) else None
 

@@ -75,7 +75,7 @@ def ask(python: str) -> Mapping[str, Any]:
         raise CannotAsk(python=python, reason=said[-1][:200] if said else f"exit code {done.returncode}")
     try:
         found = json.loads(done.stdout[:OUTPUT_MOST])
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise CannotAsk(python=python, reason="it is not a Python interpreter")

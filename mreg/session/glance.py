@@ -139,7 +139,7 @@ class Glance:
     def _record(self, digest: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = lazy.json.loads(self._text(f"objects/{digest[:2]}/{digest[2:]}", RECORD))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found
 
@@ -170,7 +170,7 @@ def _start_of(path: str, length: int) -> str:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return lazy.tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

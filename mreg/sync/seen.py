@@ -49,5 +49,5 @@ class Seen:
             with open(self._file or "", encoding="utf-8", opener=regular) as file:
                 said = lazy.json.load(file)
             return {side: dict(keys) for side, keys in said.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError, RecursionError):
             return {}

@@ -190,7 +190,7 @@ def _imported(old: str | None, new: str | None) -> str:
 def _remembered(text: str) -> str:
     try:
         return count_text(len(lazy.json.loads(text)["versions"]), "version", "versions")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _shortened(text, whole=False)
 
 

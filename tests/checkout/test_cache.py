@@ -248,7 +248,11 @@ def test_a_copy_of_an_earlier_release_is_told_by_its_digest(cache: Cache) -> Non
     assert len(cache.prune().removed) == 2
 
 
-@pytest.mark.parametrize("text", ["", "{}\n{}\n[]\n", "{}\n{}\n{", '{}\n{}\n{"name": 7, "repository": []}\n', "\0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}\n{}\n[]\n", "{}\n{}\n{", '{}\n{}\n{"name": 7, "repository": []}\n', "\0", "\n\n" + "[" * 100_000],
+    ids=range(6),
+)
 def test_notes_that_cannot_be_read_hide_no_copy(cache: Cache, text: str) -> None:
     for notes in Path(cache.path, "versions").glob("*.json"):
         notes.write_text(text)

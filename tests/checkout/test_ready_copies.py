@@ -142,7 +142,7 @@ def test_a_shared_file_that_was_damaged_is_not_linked_into_the_next_copy(
     assert tree(logged.use("mnist")) == FILES
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "{", "\0"])
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "{", "\0", "[" * 100_000], ids=range(7))
 def test_unreadable_notes_about_a_copy_cost_a_look_and_nothing_else(
     text: str, logged: Repository, tmp_path: Path, tree: Callable[[str], dict[str, bytes]]
 ) -> None:

@@ -337,13 +337,23 @@ def _strange_records(folder: Path) -> None:
         path.write_bytes(b'[{"metadata": 7, "manifest": []}]')
 
 
+def _deep_nesting(folder: Path) -> None:
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        path.chmod(0o644)
+        path.write_bytes(
+            b"[" * 50_000 if "objects" in path.parts else b"a = %b\n# mreg seq=1 check=0\n" % (b"[" * 50_000)
+        )
+
+
 def _strange_names(folder: Path) -> None:
     for name in (b"di\xff", b"di\x1b[31m", b"di\ttab", b"di\nline", "di\u202egits".encode()):
         shutil.copytree(os.fsencode(folder / "artifacts" / "digits"), os.fsencode(folder / "artifacts") + b"/" + name)
     shutil.rmtree(folder / "artifacts" / "digits")
 
 
-@pytest.mark.parametrize("damage", [_no_repository, _no_folders, _strange_files, _strange_records, _strange_names])
+@pytest.mark.parametrize(
+    "damage", [_no_repository, _no_folders, _strange_files, _strange_records, _deep_nesting, _strange_names]
+)
 @pytest.mark.parametrize(
     "text",
     [

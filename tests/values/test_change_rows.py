@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mreg.values import change_rows
 from mreg.values.change_rows import rows_of
 from mreg.values.changed import RefChange
 
@@ -24,3 +27,8 @@ def test_text_that_is_no_value_of_a_link_is_not_taken_apart() -> None:
     gone = RefChange(LINK, "reserved for later", None, "link", "Digits:v0")
 
     assert rows_of([gone]) == [("Digits:v0", "was reserved for later")]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7", "[" * 100_000], ids=range(4))
+def test_text_that_is_no_list_of_versions_that_were_imported_is_shown_as_it_is(text: str) -> None:
+    assert change_rows._remembered(text).startswith(text[:1])
