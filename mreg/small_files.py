@@ -87,10 +87,11 @@ def in_place_of(path: str, scratch: str) -> Iterator[None]:
 def scratch_folder() -> Iterator[str]:
     """A temporary folder, for the block. What of it cannot be removed stays: the work has been done. (That of
     `tempfile` fails then and, where a folder cannot be listed, calls itself without an end.)"""
-    from tempfile import mkdtemp  # noqa: PLC0415 - only few commands need it
+    from tempfile import gettempdir  # noqa: PLC0415 - only few commands need it
 
-    folder = mkdtemp(prefix="mreg-")
+    folder = os.path.join(gettempdir(), f"mreg-{os.urandom(8).hex()}")
     try:
+        os.mkdir(folder, 0o700)  # here, so that no interrupt comes between it and the block
         yield folder
     finally:
         lazy.shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ alike are the versions of one collection."""
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -54,11 +55,11 @@ def read(source: str, options: Options) -> Plan:
     tree = Tree(source, options.data)
     groups, left_out = _groups(tree)
     top = os.path.basename(tree.root)
-    folders = [folder for folder, _ in groups]
+    folders = Counter(folder for folder, _ in groups)
     collections = []
     for (folder, kind), group in sorted(groups.items()):
         name = f"{top}/{folder}" if folder else top
-        name = f"{name}/{kind}" if folders.count(folder) > 1 and kind else name
+        name = f"{name}/{kind}" if folders[folder] > 1 and kind else name
         versions = tuple(_version(tree, one) for one in sorted(group)) if options.wanted(name) else ()
         collections.append(PlannedCollection(name, versions))
     if not collections:

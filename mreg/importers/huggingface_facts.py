@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -118,8 +119,8 @@ def _metrics(index: Any) -> dict[str, float]:
         for metric in _mappings(result.get("metrics"))
     ]
     numbers = [(name, data, value) for name, data, value in rows if isinstance(value, int | float)]
-    names = [name for name, _, _ in numbers]
-    return {name if names.count(name) == 1 else f"{name} {data}": float(value) for name, data, value in numbers}
+    names = Counter(name for name, _, _ in numbers)
+    return {name if names[name] == 1 else f"{name} {data}": float(value) for name, data, value in numbers}
 
 
 def _dataset(result: Mapping[str, Any]) -> str:

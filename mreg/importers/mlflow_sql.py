@@ -148,12 +148,14 @@ class SqlStore:
 
 
 def _versions(rows: list[Row], tags: list[Row]) -> Iterator[VersionRow]:
+    by_number: dict[int | None, list[Row]] = {}
+    for tag in tags:
+        by_number.setdefault(whole(tag.get("version")), []).append(tag)
     for row in rows:
         number = whole(row.get("version"))
         if number is None:
             continue
-        own = [tag for tag in tags if whole(tag.get("version")) == number]
-        found = version_row(number, row, _pairs(own))
+        found = version_row(number, row, _pairs(by_number.get(number, [])))
         model = found.source.removeprefix("models:/") if found.source.startswith("models:/m-") else ""
         yield found._replace(model=model)
 

@@ -22,6 +22,7 @@ import real_sources
 import tools
 
 from mreg.checkout.space import NoSpace
+from mreg.importers import mlflow_sql
 from mreg.importers.faults import MalformedSource, NothingToImport, OutsideSource, PartialVersion
 from mreg.repository import Repository
 from mreg.values.errors import MregError
@@ -411,6 +412,30 @@ class TestDatabase:
 
         with pytest.raises(MalformedSource):
             repo.import_from(source)
+
+    def test_each_tag_is_looked_at_once(
+        self, repo: Repository, database: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looks: list[object] = []
+        whole = mlflow_sql.whole
+
+        def counted(value: object) -> int | None:
+            looks.append(value)
+            return whole(value)
+
+        monkeypatch.setattr(mlflow_sql, "whole", counted)
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 209) "
+        source = database(
+            OLD,
+            NEW,
+            f"{numbers} INSERT INTO model_versions(name, version, current_stage, source) "
+            "SELECT 'digits', i, 'Deleted_Internal', '' FROM n",
+            f"{numbers} INSERT INTO model_version_tags(name, version, key, value) SELECT 'digits', i, 'k', 'v' FROM n",
+        )
+
+        repo.import_from(source)
+
+        assert len(looks) < 1000
 
     def test_a_name_that_nobody_would_read_is_told_shortened(
         self, repo: Repository, database: Callable[..., Path]
