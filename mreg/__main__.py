@@ -45,7 +45,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _disregard(number: int, frame: FrameType | None) -> None:
-    """Not SIG_IGN: of a signal that came just before that is set, Python prints a traceback."""
+    """In place of SIG_IGN: if a signal is pending when that is set, Python prints a traceback."""
 
 
 def _interrupt_soon() -> None:

@@ -105,7 +105,7 @@ HINTS: dict[str, str] = {
     "target-changed": "repeat the command",
     "nothing-to-log": "add files, or check whether --include, --exclude or .mregignore leaves all of them out",
     "unsupported-file": "remove it, or leave it out with `--exclude`",
-    "unreadable-file": "check what it is, and its permissions; `log --exclude` leaves a file out",
+    "unreadable-file": "check its type and permissions; `mreg log --exclude` leaves it out",
     "overwritten": "write each checkpoint to a new file, or pass `background=False`",
     "source-changed": "wait until the program that writes it is done, then repeat the command",
     "unsafe-destination": "name another destination",

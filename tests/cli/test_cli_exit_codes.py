@@ -447,12 +447,12 @@ def in_callback(arguments):
         ref = weakref.ref(thing, lambda _: (act(), time.sleep(0)))
         del thing
 def in_company(arguments):
-    all = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, all)
+    together = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, together)
     for number in {signal.SIGTERM, signal.SIGHUP, int(sys.argv[2])}:
         os.kill(os.getpid(), number)
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, all)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, together)
     finally:
         cleaned = [str(number) for number in range(10)]
 def run(arguments):
