@@ -132,9 +132,6 @@ def model_order(texts: Sequence[str] | None) -> list[Order]:
     orders = []
     for text in texts or []:
         key, ascending = SearchUtils.parse_order_by_for_search_registered_models(text)
-        if key != "name" and key not in SearchUtils.VALID_TIMESTAMP_ORDER_BY_KEYS:
-            keys = SearchUtils.RECOMMENDED_ORDER_BY_KEYS_REGISTERED_MODELS
-            _check(False, f"Invalid order by key '{key}' specified. Valid keys are '{keys}'")
         orders.append(Order("name" if key == "name" else "updated", ascending))
     return _complete(orders, texts, [Order("name", True)])
 
