@@ -12,6 +12,7 @@ A plugin, and no callback: `on_save_checkpoint` comes before the file is there. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import Lock, get_ident
 from typing import Any
 
 from mreg.integrations.needed import needs
@@ -30,7 +31,8 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
 
     The options are those of `mreg.integrations.training.Checkpoints`. The metrics of a version are what each
     `ModelCheckpoint` monitors, and those that `metrics()` returns: `metrics=lambda: trainer.callback_metrics`. One step
-    is one version, also where it is saved under several names.
+    is one version, also where it is saved under several names. Wrapped in `AsyncCheckpointIO`, this calls `metrics` in
+    the thread that saves, while the training goes on.
     """
 
     def __init__(
@@ -40,16 +42,26 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
         self.checkpoints = Checkpoints(artifact, **options)
         self._metrics = metrics
         self._step: int | None = None
+        self._thread = get_ident()
+        self._writing = Lock()
+        """AsyncCheckpointIO saves in a thread of its own, and removes in the training's."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         self.checkpoints.flush()  # it may be a file that is being logged
-        super().save_checkpoint(checkpoint, path, storage_options)
-        step = checkpoint.get("global_step")
-        if step is None or step != self._step:
-            metrics = {**_monitored(checkpoint), **(self._metrics() if self._metrics else {})}
-            about = {"epoch": checkpoint["epoch"]} if "epoch" in checkpoint else None
-            self.checkpoints.save(path, step=step, metrics=metrics, metadata=about, name=FILE)
-            self._step = step
+        with self._writing:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            step = checkpoint.get("global_step")
+            if step is None or step != self._step:
+                metrics = {**_monitored(checkpoint), **(self._metrics() if self._metrics else {})}
+                about = {"epoch": checkpoint["epoch"]} if "epoch" in checkpoint else None
+                self.checkpoints.save(path, step=step, metrics=metrics, metadata=about, name=FILE)
+                self._step = step
+        if get_ident() != self._thread:  # AsyncCheckpointIO waits for this thread in the end, and calls no `teardown`
+            self.checkpoints.flush()
+
+    def remove_checkpoint(self, path: Any) -> None:
+        with self._writing:
+            super().remove_checkpoint(path)
 
     def teardown(self) -> None:
         self.checkpoints.flush()

@@ -105,6 +105,17 @@ def test_lightning_writes_in_the_background(places: tuple[Path, Path]) -> None:
         assert [version.metadata["step"] for version in repository.versions("net")] == [4, 8, 12]
 
 
+def test_checkpoint_that_lightning_removes_at_once_is_logged_nevertheless(places: tuple[Path, Path]) -> None:
+    run("remove_lightning", *places)
+
+    with Repository.open(places[0]) as repository:
+        assert [version.metadata["step"] for version in repository.versions("net")] == [4]
+
+
+def test_lightning_raises_what_failed_last_in_the_background(places: tuple[Path, Path]) -> None:
+    run("fail_lightning", *places)
+
+
 def test_one_line_saves_a_model_of_torch_scikit_learn_and_xgboost(places: tuple[Path, Path]) -> None:
     run("save_models", places[0])
 
