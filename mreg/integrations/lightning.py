@@ -12,7 +12,7 @@ A plugin, and no callback: `on_save_checkpoint` comes before the file is there. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from typing import Any
 
 from mreg.integrations.needed import needs
@@ -43,8 +43,9 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
         self._metrics = metrics
         self._step: int | None = None
         self._thread = get_ident()
-        self._writing = Lock()
-        """AsyncCheckpointIO saves in a thread of its own, and removes in the training's."""
+        self._writing = RLock()
+        """AsyncCheckpointIO saves in a thread of its own, and removes in the training's. Reentrant since Lightning's
+        handler for a signal of Slurm saves as well, wherever that signal finds the training."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         self.checkpoints.flush()  # it may be a file that is being logged

@@ -112,6 +112,13 @@ def test_checkpoint_that_lightning_removes_at_once_is_logged_nevertheless(places
         assert [version.metadata["step"] for version in repository.versions("net")] == [4]
 
 
+def test_lightning_may_save_again_while_a_signal_interrupts_a_save(places: tuple[Path, Path]) -> None:
+    run("signal_lightning", *places)
+
+    with Repository.open(places[0]) as repository:
+        assert {version.metadata["step"] for version in repository.versions("net")} == {4, 5}
+
+
 def test_lightning_raises_what_failed_last_in_the_background(places: tuple[Path, Path]) -> None:
     run("fail_lightning", *places)
 
