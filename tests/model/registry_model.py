@@ -39,11 +39,17 @@ class Version:
     inputs: list[tuple[str, int]]
     annotated: bool = False
 
-    def say(self, message: str | None, metadata: dict[str, Any], inputs: list[tuple[str, int]]) -> None:
+    @property
+    def said(self) -> tuple[str, dict[str, Any], list[tuple[str, int]]]:
+        return self.message, self.metadata, self.inputs
+
+    def say(
+        self, message: str | None, metadata: dict[str, Any], inputs: list[tuple[str, int]], *, logged: Version
+    ) -> None:
         said = (self.message if message is None else message, metadata, _with(self.inputs, inputs))
-        if exact(said) != exact((self.message, self.metadata, self.inputs)):
+        if exact(said) != exact(self.said):
             self.message, self.metadata, self.inputs = said
-            self.annotated = True
+            self.annotated = exact(said) != exact(logged.said)
 
 
 class Bookmark(NamedTuple):
@@ -180,7 +186,7 @@ class Registry:
             artifact.versions[latest], self.logged[version.token] = version, copy.deepcopy(version)
         else:
             version = artifact.versions[latest]
-            version.say(message, version.metadata | metadata, used)
+            version.say(message, version.metadata | metadata, used, logged=self.logged[version.token])
             if run not in (None, version.run):
                 self.runs[str(run), version.token] = f"{name}:v{latest}"
         for alias in aliases:
@@ -205,7 +211,7 @@ class Registry:
             if key not in version.metadata:
                 raise InvalidInput(message=key)
         kept = {key: value for key, value in version.metadata.items() if key not in unset}
-        version.say(message, kept | metadata, used)
+        version.say(message, kept | metadata, used, logged=self.logged[version.token])
 
     def remove(self, reference: str, *, force: bool) -> None:
         found = self.resolve(reference)
