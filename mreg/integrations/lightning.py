@@ -31,8 +31,8 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
 
     The options are those of `mreg.integrations.training.Checkpoints`. The metrics of a version are what each
     `ModelCheckpoint` monitors, and those that `metrics()` returns: `metrics=lambda: trainer.callback_metrics`. One step
-    is one version, also where it is saved under several names. Wrapped in `AsyncCheckpointIO`, this calls `metrics` in
-    the thread that saves, while the training goes on.
+    is one version, also where it is saved under several names. Where this is wrapped in `AsyncCheckpointIO`, `metrics`
+    is called in the thread that saves, while the training goes on.
     """
 
     def __init__(
@@ -44,8 +44,9 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
         self._step: int | None = None
         self._thread = get_ident()
         self._writing = RLock()
-        """AsyncCheckpointIO saves in a thread of its own, and removes in the training's. Reentrant since Lightning's
-        handler for a signal of Slurm saves as well, wherever that signal finds the training."""
+        """Held while a checkpoint is written and copied, or removed: AsyncCheckpointIO saves in a thread of its own and
+        removes in that of the training. Reentrant: Lightning's handler for Slurm's requeue signal saves too, in the
+        thread that it interrupts."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         self.checkpoints.flush()  # it may be a file that is being logged
@@ -57,7 +58,7 @@ class MregCheckpointIO(TorchCheckpointIO):  # type: ignore[misc, unused-ignore]
                 about = {"epoch": checkpoint["epoch"]} if "epoch" in checkpoint else None
                 self.checkpoints.save(path, step=step, metrics=metrics, metadata=about, name=FILE)
                 self._step = step
-        if get_ident() != self._thread:  # AsyncCheckpointIO waits for this thread in the end, and calls no `teardown`
+        if get_ident() != self._thread:  # AsyncCheckpointIO waits for its thread at the end, but calls no `teardown`
             self.checkpoints.flush()
 
     def remove_checkpoint(self, path: Any) -> None:
